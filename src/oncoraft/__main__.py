@@ -1,0 +1,6 @@
+"""`python -m oncoraft <step>`: the same as the `oncoraft` command, where no script is installed."""
+
+from oncoraft.cli import main
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""From tables to treatment cases: regimens, response labels, follow-up, folds."""

@@ -1,0 +1,44 @@
+"""`oncoraft <step>`: finds the step's script and hands over. It imports nothing that the step does not need."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from oncoraft import __version__
+from oncoraft.steps import STEPS
+
+
+def usage() -> str:
+    """The list of steps, in the order in which data flows."""
+    width = max(map(len, STEPS))
+    rows = "\n".join(f"  {name:<{width}}  {step.summary}" for name, step in STEPS.items())
+    return (
+        "usage: oncoraft <step> [arguments]\n\n"
+        "From the tables of a cancer cohort to score-stratified survival curves. Each step reads files\n"
+        "and writes files; the workflow (snakemake) calls the same steps in the same way.\n\n"
+        f"{rows}\n\n"
+        "`oncoraft <step> --help` explains a step; `oncoraft --version` prints the version."
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Dispatch to a step; status 2 with one line when there is no such step."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in {"-h", "--help"}:
+        print(usage())
+        return 0
+    if words[0] == "--version":
+        print(f"oncoraft {__version__}")
+        return 0
+    name = words[0]
+    if name not in STEPS:
+        near = get_close_matches(name, STEPS, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        print(f"error: no step named {name!r}{hint} (`oncoraft --help` lists them)", file=sys.stderr)
+        return 2
+    from oncoraft.edge import run
+
+    return run(importlib.import_module(STEPS[name].module).main, words[1:])

@@ -1,0 +1,405 @@
+"""Typed configuration: every key with its unit, its default and its reason; unknown keys are refused.
+
+One frozen model per block. The JSON schema (`workflow/schemas/config.schema.json`) is generated from
+these models, and so is the list of what a rule depends on: a step sees only the blocks that it declares
+in `oncoraft.steps`. Defaults are those of the real study; the demo (`config/config.yaml`) says what it
+changes. Threads, memory, partitions and output folders are not configuration: profiles hold them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from oncoraft.errors import InputError
+
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+Days = Annotated[int, Field(ge=1, le=3650)]
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Block(BaseModel):
+    """A part of the configuration: frozen, typed, closed to unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class Twin(Block):
+    """The synthetic study that stands in for a cohort that one may not have."""
+
+    patients: int = Field(24_950, ge=50, description="Patients to make; the released cohort has 24,950.")
+    seed: int = Field(1, description="Another seed is another population with the same laws.")
+    clean: bool = Field(False, description="Leave out the quirks of the released files (duplicates, padding, CRLF).")
+
+
+class Ingest(Block):
+    """How strictly source rows are read."""
+
+    strictness: Literal["refuse", "fail"] = Field(
+        "refuse", description="refuse: a bad row is set aside and counted; fail: the first bad row ends the run."
+    )
+
+
+class Regimens(Block):
+    """How dated agents become regimens and lines of therapy."""
+
+    combination_window_days: Days = Field(
+        28, description="Agents started within this many days of a regimen's first day belong to it (28 d: Merck line-of-therapy algorithm)."
+    )
+    known_at_index_days: int = Field(
+        7, ge=0, le=28, description="Agents started within this many days of the index date count as planned, so the prompt may name them."
+    )
+    gap_days: Days = Field(90, description="Days without any of the regimen's agents after which the same agents are a new regimen.")
+    minimum_cases: int = Field(20, ge=1, description="A named regimen with fewer cases is grouped as 'other' in tables by regimen.")
+
+
+class Labels(Block):
+    """Which response definition trains, and its windows. All definitions are computed whatever is chosen."""
+
+    definition: Literal["strict", "oncoraft", "disease_control"] = Field(
+        "strict", description="strict: first informative scan decides; oncoraft: the published rule; disease_control: not progressed."
+    )
+    lag_days: int = Field(14, ge=0, le=60, description="A scan counts only after this many days from the index date.")
+    window_days: Days = Field(120, description="Last day after the index date on which a scan may decide.")
+    window_days_by_drug_class: dict[str, Days] = Field(
+        default_factory=dict, description="Another window for a drug class, e.g. {Immuno: 150}."
+    )
+    baseline_days: Days = Field(90, description="Imaging in this many days before index tells the disease at baseline.")
+    partial_response_fraction: Fraction = Field(
+        0.3, description="PR where at least this share of the baseline sites is gone at the deciding scan."
+    )
+
+
+class Folds(Block):
+    """Cross-validation: patients, never cases, are assigned."""
+
+    designs: tuple[Literal["kfold"], ...] = Field(("kfold",), min_length=1, description="Designs to run.")
+    folds: int = Field(5, ge=2, le=20, description="Number of disjoint folds.")
+    seed: int = Field(17, description="Enters the stable hash of the patient id.")
+    tuning_fraction: Fraction = Field(0.1, description="Share of patients kept for tuning inside every training part.")
+
+
+class Evidence(Block):
+    """What may be shown of a case at its index date."""
+
+    genomics_known: Literal["sequenced", "acquired"] = Field(
+        "sequenced", description="A specimen's genomics may be shown once sequenced, or already once acquired (as published)."
+    )
+    records_per_kind: int = Field(3, ge=1, le=10, description="Closest earlier records shown of each repeated kind.")
+
+
+class Audit(Block):
+    """The look-ahead audit that training depends on."""
+
+    cases: int | None = Field(500, ge=1, description="Cases to perturb; null: all of them.")
+    seed: int = Field(23, description="Draws the cases and the perturbations.")
+
+
+class Rationales(Block):
+    """Where the clinical rationales that the model learns to write come from."""
+
+    teacher: Literal["template"] = Field("template", description="template: composed offline from the drug table and the case's own evidence.")
+    sees_label: bool = Field(True, description="Whether the teacher argues towards the label (as published) or from the evidence alone.")
+    seed: int = Field(29, description="Varies the wording.")
+
+
+class Prompts(Block):
+    """How evidence becomes a prompt."""
+
+    template: Literal["full", "compact", "oncoraft"] = Field(
+        "full", description="full: everything known; oncoraft: the published field layout; compact: one short line a field."
+    )
+    token_budget: int = Field(3072, ge=64, description="Longest prompt in tokens of the model's own tokenizer; low-value evidence is cut first.")
+
+
+class Split(Block):
+    """What goes into a fold's training file."""
+
+    max_training_cases: int | None = Field(None, ge=20, description="Cap on training cases per fold, by stable hash; null: all.")
+
+
+class TinyModel(Block):
+    """A real architecture of about a million parameters, built and pretrained on the spot."""
+
+    architecture: Literal["qwen3", "llama", "gemma3"] = "qwen3"
+    hidden_size: int = Field(128, ge=16)
+    layers: int = Field(4, ge=1)
+    heads: int = Field(4, ge=1)
+    key_value_heads: int = Field(2, ge=1)
+    intermediate_size: int = Field(384, ge=16)
+    vocabulary_size: int = Field(2048, ge=300)
+    context_length: int = Field(4096, ge=128)
+    steps: int = Field(600, ge=1, description="Pretraining steps.")
+    batch_size: int = Field(16, ge=1, description="Documents per pretraining step.")
+    learning_rate: float = Field(2e-3, gt=0)
+    answer_weight: float = Field(4.0, gt=0, description="Weight of an answer token beside a prompt token in the pretraining loss.")
+    seed: int = 31
+
+
+class Model(Block):
+    """A base model: a local folder in the Hugging Face layout, or a tiny one to build."""
+
+    path: str | None = Field(None, description="Folder with config.json, weights and tokenizer; nothing is downloaded.")
+    build: TinyModel | None = Field(None, description="Build this tiny model instead.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Model:
+        if (self.path is None) == (self.build is None):
+            raise ValueError("give exactly one of path and build")
+        return self
+
+
+class Adapter(Block):
+    """LoRA, as published: rank 16, alpha 32, dropout 0.1 on the attention projections."""
+
+    rank: int = Field(16, ge=1)
+    alpha: float = Field(32.0, gt=0)
+    dropout: Fraction = 0.1
+    target_modules: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
+
+
+class Strategy(Block):
+    """What is trained, and on which loss: language_model_weight * LM + score_weight * score loss."""
+
+    adapter: bool = Field(True, description="Train LoRA adapters; false: the base stays frozen and only the score head learns.")
+    language_model_weight: float = Field(1.0, ge=0)
+    score_weight: float = Field(1.0, gt=0)
+    score_loss: Literal["bce", "mse"] = Field("bce", description="bce: on the binary responder; mse: on the graded score 1.0/0.7/0.3/0.0.")
+
+
+class Training(Block):
+    """The optimiser, as published: 3 epochs, global batch 8, 1e-5 body, 3e-5 head, cosine with 10 % warm-up."""
+
+    epochs: int = Field(3, ge=1)
+    global_batch_size: int = Field(8, ge=1, description="Cases per optimiser step, whatever the number of devices.")
+    learning_rate: float = Field(1e-5, gt=0)
+    score_head_learning_rate: float = Field(3e-5, gt=0)
+    warmup_fraction: Fraction = 0.1
+    weight_decay: float = Field(0.01, ge=0)
+    max_gradient_norm: float = Field(1.0, gt=0)
+    max_answer_tokens: int = Field(1024, ge=8)
+    tokens_per_micro_batch: int = Field(16_384, ge=256, description="Lower this when memory runs out.")
+    checkpoint_every_steps: int = Field(50, ge=1)
+    seed: int = 37
+
+
+class Inference(Block):
+    """How held-out cases are scored and their rationales sampled, as published."""
+
+    shards: int = Field(4, ge=1, description="Jobs per fold; results do not depend on it.")
+    rationales: int | None = Field(None, ge=0, description="Held-out cases per fold to write a rationale for; null: all, 0: none.")
+    max_new_tokens: int = Field(512, ge=1)
+    temperature: float = Field(0.6, ge=0)
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
+    batch_tokens: int = Field(16_384, ge=256, description="Prompt tokens per forward pass.")
+    seed: int = 41
+
+
+class Baselines(Block):
+    """Models that any language model has to beat, fitted on the same folds."""
+
+    predictors: tuple[Literal["regimen_prior", "clinical_logistic"], ...] = ("regimen_prior", "clinical_logistic")
+    prior_strength: float = Field(20.0, gt=0, description="Cases' worth of shrinkage of a regimen's response rate to its cancer type's.")
+    seed: int = 43
+
+
+class Evaluation(Block):
+    """Metrics and their intervals."""
+
+    bootstrap: int = Field(2000, ge=100, description="Patient-cluster bootstrap resamples.")
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    seed: int = 47
+
+
+class Survival(Block):
+    """Per-regimen stratification."""
+
+    minimum_events: int = Field(60, ge=5, description="A regimen is tested (enters the false-discovery family) from this many events.")
+    minimum_events_shown: int = Field(20, ge=5, description="Estimates are shown from this many events.")
+    minimum_group: int = Field(10, ge=2, description="Smallest score group in cases.")
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    horizons_months: tuple[int, ...] = Field((12, 24), description="Times for survival and restricted mean survival.")
+
+
+class Config(Block):
+    """The whole configuration."""
+
+    cohort: Slug = Field("msk-chord", description="Name of the cohort; the first folder under results/.")
+    study: str | None = Field(None, description="Study folder in cBioPortal format; null: make the twin.")
+    twin: Twin = Twin()
+    pretraining: Twin = Field(Twin(patients=2000, seed=1009), description="The population whose text a tiny model reads before it is fine-tuned.")
+    ingest: Ingest = Ingest()
+    regimens: Regimens = Regimens()
+    labels: Labels = Labels()
+    folds: Folds = Folds()
+    evidence: Evidence = Evidence()
+    audit: Audit = Audit()
+    rationales: Rationales = Rationales()
+    prompts: Prompts = Prompts()
+    split: Split = Split()
+    models: dict[Slug, Model] = Field(default_factory=dict, description="Base models by name.")
+    strategies: dict[Slug, Strategy] = Field({"raft": Strategy()}, min_length=1, description="Training strategies by name.")
+    adapter: Adapter = Adapter()
+    training: Training = Training()
+    inference: Inference = Inference()
+    baselines: Baselines = Baselines()
+    evaluation: Evaluation = Evaluation()
+    survival: Survival = Survival()
+
+    @model_validator(mode="after")
+    def _reserved_cohort(self) -> Config:
+        if self.cohort == "pretraining":
+            raise ValueError("cohort: 'pretraining' is the name of the tiny models' own population")
+        return self
+
+    def blocks(self, names: Iterable[str], **choice: str) -> dict[str, Any]:
+        """The named blocks; `model` and `strategy` are entries of their mappings, picked by `choice`.
+
+        Raises:
+            InputError: a chosen entry does not exist.
+        """
+        picked: dict[str, Any] = {}
+        for name in names:
+            if name in {"model", "strategy"}:
+                entries: dict[str, Block] = getattr(self, {"model": "models", "strategy": "strategies"}[name])
+                chosen = choice.get(name) or next(iter(entries), "")
+                if chosen not in entries:
+                    raise InputError(f"expected one of {', '.join(entries) or 'none configured'}", column=name, found=chosen)
+                picked[name] = entries[chosen]
+            else:
+                picked[name] = getattr(self, name)
+        return picked
+
+
+BLOCK_TYPES: dict[str, type[Block]] = {
+    "twin": Twin,
+    "ingest": Ingest,
+    "regimens": Regimens,
+    "labels": Labels,
+    "folds": Folds,
+    "evidence": Evidence,
+    "audit": Audit,
+    "rationales": Rationales,
+    "prompts": Prompts,
+    "split": Split,
+    "model": Model,
+    "strategy": Strategy,
+    "adapter": Adapter,
+    "training": Training,
+    "inference": Inference,
+    "baselines": Baselines,
+    "evaluation": Evaluation,
+    "survival": Survival,
+}
+
+
+def read_blocks(names: Iterable[str], given: dict[str, Any]) -> dict[str, Any]:
+    """Blocks from plain values (a rule's settings); a missing block has its defaults."""
+    blocks: dict[str, Any] = {}
+    for name in names:
+        try:
+            blocks[name] = BLOCK_TYPES[name].model_validate(given.get(name, {}))
+        except ValidationError as error:
+            raise InputError(_first_problem(error, BLOCK_TYPES[name], prefix=name)) from None
+    if unknown := set(given) - set(blocks):
+        raise InputError(f"--settings: this step reads no block {sorted(unknown)[0]!r}; it reads {', '.join(blocks)}")
+    return blocks
+
+
+def load_config(path: Path) -> Config:
+    """Read one YAML file.
+
+    Raises:
+        InputError: unreadable, not YAML, an unknown key, a wrong type; file, line and key are named.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"expected a readable configuration file ({error.strerror})", file=path) from None
+    try:
+        values = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise InputError(f"expected YAML ({getattr(error, 'problem', error)})", file=path, line=mark.line + 1 if mark else None) from None
+    return check_config(values, [path])
+
+
+def check_config(values: object, files: Iterable[Path] = ()) -> Config:
+    """Validate values that came from `files` (merged, the last one winning) or the command line.
+
+    Raises:
+        InputError: the first problem, with the file and line of the offending key where it stands in one.
+    """
+    if not isinstance(values, dict):
+        raise InputError("expected a mapping of configuration keys", file=next(iter(files), None), found=type(values).__name__)
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        location = [part for part in error.errors()[0]["loc"]]
+        message = _first_problem(error, Config)
+        for file in reversed(list(files)):
+            line = _line_of(file, location)
+            if line is not None:
+                raise InputError(message, file=file, line=line) from None
+        raise InputError(message) from None
+
+
+def _first_problem(error: ValidationError, model: type[Block], prefix: str = "") -> str:
+    """One problem in words: the dotted key, what was expected, what was found."""
+    problem = error.errors()[0]
+    location = [str(part) for part in problem["loc"]]
+    key = ".".join(([prefix] if prefix else []) + location)
+    if problem["type"] == "extra_forbidden":
+        known = _keys_at(model, location[:-1])
+        near = get_close_matches(location[-1], known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
+        return f"{key}: unknown key; {hint}"
+    expected = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    named = f"{key}: " if key else ""
+    if problem["type"] == "value_error":
+        return f"{named}{expected}"
+    return f"{named}expected {expected}, found {problem['input']!r}"
+
+
+def _keys_at(model: Any, location: list[str]) -> list[str]:
+    """Field names of the model that stands at a dotted place."""
+    for part in location:
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            break
+        if part in model.model_fields:
+            model = _model_inside(model.model_fields[part].annotation)
+    return sorted(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+
+
+def _model_inside(annotation: Any) -> Any:
+    """The model in an annotation such as `TinyModel | None` or `dict[Slug, Model]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        found = _model_inside(inner)
+        if found is not None:
+            return found
+    return None
+
+
+def _line_of(file: Path, location: list[Any]) -> int | None:
+    """The 1-based line where a key (or, failing that, nothing) stands in a YAML file."""
+    node = yaml.compose(file.read_text(encoding="utf-8"))
+    line = None
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            match = next(((key, value) for key, value in node.value if key.value == str(part)), None)
+            if match is None:
+                return None
+            line, node = match[0].start_mark.line + 1, match[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line

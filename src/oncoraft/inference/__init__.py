@@ -1,0 +1,1 @@
+"""Scores and rationales of held-out cases."""

@@ -1,0 +1,1 @@
+"""What is known before any patient is read: table specifications and drugs."""

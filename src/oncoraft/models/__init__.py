@@ -1,0 +1,1 @@
+"""Base models, score head, adapters, model folders."""

@@ -1,0 +1,117 @@
+"""Digests, manifests and atomic publishing.
+
+An output is written beside its destination and renamed, so that a file that exists is whole. Every step
+leaves a manifest: what went in (digests), with which settings, code and versions, and what was counted.
+Manifests carry no time and no absolute path, so that two equal runs leave equal manifests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from oncoraft import __version__
+
+RECORDED_PACKAGES = ("numpy", "pandas", "pyarrow", "scikit-learn", "lifelines", "torch", "transformers", "peft")
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def text_digest(text: str) -> str:
+    """SHA-256 of a text in UTF-8, in hexadecimal."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def canonical_json(value: object) -> str:
+    """JSON with sorted keys and no spare spaces: equal values give equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+@contextmanager
+def publishing(*paths: Path) -> Iterator[tuple[Path, ...]]:
+    """Temporary siblings of `paths` to write to; renamed together at the end, removed if anything fails.
+
+    Works for files and folders. A file that exists is replaced; a folder that exists is replaced whole.
+
+    Example:
+        with publishing(Path("cases.parquet"), Path("manifest.json")) as (cases, manifest):
+            ...
+    """
+    temporary = tuple(path.with_name(f".partial-{os.getpid()}-{path.name}") for path in paths)
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield temporary
+        for source, destination in zip(temporary, paths, strict=True):
+            if source.is_dir() and destination.is_dir():
+                shutil.rmtree(destination)
+            os.replace(source, destination)
+    finally:
+        for source in temporary:
+            if source.is_dir():
+                shutil.rmtree(source)
+            else:
+                source.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON for people: indented, keys in the given order, final newline."""
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def versions() -> dict[str, str]:
+    """Versions of this package, Python, and the scientific packages that are installed."""
+    found = {"oncoraft": __version__, "python": platform.python_version()}
+    for name in RECORDED_PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def manifest(
+    step: str,
+    *,
+    inputs: Iterable[Path],
+    outputs: Mapping[Path, Path],
+    settings: Mapping[str, Any],
+    counts: Mapping[str, Any],
+    beside: Path,
+) -> dict[str, Any]:
+    """What a step read, wrote and counted.
+
+    Args:
+        step: the command's name.
+        inputs: files read; a folder stands for the files in it.
+        outputs: final path -> where the content is now (a temporary sibling before publishing).
+        settings: from `edge.settings_record`.
+        counts: whatever the step counted (rows, cases, refusals).
+        beside: the manifest's own final path; paths are recorded relative to its folder.
+    """
+    home = beside.resolve().parent
+
+    def relative(path: Path) -> str:
+        return Path(os.path.relpath(path.resolve(), home)).as_posix()
+
+    files = sorted({file for path in inputs for file in ([path] if path.is_file() else sorted(path.rglob("*"))) if file.is_file()})
+    return {
+        "step": step,
+        "inputs": {relative(file): file_digest(file) for file in files},
+        "outputs": {relative(final): file_digest(now) for final, now in sorted(outputs.items())},
+        "settings": dict(settings),
+        "counts": dict(counts),
+        "versions": versions(),
+    }

@@ -1,0 +1,1 @@
+"""Whether the score separates survival, under delayed entry."""

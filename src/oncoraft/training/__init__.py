@@ -1,0 +1,1 @@
+"""Dual-objective fine-tuning of one fold."""
