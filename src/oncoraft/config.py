@@ -9,12 +9,9 @@ changes. Threads, memory, partitions and output folders are not configuration: p
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from oncoraft.errors import InputError
 
@@ -49,7 +46,8 @@ class Regimens(Block):
     """How dated agents become regimens and lines of therapy."""
 
     combination_window_days: Days = Field(
-        28, description="Agents started within this many days of a regimen's first day belong to it (28 d: Merck line-of-therapy algorithm)."
+        28,
+        description="Agents started within this many days of a regimen's first day belong to it (28 d: Merck line-of-therapy algorithm).",
     )
     known_at_index_days: int = Field(
         7, ge=0, le=28, description="Agents started within this many days of the index date count as planned, so the prompt may name them."
@@ -103,7 +101,9 @@ class Audit(Block):
 class Rationales(Block):
     """Where the clinical rationales that the model learns to write come from."""
 
-    teacher: Literal["template"] = Field("template", description="template: composed offline from the drug table and the case's own evidence.")
+    teacher: Literal["template"] = Field(
+        "template", description="template: composed offline from the drug table and the case's own evidence."
+    )
     sees_label: bool = Field(True, description="Whether the teacher argues towards the label (as published) or from the evidence alone.")
     seed: int = Field(29, description="Varies the wording.")
 
@@ -114,7 +114,9 @@ class Prompts(Block):
     template: Literal["full", "compact", "oncoraft"] = Field(
         "full", description="full: everything known; oncoraft: the published field layout; compact: one short line a field."
     )
-    token_budget: int = Field(3072, ge=64, description="Longest prompt in tokens of the model's own tokenizer; low-value evidence is cut first.")
+    token_budget: int = Field(
+        3072, ge=64, description="Longest prompt in tokens of the model's own tokenizer; low-value evidence is cut first."
+    )
 
 
 class Split(Block):
@@ -232,7 +234,9 @@ class Config(Block):
     cohort: Slug = Field("msk-chord", description="Name of the cohort; the first folder under results/.")
     study: str | None = Field(None, description="Study folder in cBioPortal format; null: make the twin.")
     twin: Twin = Twin()
-    pretraining: Twin = Field(Twin(patients=2000, seed=1009), description="The population whose text a tiny model reads before it is fine-tuned.")
+    pretraining: Twin = Field(
+        Twin(patients=2000, seed=1009), description="The population whose text a tiny model reads before it is fine-tuned."
+    )
     ingest: Ingest = Ingest()
     regimens: Regimens = Regimens()
     labels: Labels = Labels()
@@ -296,110 +300,3 @@ BLOCK_TYPES: dict[str, type[Block]] = {
     "evaluation": Evaluation,
     "survival": Survival,
 }
-
-
-def read_blocks(names: Iterable[str], given: dict[str, Any]) -> dict[str, Any]:
-    """Blocks from plain values (a rule's settings); a missing block has its defaults."""
-    blocks: dict[str, Any] = {}
-    for name in names:
-        try:
-            blocks[name] = BLOCK_TYPES[name].model_validate(given.get(name, {}))
-        except ValidationError as error:
-            raise InputError(_first_problem(error, BLOCK_TYPES[name], prefix=name)) from None
-    if unknown := set(given) - set(blocks):
-        raise InputError(f"--settings: this step reads no block {sorted(unknown)[0]!r}; it reads {', '.join(blocks)}")
-    return blocks
-
-
-def load_config(path: Path) -> Config:
-    """Read one YAML file.
-
-    Raises:
-        InputError: unreadable, not YAML, an unknown key, a wrong type; file, line and key are named.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"expected a readable configuration file ({error.strerror})", file=path) from None
-    try:
-        values = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise InputError(f"expected YAML ({getattr(error, 'problem', error)})", file=path, line=mark.line + 1 if mark else None) from None
-    return check_config(values, [path])
-
-
-def check_config(values: object, files: Iterable[Path] = ()) -> Config:
-    """Validate values that came from `files` (merged, the last one winning) or the command line.
-
-    Raises:
-        InputError: the first problem, with the file and line of the offending key where it stands in one.
-    """
-    if not isinstance(values, dict):
-        raise InputError("expected a mapping of configuration keys", file=next(iter(files), None), found=type(values).__name__)
-    try:
-        return Config.model_validate(values)
-    except ValidationError as error:
-        location = [part for part in error.errors()[0]["loc"]]
-        message = _first_problem(error, Config)
-        for file in reversed(list(files)):
-            line = _line_of(file, location)
-            if line is not None:
-                raise InputError(message, file=file, line=line) from None
-        raise InputError(message) from None
-
-
-def _first_problem(error: ValidationError, model: type[Block], prefix: str = "") -> str:
-    """One problem in words: the dotted key, what was expected, what was found."""
-    problem = error.errors()[0]
-    location = [str(part) for part in problem["loc"]]
-    key = ".".join(([prefix] if prefix else []) + location)
-    if problem["type"] == "extra_forbidden":
-        known = _keys_at(model, location[:-1])
-        near = get_close_matches(location[-1], known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
-        return f"{key}: unknown key; {hint}"
-    expected = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    named = f"{key}: " if key else ""
-    if problem["type"] == "value_error":
-        return f"{named}{expected}"
-    return f"{named}expected {expected}, found {problem['input']!r}"
-
-
-def _keys_at(model: Any, location: list[str]) -> list[str]:
-    """Field names of the model that stands at a dotted place."""
-    for part in location:
-        if not (isinstance(model, type) and issubclass(model, BaseModel)):
-            break
-        if part in model.model_fields:
-            model = _model_inside(model.model_fields[part].annotation)
-    return sorted(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
-
-
-def _model_inside(annotation: Any) -> Any:
-    """The model in an annotation such as `TinyModel | None` or `dict[Slug, Model]`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for inner in getattr(annotation, "__args__", ()):
-        found = _model_inside(inner)
-        if found is not None:
-            return found
-    return None
-
-
-def _line_of(file: Path, location: list[Any]) -> int | None:
-    """The 1-based line where a key (or, failing that, nothing) stands in a YAML file."""
-    node = yaml.compose(file.read_text(encoding="utf-8"))
-    line = None
-    for part in location:
-        if isinstance(node, yaml.MappingNode):
-            match = next(((key, value) for key, value in node.value if key.value == str(part)), None)
-            if match is None:
-                return None
-            line, node = match[0].start_mark.line + 1, match[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = node.start_mark.line + 1
-        else:
-            break
-    return line

@@ -16,7 +16,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from oncoraft.config import Config, load_config, read_blocks
+from oncoraft.config import Config
+from oncoraft.config_files import load_config, read_blocks
 from oncoraft.errors import InputError, RetryLater
 from oncoraft.steps import STEPS
 
