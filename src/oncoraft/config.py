@@ -19,6 +19,9 @@ Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 Days = Annotated[int, Field(ge=1, le=3650)]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
+PRETRAINING = "pretraining"  # the cohort whose text a tiny model reads before it is fine-tuned
+RESERVED_FOLDERS = {"study", "tables", "cases", "prompts", "baselines", "report", "logs", "benchmarks", "base"}
+
 
 class Block(BaseModel):
     """A part of the configuration: frozen, typed, closed to unknown keys."""
@@ -256,9 +259,11 @@ class Config(Block):
     survival: Survival = Survival()
 
     @model_validator(mode="after")
-    def _reserved_cohort(self) -> Config:
-        if self.cohort == "pretraining":
-            raise ValueError("cohort: 'pretraining' is the name of the tiny models' own population")
+    def _names_of_their_own(self) -> Config:
+        if self.cohort == PRETRAINING:
+            raise ValueError(f"cohort: {PRETRAINING!r} is the name of the tiny models' own population")
+        if taken := RESERVED_FOLDERS & (set(self.models) | set(self.strategies)):
+            raise ValueError(f"{sorted(taken)[0]!r} is the name of a results folder; call the model or strategy something else")
         return self
 
     def blocks(self, names: Iterable[str], **choice: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,7 +48,7 @@ class Source(NamedTuple):
     digest: bytes
 
 
-@lru_cache(maxsize=None)
+@cache
 def source(name: str) -> Source:
     """Read a module's syntax tree; docstrings are taken out before the digest, comments are not in it."""
     file = module_file(name)
@@ -90,7 +90,7 @@ def closure(module: str) -> list[str]:
     return sorted(found)
 
 
-@lru_cache(maxsize=None)
+@cache
 def code_digest(step: str) -> str:
     """A short digest of what a step's result depends on in this package."""
     modules = [name for name in closure(STEPS[step].module) if name not in UNCOUNTED]

@@ -1,0 +1,60 @@
+# Two commands matter: `make reproduce` and `make test`. Both set up .venv from requirements.lock first.
+PYTHON ?= python3
+CORES ?= all
+BIN := .venv/bin
+STAMP := .venv/.installed
+# Nothing is fetched once set up: model code must not look for a hub.
+export HF_HUB_OFFLINE := 1
+export TOKENIZERS_PARALLELISM := false
+
+.PHONY: help setup reproduce test check format docs lock clean
+
+help:
+	@echo "make reproduce   the whole workflow on the synthetic twin with a tiny model; says where the report is"
+	@echo "make test        formatter, linter, types, import rules, then every test"
+	@echo "make check       the first four alone"
+	@echo "make format      write what the formatters want"
+	@echo "make docs        regenerate the documents and the schema that are made from code"
+	@echo "make clean       remove results of the demo"
+
+setup: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -c "import sys; sys.exit(0 if sys.version_info >= (3, 11) else 'Python 3.11 or newer is needed; give one by make PYTHON=...')"
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)
+
+reproduce: setup
+	@$(BIN)/snakemake --cores $(CORES) --workflow-profile workflow/profiles/default
+	@$(BIN)/oncoraft headline results/demo/report
+
+test: check
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+check: setup
+	$(BIN)/ruff format --check --quiet src tests benchmarks
+	$(BIN)/ruff check --quiet src tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/snakefmt --check --compact-diff Snakefile workflow
+	$(BIN)/snakemake --lint
+
+format: setup
+	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/snakefmt Snakefile workflow
+
+docs: setup
+	$(BIN)/python -m oncoraft.documents
+
+lock:
+	$(PYTHON) -m venv --clear .venv-lock
+	.venv-lock/bin/pip install --quiet torch==2.13.0 --editable ".[development,slurm]"
+	( head -1 requirements.lock; .venv-lock/bin/pip freeze --all --exclude-editable | sed 's/+cpu//; /^pip==/d' | sort -f ) > requirements.lock.new
+	mv requirements.lock.new requirements.lock
+	rm -rf .venv-lock
+
+clean:
+	rm -rf results/demo results/pretraining

@@ -1,0 +1,122 @@
+"""What the workflow has to know before it runs: settings per rule, folders of models and study, what is missing.
+
+Pure and light: it is imported each time that the workflow is parsed, on a cluster once per job, so neither
+pandas nor torch may be imported from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from oncoraft.config import PRETRAINING, Config
+from oncoraft.config_files import check_config
+from oncoraft.errors import InputError
+from oncoraft.knowledge.tables import TABLES
+from oncoraft.provenance import canonical_json
+from oncoraft.sources import code_digest
+from oncoraft.steps import STEPS
+
+BUILT_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+TABLE_NAMES = tuple(table.name for table in TABLES)
+
+
+class Plan:
+    """A checked configuration, asked by the rules.
+
+    Args:
+        values: the merged configuration as the engine holds it.
+        files: the files that it came from, for line numbers in messages.
+
+    Raises:
+        InputError: the first problem in the configuration.
+    """
+
+    def __init__(self, values: Mapping[str, object], files: Iterable[str] = ()) -> None:
+        self.config: Config = check_config(dict(values), [Path(file) for file in files])
+        if not self.config.models:
+            raise InputError("models: expected at least one base model to fine-tune", file=next(iter(files), None))
+        self.cohorts = (self.config.cohort, PRETRAINING)
+
+    def settings(self, step: str, **choice: str) -> str:
+        """The one tracked parameter of a rule: the blocks that its step reads and the digest of its code, as JSON.
+
+        Args:
+            step: a key of `STEPS`.
+            choice: `model=`, `strategy=`, and `cohort=` where they matter.
+        """
+        blocks = self.config.blocks(STEPS[step].blocks, **choice)
+        if choice.get("cohort") == PRETRAINING and "twin" in blocks:
+            blocks["twin"] = self.config.pretraining
+        values = {name: block.model_dump(mode="json") for name, block in blocks.items()}
+        return canonical_json(values | {"code": code_digest(step)})
+
+    def is_built(self, model: str) -> bool:
+        """Whether a base model is built on the spot, so that it needs neither a folder nor a GPU."""
+        return self.config.models[model].build is not None
+
+    def base_folder(self, model: str) -> str:
+        """The folder of a base model."""
+        path = self.config.models[model].path
+        return f"results/{PRETRAINING}/{model}/base" if path is None else path
+
+    def base_files(self, model: str) -> list[str]:
+        """The files of a base model that a rule depends on; of a folder that does not exist, none."""
+        folder = self.base_folder(model)
+        if self.is_built(model):
+            return [f"{folder}/{name}" for name in BUILT_FILES]
+        found = sorted(Path(folder).glob("*")) if Path(folder).is_dir() else []
+        return [file.as_posix() for file in found if file.suffix in {".json", ".safetensors", ".model", ".jinja"}]
+
+    def tokenizer_files(self, model: str) -> list[str]:
+        """The files of a base model that decide how text becomes tokens."""
+        return [file for file in self.base_files(model) if "token" in Path(file).name]
+
+    def study_folder(self, cohort: str) -> str:
+        """The study folder of a cohort: the configured one, or where the twin is written."""
+        study = self.config.study if cohort == self.config.cohort else None
+        return f"results/{cohort}/study" if study is None else study
+
+    @staticmethod
+    def study_file_names() -> list[str]:
+        """Names of a study's data files, in the order of their specifications."""
+        return [table.file for table in TABLES]
+
+    def study_files(self, cohort: str) -> list[str]:
+        """The data files that ingestion depends on: all of a twin's, those that exist of a real study."""
+        folder = self.study_folder(cohort)
+        files = [f"{folder}/{table.file}" for table in TABLES]
+        return files if self.has_truth(cohort) else [file for file in files if Path(file).is_file()]
+
+    def has_truth(self, cohort: str) -> bool:
+        """Whether the true response probabilities are known, as they are for a twin."""
+        return self.config.study is None or cohort == PRETRAINING
+
+    def missing(self) -> list[str]:
+        """What a real run needs and does not find, one line each: study tables and base models."""
+        lines = []
+        study = self.config.study
+        if study is not None:
+            folder = Path(study)
+            if not folder.is_dir():
+                lines.append(f"{study}: no such study folder (configuration key `study`)")
+            else:
+                lines += [
+                    f"{folder / table.file}: missing; a study cannot be read without its {table.name} table"
+                    for table in TABLES
+                    if table.required and not (folder / table.file).is_file()
+                ]
+        for name, model in self.config.models.items():
+            lines += _missing_of_model(name, model.path)
+        return lines
+
+
+def _missing_of_model(name: str, path: str | None) -> list[str]:
+    """What a base-model folder lacks: the folder, its configuration, weights or tokenizer."""
+    if path is None:
+        return []
+    folder, key = Path(path), f"models.{name}.path"
+    if not folder.is_dir():
+        return [f"{path}: no such base-model folder (configuration key `{key}`)"]
+    wanted = {"config.json": "config.json", "weights (*.safetensors)": "*.safetensors", "a tokenizer (tokenizer*)": "tokenizer*"}
+    return [f"{path}: lacks {what} (configuration key `{key}`)" for what, pattern in wanted.items() if not any(folder.glob(pattern))]

@@ -1,0 +1,54 @@
+# Source tables into typed Parquet; where there is no study, the twin first.
+
+
+rule twin:
+    output:
+        study=[f"results/{{cohort}}/study/{name}" for name in plan.study_file_names()],
+        truth="results/{cohort}/truth.parquet",
+        manifest="results/{cohort}/truth.parquet.manifest.json",
+    log:
+        "results/{cohort}/logs/twin.log",
+    benchmark:
+        "results/{cohort}/benchmarks/twin.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    params:
+        settings=settings_of("twin"),
+        study=lambda wildcards: plan.study_folder(wildcards.cohort),
+    message:
+        "Making the synthetic study '{wildcards.cohort}'"
+    shell:
+        "exec python -m oncoraft twin --out {params.study:q} --truth {output.truth} --settings {params.settings:q} 2> {log}"
+
+
+rule ingest:
+    input:
+        study=lambda wildcards: plan.study_files(wildcards.cohort),
+    output:
+        tables=TABLES,
+        ledger="results/{cohort}/tables/ledger.parquet",
+        rejects="results/{cohort}/tables/rejects.parquet",
+        checks="results/{cohort}/tables/checks.json",
+        manifest="results/{cohort}/tables/manifest.json",
+    log:
+        "results/{cohort}/logs/ingest.log",
+    benchmark:
+        "results/{cohort}/benchmarks/ingest.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=settings_of("ingest"),
+        study=lambda wildcards: plan.study_folder(wildcards.cohort),
+        tables=subpath(output.manifest, parent=True),
+    message:
+        "Reading the tables of '{wildcards.cohort}'"
+    shell:
+        "exec python -m oncoraft ingest {params.study:q} --out {params.tables} --settings {params.settings:q} 2> {log}"

@@ -1,0 +1,99 @@
+# What every rule file uses: the checked configuration, wildcards, and the way from a rule to the package.
+import sys
+from pathlib import Path
+
+PACKAGE = Path(str(workflow.current_basedir)) / ".." / ".." / "src"
+sys.path.insert(0, str(PACKAGE.resolve()))
+
+from oncoraft.errors import InputError
+from oncoraft.plan import BUILT_FILES, TABLE_NAMES, Plan
+
+try:
+    plan = Plan(config, workflow.configfiles)
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+# Jobs import the package from this checkout and, unless a conda environment is activated for them, run on the
+# interpreter that runs snakemake. Neither path enters a rule, so a moved checkout stays current.
+shell.prefix(
+    f"export PYTHONPATH='{PACKAGE.resolve()}'; "
+    + (
+        ""
+        if workflow.deployment_settings.deployment_method
+        else f"export PATH='{Path(sys.executable).parent}':$PATH; "
+    )
+)
+
+
+wildcard_constraints:
+    cohort="|".join(plan.cohorts),
+    model="|".join(plan.config.models),
+    strategy="|".join(plan.config.strategies),
+    design="|".join(plan.config.folds.designs),
+    fold=r"\d+",
+    shard=r"\d+",
+
+
+FOLDS = range(plan.config.folds.folds)
+SHARDS = range(plan.config.inference.shards)
+# Named once, read by many rules.
+TABLES = [f"results/{{cohort}}/tables/{name}.parquet" for name in TABLE_NAMES]
+
+
+def settings_of(step):
+    """The tracked parameter of a rule that runs `step`."""
+    return lambda wildcards: plan.settings(step, **dict(wildcards))
+
+
+def gpus_for(wildcards):
+    """GPUs that a training or inference job asks for: none for a tiny model built on the spot."""
+    return 0 if plan.is_built(wildcards.model) else 1
+
+
+def threads_for(wildcards):
+    """Cores of a training or inference job: one for a tiny model, so that folds run side by side."""
+    return 1 if plan.is_built(wildcards.model) else 8
+
+
+def memory_for(wildcards):
+    """Main memory of a training or inference job in MB; a real base model is loaded through it once."""
+    return 3000 if plan.is_built(wildcards.model) else 64000
+
+
+def minutes_for(built, real):
+    """Run time in minutes asked for, for a tiny and for a real base model."""
+    return lambda wildcards: built if plan.is_built(wildcards.model) else real
+
+
+def truth_of(wildcards):
+    """The twin's truth, where the cohort is a twin."""
+    return (
+        [f"results/{wildcards.cohort}/truth.parquet"]
+        if plan.has_truth(wildcards.cohort)
+        else []
+    )
+
+
+def truth_option(wildcards):
+    """The argument that hands the truth to the baselines."""
+    return " ".join(f"--truth {path}" for path in truth_of(wildcards))
+
+
+def runs(wildcards, product):
+    """One product of every model, strategy and design of a cohort."""
+    return expand(
+        f"results/{wildcards.cohort}/{{model}}/{{strategy}}/{{design}}/{product}",
+        model=plan.config.models,
+        strategy=plan.config.strategies,
+        design=plan.config.folds.designs,
+    )
+
+
+def require_everything():
+    """Name all that is missing, one line each, before the first job starts."""
+    if missing := plan.missing():
+        raise WorkflowError("cannot start, missing:\n" + "\n".join(missing))
+
+
+for line in plan.missing():
+    logger.warning(f"missing: {line}")

@@ -1,0 +1,63 @@
+# Baselines on the same folds, and metrics beside them.
+
+
+rule baselines:
+    input:
+        cases="results/{cohort}/cases/cases.parquet",
+        labels="results/{cohort}/cases/labels.parquet",
+        folds="results/{cohort}/cases/folds.parquet",
+        evidence="results/{cohort}/prompts/evidence.parquet",
+        truth=lambda wildcards: truth_of(wildcards),
+    output:
+        predictions="results/{cohort}/baselines/{design}/predictions.parquet",
+        manifest="results/{cohort}/baselines/{design}/manifest.json",
+    log:
+        "results/{cohort}/logs/baselines-{design}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/baselines-{design}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=settings_of("baselines"),
+        cases=subpath(input.cases, parent=True),
+        truth=truth_option,
+    message:
+        "Fitting the baselines"
+    shell:
+        "exec python -m oncoraft baselines {params.cases} {input.evidence} --design {wildcards.design} {params.truth} --out {output.predictions} --settings {params.settings:q} 2> {log}"
+
+
+rule metrics:
+    input:
+        predictions="results/{cohort}/{model}/{strategy}/{design}/predictions.jsonl",
+        baselines="results/{cohort}/baselines/{design}/predictions.parquet",
+        cases="results/{cohort}/cases/cases.parquet",
+        labels="results/{cohort}/cases/labels.parquet",
+        folds="results/{cohort}/cases/folds.parquet",
+    output:
+        metrics="results/{cohort}/{model}/{strategy}/{design}/metrics/metrics.json",
+        table="results/{cohort}/{model}/{strategy}/{design}/metrics/metrics.csv",
+        roc="results/{cohort}/{model}/{strategy}/{design}/metrics/roc.csv",
+        manifest="results/{cohort}/{model}/{strategy}/{design}/metrics/manifest.json",
+    log:
+        "results/{cohort}/{model}/{strategy}/{design}/logs/metrics.log",
+    benchmark:
+        "results/{cohort}/{model}/{strategy}/{design}/benchmarks/metrics.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=settings_of("metrics"),
+        cases=subpath(input.cases, parent=True),
+        metrics=subpath(output.metrics, parent=True),
+    message:
+        "Measuring discrimination of {wildcards.model} by {wildcards.strategy}"
+    shell:
+        "exec python -m oncoraft metrics {input.predictions} {params.cases} --design {wildcards.design} --baselines {input.baselines} --out {params.metrics} --settings {params.settings:q} 2> {log}"

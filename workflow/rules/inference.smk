@@ -1,0 +1,63 @@
+# Held-out cases in shards, each exactly once, and the shards gathered.
+
+
+rule infer:
+    input:
+        heldout="results/{cohort}/{model}/prompts/{design}/fold-{fold}/heldout.jsonl",
+        base=lambda wildcards: plan.base_files(wildcards.model),
+        fold_model="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/manifest.json",
+    output:
+        shard="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/predictions/shard-{shard}.jsonl",
+        manifest="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/predictions/shard-{shard}.jsonl.manifest.json",
+    log:
+        "results/{cohort}/{model}/{strategy}/{design}/logs/infer-{fold}-{shard}.log",
+    benchmark:
+        "results/{cohort}/{model}/{strategy}/{design}/benchmarks/infer-{fold}-{shard}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: threads_for
+    resources:
+        mem_mb=memory_for,
+        runtime=minutes_for(built=30, real=1440),
+        gpu=gpus_for,
+    params:
+        settings=settings_of("infer"),
+        base=lambda wildcards: plan.base_folder(wildcards.model),
+        fold_model=subpath(input.fold_model, parent=True),
+        shards=len(SHARDS),
+    message:
+        "Scoring held-out cases with {wildcards.model} by {wildcards.strategy}, fold {wildcards.fold}, shard {wildcards.shard}"
+    shell:
+        "exec python -m oncoraft infer {input.heldout} --base {params.base:q} --fold-model {params.fold_model} --shard {wildcards.shard} --shards {params.shards} --out {output.shard} --threads {threads} --gpus {resources.gpu} --settings {params.settings:q} 2> {log}"
+
+
+rule gather:
+    input:
+        shards=[
+            f"results/{{cohort}}/{{model}}/{{strategy}}/{{design}}/fold-{fold}/predictions/shard-{shard}.jsonl"
+            for fold in FOLDS
+            for shard in SHARDS
+        ],
+        heldout=[
+            f"results/{{cohort}}/{{model}}/prompts/{{design}}/fold-{fold}/heldout.jsonl"
+            for fold in FOLDS
+        ],
+    output:
+        predictions="results/{cohort}/{model}/{strategy}/{design}/predictions.jsonl",
+        manifest="results/{cohort}/{model}/{strategy}/{design}/predictions.jsonl.manifest.json",
+    log:
+        "results/{cohort}/{model}/{strategy}/{design}/logs/gather.log",
+    benchmark:
+        "results/{cohort}/{model}/{strategy}/{design}/benchmarks/gather.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=settings_of("gather"),
+    message:
+        "Gathering the predictions of {wildcards.model} by {wildcards.strategy}"
+    shell:
+        "exec python -m oncoraft gather {input.shards} --heldout {input.heldout} --out {output.predictions} --settings {params.settings:q} 2> {log}"

@@ -1,0 +1,32 @@
+# One offline page with every table and figure.
+
+
+rule report:
+    input:
+        metrics=lambda wildcards: runs(wildcards, "metrics/metrics.json"),
+        survival=lambda wildcards: runs(wildcards, "survival/survival.json"),
+        predictions=lambda wildcards: runs(wildcards, "predictions.jsonl"),
+        flow="results/{cohort}/cases/flow.json",
+        audit="results/{cohort}/prompts/audit.json",
+        checks="results/{cohort}/tables/checks.json",
+    output:
+        page="results/{cohort}/report/index.html",
+        headline="results/{cohort}/report/headline.json",
+        manifest="results/{cohort}/report/manifest.json",
+    log:
+        "results/{cohort}/logs/report.log",
+    benchmark:
+        "results/{cohort}/benchmarks/report.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=settings_of("report"),
+        results=subpath(input.checks, ancestor=2),
+    message:
+        "Writing the report"
+    shell:
+        "exec python -m oncoraft report {params.results} --out {output.page} --settings {params.settings:q} 2> {log}"

@@ -1,0 +1,33 @@
+# Whether the score separates survival, regimen by regimen.
+
+
+rule survival:
+    input:
+        predictions="results/{cohort}/{model}/{strategy}/{design}/predictions.jsonl",
+        cases="results/{cohort}/cases/cases.parquet",
+        followup="results/{cohort}/cases/followup.parquet",
+        folds="results/{cohort}/cases/folds.parquet",
+        evidence="results/{cohort}/prompts/evidence.parquet",
+    output:
+        survival="results/{cohort}/{model}/{strategy}/{design}/survival/survival.json",
+        regimens="results/{cohort}/{model}/{strategy}/{design}/survival/regimens.csv",
+        curves="results/{cohort}/{model}/{strategy}/{design}/survival/curves.parquet",
+        manifest="results/{cohort}/{model}/{strategy}/{design}/survival/manifest.json",
+    log:
+        "results/{cohort}/{model}/{strategy}/{design}/logs/survival.log",
+    benchmark:
+        "results/{cohort}/{model}/{strategy}/{design}/benchmarks/survival.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=settings_of("survival"),
+        cases=subpath(input.cases, parent=True),
+        survival=subpath(output.survival, parent=True),
+    message:
+        "Stratifying survival by the score of {wildcards.model} by {wildcards.strategy}"
+    shell:
+        "exec python -m oncoraft survival {input.predictions} {params.cases} {input.evidence} --design {wildcards.design} --out {params.survival} --settings {params.settings:q} 2> {log}"

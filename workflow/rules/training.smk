@@ -1,0 +1,33 @@
+# One training job a fold; it resumes from its own state folder, which no rule declares.
+
+
+rule train:
+    input:
+        train="results/{cohort}/{model}/prompts/{design}/fold-{fold}/train.jsonl",
+        base=lambda wildcards: plan.base_files(wildcards.model),
+        audit="results/{cohort}/prompts/audit.json",
+    output:
+        head="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/score_head.pt",
+        log="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/training_log.jsonl",
+        patients="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/training_patients.txt",
+        manifest="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/manifest.json",
+    log:
+        "results/{cohort}/{model}/{strategy}/{design}/logs/train-{fold}.log",
+    benchmark:
+        "results/{cohort}/{model}/{strategy}/{design}/benchmarks/train-{fold}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: threads_for
+    resources:
+        mem_mb=memory_for,
+        runtime=minutes_for(built=30, real=2880),
+        gpu=gpus_for,
+    params:
+        settings=settings_of("train"),
+        base=lambda wildcards: plan.base_folder(wildcards.model),
+        model=subpath(output.manifest, parent=True),
+        state="results/{cohort}/{model}/{strategy}/{design}/state/fold-{fold}",
+    message:
+        "Training {wildcards.model} by {wildcards.strategy}, fold {wildcards.fold}"
+    shell:
+        "exec python -m oncoraft train {input.train} --base {params.base:q} --out {params.model} --state {params.state} --threads {threads} --gpus {resources.gpu} --settings {params.settings:q} 2> {log}"
