@@ -131,19 +131,19 @@ class Split(Block):
 class TinyModel(Block):
     """A real architecture of about a million parameters, built and pretrained on the spot."""
 
-    architecture: Literal["qwen3", "llama", "gemma3"] = "qwen3"
-    hidden_size: int = Field(128, ge=16)
-    layers: int = Field(4, ge=1)
-    heads: int = Field(4, ge=1)
-    key_value_heads: int = Field(2, ge=1)
-    intermediate_size: int = Field(384, ge=16)
-    vocabulary_size: int = Field(2048, ge=300)
-    context_length: int = Field(4096, ge=128)
+    architecture: Literal["qwen3", "llama", "gemma3"] = Field("qwen3", description="Whose code path it takes; gemma3 is the text model.")
+    hidden_size: int = Field(128, ge=16, description="Width of the residual stream.")
+    layers: int = Field(4, ge=1, description="Decoder layers.")
+    heads: int = Field(4, ge=1, description="Attention heads.")
+    key_value_heads: int = Field(2, ge=1, description="Heads that share keys and values.")
+    intermediate_size: int = Field(384, ge=16, description="Width inside the feed-forward block.")
+    vocabulary_size: int = Field(2048, ge=300, description="Tokens of the tokenizer trained on the corpus.")
+    context_length: int = Field(4096, ge=128, description="Longest document in tokens.")
     steps: int = Field(600, ge=1, description="Pretraining steps.")
     batch_size: int = Field(16, ge=1, description="Documents per pretraining step.")
-    learning_rate: float = Field(2e-3, gt=0)
+    learning_rate: float = Field(2e-3, gt=0, description="Peak learning rate of pretraining.")
     answer_weight: float = Field(4.0, gt=0, description="Weight of an answer token beside a prompt token in the pretraining loss.")
-    seed: int = 31
+    seed: int = Field(31, description="Start of the weights and order of the documents.")
 
 
 class Model(Block):
@@ -162,35 +162,35 @@ class Model(Block):
 class Adapter(Block):
     """LoRA, as published: rank 16, alpha 32, dropout 0.1 on the attention projections."""
 
-    rank: int = Field(16, ge=1)
-    alpha: float = Field(32.0, gt=0)
-    dropout: Fraction = 0.1
-    target_modules: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
+    rank: int = Field(16, ge=1, description="Rank of the update.")
+    alpha: float = Field(32.0, gt=0, description="The update is scaled by alpha / rank.")
+    dropout: Fraction = Field(0.1, description="Dropout on the adapter's input while training.")
+    target_modules: tuple[str, ...] = Field(("q_proj", "k_proj", "v_proj", "o_proj"), description="Linear layers that get an adapter.")
 
 
 class Strategy(Block):
     """What is trained, and on which loss: language_model_weight * LM + score_weight * score loss."""
 
     adapter: bool = Field(True, description="Train LoRA adapters; false: the base stays frozen and only the score head learns.")
-    language_model_weight: float = Field(1.0, ge=0)
-    score_weight: float = Field(1.0, gt=0)
+    language_model_weight: float = Field(1.0, ge=0, description="Weight of the language-modelling loss on the answer tokens.")
+    score_weight: float = Field(1.0, gt=0, description="Weight of the loss of the score head.")
     score_loss: Literal["bce", "mse"] = Field("bce", description="bce: on the binary responder; mse: on the graded score 1.0/0.7/0.3/0.0.")
 
 
 class Training(Block):
     """The optimiser, as published: 3 epochs, global batch 8, 1e-5 body, 3e-5 head, cosine with 10 % warm-up."""
 
-    epochs: int = Field(3, ge=1)
+    epochs: int = Field(3, ge=1, description="Passes over the training cases.")
     global_batch_size: int = Field(8, ge=1, description="Cases per optimiser step, whatever the number of devices.")
-    learning_rate: float = Field(1e-5, gt=0)
-    score_head_learning_rate: float = Field(3e-5, gt=0)
-    warmup_fraction: Fraction = 0.1
-    weight_decay: float = Field(0.01, ge=0)
-    max_gradient_norm: float = Field(1.0, gt=0)
-    max_answer_tokens: int = Field(1024, ge=8)
+    learning_rate: float = Field(1e-5, gt=0, description="Peak learning rate of the adapters.")
+    score_head_learning_rate: float = Field(3e-5, gt=0, description="Peak learning rate of the score head.")
+    warmup_fraction: Fraction = Field(0.1, description="Share of the steps over which the learning rate rises.")
+    weight_decay: float = Field(0.01, ge=0, description="AdamW's decoupled weight decay.")
+    max_gradient_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
+    max_answer_tokens: int = Field(1024, ge=8, description="Longer answers are cut at the end, counted.")
     tokens_per_micro_batch: int = Field(16_384, ge=256, description="Lower this when memory runs out.")
-    checkpoint_every_steps: int = Field(50, ge=1)
-    seed: int = 37
+    checkpoint_every_steps: int = Field(50, ge=1, description="Steps between two saves of the trainer's state.")
+    seed: int = Field(37, description="Order of the cases, dropout, start of the score head.")
 
 
 class Inference(Block):
@@ -198,27 +198,29 @@ class Inference(Block):
 
     shards: int = Field(4, ge=1, description="Jobs per fold; results do not depend on it.")
     rationales: int | None = Field(None, ge=0, description="Held-out cases per fold to write a rationale for; null: all, 0: none.")
-    max_new_tokens: int = Field(512, ge=1)
-    temperature: float = Field(0.6, ge=0)
-    top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
+    max_new_tokens: int = Field(512, ge=1, description="Longest rationale in tokens.")
+    temperature: float = Field(0.6, ge=0, description="Sampling temperature; 0: the likeliest token.")
+    top_p: float = Field(0.9, gt=0, le=1, description="Nucleus of the sampling distribution.")
     batch_tokens: int = Field(16_384, ge=256, description="Prompt tokens per forward pass.")
-    seed: int = 41
+    seed: int = Field(41, description="Draws of the sampled rationales and which cases get one.")
 
 
 class Baselines(Block):
     """Models that any language model has to beat, fitted on the same folds."""
 
-    predictors: tuple[Literal["regimen_prior", "clinical_logistic"], ...] = ("regimen_prior", "clinical_logistic")
+    predictors: tuple[Literal["regimen_prior", "clinical_logistic"], ...] = Field(
+        ("regimen_prior", "clinical_logistic"), description="Which baselines to fit."
+    )
     prior_strength: float = Field(20.0, gt=0, description="Cases' worth of shrinkage of a regimen's response rate to its cancer type's.")
-    seed: int = 43
+    seed: int = Field(43, description="Of baselines that draw.")
 
 
 class Evaluation(Block):
     """Metrics and their intervals."""
 
     bootstrap: int = Field(2000, ge=100, description="Patient-cluster bootstrap resamples.")
-    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
-    seed: int = 47
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="Level of the intervals.")
+    seed: int = Field(47, description="Of the resamples.")
 
 
 class Survival(Block):
@@ -227,7 +229,7 @@ class Survival(Block):
     minimum_events: int = Field(60, ge=5, description="A regimen is tested (enters the false-discovery family) from this many events.")
     minimum_events_shown: int = Field(20, ge=5, description="Estimates are shown from this many events.")
     minimum_group: int = Field(10, ge=2, description="Smallest score group in cases.")
-    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    alpha: float = Field(0.05, gt=0, lt=0.5, description="False-discovery rate at which a regimen counts as separated.")
     horizons_months: tuple[int, ...] = Field((12, 24), description="Times for survival and restricted mean survival.")
 
 
