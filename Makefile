@@ -51,7 +51,7 @@ docs: setup
 
 lock:
 	$(PYTHON) -m venv --clear .venv-lock
-	.venv-lock/bin/pip install --quiet torch==2.13.0 --editable ".[development,slurm]"
+	.venv-lock/bin/pip install --quiet torch==2.13.0 --editable ".[development]"
 	( head -1 requirements.lock; .venv-lock/bin/pip freeze --all --exclude-editable | sed 's/+cpu//; /^pip==/d' | sort -f ) > requirements.lock.new
 	mv requirements.lock.new requirements.lock
 	rm -rf .venv-lock

@@ -1,4 +1,4 @@
-# What every rule file uses: the checked configuration, wildcards, and the way from a rule to the package.
+# Shared by all rule files -- the checked configuration, wildcards, and the way from a rule to the package.
 import sys
 from pathlib import Path
 

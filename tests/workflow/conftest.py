@@ -1,0 +1,44 @@
+"""One small run of the whole workflow, shared by the tests of this folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SMALL = Path(__file__).parent / "small.yaml"
+Snakemake = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def snakemake(*arguments: str | Path, directory: Path, snakefile: Path = ROOT / "workflow" / "Snakefile") -> subprocess.CompletedProcess[str]:
+    """Run the engine of this environment, with `directory` as the working folder."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", snakefile, "--directory", directory, "--cores", "2", *arguments]
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    return subprocess.run([str(word) for word in command], capture_output=True, text=True, env=environment, check=False)
+
+
+def planned(done: subprocess.CompletedProcess[str]) -> dict[str, int]:
+    """Job counts by rule of a dry run, the target rule and the total left out."""
+    assert done.returncode == 0, done.stderr
+    text = done.stdout + done.stderr
+    table = re.search(r"Job stats:\n(.*?)\n\n", text, re.S)
+    if table is None:
+        assert "Nothing to be done" in text, text
+        return {}
+    rows = dict(line.split() for line in table.group(1).splitlines()[2:])
+    return {name: int(count) for name, count in rows.items() if name not in {"all", "total"}}
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The working folder of a finished small run."""
+    folder = tmp_path_factory.mktemp("small-run")
+    done = snakemake("--configfile", SMALL, directory=folder)
+    assert done.returncode == 0, done.stderr[-6000:]
+    return folder
