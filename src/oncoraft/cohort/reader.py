@@ -1,0 +1,188 @@
+"""One delimited file into text columns: every line accounted for, nothing interpreted.
+
+Columns come back dictionary-encoded, so that the typing that follows looks at each distinct text once and
+not at each cell. Line numbers are those of the file, 1-based, comment and header lines counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+
+from oncoraft.errors import InputError
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class Refusal(NamedTuple):
+    """Why a row is set aside: its line, the column (empty where the whole row is meant), what was expected and found."""
+
+    line: int
+    column: str
+    expected: str
+    found: str | None
+
+
+@dataclass(frozen=True)
+class Header:
+    """The header row: names as they stand in the file, its line, and where the rows begin (byte offset)."""
+
+    names: tuple[str, ...]
+    line: int
+    end: int
+
+    def position(self, source: str) -> int | None:
+        """Where a column stands, without regard to case; None if it is not there."""
+        wanted = source.casefold()
+        return next((position for position, name in enumerate(self.names) if name.casefold() == wanted), None)
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """A file's well-formed rows as text (`columns[i]` is the i-th of the header), their lines, and the malformed rows."""
+
+    header: Header
+    columns: list[pa.DictionaryArray]
+    source_line: np.ndarray
+    malformed: list[Refusal]
+
+
+def read_header(path: Path) -> Header:
+    """Find the header: the first line that does not begin with `#`.
+
+    Raises:
+        InputError: the file has no such line, is not UTF-8, or names a column twice.
+    """
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            text = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
+            if not text.startswith(b"#") and text.strip():
+                return Header(_names(path, number, text), number, stream.tell())
+    raise InputError("expected a header row", file=path, found="none")
+
+
+def _names(path: Path, line: int, text: bytes) -> tuple[str, ...]:
+    try:
+        names = tuple(name.strip() for name in text.decode("utf-8").rstrip("\r\n").split("\t"))
+    except UnicodeDecodeError:
+        raise InputError("expected text in UTF-8", file=path, line=line) from None
+    folded = [name.casefold() for name in names]
+    if len(set(folded)) < len(folded):
+        twice = next(name for position, name in enumerate(names) if folded[position] in folded[:position])
+        raise InputError("expected each column once", file=path, line=line, column=twice, found="twice")
+    return names
+
+
+def read_rows(path: Path, header: Header | None = None) -> RawTable:
+    """Read every row of a tab-separated file as text.
+
+    Quotes mean nothing. A row with too few or too many fields goes to `malformed`; an empty line is a row of
+    empty fields. Lines of malformed rows are known only to a single-threaded read, so a file that has any is
+    read again in that way.
+
+    Raises:
+        InputError: no header, a repeated column, bytes that are not UTF-8, or a carriage return inside a line.
+    """
+    header = header or read_header(path)
+    if path.stat().st_size <= header.end:
+        empty = pa.array([], pa.dictionary(pa.int32(), pa.string()))
+        return RawTable(header, [empty] * len(header.names), np.empty(0, np.int32), [])
+    _check_line_ends(path)
+    table, malformed = _read(path, header, use_threads=True)
+    if malformed:
+        table, malformed = _read(path, header, use_threads=False)
+    table = table.unify_dictionaries()
+    columns = [_one_chunk(column) for column in table.columns]
+    lines = np.arange(header.line + 1, header.line + 1 + table.num_rows + len(malformed), dtype=np.int32)
+    good = ~np.isin(lines, np.array([refusal.line for refusal in malformed], dtype=np.int32))
+    return RawTable(header, columns, lines[good], malformed)
+
+
+def _one_chunk(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    combined = column.combine_chunks()
+    return combined.chunk(0) if isinstance(combined, pa.ChunkedArray) else combined
+
+
+def _read(path: Path, header: Header, *, use_threads: bool) -> tuple[pa.Table, list[Refusal]]:
+    """One pass over the rows; `line` of a malformed row is 0 where the pass was threaded."""
+    malformed: list[Refusal] = []
+    width = len(header.names)
+
+    def keep(row: Any) -> str:
+        malformed.append(Refusal(row.number or 0, "", f"{width} fields", f"{row.actual_columns} fields"))
+        return "skip"
+
+    names = [str(position) for position in range(width)]
+    text = pa.dictionary(pa.int32(), pa.string())
+    try:
+        table = arrow_csv.read_csv(
+            path,
+            read_options=arrow_csv.ReadOptions(use_threads=use_threads, skip_rows=header.line, column_names=names, block_size=4 << 20),
+            parse_options=arrow_csv.ParseOptions(delimiter="\t", quote_char=False, ignore_empty_lines=False, invalid_row_handler=keep),
+            convert_options=arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, text), strings_can_be_null=False),
+        )
+    except pa.ArrowInvalid:
+        raise InputError("expected text in UTF-8", file=path, line=_line_that_is_not_text(path)) from None
+    return table, malformed
+
+
+def _check_line_ends(path: Path) -> None:
+    """Refuse a carriage return that ends no line: readers disagree on it, and every later line number would be wrong."""
+    data = path.read_bytes()
+    if data.count(b"\r") != data.count(b"\r\n"):
+        lines = data.split(b"\n")
+        number = next(
+            number for number, line in enumerate(lines, start=1) if b"\r" in line[:-1] or (number == len(lines) and b"\r" in line)
+        )
+        raise InputError("expected lines that end in LF or CR LF", file=path, line=number, found="a carriage return inside the line")
+
+
+def _line_that_is_not_text(path: Path) -> int | None:
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError:
+                return number
+    return None
+
+
+def duplicates(columns: list[np.ndarray]) -> np.ndarray:
+    """Which rows repeat an earlier row exactly.
+
+    Args:
+        columns: per column the integer code of each row's text, all of one length.
+
+    Rows are hashed to 64 bits first; only rows that share a hash are compared in full.
+    """
+    mixed = np.zeros(len(columns[0]), dtype=np.uint64)
+    for codes in columns:
+        mixed = (mixed ^ codes.astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> np.uint64(29)
+    suspects = np.flatnonzero(pd.Series(mixed).duplicated(keep=False).to_numpy())
+    repeated = np.zeros(len(mixed), dtype=bool)
+    if len(suspects):
+        rows = pd.DataFrame({position: codes[suspects] for position, codes in enumerate(columns)})
+        repeated[suspects] = rows.duplicated().to_numpy()
+    return repeated
+
+
+def raw_lines(path: Path, lines: set[int]) -> dict[int, str]:
+    """The verbatim text of some lines, without their line ends."""
+    if not lines:
+        return {}
+    last = max(lines)
+    found: dict[int, str] = {}
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            if number in lines:
+                found[number] = line.decode("utf-8", "replace").rstrip("\r\n")
+            if number >= last:
+                break
+    return found

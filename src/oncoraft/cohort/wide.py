@@ -1,0 +1,179 @@
+"""The copy-number matrix (genes by specimens) into long form, without an object per cell.
+
+The released matrix has 17.6 million cells in a line of 60 kB each. A line is split with numpy; nearly all
+cells are a bare `0`, and the rest are packed into eight-byte numbers, of which only the distinct ones are read.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from oncoraft.cohort.reader import Header, Refusal, read_header
+from oncoraft.errors import InputError
+from oncoraft.knowledge.genomic_tables import CNA_CALLS
+
+ANNOTATIONS = {"hugo_symbol", "entrez_gene_id", "cytoband"}
+CALLS = {float(call) for call in CNA_CALLS}
+EXPECTED = "one of " + ", ".join(CNA_CALLS) + " or NA"
+PACKED = 8  # bytes of a cell that fit the packed number
+TAB = 9
+ZERO = 48
+
+
+@dataclass
+class LongMatrix:
+    """Calls that are neither 0 nor missing, and which genes were measured on which panel."""
+
+    calls: pa.Table
+    coverage: pa.Table
+    refusals: list[Refusal] = field(default_factory=list)
+    rows_read: int = 0
+    rows_duplicate: int = 0
+
+
+def read_matrix(path: Path, panel_of_sample: dict[str, str]) -> LongMatrix:
+    """Read the matrix.
+
+    Args:
+        path: tab-separated, a gene a row (`Hugo_Symbol`), a specimen a column; 0, NA or empty mean no call.
+        panel_of_sample: specimen -> gene panel; empty where unknown, and then the coverage is empty.
+
+    Returns:
+        `calls`: sample_id, gene, call, source_line, in source order; `coverage`: gene, panel, is_covered for every
+        gene and panel, sorted. A gene with a bad cell or given twice is refused whole; an equal line is a duplicate.
+
+    Raises:
+        InputError: no `Hugo_Symbol` column.
+    """
+    header = read_header(path)
+    gene_position = header.position("Hugo_Symbol")
+    if gene_position is None:
+        raise InputError("this column is required", file=path, line=header.line, column="Hugo_Symbol", found="no such header")
+    samples = np.array([position for position, name in enumerate(header.names) if name.casefold() not in ANNOTATIONS], dtype=np.int64)
+    reading = _Reading(header, gene_position, samples, _panel_codes(header, samples, panel_of_sample))
+    data = path.read_bytes()
+    start, line = header.end, header.line
+    while start < len(data):
+        end = data.find(b"\n", start)
+        end = len(data) if end < 0 else end
+        line += 1
+        reading.add(data[start:end].rstrip(b"\r"), line)
+        start = end + 1
+    return reading.result()
+
+
+def _panel_codes(header: Header, samples: np.ndarray, panel_of_sample: dict[str, str]) -> tuple[list[str], np.ndarray]:
+    panels = sorted(set(panel_of_sample.values()))
+    code = {panel: position for position, panel in enumerate(panels)}
+    codes = [code.get(panel_of_sample.get(header.names[position], ""), -1) for position in samples]
+    return panels, np.array(codes, dtype=np.int64)
+
+
+class _Reading:
+    """Lines as they come; arrays per gene, joined at the end."""
+
+    def __init__(self, header: Header, gene_position: int, samples: np.ndarray, panels: tuple[list[str], np.ndarray]) -> None:
+        self.header, self.gene_position, self.samples = header, gene_position, samples
+        self.panels, self.panel_codes = panels
+        self.words: dict[int, float] = {}  # packed cell -> call; NaN: missing; infinite: not a call
+        self.seen: dict[str, tuple[int, int]] = {}  # gene -> its line and the hash of its text
+        self.genes: list[tuple[str, int, np.ndarray, np.ndarray]] = []
+        self.covered: list[np.ndarray] = []
+        self.refusals: list[Refusal] = []
+        self.read = self.duplicate = 0
+
+    def add(self, text: bytes, line: int) -> None:
+        """One gene's line."""
+        self.read += 1
+        cells = np.frombuffer(text + bytes(PACKED), dtype=np.uint8)
+        tabs = np.flatnonzero(cells[: len(text)] == TAB)
+        starts = np.concatenate(([0], tabs + 1))
+        lengths = np.concatenate((tabs, [len(text)])) - starts
+        width = len(self.header.names)
+        if len(starts) != width:
+            self.refusals.append(Refusal(line, "", f"{width} fields", f"{len(starts)} fields"))
+            return
+        at = int(starts[self.gene_position])
+        gene = text[at : at + int(lengths[self.gene_position])].decode("utf-8", "replace").strip()
+        name = self.header.names[self.gene_position]
+        if not gene:
+            self.refusals.append(Refusal(line, name, "text, not empty", ""))
+            return
+        if gene in self.seen:
+            first, earlier = self.seen[gene]
+            if earlier == hash(text):
+                self.duplicate += 1
+            else:
+                self.refusals.append(Refusal(line, name, f"a gene that is new (line {first} has it)", gene))
+            return
+        self.seen[gene] = (line, hash(text))
+        self._calls(gene, line, text, cells, starts[self.samples], lengths[self.samples])
+
+    def _calls(self, gene: str, line: int, text: bytes, cells: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> None:
+        other = np.flatnonzero((lengths != 1) | (cells[starts] != ZERO))
+        packed = np.zeros(len(other), dtype=np.uint64)
+        for offset in range(PACKED):
+            inside = lengths[other] > offset
+            byte = np.where(inside, cells[np.minimum(starts[other] + offset, len(cells) - 1)], 0).astype(np.uint64)
+            packed |= byte << np.uint64(8 * offset)
+        distinct, inverse = np.unique(packed, return_inverse=True)
+        values = np.array([self._value(int(word)) for word in distinct], dtype=np.float64)[inverse]
+        values[lengths[other] > PACKED] = math.inf
+        bad = np.flatnonzero(np.isinf(values))
+        if len(bad):
+            cell = int(other[bad[0]])
+            found = text[int(starts[cell]) : int(starts[cell] + lengths[cell])].decode("utf-8", "replace")
+            self.refusals.append(Refusal(line, self.header.names[int(self.samples[cell])], EXPECTED, found))
+            return
+        missing = np.isnan(values)
+        tested = np.ones(len(starts), dtype=bool)
+        tested[other[missing]] = False
+        codes = self.panel_codes[tested & (self.panel_codes >= 0)]
+        self.covered.append(np.bincount(codes, minlength=len(self.panels)) > 0)
+        called = ~missing & (values != 0)
+        self.genes.append((gene, line, other[called], values[called]))
+
+    def _value(self, word: int) -> float:
+        if word not in self.words:
+            text = word.to_bytes(PACKED, "little").rstrip(b"\0").decode("utf-8", "replace").strip()
+            try:
+                value = math.nan if text in ("", "NA") else float(text)
+            except ValueError:
+                value = math.inf
+            is_call = value in CALLS or (math.isnan(value) and text in ("", "NA"))
+            self.words[word] = value if is_call else math.inf
+        return self.words[word]
+
+    def result(self) -> LongMatrix:
+        """The two tables."""
+        names = pa.array([self.header.names[position] for position in self.samples], pa.string())
+        counts = np.array([len(where) for _, _, where, _ in self.genes], dtype=np.int64)
+        where = np.concatenate([where for _, _, where, _ in self.genes] or [np.empty(0, np.int64)])
+        values = np.concatenate([values for _, _, _, values in self.genes] or [np.empty(0)])
+        row = pa.array(np.repeat(np.arange(len(self.genes)), counts))
+        calls = pa.table(
+            {
+                "sample_id": names.take(pa.array(where)),
+                "gene": pa.array([gene for gene, *_ in self.genes], pa.string()).take(row),
+                "call": pa.array(values, pa.float64()),
+                "source_line": pa.array([line for _, line, *_ in self.genes], pa.int32()).take(row),
+            }
+        )
+        return LongMatrix(calls, self._coverage(), self.refusals, self.read, self.duplicate)
+
+    def _coverage(self) -> pa.Table:
+        order = sorted(range(len(self.genes)), key=lambda position: self.genes[position][0])
+        records = [
+            (self.genes[position][0], panel, bool(self.covered[position][code]))
+            for position in order
+            for code, panel in enumerate(self.panels)
+        ]
+        genes, panels, covered = zip(*records, strict=True) if records else ((), (), ())
+        return pa.table(
+            {"gene": pa.array(genes, pa.string()), "panel": pa.array(panels, pa.string()), "is_covered": pa.array(covered, pa.bool_())}
+        )

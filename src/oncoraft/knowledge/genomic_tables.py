@@ -1,0 +1,170 @@
+"""The genomic tables: panels, mutations (MAF), copy number (matrix and segments), structural variants.
+
+A value is known once its specimen is: at the specimen's day in timeline_specimen (sequenced) or
+timeline_specimen_surgery (acquired).
+"""
+
+from __future__ import annotations
+
+from oncoraft.knowledge.clinical_tables import PANELS
+from oncoraft.knowledge.table_specification import Column, Table, column, sample
+
+# The usual order of a cBioPortal MAF; the released header's order is not established, so it is read by name.
+MUTATION_TEXT = [
+    "Center",
+    "NCBI_Build",
+    "Chromosome",
+    "Strand",
+    "Consequence",
+    "Variant_Classification",
+    "Variant_Type",
+    "Reference_Allele",
+    "Tumor_Seq_Allele1",
+    "Tumor_Seq_Allele2",
+    "dbSNP_RS",
+    "dbSNP_Val_Status",
+    "Matched_Norm_Sample_Barcode",
+    "Match_Norm_Seq_Allele1",
+    "Match_Norm_Seq_Allele2",
+    "Tumor_Validation_Allele1",
+    "Tumor_Validation_Allele2",
+    "Match_Norm_Validation_Allele1",
+    "Match_Norm_Validation_Allele2",
+    "Verification_Status",
+    "Validation_Status",
+    "Mutation_Status",
+    "Sequencing_Phase",
+    "Sequence_Source",
+    "Validation_Method",
+    "Score",
+    "BAM_File",
+    "Sequencer",
+    "HGVSc",
+    "HGVSp",
+    "HGVSp_Short",
+    "Transcript_ID",
+    "RefSeq",
+    "Protein_position",
+    "Codons",
+    "Exon_Number",
+]
+MUTATION_COUNTS = ("t_ref_count", "t_alt_count", "n_ref_count", "n_alt_count")
+NEEDED = {"Variant_Classification", "HGVSp_Short"}
+
+SV_TEXT = [
+    "SV_Status",
+    "Site1_Hugo_Symbol",
+    "Site2_Hugo_Symbol",
+    "Site1_Chromosome",
+    "Site2_Chromosome",
+    "Site1_Position",
+    "Site2_Position",
+    "Site1_Description",
+    "Site2_Description",
+    "Site2_Effect_On_Frame",
+    "NCBI_Build",
+    "Class",
+    "Tumor_Split_Read_Count",
+    "Tumor_Paired_End_Read_Count",
+    "Event_Info",
+    "Breakpoint_Type",
+    "Connection_Type",
+    "Annotation",
+    "DNA_Support",
+    "RNA_Support",
+    "SV_Length",
+    "Normal_Read_Count",
+    "Tumor_Read_Count",
+    "Normal_Variant_Count",
+    "Tumor_Variant_Count",
+    "Comments",
+]
+SV_INTEGERS = {
+    "Site1_Position",
+    "Site2_Position",
+    "Tumor_Split_Read_Count",
+    "Tumor_Paired_End_Read_Count",
+    "SV_Length",
+    "Normal_Read_Count",
+    "Tumor_Read_Count",
+    "Normal_Variant_Count",
+    "Tumor_Variant_Count",
+}
+SV_NEEDED = {"Site1_Hugo_Symbol", "Site2_Hugo_Symbol"}
+
+MUTATION_COLUMNS = (
+    column("Hugo_Symbol", nullable=False),
+    column("Entrez_Gene_Id", "integer", required=False),
+    *(column(source, required=source in NEEDED) for source in MUTATION_TEXT[:3]),
+    column("Start_Position", "integer", required=False, unit="base"),
+    column("End_Position", "integer", required=False, unit="base"),
+    *(column(source, required=source in NEEDED) for source in MUTATION_TEXT[3:12]),
+    sample("Tumor_Sample_Barcode"),
+    *(column(source, required=source in NEEDED) for source in MUTATION_TEXT[12:28]),
+    *(column(source, "integer", required=False, unit="reads") for source in MUTATION_COUNTS),
+    *(column(source, required=source in NEEDED) for source in MUTATION_TEXT[28:]),
+)
+
+CNA_CALLS = ("-2", "-1.5", "-1", "0", "1", "2")
+
+GENOMIC_TABLES = (
+    Table("mutations", "data_mutations.txt", MUTATION_COLUMNS, note="MAF; specimens without a mutation are absent"),
+    Table(
+        "cna",
+        "data_cna.txt",
+        (
+            sample("SAMPLE_ID", note="a column's header in the source"),
+            column("Hugo_Symbol", name="gene", nullable=False),
+            column(
+                "call",
+                "number",
+                nullable=False,
+                vocabulary=CNA_CALLS,
+                closed=True,
+                note="-2 deep deletion, -1.5 and -1 loss, 1 gain, 2 amplification; 0 is not written, NA means not measured",
+            ),
+        ),
+        layout="gene_by_sample",
+        note="genes by specimens, stored long without its zeros; zero also stands for genes off the specimen's panel",
+    ),
+    Table(
+        "cna_segments",
+        "data_cna_hg19.seg",
+        (
+            sample("ID"),
+            column("chrom"),
+            column("loc.start", "integer", unit="base"),
+            column("loc.end", "integer", unit="base"),
+            column("num.mark", "integer", required=False, unit="probes"),
+            column("seg.mean", "number", unit="log2 ratio"),
+        ),
+    ),
+    Table(
+        "sv",
+        "data_sv.txt",
+        (
+            sample("Sample_Id"),
+            *(column(name, "integer" if name in SV_INTEGERS else "text", required=name in SV_NEEDED) for name in SV_TEXT),
+        ),
+        note="fusions occur in both orders of the partners; Comments was dropped in 2026-04",
+    ),
+    Table(
+        "gene_panel_matrix",
+        "data_gene_panel_matrix.txt",
+        (sample(), *(column(name, required=False, vocabulary=PANELS) for name in ("mutations", "cna", "structural_variants"))),
+        key=("sample_id",),
+        note="which panel each specimen was sequenced with",
+    ),
+)
+
+CNA_COVERAGE = Table(
+    "cna_coverage",
+    "data_cna.txt",
+    (
+        Column("", "gene", "text", nullable=False),
+        Column("", "panel", "text", nullable=False, vocabulary=PANELS),
+        Column("", "is_covered", "boolean", nullable=False, note="any specimen on that panel has a call that is not NA"),
+    ),
+    layout="derived",
+    note="made from the copy-number matrix and gene_panel_matrix; empty without either",
+)
