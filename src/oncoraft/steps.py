@@ -33,14 +33,14 @@ STEPS: dict[str, Step] = {
     ),
     "evidence": Step("oncoraft.prompts.evidence", ("evidence",), "Collect what was known of each case at its index date."),
     "audit": Step("oncoraft.prompts.audit", ("evidence", "audit"), "Prove that nothing after the index date reaches a prompt."),
-    "rationales": Step("oncoraft.prompts.rationales", ("rationales",), "Write and verify the clinical rationale of each labelled case."),
+    "rationales": Step("oncoraft.prompts.rationales", ("rationales", "labels"), "Write and verify the clinical rationale of each labelled case."),
     "render": Step("oncoraft.prompts.render", ("prompts",), "Render evidence into prompts within the token budget."),
     "prompts": Step(
         "oncoraft.prompts.build",
         ("evidence", "prompts"),
         "Evidence and rendering in one call: tables and cases in, prompts out.",
     ),
-    "split": Step("oncoraft.prompts.split", ("split",), "Write the training and held-out JSONL files of one fold."),
+    "split": Step("oncoraft.prompts.split", ("split", "labels"), "Write the training and held-out JSONL files of one fold."),
     "base-model": Step("oncoraft.models.tiny", ("model",), "Build and pretrain a tiny base model on a corpus of prompts and answers."),
     "train": Step(
         "oncoraft.training.train",

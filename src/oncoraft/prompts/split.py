@@ -1,0 +1,115 @@
+"""The training and held-out files of one fold, in the published JSONL format; or one corpus of every labelled case.
+
+Training rows are evaluable cases of the other folds, tuning patients left out; held-out rows are all cases of the fold,
+evaluable or not, without an answer. No patient is in both: asserted.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from oncoraft.edge import read_settings, run, settings_record, step_parser
+from oncoraft.errors import InputError
+from oncoraft.prompts.evidence import read_cases
+from oncoraft.prompts.render import read_jsonl, write_jsonl
+from oncoraft.provenance import manifest, publishing, write_json
+from oncoraft.stable import stable_fraction
+
+log = logging.getLogger("oncoraft")
+ROW = ["instruction", "input", "output", "case_id", "patient_id", "fold", "category", "score", "responder", "prompt_tokens", "cut"]
+
+
+def answer(score: float, rationale: str) -> str:
+    """The answer that the model learns to write, in the published layout."""
+    return f"Score: {score:.1f}\nReasoning:\n{rationale}"
+
+
+def join(prompts: list[dict[str, Any]], rationales: list[dict[str, Any]], cases: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
+    """Prompts with label and answer, one row a case; the answer of a case without score or rationale is empty."""
+    frame = cases[["case_id", "patient_id"]].merge(pd.DataFrame(prompts), on="case_id")
+    frame = frame.merge(labels[["case_id", "category", "score", "responder"]], on="case_id", how="left", validate="one_to_one")
+    texts = frame["case_id"].map({row["case_id"]: row["rationale"] for row in rationales})
+    has = frame["score"].notna() & texts.notna()
+    frame["output"] = [answer(score, text) if told else "" for score, text, told in zip(frame["score"], texts, has)]
+    return frame.sort_values("case_id", kind="stable")
+
+
+def fold_parts(frame: pd.DataFrame, folds: pd.DataFrame, design: str, fold: int, cap: int | None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Training and held-out rows of one fold.
+
+    Raises:
+        InputError: there is no such fold.
+    """
+    chosen = folds[folds["design"] == design].rename(columns={"fold": "own_fold"})
+    if fold not in set(chosen["own_fold"]):
+        raise InputError(f"expected a fold of design {design!r} with cases in it", column="fold", found=fold)
+    joined = frame.merge(chosen[["case_id", "own_fold", "is_tuning"]], on="case_id", validate="one_to_one").assign(fold=fold)
+    held_out = joined[joined["own_fold"] == fold].assign(output="")
+    train = joined[(joined["own_fold"] != fold) & ~joined["is_tuning"] & (joined["output"] != "")]
+    if cap is not None and len(train) > cap:
+        place = train["case_id"].map(lambda case_id: stable_fraction("max_training_cases", case_id))
+        train = train[place.rank(method="first") <= cap]
+    shared = set(train["patient_id"]) & set(held_out["patient_id"])
+    assert not shared, f"{len(shared)} patients are in training and held out, the first {min(shared)}"
+    return train, held_out
+
+
+def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Plain rows for JSONL; missing labels are null."""
+    plain = frame.reindex(columns=ROW).astype(object)
+    return plain.where(plain.notna(), None).to_dict("records")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Join prompts, rationales, labels and folds; write one fold or a corpus."""
+    parser = step_parser(
+        "split",
+        "example:\n  oncoraft split prompts.jsonl rationales.jsonl cases --design kfold --fold 0 --train train.jsonl --heldout heldout.jsonl",
+    )
+    parser.add_argument("prompts", type=Path, metavar="PROMPTS", help="prompts.jsonl")
+    parser.add_argument("rationales", type=Path, metavar="RATIONALES", help="rationales.jsonl")
+    parser.add_argument("cases", type=Path, metavar="CASES", help="folder with cases, labels and folds")
+    parser.add_argument("--design", default="kfold", help="cross-validation design")
+    parser.add_argument("--fold", type=int, help="the fold that is held out")
+    parser.add_argument("--train", type=Path, metavar="FILE", help="training file to write")
+    parser.add_argument("--heldout", type=Path, metavar="FILE", help="held-out file to write")
+    parser.add_argument("--all", type=Path, metavar="FILE", help="write every labelled case to one file instead")
+    given = parser.parse_args(arguments)
+    if (given.all is None) == (None in (given.fold, given.train, given.heldout)):
+        parser.error("give either --all, or all of --fold, --train and --heldout")
+    blocks = read_settings("split", given)
+    labels = pd.read_parquet(given.cases / "labels.parquet")
+    labels = labels[labels["definition"] == blocks["labels"].definition]
+    frame = join(read_jsonl(given.prompts), read_jsonl(given.rationales), read_cases(given.cases), labels)
+    inputs = [given.prompts, given.rationales, given.cases / "cases.parquet", given.cases / "labels.parquet"]
+    if given.all is not None:
+        parts = {given.all: frame[frame["output"] != ""]}
+        record = given.all.with_name(given.all.name + ".manifest.json")
+    else:
+        folds = pd.read_parquet(given.cases / "folds.parquet")
+        train, held_out = fold_parts(frame, folds, given.design, given.fold, blocks["split"].max_training_cases)
+        parts = {given.train: train, given.heldout: held_out}
+        record = given.train.with_name("manifest.json")
+        inputs.append(given.cases / "folds.parquet")
+    if any(part.empty for part in parts.values()):
+        raise InputError("expected at least one case in each file", file=min(path for path, part in parts.items() if part.empty))
+    counts = {path.stem: {"cases": len(part), "patients": part["patient_id"].nunique()} for path, part in parts.items()}
+    with publishing(*parts, record) as temporary:
+        for part, path in zip(parts.values(), temporary):
+            write_jsonl(path, rows(part))
+        outputs = dict(zip(parts, temporary))
+        write_json(
+            temporary[-1],
+            manifest("split", inputs=inputs, outputs=outputs, settings=settings_record(given, blocks), counts=counts, beside=record),
+        )
+    log.info("split: %s", counts)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(main))
