@@ -115,7 +115,8 @@ class Prompts(Block):
     """How evidence becomes a prompt."""
 
     template: Literal["full", "compact"] = Field(
-        "full", description="full: everything known, with days before treatment; compact: a line a section, for models of a few hundred tokens."
+        "full",
+        description="full: everything known, with days before treatment; compact: a line a section, for models of a few hundred tokens.",
     )
     token_budget: int = Field(
         3072, ge=64, description="Longest prompt in tokens of the model's own tokenizer; low-value evidence is cut first."

@@ -33,7 +33,9 @@ STEPS: dict[str, Step] = {
     ),
     "evidence": Step("oncoraft.prompts.evidence", ("evidence",), "Collect what was known of each case at its index date."),
     "audit": Step("oncoraft.prompts.audit", ("evidence", "audit"), "Prove that nothing after the index date reaches a prompt."),
-    "rationales": Step("oncoraft.prompts.rationales", ("rationales", "labels"), "Write and verify the clinical rationale of each labelled case."),
+    "rationales": Step(
+        "oncoraft.prompts.rationales", ("rationales", "labels"), "Write and verify the clinical rationale of each labelled case."
+    ),
     "render": Step("oncoraft.prompts.render", ("prompts",), "Render evidence into prompts within the token budget."),
     "prompts": Step(
         "oncoraft.prompts.build",

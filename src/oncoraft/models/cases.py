@@ -1,0 +1,113 @@
+"""Rows of a fold's JSONL files as token ids: prompt and answer tokenised apart, so that no token spans the border."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from oncoraft.errors import InputError
+
+KEYS = ("instruction", "input", "output", "case_id", "patient_id")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case ready for a model: ids of the prompt and of the answer (end of text included), and the label if known."""
+
+    case_id: str
+    patient_id: str
+    fold: int | None
+    prompt: tuple[int, ...]
+    answer: tuple[int, ...]
+    responder: bool | None
+    score: float | None
+
+    @property
+    def length(self) -> int:
+        """Tokens of prompt and answer together."""
+        return len(self.prompt) + len(self.answer)
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Rows of a JSONL file in the published format.
+
+    Raises:
+        InputError: no such file, no row, a line that is not JSON or lacks a key.
+    """
+    if not path.is_file():
+        raise InputError("expected a JSONL file written by `oncoraft split`", file=path)
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise InputError(f"expected a JSON object ({error.msg})", file=path, line=number) from None
+        for key in KEYS:
+            if key not in row:
+                raise InputError("expected this key", file=path, line=number, column=key)
+        rows.append(row)
+    if not rows:
+        raise InputError("expected at least one case", file=path)
+    return rows
+
+
+def prompt_text(row: dict[str, Any]) -> str:
+    """What the model reads, up to where its answer begins; the published concatenation."""
+    return f"{row['instruction']}\n\n{row['input']}\n\nAnswer:\n"
+
+
+def encode(rows: list[dict[str, Any]], tokenizer: Any, longest: int, max_answer_tokens: int | None = None) -> list[Case]:
+    """Token ids of every row.
+
+    Args:
+        rows: from `read_rows`.
+        tokenizer: of the base model; its end-of-text token closes every answer.
+        longest: the model's context in tokens.
+        max_answer_tokens: longer answers are cut before the end-of-text token; None: answers are not needed.
+
+    Raises:
+        InputError: a prompt (with its answer) is longer than the model can read; the case is named.
+    """
+    prompts = tokenizer([prompt_text(row) for row in rows])["input_ids"]
+    answers: list[list[int]] = [[] for _ in rows]
+    if max_answer_tokens is not None:
+        found = tokenizer([row["output"] for row in rows], add_special_tokens=False)["input_ids"]
+        answers = [ids[: max_answer_tokens - 1] + [tokenizer.eos_token_id] for ids in found]
+    cases = []
+    for row, prompt, answer in zip(rows, prompts, answers, strict=True):
+        if len(prompt) + len(answer) > longest:
+            raise InputError(
+                f"case {row['case_id']}: expected at most {longest} tokens, the model's context", found=len(prompt) + len(answer)
+            )
+        cases.append(
+            Case(row["case_id"], row["patient_id"], row.get("fold"), tuple(prompt), tuple(answer), row.get("responder"), row.get("score"))
+        )
+    return cases
+
+
+def padded(cases: list[Case], pad: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids and attention mask, (batch, longest), padded on the right so that positions are those of each case alone."""
+    width = max(case.length for case in cases)
+    ids = torch.full((len(cases), width), pad, dtype=torch.long)
+    mask = torch.zeros((len(cases), width), dtype=torch.long)
+    for row, case in enumerate(cases):
+        ids[row, : case.length] = torch.tensor(case.prompt + case.answer)
+        mask[row, : case.length] = 1
+    return ids.to(device), mask.to(device)
+
+
+def batches_by_length(cases: list[Case], tokens: int) -> Iterator[list[Case]]:
+    """Batches of similar length whose padded size stays within `tokens`; every case once, the longest first."""
+    batch: list[Case] = []
+    for case in sorted(cases, key=lambda case: (-case.length, case.case_id)):
+        if batch and (len(batch) + 1) * batch[0].length > tokens:
+            yield batch
+            batch = []
+        batch.append(case)
+    if batch:
+        yield batch

@@ -1,0 +1,154 @@
+"""A tiny base model: a real architecture of about a million parameters, pretrained on the text of a synthetic population.
+
+It stands in for what a real base model has read. Its documents are prompts with their answers; an answer token weighs
+`answer_weight` times a prompt token. The tokenizer splits at line ends and digits only, so that whole phrases become tokens
+and a prompt stays short.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tqdm import tqdm
+from transformers import (
+    Gemma3ForCausalLM,
+    Gemma3TextConfig,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
+
+from oncoraft.config import TinyModel
+from oncoraft.edge import read_settings, run, settings_record, step_parser
+from oncoraft.errors import InputError
+from oncoraft.models.base import device_for, final_hidden
+from oncoraft.models.cases import Case, encode, padded, prompt_text, read_rows
+from oncoraft.provenance import manifest, publishing, write_json
+from oncoraft.stable import stable_seed
+
+log = logging.getLogger("oncoraft")
+END, PAD = "<|end|>", "<|pad|>"
+PIECES = r"\n+|\d|[;,.:()]|[^\n\d;,.:()]+"  # a phrase between punctuation marks is one piece
+
+
+def train_tokenizer(texts: list[str], vocabulary_size: int) -> Any:
+    """A byte-level BPE tokenizer whose pieces are phrases: any text can be written in it."""
+    tokenizer = Tokenizer(models.BPE())
+    split = pre_tokenizers.Split(Regex(PIECES), behavior="isolated")
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary_size, special_tokens=[END, PAD], initial_alphabet=alphabet, show_progress=False, min_frequency=3
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END, pad_token=PAD, clean_up_tokenization_spaces=False)
+
+
+def new_model(settings: TinyModel, tokenizer: Any) -> Any:
+    """The architecture with a random start from the configured seed."""
+    torch.manual_seed(settings.seed)
+    common = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": settings.hidden_size,
+        "num_hidden_layers": settings.layers,
+        "num_attention_heads": settings.heads,
+        "num_key_value_heads": settings.key_value_heads,
+        "head_dim": settings.hidden_size // settings.heads,
+        "intermediate_size": settings.intermediate_size,
+        "max_position_embeddings": settings.context_length,
+        "tie_word_embeddings": True,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+        "bos_token_id": None,
+    }
+    if settings.architecture == "qwen3":
+        return Qwen3ForCausalLM(Qwen3Config(**common))
+    if settings.architecture == "llama":
+        return LlamaForCausalLM(LlamaConfig(**common))
+    return Gemma3ForCausalLM(Gemma3TextConfig(**common, query_pre_attn_scalar=common["head_dim"]))
+
+
+def document_loss(model: Any, batch: list[Case], pad: int, answer_weight: float) -> torch.Tensor:
+    """Weighted mean cross-entropy of the next token over prompts and answers."""
+    ids, mask = padded(batch, pad, next(model.parameters()).device)
+    logits = model.lm_head(final_hidden(model, ids, mask)[:, :-1])
+    losses = torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), ids[:, 1:].flatten(), reduction="none").view(ids[:, 1:].shape)
+    place = torch.arange(1, ids.shape[1], device=ids.device)
+    starts = torch.tensor([len(case.prompt) for case in batch], device=ids.device)[:, None]
+    weights = torch.where(place >= starts, answer_weight, 1.0) * mask[:, 1:]
+    return (losses * weights).sum() / weights.sum()
+
+
+def pretrain(model: Any, cases: list[Case], settings: TinyModel, pad: int) -> list[float]:
+    """AdamW with a one-cycle schedule over seeded batches of similar length; the loss of every step."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=0.01, betas=(0.9, 0.98))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, total_steps=settings.steps, pct_start=0.1)
+    draw = np.random.default_rng(stable_seed(settings.seed, "pretraining"))
+    ordered = sorted(cases, key=lambda case: (case.length, case.case_id))
+    losses = []
+    model.train()
+    for _ in tqdm(range(settings.steps), desc="pretraining", mininterval=5):
+        start = int(draw.integers(0, max(1, len(ordered) - 8 * settings.batch_size)))
+        pool = ordered[start : start + 8 * settings.batch_size]  # neighbours in length: little padding
+        batch = [pool[int(i)] for i in draw.choice(len(pool), min(settings.batch_size, len(pool)), replace=False)]
+        loss = document_loss(model, batch, pad, settings.answer_weight)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        losses.append(float(loss.detach()))
+    return losses
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Read a corpus, write a base-model folder."""
+    parser = step_parser("base-model", "example:\n  oncoraft base-model corpus.jsonl --out models/tiny")
+    parser.add_argument("corpus", type=Path, metavar="CORPUS", help="JSONL with instruction, input, output")
+    parser.add_argument("--out", type=Path, required=True, metavar="MODEL_DIR", help="base-model folder to write")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads")
+    parser.add_argument("--gpus", type=int, default=0, help="GPUs that must be visible; 0: CPU")
+    given = parser.parse_args(arguments)
+    blocks = read_settings("base-model", given)
+    settings = blocks["model"].build
+    if settings is None:
+        raise InputError("expected a model with a `build` block", column="model")
+    torch.set_num_threads(given.threads)
+    rows = read_rows(given.corpus)
+    tokenizer = train_tokenizer([prompt_text(row) + row["output"] for row in rows], settings.vocabulary_size)
+    model = new_model(settings, tokenizer).to(device_for(given.gpus))
+    cases = encode(rows, tokenizer, settings.context_length, max_answer_tokens=settings.context_length)
+    size = sum(parameter.numel() for parameter in model.parameters())
+    log.info(
+        "base-model: %s, %d parameters, %d documents of %.0f tokens",
+        settings.architecture,
+        size,
+        len(cases),
+        np.mean([c.length for c in cases]),
+    )
+    losses = pretrain(model, cases, settings, tokenizer.pad_token_id)
+    counts = {"parameters": size, "documents": len(cases), "first_loss": losses[0], "last_loss": float(np.mean(losses[-20:]))}
+    with publishing(given.out) as (folder,):
+        model.eval().save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        outputs = {given.out / path.name: path for path in sorted(folder.iterdir())}
+        settings_now = settings_record(given, blocks)
+        record = manifest(
+            "base-model", inputs=[given.corpus], outputs=outputs, settings=settings_now, counts=counts, beside=given.out / "manifest.json"
+        )
+        write_json(folder / "manifest.json", record)
+    log.info("base-model: loss %.3f -> %.3f", counts["first_loss"], counts["last_loss"])
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(main))
