@@ -46,7 +46,8 @@ def sampled(rows: list[dict[str, Any]], settings: Inference) -> set[str]:
 @torch.inference_mode()
 def score(model: Any, head: nn.Sequential, cases: list[Case], pad: int, tokens: int) -> dict[str, float]:
     """The head's logit of every case, from the final-norm state of the last prompt token."""
-    device, logits = next(head.parameters()).device, {}
+    device = next(head.parameters()).device
+    logits: dict[str, float] = {}
     batches = list(batches_by_length(cases, tokens))
     for batch in tqdm(batches, desc="scoring", mininterval=5):
         ids, mask = padded(batch, pad, device)

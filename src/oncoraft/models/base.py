@@ -64,7 +64,8 @@ def load_base(folder: Path, device: torch.device) -> Any:
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
         if config.model_type == "gemma3":
             return _gemma3_text(folder, dtype).to(device)
-        return AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=dtype).to(device)
+        model: Any = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=dtype)
+        return model.to(device)
     except (OSError, ValueError) as error:
         raise InputError(f"expected a causal language model ({str(error).splitlines()[0]})", file=folder) from None
 
@@ -73,8 +74,9 @@ def _gemma3_text(folder: Path, dtype: torch.dtype) -> Any:
     """The language model of a multimodal Gemma 3 checkpoint; loading the text class directly would leave it untrained."""
     from transformers import Gemma3ForCausalLM, Gemma3ForConditionalGeneration
 
-    whole = Gemma3ForConditionalGeneration.from_pretrained(folder, local_files_only=True, dtype=dtype)
-    text = Gemma3ForCausalLM(whole.config.text_config).to(dtype)
+    whole: Any = Gemma3ForConditionalGeneration.from_pretrained(folder, local_files_only=True, dtype=dtype)
+    text: Any = Gemma3ForCausalLM(whole.config.text_config)
+    text.to(dtype)
     text.model.load_state_dict(whole.model.language_model.state_dict())
     text.tie_weights()
     return text

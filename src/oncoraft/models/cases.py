@@ -77,7 +77,7 @@ def encode(rows: list[dict[str, Any]], tokenizer: Any, longest: int, max_answer_
     answers: list[list[int]] = [[] for _ in rows]
     if max_answer_tokens is not None:
         found = tokenizer([row["output"] for row in rows], add_special_tokens=False)["input_ids"]
-        answers = [ids[: max_answer_tokens - 1] + [tokenizer.eos_token_id] for ids in found]
+        answers = [[*ids[: max_answer_tokens - 1], tokenizer.eos_token_id] for ids in found]
     cases = []
     for row, prompt, answer in zip(rows, prompts, answers, strict=True):
         if len(prompt) + len(answer) > longest:

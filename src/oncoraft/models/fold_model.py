@@ -33,7 +33,9 @@ def with_adapter(model: Any, rank: int, alpha: float, dropout: float, target_mod
     names = {name.rsplit(".", 1)[-1] for name, module in model.named_modules() if isinstance(module, nn.Linear)}
     if unknown := set(target_modules) - names:
         raise InputError(f"adapter.target_modules: expected among {', '.join(sorted(names))}", found=sorted(unknown)[0])
-    config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules=list(target_modules), task_type="CAUSAL_LM")
+    # peft types alpha as an integer but scales by alpha / rank, which any number serves.
+    alpha_value: Any = alpha
+    config = LoraConfig(r=rank, lora_alpha=alpha_value, lora_dropout=dropout, target_modules=list(target_modules), task_type="CAUSAL_LM")
     adapted = get_peft_model(model, config)
     for parameter in adapted.parameters():
         if parameter.requires_grad:

@@ -80,7 +80,8 @@ def fit(renderer: Renderer, statements: list[dict[str, Any]], budget: int, count
     Raises:
         InputError: what may never be cut is already longer than the budget.
     """
-    kept, cut = list(statements), []
+    kept = list(statements)
+    cut: list[str] = []
     cuttable = sorted(
         (index for index, statement in enumerate(kept) if statement["priority"] < NEVER_CUT),
         key=lambda index: (kept[index]["priority"], -(kept[index]["days"] or 0), -index),

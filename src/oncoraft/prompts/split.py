@@ -62,7 +62,10 @@ def fold_parts(frame: pd.DataFrame, folds: pd.DataFrame, design: str, fold: int,
 def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Plain rows for JSONL; missing labels are null."""
     plain = frame.reindex(columns=ROW).astype(object)
-    return plain.where(plain.notna(), None).to_dict("records")
+    records: list[dict[str, Any]] = plain.to_dict("records")  # type: ignore[assignment]
+    return [
+        {key: None if value is None or value is pd.NA or value != value else value for key, value in record.items()} for record in records
+    ]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

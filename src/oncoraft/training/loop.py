@@ -136,7 +136,7 @@ def take_step(trainer: Trainer, cases: list[Case], strategy: Strategy, settings:
             "loss": float(strategy.language_model_weight * parts[0] + strategy.score_weight * parts[1]),
             "language_model_loss": float(parts[0]),
             "score_loss": float(parts[1]),
-            "learning_rate": rates[-1],
+            "learning_rate": float(rates[-1]),
             "gradient_norm": float(norm),
             "tokens_per_second": sum(case.length for case in cases) / max(1e-9, time.monotonic() - started),
         }

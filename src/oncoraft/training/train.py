@@ -43,7 +43,7 @@ def read_training_cases(path: Path, tokenizer: Any, longest: int, max_answer_tok
 
 def run_key(data: Path, base: Path, record: dict[str, Any]) -> str:
     """A digest of everything that defines a run: data, base model, settings and code."""
-    files = {file.name: file_digest(file) for file in sorted(base.glob("*.safetensors")) + [base / "config.json"]}
+    files = {file.name: file_digest(file) for file in [*sorted(base.glob("*.safetensors")), base / "config.json"]}
     return text_digest(canonical_json({"data": file_digest(data), "base": files, "settings": record}))
 
 

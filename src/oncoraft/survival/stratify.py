@@ -1,0 +1,190 @@
+"""Does the score separate overall survival within a regimen? `oncoraft survival predictions.jsonl CASES evidence.parquet ...`
+
+Per cancer type and regimen, the patient's first use of it. Score groups are cut, for each fold, at the median of the scores of
+the other folds' cases of that regimen: out-of-fold scores of the patients that trained the fold's model. The fold's own cases
+do not enter their own cut. With fewer than 50 such cases the cancer type's median is used. Groups of all folds are pooled and
+the fold is a stratum of every test. The hazard ratio is of the low-score group against the high-score group: above 1, low
+scores die sooner.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from oncoraft.config import Survival
+from oncoraft.edge import read_settings, run, settings_record, step_parser
+from oncoraft.errors import InputError
+from oncoraft.provenance import manifest, publishing, write_json
+from oncoraft.survival.cox import HazardRatio, cox
+from oncoraft.survival.risk_sets import Curve, Subjects, at_risk, false_discovery, kaplan_meier, log_rank
+
+log = logging.getLogger("oncoraft")
+DAYS_PER_MONTH = 30.4375
+SMALLEST_CUT_SAMPLE = 50
+SMALLEST_RISK_SET = 10
+STATEMENT = (
+    "These groups are prognostic within a regimen: they say who lives longer among those who received it. They do not say who "
+    "gains from it rather than from another; that needs patients who did not receive it and a test of interaction."
+)
+
+
+def frame_of(predictions: pd.DataFrame, cases: pd.DataFrame, followup: pd.DataFrame) -> pd.DataFrame:
+    """Held-out scores with overall survival, one row a case that has follow-up."""
+    survival = followup[followup["endpoint"] == "os"]
+    wanted = ["case_id", "cancer_type", "regimen", "regimen_name", "index_day"]
+    return predictions.merge(cases[wanted], on="case_id").merge(survival.drop(columns="endpoint"), on="case_id")
+
+
+def first_use(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """The earliest case of each patient in each group."""
+    return frame.sort_values(["index_day", "case_id"]).drop_duplicates(["patient_id", *by])
+
+
+def low_score(group: pd.DataFrame, wider: pd.DataFrame) -> np.ndarray:
+    """Whether each case's score is below the cut of its fold.
+
+    Args:
+        group: cases of one regimen.
+        wider: cases of its cancer type, for folds with too few.
+    """
+    low = np.zeros(len(group), dtype=bool)
+    fold, score = group["fold"].to_numpy(), group["score"].to_numpy()
+    for held_out in np.unique(fold):
+        others = score[fold != held_out]
+        if len(others) < SMALLEST_CUT_SAMPLE:
+            others = wider.loc[wider["fold"] != held_out, "score"].to_numpy()
+        low[fold == held_out] = score[fold == held_out] < np.median(others)
+    return low
+
+
+def ratio_of(prefix: str, found: HazardRatio | None) -> dict[str, float | None]:
+    """A hazard ratio as record fields."""
+    lower, upper = found.interval if found else (None, None)
+    return {f"{prefix}hazard_ratio": found.ratio if found else None, f"{prefix}lower": lower, f"{prefix}upper": upper}
+
+
+def group_record(subjects: Subjects, low: np.ndarray, fold: np.ndarray, settings: Survival) -> tuple[dict[str, Any], dict[str, Curve]]:
+    """Estimates of one regimen and the curves of its two groups."""
+    ratio = cox(subjects, low, fold)
+    chi2, p = log_rank(subjects, low, fold)
+    curves = {name: kaplan_meier(subjects.where(mask), SMALLEST_RISK_SET) for name, mask in (("high", ~low), ("low", low))}
+    months = [6 * step for step in range(int(subjects.exit.max() / DAYS_PER_MONTH // 6) + 1)][:21]
+    days = np.array(months) * DAYS_PER_MONTH
+    record: dict[str, Any] = {
+        "delayed_entry_cases": int(np.sum(subjects.entry > 0)),
+        **ratio_of("", ratio),
+        "wald_p": ratio.p if ratio else None,
+        "log_rank_chi2": None if np.isnan(chi2) else chi2,
+        "log_rank_p": None if np.isnan(p) else p,
+        "q": None,
+        **ratio_of("naive_", cox(subjects.without_delayed_entry(), low, fold)),
+        "at_risk": {"months": months},
+        "survival_at": [],
+    }
+    for name, mask in (("high", ~low), ("low", low)):
+        part, median = subjects.where(mask), curves[name].median()
+        record |= {f"n_{name}": int(mask.sum()), f"events_{name}": int(part.event.sum())}
+        record[f"median_months_{name}"] = None if median is None else median / DAYS_PER_MONTH
+        record["at_risk"][name] = at_risk(part, days).tolist()
+    for horizon in settings.horizons_months:
+        at = {name: curve.at(horizon * DAYS_PER_MONTH) for name, curve in curves.items()}
+        record["survival_at"].append({"months": horizon, **at})
+    return record, curves
+
+
+def curve_rows(curves: dict[str, Curve], **names: str) -> pd.DataFrame:
+    """Curves as rows, in months."""
+    parts = [
+        pd.DataFrame(
+            {
+                "score_group": group,
+                "months": curve.times / DAYS_PER_MONTH,
+                "survival": curve.survival,
+                "lower": curve.lower,
+                "upper": curve.upper,
+                "at_risk": curve.at_risk,
+                "event_count": curve.events,
+            }
+        )
+        for group, curve in curves.items()
+    ]
+    return pd.concat(parts).assign(**names)
+
+
+def analyse(frame: pd.DataFrame, by: list[str], settings: Survival) -> tuple[list[dict[str, Any]], list[dict[str, Any]], pd.DataFrame]:
+    """Records of the groups that are shown, the skipped ones with their reason, and the curves."""
+    used = first_use(frame, by)
+    shown, skipped, curves = [], [], []
+    for _, group in used.groupby(by, sort=True):
+        wider = used[used["cancer_type"] == group["cancer_type"].iloc[0]]
+        subjects = Subjects(*(group[column].to_numpy() for column in ("entry_days", "exit_days", "event")))
+        names = {key: str(group[key].iloc[0]) if key in by or key == "regimen_name" else "all" for key in ("regimen", "cancer_type")}
+        names["regimen_name"] = str(group["regimen_name"].iloc[0]) if "regimen" in by else "All regimens"
+        record: dict[str, Any] = {
+            **names,
+            "cases": len(group),
+            "patients": group["patient_id"].nunique(),
+            "events": int(subjects.event.sum()),
+        }
+        low = low_score(group, wider)
+        smallest = min(int(low.sum()), int((~low).sum()))
+        if record["events"] < settings.minimum_events_shown:
+            skipped.append({**record, "reason": f"fewer than {settings.minimum_events_shown} events"})
+        elif smallest < settings.minimum_group:
+            skipped.append({**record, "reason": f"a score group has {smallest} cases, fewer than {settings.minimum_group}"})
+        else:
+            found, own = group_record(subjects, low, group["fold"].to_numpy(), settings)
+            shown.append(record | found | {"is_tested": record["events"] >= settings.minimum_events and found["log_rank_p"] is not None})
+            curves.append(curve_rows(own, **names))
+    tested = [record for record in shown if record["is_tested"]]
+    for record, q in zip(tested, false_discovery(np.array([record["log_rank_p"] for record in tested]))):
+        record["q"] = float(q)
+    shown.sort(key=lambda record: (-record["events"], record["cancer_type"], record["regimen"]))
+    return shown, skipped, pd.concat(curves) if curves else pd.DataFrame()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Stratify and write."""
+    parser = step_parser("survival", "example:\n  oncoraft survival predictions.jsonl cases evidence.parquet --design kfold --out survival")
+    parser.add_argument("predictions", type=Path, metavar="PREDICTIONS", help="predictions.jsonl")
+    parser.add_argument("cases", type=Path, metavar="CASES", help="folder with cases and follow-up")
+    parser.add_argument("evidence", type=Path, metavar="EVIDENCE", help="evidence.parquet (recorded as an input)")
+    parser.add_argument("--design", default="kfold", help="cross-validation design")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
+    given = parser.parse_args(arguments)
+    blocks = read_settings("survival", given)
+    settings = blocks["survival"]
+    predictions = pd.read_json(given.predictions, lines=True)
+    if predictions["case_id"].duplicated().any():
+        raise InputError("expected one prediction a case", file=given.predictions)
+    cases, followup = pd.read_parquet(given.cases / "cases.parquet"), pd.read_parquet(given.cases / "followup.parquet")
+    frame = frame_of(predictions[["case_id", "patient_id", "fold", "score"]], cases, followup)
+    shown, skipped, curves = analyse(frame, ["cancer_type", "regimen"], settings)
+    by_cancer, _, cancer_curves = analyse(frame, ["cancer_type"], settings)
+    tested = sum(record["is_tested"] for record in shown)
+    counts = {"attempted": len(shown) + len(skipped), "shown": len(shown), "tested": tested, "skipped": len(skipped)}
+    counts |= {"cases": len(frame), "cases_without_follow_up": len(predictions) - len(frame)}
+    result = {"settings": settings.model_dump(mode="json"), "counts": counts, "regimens": shown, "skipped": skipped}
+    result |= {"cancer_types": by_cancer, "statement": STATEMENT}
+    files = [given.out / name for name in ("survival.json", "regimens.csv", "curves.parquet", "manifest.json")]
+    with publishing(*files) as (table, regimens, curve_file, note):
+        write_json(table, json.loads(json.dumps(result)))
+        pd.DataFrame(shown).drop(columns=["at_risk", "survival_at"], errors="ignore").to_csv(regimens, index=False)
+        pd.concat([curves, cancer_curves]).reset_index(drop=True).to_parquet(curve_file, index=False)
+        inputs = [given.predictions, given.cases / "cases.parquet", given.cases / "followup.parquet", given.evidence]
+        outputs = dict(zip(files[:3], (table, regimens, curve_file)))
+        settings_now = settings_record(given, blocks)
+        write_json(note, manifest("survival", inputs=inputs, outputs=outputs, settings=settings_now, counts=counts, beside=files[3]))
+    log.info("survival: %s", counts)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(main))
