@@ -52,10 +52,12 @@ STEPS: dict[str, Step] = {
     "infer": Step("oncoraft.inference.infer", ("inference",), "Score one shard of the held-out cases and write their rationales."),
     "gather": Step("oncoraft.inference.gather", (), "Join the shards; every held-out case exactly once."),
     "baselines": Step(
-        "oncoraft.evaluation.baselines", ("baselines",), "Fit the baselines on the same folds and score the same held-out cases."
+        "oncoraft.evaluation.baselines", ("baselines", "labels"), "Fit the baselines on the same folds and score the same held-out cases."
     ),
     "metrics": Step(
-        "oncoraft.evaluation.metrics", ("evaluation",), "Discrimination with patient-cluster bootstrap intervals, beside the baselines."
+        "oncoraft.evaluation.metrics",
+        ("evaluation", "labels"),
+        "Discrimination with patient-cluster bootstrap intervals, beside the baselines.",
     ),
     "survival": Step("oncoraft.survival.stratify", ("survival",), "Stratify survival by score per regimen, with delayed entry."),
     "report": Step("oncoraft.report.report", (), "Draw every table and figure into one offline HTML page."),
