@@ -47,7 +47,7 @@ def endpoints(cases: pd.DataFrame, patients: pd.DataFrame, progression: pd.DataF
 
 def follow(cases: pd.DataFrame, patients: pd.DataFrame, progression: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, dict[str, int]]]:
     """Rows of `followup.parquet`, and per endpoint how many cases were left out and why."""
-    entry = np.maximum(0, -cases.set_index("case_id")["index_day"])
+    entry = (-cases.set_index("case_id")["index_day"]).clip(lower=0)
     parts, counts = [], {}
     for name, found in endpoints(cases, patients, progression).items():
         found["entry_days"] = entry.reindex(found.index)

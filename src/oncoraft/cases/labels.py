@@ -227,7 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     blocks = read_settings("labels", given)
     cases = read_tables(given.cases, ["cases"])["cases"]
     labels = label(cases, read_tables(given.tables, TABLES), blocks["labels"])
-    counts = {name: part["category"].value_counts().sort_index().to_dict() for name, part in labels.groupby("definition")}
+    counts = {str(name): part["category"].value_counts().sort_index().to_dict() for name, part in labels.groupby("definition")}
     final, record = given.cases / "labels.parquet", given.cases / "labels.parquet.manifest.json"
     with publishing(final, record) as (out, note):
         labels.to_parquet(out, index=False)

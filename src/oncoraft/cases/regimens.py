@@ -12,6 +12,7 @@ import logging
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def group_patient(intervals: Iterable[tuple[int, int, str]], rules: Regimens, ex
         else:
             regimens.append(Regimen(start))
             regimens[-1].add(agent, start, stop)
-    for before, after in zip(regimens, regimens[1:]):
+    for before, after in pairwise(regimens):
         inside = set(after.first) < set(before.first)
         after.is_maintenance = inside and after.index_day - before.last_day <= rules.gap_days
     return regimens

@@ -86,7 +86,7 @@ def describe(patient: Patient, sequencing: int, end: int, died: bool, records: R
     records["clinical_sample"].append({
         **who, "sample_id": sample, "cancer_type": cancer.name, "cancer_type_detailed": cancer.detailed, "oncotree_code": cancer.code,
         "sample_type": "Metastasis" if metastasis else "Primary", "metastatic_site": patient.sites[0] if metastasis else None,
-        "sample_class": "Tumor", "primary_site": cancer.site, "gene_panel": panel, "sample_coverage": int(draw.normal(640, 150).clip(60)),
+        "sample_class": "Tumor", "primary_site": cancer.site, "gene_panel": panel, "sample_coverage": max(60, int(draw.normal(640, 150))),
         "tumor_purity": int(draw.integers(1, 9)) * 10, "msi_score": round(float(draw.exponential(0.5)), 2), "msi_type": "Stable",
         "somatic_status": "Matched", "clinical_group": "4" if patient.stage == "Stage 4" else "2", "tmb_nonsynonymous": burden,
     })  # fmt: skip

@@ -92,7 +92,7 @@ REGIMENS: dict[str, tuple[Option, ...]] = {
         Option(("FLUOROURACIL", "IRINOTECAN LIPOSOMAL", "LEUCOVORIN"), 0, 2, "", -0.6),
     ),
 }
-INTERCEPT = -1.1
+INTERCEPT = -0.2
 ECOG_EFFECT = {0: 1.6, 1: 0.0, 2: -1.9, 3: -2.6}
 LIVER_EFFECT = -1.7
 LINE_EFFECT = -0.6
