@@ -43,7 +43,7 @@ def make_patient(number: int, seed: int) -> tuple[Patient, int, int, bool]:
     while True:
         patient = new_patient(patient_id, cancer, draw)
         sequencing = int(draw.exponential(cancer.delay_days / np.log(2)) * (0.35 if patient.stage == "Stage 4" else 0.6)) + 1
-        end, died = live(patient, sequencing + draw.integers(250, 2400))
+        end, died = live(patient, float(sequencing + draw.integers(250, 2400)))
         if end > sequencing + 1:
             return patient, sequencing, int(end), died
 
@@ -134,7 +134,7 @@ def timeline(patient: Patient, sample: str, sequencing: int) -> None:
     patient.add("timeline_surgery", acquired)
     patient.add("timeline_prior_meds", 1, treatment_type="Medical Therapy", inferred_tx_prob=0.1, prior_med_to_msk="No prior medications")
     if draw.random() < 0.4:
-        patient.add("timeline_radiation", draw.integers(20, 400))
+        patient.add("timeline_radiation", float(draw.integers(20, 400)))
     if cancer.code == "LUAD":
         patient.add("timeline_pdl1", 5, source="CDM", pdl1_positive="PDL1" in patient.states)
     if cancer.code == "COAD":

@@ -134,7 +134,7 @@ def follow_regimen(patient: Patient, day: float, option: Option, response: str) 
         kept = patient.sites[: int(len(patient.sites) * 0.6)]
     next_scan = day + draw.integers(40, 75)
     while next_scan < stop + 30:
-        over = next_scan >= day + to_progression
+        over = bool(next_scan >= day + to_progression)
         scan(patient, next_scan, over, present or over, patient.sites if over else kept)
         if over:
             break
@@ -158,7 +158,8 @@ def marker_table(marker: str) -> str:
 
 def live(patient: Patient, horizon: float) -> tuple[float, bool]:
     """The course from diagnosis (day 0 here): regimen after regimen until death or the horizon; the end and whether it is death."""
-    draw, before = patient.draw, set()
+    draw = patient.draw
+    before: set[tuple[str, ...]] = set()
     day, line = float(draw.integers(14, 60)), 1
     while True:
         option = choose(patient, line, before)

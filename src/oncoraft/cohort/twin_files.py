@@ -31,7 +31,7 @@ def as_text(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
         values = frame[column.name] if column.name in frame else pd.Series(np.nan, index=frame.index, dtype=object)
         if column.kind == "boolean":
             words = {True: column.true[0], False: column.false[0]}
-            text = values.map(lambda value, words=words: words.get(value, ""))
+            text = values.map(words).fillna("")
         elif column.kind in {"integer", "day"}:
             text = values.map(lambda value: "" if pd.isna(value) else str(int(value)))
         else:
