@@ -25,7 +25,10 @@ def message_for(tmp_path: Path, text: str) -> str:
         ("cohort: x\nlabels:\n  windw_days: 3\n", "config.yaml, line 3: labels.windw_days: unknown key; did you mean 'window_days'?"),
         ("labl: {}\n", "config.yaml, line 1: labl: unknown key; did you mean 'labels'?"),
         ("models:\n  a:\n    pth: x\n", "config.yaml, line 3: models.a.pth: unknown key; did you mean 'path'?"),
-        ("models:\n  a:\n    build:\n      archi: x\n", "config.yaml, line 4: models.a.build.archi: unknown key; did you mean 'architecture'?"),
+        (
+            "models:\n  a:\n    build:\n      archi: x\n",
+            "config.yaml, line 4: models.a.build.archi: unknown key; did you mean 'architecture'?",
+        ),
         ("folds:\n  folds: two\n", "line 2: folds.folds: expected a valid integer"),
         ("labels: {window_days: 0}\n", "labels.window_days: expected greater than or equal to 1, found 0"),
         ("models: {a: {}}\n", "models.a: give exactly one of path and build"),

@@ -32,7 +32,9 @@ def test_a_planted_import_is_found(tmp_path: Path, file: str, line: str) -> None
     shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     planted = tmp_path / "src" / "oncoraft" / file
-    planted.write_text(planted.read_text().replace("from __future__ import annotations\n", f"from __future__ import annotations\n\n{line}\n", 1))
+    planted.write_text(
+        planted.read_text().replace("from __future__ import annotations\n", f"from __future__ import annotations\n\n{line}\n", 1)
+    )
     done = lint(tmp_path)
     assert done.returncode == 1
     assert "BROKEN" in done.stdout

@@ -16,7 +16,9 @@ SMALL = Path(__file__).parent / "small.yaml"
 Snakemake = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def snakemake(*arguments: str | Path, directory: Path, snakefile: Path = ROOT / "workflow" / "Snakefile") -> subprocess.CompletedProcess[str]:
+def snakemake(
+    *arguments: str | Path, directory: Path, snakefile: Path = ROOT / "workflow" / "Snakefile"
+) -> subprocess.CompletedProcess[str]:
     """Run the engine of this environment, with `directory` as the working folder."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", snakefile, "--directory", directory, "--cores", "2", *arguments]
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}

@@ -13,9 +13,25 @@ RULES = "\n".join(file.read_text() for file in (ROOT / "workflow" / "rules").glo
 
 
 def test_both_entries_plan_the_same_jobs(tmp_path: Path) -> None:
-    plans = [planned(snakemake("-n", "--configfile", SMALL, directory=tmp_path, snakefile=ROOT / name)) for name in ("Snakefile", "workflow/Snakefile")]
+    plans = [
+        planned(snakemake("-n", "--configfile", SMALL, directory=tmp_path, snakefile=ROOT / name))
+        for name in ("Snakefile", "workflow/Snakefile")
+    ]
     assert plans[0] == plans[1]
-    assert {"twin", "ingest", "regimens", "labels", "folds", "rationales", "render", "base_model", "train", "infer", "gather", "metrics"} <= set(plans[0])
+    assert {
+        "twin",
+        "ingest",
+        "regimens",
+        "labels",
+        "folds",
+        "rationales",
+        "render",
+        "base_model",
+        "train",
+        "infer",
+        "gather",
+        "metrics",
+    } <= set(plans[0])
     assert {"baselines", "survival", "report", "audit"} <= set(plans[0])
 
 
@@ -64,7 +80,18 @@ def test_every_rule_that_runs_a_step_has_all_its_directives() -> None:
     named = [rule for rule in rules if rule.startswith("rule ")]
     assert len(named) >= 20
     for rule in named:
-        for directive in ("output:", "log:", "benchmark:", "conda:", "threads:", "resources:", "mem_mb=", "runtime=", "params:", "message:"):
+        for directive in (
+            "output:",
+            "log:",
+            "benchmark:",
+            "conda:",
+            "threads:",
+            "resources:",
+            "mem_mb=",
+            "runtime=",
+            "params:",
+            "message:",
+        ):
             assert directive in rule, rule.splitlines()[0] + " lacks " + directive
         assert len(re.findall(r"python -m oncoraft ", rule)) == 1
         if re.match(r"rule (train|infer|base_model):", rule):

@@ -38,7 +38,13 @@ def test_every_artefact_is_there_with_a_manifest(small_run: Path) -> None:
         "report/index.html",
     ):
         assert (root / path).stat().st_size > 0, path
-    for path in ("fold-0/score_head.pt", "fold-1/training_log.jsonl", "predictions.jsonl", "metrics/metrics.json", "survival/survival.json"):
+    for path in (
+        "fold-0/score_head.pt",
+        "fold-1/training_log.jsonl",
+        "predictions.jsonl",
+        "metrics/metrics.json",
+        "survival/survival.json",
+    ):
         assert (run / path).stat().st_size > 0, path
     manifests = list(root.rglob("*manifest.json"))
     assert len(manifests) > 20

@@ -30,10 +30,8 @@ def assign(cases: pd.DataFrame, settings: Folds) -> pd.DataFrame:
         patients = pd.Series(sorted(cases["patient_id"].unique()))
         if len(patients) < settings.folds:
             raise InputError(f"folds.folds: expected at most {len(patients)}, the number of patients", found=settings.folds)
-        fold = patients.map(lambda patient, design=design: int(stable_fraction(settings.seed, design, patient) * settings.folds))
-        tuning = patients.map(
-            lambda patient, design=design: stable_fraction(settings.seed, design, "tuning", patient) < settings.tuning_fraction
-        )
+        fold = pd.Series([int(stable_fraction(settings.seed, design, patient) * settings.folds) for patient in patients])
+        tuning = pd.Series([stable_fraction(settings.seed, design, "tuning", patient) < settings.tuning_fraction for patient in patients])
         if fold.nunique() < settings.folds:
             raise InputError(f"folds.folds: {len(patients)} patients leave a fold empty; expected fewer folds", found=settings.folds)
         table = pd.DataFrame({"patient_id": patients, "fold": fold.astype(np.int16), "is_tuning": tuning.astype(bool)})

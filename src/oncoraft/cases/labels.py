@@ -48,7 +48,8 @@ def windows(cases: pd.DataFrame, patients: pd.DataFrame, settings: Labels) -> pd
     nominal = frame["drug_class"].map(settings.window_days_by_drug_class).fillna(settings.window_days)
     to_end = (frame["os_days"] - frame["index_day"]).fillna(0)
     to_next = (frame["next_index_day"] - frame["index_day"] - 1).astype("Float64").fillna(np.inf)
-    frame["window_end_days"] = np.minimum(np.minimum(nominal, to_end), to_next.astype(float)).clip(lower=0).astype(np.int32)
+    ends = pd.DataFrame({"nominal": nominal, "follow_up": to_end, "next_regimen": to_next}).astype(float)
+    frame["window_end_days"] = ends.min(axis=1).clip(lower=0).astype(np.int32)
     frame["dies_in_window"] = frame["is_deceased"].fillna(False).astype(bool) & (to_end <= nominal) & (to_end <= to_next.astype(float))
     return frame
 

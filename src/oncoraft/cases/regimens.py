@@ -150,7 +150,7 @@ def describe(cases: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.DataFra
     cases = cases.merge(specimens.rename(columns={"sample_id": "specimen_id"}), on="patient_id")
     prior = tables["clinical_patient"].set_index("patient_id")["prior_med_to_msk"].eq("Prior medications to MSK")
     cases["is_prior_outside"] = cases["patient_id"].map(prior).fillna(False).astype(bool)
-    types = {"index_day": np.int32, "stop_day": np.int32, "next_index_day": "Int32", "line_of_therapy": np.int16}
+    types: dict[str, Any] = {"index_day": np.int32, "stop_day": np.int32, "next_index_day": "Int32", "line_of_therapy": np.int16}
     return cases.astype(types).sort_values(["patient_id", "index_day"], ignore_index=True)
 
 

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from oncoraft.report.collect import Run
 
 HIGH, LOW, GREY = "#0072B2", "#D55E00", "#555555"  # Okabe and Ito: safe for colour-blind readers
-STYLE = {"svg.hashsalt": "oncoraft", "svg.fonttype": "none", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+STYLE: Any = {"svg.hashsalt": "oncoraft", "svg.fonttype": "none", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
 NAMES = {"model": "RAFT model", "regimen_prior": "Regimen prior", "clinical_logistic": "Clinical logistic", "oracle": "Oracle (twin only)"}
 
 
@@ -51,7 +51,7 @@ def roc(run: Run) -> str:
     figure, axes = plt.subplots(figsize=(4.2, 4.0))
     for number, (name, rows) in enumerate(run.roc.groupby("predictor")):
         curves = [np.interp(grid, fold["false_positive_rate"], fold["true_positive_rate"]) for _, fold in rows.groupby("fold")]
-        style = {"color": HIGH, "lw": 2} if name == "model" else {"color": GREY, "lw": 1, "ls": ("-", "--", ":", "-.")[number % 4]}
+        style: Any = {"color": HIGH, "lw": 2} if name == "model" else {"color": GREY, "lw": 1, "ls": ("-", "--", ":", "-.")[number % 4]}
         axes.plot(grid, np.mean(curves, axis=0), label=NAMES.get(str(name), str(name)), **style)
     axes.plot([0, 1], [0, 1], color="#bbbbbb", lw=0.8)
     axes.set(xlabel="False positive rate", ylabel="True positive rate", aspect="equal")
@@ -81,7 +81,7 @@ def kaplan_meier(record: dict[str, Any], curves: pd.DataFrame) -> str:
     """Survival of both score groups with interval bands and the number at risk below."""
     figure, axes = plt.subplots(figsize=(4.6, 3.5))
     mine = curves[(curves["regimen"] == record["regimen"]) & (curves["cancer_type"] == record["cancer_type"])]
-    last = 6
+    last = 6.0
     for name, colour in (("high", HIGH), ("low", LOW)):
         rows = mine[(mine["score_group"] == name) & (mine["at_risk"] >= 10)]
         months = np.concatenate([[0], rows["months"]])

@@ -189,7 +189,7 @@ def render(results: Path, runs: list[Run], show_rationales: bool) -> str:
         cancer_table=table(flow["by_cancer_type"]),
         label_table=table(label_rows),
         published=flow["published_rule"],
-        ledger_table=table(ledger[columns].to_dict("records")),
+        ledger_table=table([{str(key): value for key, value in row.items()} for row in ledger[columns].to_dict("records")]),
         runs=[run_section(one) for one in runs],
         examples=[escape(text) for text in texts],
         definition=flow["definition"],
