@@ -38,5 +38,6 @@ def test_environments_have_the_versions_of_the_lock(name: str) -> None:
 def test_the_lowest_engine_that_is_claimed_is_the_one_that_the_package_asks_for() -> None:
     claimed = re.search(r'min_version\("([\d.]+)"\)', (ROOT / "workflow" / "Snakefile").read_text())
     asked = re.search(r'"snakemake>=([\d.]+)"', (ROOT / "pyproject.toml").read_text())
-    assert claimed and asked
+    assert claimed
+    assert asked
     assert claimed.group(1) == asked.group(1)

@@ -1,0 +1,71 @@
+"""AUROC and its bootstrap against definitions, golden numbers and simulations."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
+
+from oncoraft.evaluation.baselines import oracle, regimen_prior
+from oncoraft.evaluation.discrimination import auroc, auroc_within, interval, patient_weights
+
+
+def test_the_deterministic_set_has_its_golden_value() -> None:
+    i = np.arange(1, 1001)
+    lp = -1 + 2 * np.sin(i / 7) + 0.5 * np.cos(i / 3)
+    y = ((7919 * i) % 1000) / 1000 < 1 / (1 + np.exp(-(0.3 + 0.7 * lp)))
+    assert y.mean() == pytest.approx(0.419)
+    assert auroc(1 / (1 + np.exp(-lp)), y) == pytest.approx(0.7568220376, abs=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_weights_are_repetitions_ties_count_half_and_reversal_mirrors(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    score, y, w = draw.integers(0, 6, 40) / 5, draw.random(40) < 0.4, draw.integers(0, 3, 40)
+    y[:2] = [True, False]
+    w[:2] = 1
+    assert auroc(score, y, w) == pytest.approx(roc_auc_score(np.repeat(y, w), np.repeat(score, w)))
+    assert auroc(-score, y) == pytest.approx(1 - auroc(score, y))
+
+
+def test_within_group_auroc_is_blind_to_shifts_between_groups() -> None:
+    draw = np.random.default_rng(1)
+    group = draw.integers(0, 5, 300)
+    y = draw.random(300) < 0.2 + 0.1 * group
+    score = draw.normal(size=300) + y
+    assert auroc_within(score + 10 * group, y, group) == pytest.approx(auroc_within(score, y, group))
+    assert auroc(score + 10 * group, y) != pytest.approx(auroc(score, y), abs=0.01)
+
+
+def test_one_class_gives_no_number() -> None:
+    assert np.isnan(auroc(np.array([0.1, 0.2]), np.array([True, True])))
+
+
+def test_the_bootstrap_draws_patients_whole_and_within_their_fold() -> None:
+    patient = np.array(["a", "a", "b", "c", "d", "d"])
+    fold = np.array([0, 0, 0, 1, 1, 1])
+    weights = patient_weights(patient, fold, 200, seed=3)
+    assert np.all(weights[:, 0] == weights[:, 1])
+    assert np.all(weights[:, 4] == weights[:, 5])
+    assert np.all(weights[:, 0] + weights[:, 2] == 2)
+    assert np.all(weights[:, 3] + weights[:, 4] == 2)
+
+
+def test_the_percentile_interval_leaves_out_failed_resamples() -> None:
+    assert interval(np.array([*np.linspace(0, 1, 101), np.nan]), 0.9) == pytest.approx((0.05, 0.95))
+
+
+def test_the_regimen_prior_shrinks_to_the_cancer_type() -> None:
+    train = pd.DataFrame({"cancer_type": ["A"] * 5, "regimen": ["x"] * 2 + ["y"] * 3, "responder": [True, True, False, False, True]})
+    held_out = pd.DataFrame({"cancer_type": ["A", "A", "B"], "regimen": ["x", "z", "x"]})
+    # cancer type A: 3 of 5; regimen x: (2 + 10 * 0.6) / (2 + 10); unseen regimen: 0.6; unseen cancer type: overall 0.6
+    assert regimen_prior(train, held_out, 10).tolist() == pytest.approx([8 / 12, 0.6, 0.6])
+
+
+def test_the_oracle_is_joined_by_patient_and_start_within_three_days() -> None:
+    cases = pd.DataFrame({"case_id": ["p_+0", "p_+90", "q_+5"], "patient_id": ["p", "p", "q"], "index_day": [0, 90, 5]})
+    truth = pd.DataFrame({"patient_id": ["p", "p", "q"], "start_day": [2, 200, 5], "probability": [0.1, 0.2, 0.3]})
+    found = oracle(cases, truth).set_index("case_id")["score"].to_dict()
+    assert found == {"p_+0": 0.1, "q_+5": 0.3}
