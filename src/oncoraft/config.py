@@ -56,7 +56,6 @@ class Regimens(Block):
         7, ge=0, le=28, description="Agents started within this many days of the index date count as planned, so the prompt may name them."
     )
     gap_days: Days = Field(90, description="Days without any of the regimen's agents after which the same agents are a new regimen.")
-    minimum_cases: int = Field(20, ge=1, description="A named regimen with fewer cases is grouped as 'other' in tables by regimen.")
 
 
 class Labels(Block):

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lifelines.datasets import load_lung
+
 from oncoraft.survival.cox import cox
 from oncoraft.survival.risk_sets import Subjects, at_risk, false_discovery, kaplan_meier, log_rank
 
@@ -45,7 +46,9 @@ def test_cox_under_delayed_entry_equals_r(delayed) -> None:
 def test_kaplan_meier_under_delayed_entry_equals_r(delayed) -> None:
     subjects, group, _ = delayed
     first, second = kaplan_meier(subjects.where(~group)), kaplan_meier(subjects.where(group))
-    assert [first.at(t) for t in (10, 20, 40, 60, 80)] == pytest.approx([0.8967434315, 0.8402996622, 0.6683258137, 0.4879400797, 0.2564464916], abs=1e-9)
+    assert [first.at(t) for t in (10, 20, 40, 60, 80)] == pytest.approx(
+        [0.8967434315, 0.8402996622, 0.6683258137, 0.4879400797, 0.2564464916], abs=1e-9
+    )
     assert [second.at(t) for t in (10, 20, 40, 60, 80)] == pytest.approx([1, 1, 0.8547201809, 0.6928473823, 0.5271284937], abs=1e-9)
     assert (first.median(), second.median()) == (59, 84)
     assert at_risk(subjects.where(~group), np.array([20, 40, 60, 80])).tolist() == [48, 48, 39, 18]
