@@ -46,7 +46,7 @@ STEPS: dict[str, Step] = {
     "base-model": Step("oncoraft.models.tiny", ("model",), "Build and pretrain a tiny base model on a corpus of prompts and answers."),
     "train": Step(
         "oncoraft.training.train",
-        ("model", "strategy", "adapter", "training"),
+        ("strategy", "adapter", "training"),
         "Fine-tune one fold: language-modelling loss on the rationale, classification loss on the score head.",
     ),
     "infer": Step("oncoraft.inference.infer", ("inference",), "Score one shard of the held-out cases and write their rationales."),
