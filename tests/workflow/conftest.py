@@ -22,7 +22,10 @@ def snakemake(
     """Run the engine of this environment, with `directory` as the working folder."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", snakefile, "--directory", directory, "--cores", "2", *arguments]
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
-    return subprocess.run([str(word) for word in command], capture_output=True, text=True, env=environment, check=False)
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, env=environment, check=False)
+    # A dry run speaks on standard output, a real one on standard error: the tests ask what was said, not where.
+    done.stderr = done.stdout + done.stderr
+    return done
 
 
 def planned(done: subprocess.CompletedProcess[str]) -> dict[str, int]:
