@@ -68,6 +68,22 @@ class Plan:
         found = sorted(Path(folder).glob("*")) if Path(folder).is_dir() else []
         return [file.as_posix() for file in found if file.suffix in {".json", ".safetensors", ".model", ".jinja"}]
 
+    def folds(self, design: str) -> range:
+        """The held-out folds of a design, from 0."""
+        return range(self.config.folds.count(design))
+
+    def strategies_with(self, *, adapter: bool, head: bool) -> str:
+        """A wildcard's pattern for the strategies that train just these parts; it matches nothing where there are none."""
+        names = [name for name, one in self.config.strategies.items() if (one.has_adapter, one.has_head) == (adapter, head)]
+        return "|".join(names) or "(?!)"
+
+    def fold_model_names(self, strategy: str) -> list[str]:
+        """Names of the files that training leaves for inference; none where a strategy trains nothing."""
+        one = self.config.strategies[strategy]
+        adapter = ["adapter_config.json", "adapter_model.safetensors"] if one.has_adapter else []
+        head = ["score_head.pt"] if one.has_head else []
+        return [*adapter, *head, "manifest.json"] if one.is_trained else []
+
     def tokenizer_files(self, model: str) -> list[str]:
         """The files of a base model that decide how text becomes tokens."""
         return [file for file in self.base_files(model) if "token" in Path(file).name]

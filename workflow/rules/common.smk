@@ -34,7 +34,6 @@ wildcard_constraints:
     shard=r"\d+",
 
 
-FOLDS = range(plan.config.folds.folds)
 SHARDS = range(plan.config.inference.shards)
 # Named once, read by many rules.
 TABLES = [f"results/{{cohort}}/tables/{name}.parquet" for name in TABLE_NAMES]
@@ -65,6 +64,39 @@ def minutes_for(built, real):
     return lambda wildcards: built if plan.is_built(wildcards.model) else real
 
 
+def option(name, paths):
+    """A command-line option for every path, or nothing."""
+    return " ".join(f"{name} {path}" for path in paths)
+
+
+def run_folder(wildcards):
+    """The folder of one experiment: a model, a strategy and a design."""
+    return f"results/{wildcards.cohort}/{wildcards.model}/{wildcards.strategy}/{wildcards.design}"
+
+
+def fold_model_files(wildcards):
+    """What training left for one fold; nothing where a strategy trains nothing."""
+    return [
+        f"{run_folder(wildcards)}/fold-{wildcards.fold}/{name}"
+        for name in plan.fold_model_names(wildcards.strategy)
+    ]
+
+
+def fold_model_option(wildcards):
+    """The argument that hands the trained fold to inference."""
+    trained = plan.fold_model_names(wildcards.strategy)
+    return (
+        f"--fold-model {run_folder(wildcards)}/fold-{wildcards.fold}" if trained else ""
+    )
+
+
+def example_files(wildcards):
+    """The training cases that a few-shot prompt takes its examples from: those of its own fold."""
+    folder = f"results/{wildcards.cohort}/{wildcards.model}/prompts/{wildcards.design}"
+    wanted = plan.config.strategies[wildcards.strategy].examples
+    return [f"{folder}/fold-{wildcards.fold}/train.jsonl"] if wanted else []
+
+
 def truth_of(wildcards):
     """The twin's truth, where the cohort is a twin."""
     return (
@@ -76,7 +108,7 @@ def truth_of(wildcards):
 
 def truth_option(wildcards):
     """The argument that hands the truth to the baselines."""
-    return " ".join(f"--truth {path}" for path in truth_of(wildcards))
+    return option("--truth", truth_of(wildcards))
 
 
 def runs(wildcards, product):

@@ -5,7 +5,8 @@ rule infer:
     input:
         heldout="results/{cohort}/{model}/prompts/{design}/fold-{fold}/heldout.jsonl",
         base=lambda wildcards: plan.base_files(wildcards.model),
-        fold_model="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/manifest.json",
+        fold_model=lambda wildcards: fold_model_files(wildcards),
+        examples=lambda wildcards: example_files(wildcards),
     output:
         shard="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/predictions/shard-{shard}.jsonl",
         manifest="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/predictions/shard-{shard}.jsonl.manifest.json",
@@ -23,24 +24,25 @@ rule infer:
     params:
         settings=settings_of("infer"),
         base=lambda wildcards: plan.base_folder(wildcards.model),
-        fold_model=subpath(input.fold_model, parent=True),
+        fold_model=fold_model_option,
+        examples=lambda wildcards, input: option("--examples", input.examples),
         shards=len(SHARDS),
     message:
         "Scoring held-out cases with {wildcards.model} by {wildcards.strategy}, fold {wildcards.fold}, shard {wildcards.shard}"
     shell:
-        "exec python -m oncoraft infer {input.heldout} --base {params.base:q} --fold-model {params.fold_model} --shard {wildcards.shard} --shards {params.shards} --out {output.shard} --threads {threads} --gpus {resources.gpu} --settings {params.settings:q} 2> {log}"
+        "exec python -m oncoraft infer {input.heldout} --base {params.base:q} {params.fold_model} {params.examples} --shard {wildcards.shard} --shards {params.shards} --out {output.shard} --threads {threads} --gpus {resources.gpu} --settings {params.settings:q} 2> {log}"
 
 
 rule gather:
     input:
-        shards=[
-            f"results/{{cohort}}/{{model}}/{{strategy}}/{{design}}/fold-{fold}/predictions/shard-{shard}.jsonl"
-            for fold in FOLDS
+        shards=lambda wildcards: [
+            f"{run_folder(wildcards)}/fold-{fold}/predictions/shard-{shard}.jsonl"
+            for fold in plan.folds(wildcards.design)
             for shard in SHARDS
         ],
-        heldout=[
-            f"results/{{cohort}}/{{model}}/prompts/{{design}}/fold-{fold}/heldout.jsonl"
-            for fold in FOLDS
+        heldout=lambda wildcards: [
+            f"results/{wildcards.cohort}/{wildcards.model}/prompts/{wildcards.design}/fold-{fold}/heldout.jsonl"
+            for fold in plan.folds(wildcards.design)
         ],
     output:
         predictions="results/{cohort}/{model}/{strategy}/{design}/predictions.jsonl",

@@ -1,4 +1,5 @@
-# One training job a fold; it resumes from its own state folder, which no rule declares.
+# One training job a fold; it resumes from its own state folder, which no rule declares. What a strategy trains decides which
+# files it leaves, so that there are three rules of one body: adapter and score head, adapter alone, score head alone.
 
 
 rule train:
@@ -7,6 +8,8 @@ rule train:
         base=lambda wildcards: plan.base_files(wildcards.model),
         audit="results/{cohort}/prompts/audit.json",
     output:
+        adapter="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/adapter_model.safetensors",
+        adapter_config="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/adapter_config.json",
         head="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/score_head.pt",
         log="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/training_log.jsonl",
         patients="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/training_patients.txt",
@@ -15,6 +18,8 @@ rule train:
         "results/{cohort}/{model}/{strategy}/{design}/logs/train-{fold}.log",
     benchmark:
         "results/{cohort}/{model}/{strategy}/{design}/benchmarks/train-{fold}.tsv"
+    wildcard_constraints:
+        strategy=plan.strategies_with(adapter=True, head=True),
     conda:
         "../../envs/train.yaml"
     threads: threads_for
@@ -31,3 +36,24 @@ rule train:
         "Training {wildcards.model} by {wildcards.strategy}, fold {wildcards.fold}"
     shell:
         "exec python -m oncoraft train {input.train} --base {params.base:q} --out {params.model} --state {params.state} --threads {threads} --gpus {resources.gpu} --settings {params.settings:q} 2> {log}"
+
+
+use rule train as train_adapter with:
+    output:
+        adapter="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/adapter_model.safetensors",
+        adapter_config="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/adapter_config.json",
+        log="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/training_log.jsonl",
+        patients="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/training_patients.txt",
+        manifest="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/manifest.json",
+    wildcard_constraints:
+        strategy=plan.strategies_with(adapter=True, head=False),
+
+
+use rule train as train_head with:
+    output:
+        head="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/score_head.pt",
+        log="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/training_log.jsonl",
+        patients="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/training_patients.txt",
+        manifest="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/manifest.json",
+    wildcard_constraints:
+        strategy=plan.strategies_with(adapter=False, head=True),
