@@ -173,36 +173,36 @@ class Adapter(Block):
 
 
 class Strategy(Block):
-    """What is trained, and on which loss: language_model_weight * LM + score_weight * score loss; both 0: nothing is trained."""
+    """What is trained, and on which loss: language_model_weight * LM + score_weight * score loss."""
 
     adapter: bool = Field(True, description="Train LoRA adapters; false: the base stays frozen and only the score head learns.")
     language_model_weight: float = Field(1.0, ge=0, description="Weight of the language-modelling loss on the answer tokens.")
-    score_weight: float = Field(
-        1.0, ge=0, description="Weight of the loss of the score head; 0: no score head, the score is read from the text."
-    )
+    score_weight: float = Field(1.0, ge=0, description="Weight of the loss of the score head; 0: no head, the score is read from the text.")
     score_loss: Literal["bce", "mse"] = Field("bce", description="bce: on the binary responder; mse: on the graded score 1.0/0.7/0.3/0.0.")
-    examples: int = Field(0, ge=0, le=32, description="Solved training cases shown in the prompt (few-shot).")
-
-    @model_validator(mode="after")
-    def _something_to_learn(self) -> Strategy:
-        if self.is_trained and not (self.adapter or self.has_head):
-            raise ValueError("a strategy that trains needs an adapter or a score_weight above 0")
-        return self
+    examples: int = Field(0, ge=0, le=32, description="Training cases shown in the prompt (few-shot); for strategies that train nothing.")
 
     @property
     def is_trained(self) -> bool:
-        """Whether any weight is learned: not so for zero-shot and few-shot prompting."""
+        """Whether anything is fitted; without losses the base model answers as it is."""
         return self.language_model_weight > 0 or self.score_weight > 0
 
     @property
     def has_adapter(self) -> bool:
-        """Whether training leaves a LoRA adapter."""
+        """Whether training leaves LoRA adapters."""
         return self.adapter and self.is_trained
 
     @property
     def has_head(self) -> bool:
-        """Whether training leaves a score head; without one the score is read from the text."""
+        """Whether training leaves a score head."""
         return self.score_weight > 0
+
+    @model_validator(mode="after")
+    def _something_to_learn_with(self) -> Strategy:
+        if not self.adapter and self.language_model_weight > 0:
+            raise ValueError("adapter: false leaves nothing that language_model_weight could train; set it to 0")
+        if self.examples and self.is_trained:
+            raise ValueError("examples are shown to strategies that train nothing; set both weights to 0")
+        return self
 
 
 class Training(Block):
