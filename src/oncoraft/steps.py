@@ -23,12 +23,12 @@ STEPS: dict[str, Step] = {
     "ingest": Step("oncoraft.cohort.ingest", ("ingest",), "Read a study folder into typed Parquet, every row accounted for."),
     "regimens": Step("oncoraft.cases.regimens", ("regimens",), "Group dated agents into regimens and number the lines of therapy."),
     "labels": Step("oncoraft.cases.labels", ("labels",), "Judge response to each regimen from the scans in its window."),
-    "followup": Step("oncoraft.cases.followup", (), "Follow each case from its index date, with delayed entry at sequencing."),
+    "followup": Step("oncoraft.cases.followup", ("followup",), "Follow each case from its index date, with delayed entry at sequencing."),
     "folds": Step("oncoraft.cases.folds", ("folds",), "Assign patients to folds, disjoint and frozen."),
     "flow": Step("oncoraft.cases.flow", ("labels",), "Count the cohort from patients to analysed cases."),
     "cases": Step(
         "oncoraft.cases.build",
-        ("regimens", "labels", "folds"),
+        ("regimens", "labels", "followup", "folds"),
         "Regimens, labels, follow-up, folds and flow in one call, as the five steps would write them.",
     ),
     "evidence": Step("oncoraft.prompts.evidence", ("evidence",), "Collect what was known of each case at its index date."),
@@ -49,8 +49,12 @@ STEPS: dict[str, Step] = {
         ("strategy", "adapter", "training"),
         "Fine-tune one fold: language-modelling loss on the rationale, classification loss on the score head.",
     ),
-    "infer": Step("oncoraft.inference.infer", ("inference",), "Score one shard of the held-out cases and write their rationales."),
+    "infer": Step(
+        "oncoraft.inference.infer", ("inference", "strategy"), "Score one shard of the held-out cases and write their rationales."
+    ),
     "gather": Step("oncoraft.inference.gather", (), "Join the shards; every held-out case exactly once."),
+    "export": Step("oncoraft.models.export", ("inference",), "Merge a fold's adapter into its base: a model folder with a score head."),
+    "predict": Step("oncoraft.inference.predict", ("inference",), "Score one case, or a few, with a model folder, and say why."),
     "baselines": Step(
         "oncoraft.evaluation.baselines", ("baselines", "labels"), "Fit the baselines on the same folds and score the same held-out cases."
     ),
