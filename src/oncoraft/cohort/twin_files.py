@@ -1,4 +1,4 @@
-"""The twin's records into the files of a study folder: released headers, line ends, padding, meta files and case lists."""
+"""The twin's records into the files of a study folder: released headers, line ends, padding, and (from `twin_meta`) meta files and case lists."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from oncoraft.cohort.twin_meta import write_meta
 from oncoraft.knowledge.table_specification import Table
-from oncoraft.knowledge.tables import TABLES
 
-STUDY_ID = "oncoraft_twin"
+__all__ = ["as_text", "complete", "write_matrix", "write_meta", "write_rows"]
+
 EVENT_TYPES = {
     "timeline_treatment": ("Treatment", None), "timeline_progression": ("Diagnosis", "Progression"),
     "timeline_cancer_presence": ("Diagnosis", "HasCancer"), "timeline_tumor_sites": ("Diagnosis", "Tumor Sites"),
@@ -83,34 +84,3 @@ def write_matrix(folder: Path, table: Table, samples: list[str], genes: tuple[st
     for gene in genes:
         lines.append("\t".join([gene, *(f"{calls.get((gene, sample), 0):g}" for sample in samples)]))
     (folder / table.file).write_text("\n".join(lines) + "\n")
-
-
-def write_meta(folder: Path, samples: list[str]) -> None:
-    """Meta files of the study and of every data file, and the case lists."""
-    about = f"cancer_study_identifier: {STUDY_ID}\n"
-    (folder / "meta_study.txt").write_text(
-        f"type_of_cancer: mixed\n{about}name: Synthetic twin of MSK-CHORD\ndescription: Made from parameters; no patient is real.\nadd_global_case_list: true\n"
-    )
-    kinds = {
-        "clinical_patient": ("CLINICAL", "PATIENT_ATTRIBUTES", ""),
-        "clinical_sample": ("CLINICAL", "SAMPLE_ATTRIBUTES", ""),
-        "mutations": ("MUTATION_EXTENDED", "MAF", "mutations"),
-        "cna": ("COPY_NUMBER_ALTERATION", "DISCRETE", "cna"),
-        "cna_segments": ("COPY_NUMBER_ALTERATION", "SEG", ""),
-        "sv": ("STRUCTURAL_VARIANT", "SV", "structural_variants"),
-        "gene_panel_matrix": ("GENE_PANEL_MATRIX", "GENE_PANEL_MATRIX", ""),
-    }
-    for table in TABLES:
-        kind, datatype, stable = kinds.get(table.name, ("CLINICAL", "TIMELINE", ""))
-        text = about + f"genetic_alteration_type: {kind}\ndatatype: {datatype}\ndata_filename: {table.file}\n"
-        if stable:
-            text += f"stable_id: {stable}\nshow_profile_in_analysis_tab: true\nprofile_name: {stable}\nprofile_description: {stable}\n"
-        if table.name == "cna_segments":
-            text += "reference_genome_id: hg19\ndescription: segments\n"
-        name = "meta_" + table.file.removeprefix("data_").removesuffix(".seg")
-        (folder / (name if name.endswith(".txt") else f"{name}_seg.txt")).write_text(text)
-    (folder / "case_lists").mkdir()
-    for name in ("all", "sequenced", "cna", "sv"):
-        ids = "\t".join(samples)
-        head = f"{about}stable_id: {STUDY_ID}_{name}\ncase_list_name: {name}\ncase_list_description: {name}\n"
-        (folder / "case_lists" / f"cases_{name}.txt").write_text(f"{head}case_list_ids: {ids}\n")
