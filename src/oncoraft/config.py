@@ -78,6 +78,17 @@ class Regimens(Block):
     merge_identical_days: Days = Field(
         90, description="Consecutive regimens of the very same agents are one if no more than this many days lie between them."
     )
+    gap_exempt: tuple[Literal["oral_targeted", "endocrine"], ...] = Field(
+        ("oral_targeted", "endocrine"),
+        description="Agents whose gaps never end a regimen: they are refilled for longer than they are recorded.",
+    )
+    substitutions: bool = Field(
+        True, description="An agent that stands in for one of the same kind (knowledge/substitutions.csv) does not open a regimen."
+    )
+    backbone_classes: tuple[str, ...] = Field(
+        ("GnRH agonist", "GnRH antagonist"),
+        description="Drug classes that join a running regimen at any time and open one only where none runs.",
+    )
     maintenance_days: int = Field(
         60,
         ge=0,
