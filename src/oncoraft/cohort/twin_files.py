@@ -22,6 +22,13 @@ EVENT_TYPES = {
     "timeline_prior_meds": ("Treatment", "Prior Medications to MSK"), "timeline_gleason": ("Pathology", "Gleason Score"),
     "timeline_mmr": ("Pathology", "MMR (IHC)"), "timeline_pdl1": ("Pathology", "PD-L1 Positive"),
 }  # fmt: skip
+# Display colour by the value that it stands for; the portal refuses a row whose colour is blank.
+COLOURS = {
+    "timeline_progression": ("progression", {"Y": "#D62727", "N": "#2AA02B", "Indeterminate": "#7F7F7F"}),
+    "timeline_cancer_presence": ("has_cancer", {"Y": "#D62727", "N": "#2AA02B", "Indeterminate": "#7F7F7F"}),
+    "timeline_prior_meds": ("prior_med_to_msk", {"No prior medications": "#2AA02B", "Prior medications to MSK": "#D62727"}),
+    "timeline_performance_status": ("ecog", {0: "#FFCCCC", 1: "#FF9999", 2: "#FF6666", 3: "#FF3333", 4: "#CC0000"}),
+}
 UNITS = {"PSA": "ng/ml", "CEA": "ng/ml", "CA_19-9": "Units/ml", "CA_15-3": "Units/ml"}
 
 
@@ -51,6 +58,9 @@ def complete(table: Table, rows: list[dict[str, Any]]) -> pd.DataFrame:
             frame["subtype"] = subtype
     elif table.name.endswith("_labs"):
         frame["event_type"] = "Lab_Test"
+    if table.name in COLOURS:
+        source, colours = COLOURS[table.name]
+        frame["style_color"] = frame[source].map(colours)
     return frame
 
 
