@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Gemma3ForCausalLM, Gemma3ForConditionalGeneration
 from transformers.utils import logging as transformers_logging
 
 from oncoraft.errors import InputError, RetryLater
@@ -23,13 +25,21 @@ def check_folder(folder: Path) -> None:
     """Whether a folder can be a base model.
 
     Raises:
-        InputError: the folder, its configuration, its weights or its tokenizer is missing.
+        InputError: the folder, its configuration, its weights (each file that the weights' index names) or its tokenizer is missing.
     """
     if not folder.is_dir():
         raise InputError("expected a base-model folder", file=folder)
     for what, pattern in (("config.json", "config.json"), ("weights (*.safetensors)", "*.safetensors"), ("a tokenizer", "tokenizer*")):
         if not any(folder.glob(pattern)):
             raise InputError(f"expected {what} in a base-model folder", file=folder)
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        try:
+            named = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        except (ValueError, KeyError, AttributeError):
+            raise InputError("expected an index of weights (JSON with `weight_map`)", file=index) from None
+        if missing := [name for name in named if not (folder / name).is_file()]:
+            raise InputError(f"expected the {len(named)} weight files that its index names; {missing[0]} is not there", file=folder)
 
 
 def device_for(gpus: int) -> torch.device:
@@ -44,9 +54,18 @@ def device_for(gpus: int) -> torch.device:
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """The tokenizer of a base model, padding token set (end of text where the model has none)."""
+    """The tokenizer of a base model, padding token set (end of text where the model has none).
+
+    Raises:
+        InputError: its files cannot be read, or it has no end-of-text token.
+    """
     check_folder(folder)
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # the tokenizers library raises plain Exception for a file that it cannot read
+        raise InputError(f"expected a tokenizer that transformers can read ({first_line(error)})", file=folder) from None
+    if tokenizer.eos_token_id is None:
+        raise InputError("expected a tokenizer with an end-of-text token", file=folder, column="eos_token")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -56,30 +75,39 @@ def load_base(folder: Path, device: torch.device) -> Any:
     """The causal language model of a folder: bf16 on a GPU, fp32 on a CPU, text part alone of a multimodal Gemma 3.
 
     Raises:
-        InputError: the folder is incomplete or holds an architecture without a language-modelling head.
+        InputError: the folder is incomplete, a weight is missing or unreadable, or there is no language-modelling head.
     """
     check_folder(folder)
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
-        if config.model_type == "gemma3":
-            return _gemma3_text(folder, dtype).to(device)
-        model: Any = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=dtype)
-        return model.to(device)
-    except (OSError, ValueError) as error:
-        raise InputError(f"expected a causal language model ({str(error).splitlines()[0]})", file=folder) from None
+        multimodal = config.model_type == "gemma3"
+        loader: Any = Gemma3ForConditionalGeneration if multimodal else AutoModelForCausalLM
+        model, found = loader.from_pretrained(folder, local_files_only=True, dtype=dtype, output_loading_info=True)
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise InputError(f"expected a causal language model ({first_line(error)})", file=folder) from None
+    # transformers would start these at random and only mention it.
+    if missing := sorted(found["missing_keys"]):
+        raise InputError(
+            f"expected every weight of {type(model).__name__}; {len(missing)} are not there, the first {missing[0]}", file=folder
+        )
+    return (text_part(model) if multimodal else model).to(device)
 
 
-def _gemma3_text(folder: Path, dtype: torch.dtype) -> Any:
-    """The language model of a multimodal Gemma 3 checkpoint; loading the text class directly would leave it untrained."""
-    from transformers import Gemma3ForCausalLM, Gemma3ForConditionalGeneration
-
-    whole: Any = Gemma3ForConditionalGeneration.from_pretrained(folder, local_files_only=True, dtype=dtype)
-    text: Any = Gemma3ForCausalLM(whole.config.text_config)
-    text.to(dtype)
-    text.model.load_state_dict(whole.model.language_model.state_dict())
+def text_part(whole: Any) -> Any:
+    """The language model of a multimodal Gemma 3, its weights not copied; the text class would not find them under their names."""
+    with torch.device("meta"):
+        text: Any = Gemma3ForCausalLM(whole.config.text_config)
+    text.model = whole.model.language_model
+    text.lm_head = whole.lm_head
     text.tie_weights()
-    return text
+    text.generation_config = whole.generation_config
+    return text.eval()
+
+
+def first_line(error: BaseException) -> str:
+    """What an exception says, short."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
 
 
 def causal_of(model: Any) -> Any:
@@ -95,3 +123,11 @@ def final_hidden(model: Any, ids: torch.Tensor, mask: torch.Tensor) -> torch.Ten
 def context_length(model: Any) -> int:
     """The longest sequence that the model can read, in tokens."""
     return int(causal_of(model).config.max_position_embeddings)
+
+
+def logits_of(model: Any, hidden: torch.Tensor) -> torch.Tensor:
+    """Logits over the vocabulary from final-norm states, (..., vocabulary), in fp32, soft-capped where the model says so."""
+    causal = causal_of(model)
+    logits = causal.lm_head(hidden).float()
+    cap = getattr(causal.config, "final_logit_softcapping", None)
+    return logits if cap is None else torch.tanh(logits / cap) * cap

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,16 @@ KEYS = ("instruction", "input", "output", "case_id", "patient_id")
 
 @dataclass(frozen=True)
 class Case:
-    """One case ready for a model: ids of the prompt and of the answer (end of text included), and the label if known."""
+    """One case ready for a model: ids of the prompt and of the answer (end of text included), and the label if known.
+
+    Ids are tuples where the text was just tokenised and arrays where they lie in a mapped file.
+    """
 
     case_id: str
     patient_id: str
     fold: int | None
-    prompt: tuple[int, ...]
-    answer: tuple[int, ...]
+    prompt: Sequence[int]
+    answer: Sequence[int]
     responder: bool | None
     score: float | None
 
@@ -96,7 +99,7 @@ def padded(cases: list[Case], pad: int, device: torch.device) -> tuple[torch.Ten
     ids = torch.full((len(cases), width), pad, dtype=torch.long)
     mask = torch.zeros((len(cases), width), dtype=torch.long)
     for row, case in enumerate(cases):
-        ids[row, : case.length] = torch.tensor(case.prompt + case.answer)
+        ids[row, : case.length] = torch.tensor([*case.prompt, *case.answer])
         mask[row, : case.length] = 1
     return ids.to(device), mask.to(device)
 

@@ -1,0 +1,109 @@
+"""Padding-free batches: the cases of a micro-batch one after another in a single row, each at its own positions from 0.
+
+Attention has to be bounded per case (`oncoraft.models.attention`), so that a case reads as if it stood alone. Beside the token ids a
+packed row carries where each case begins, which position ends its prompt (the score is read there) and which positions predict an
+answer token (only these need logits).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from oncoraft.models.cases import Case
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Cases in one row of T tokens; everything lies on the model's device, except `lengths`.
+
+    Args:
+        ids: token ids, (1, T).
+        positions: place of each token within its case, (1, T).
+        bounds: first token of each case, then T; int32, (cases + 1,), as variable-length attention kernels want it.
+        lengths: tokens of each case.
+        prompt_ends: row index of each case's last prompt token, (cases,).
+        predictors: row indices whose next token is an answer token, (answer tokens,), in the order of the row.
+        targets: that next token's id, (answer tokens,).
+    """
+
+    ids: torch.Tensor
+    positions: torch.Tensor
+    bounds: torch.Tensor
+    lengths: tuple[int, ...]
+    prompt_ends: torch.Tensor
+    predictors: torch.Tensor
+    targets: torch.Tensor
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest case."""
+        return max(self.lengths)
+
+
+def pack(cases: Sequence[Case], device: torch.device) -> Packed:
+    """The cases in one row, in the given order; a case without answer ends with its prompt."""
+    parts = [np.asarray(part, dtype=np.int64) for case in cases for part in (case.prompt, case.answer)]
+    ids = np.concatenate(parts)
+    prompts = np.array([len(case.prompt) for case in cases])
+    answers = np.array([len(case.answer) for case in cases])
+    lengths = prompts + answers
+    bounds = np.concatenate([[0], np.cumsum(lengths)])
+    ends = bounds[:-1] + prompts - 1
+    # Token t predicts token t + 1: the last prompt token predicts the first answer token, the last answer token nothing.
+    within = np.arange(answers.sum()) - np.repeat(np.cumsum(answers) - answers, answers)
+    predictors = np.repeat(ends, answers) + within
+    positions = np.arange(len(ids)) - np.repeat(bounds[:-1], lengths)
+
+    def there(values: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(values).to(device, non_blocking=True)
+
+    return Packed(
+        ids=there(ids)[None],
+        positions=there(positions)[None],
+        bounds=there(bounds.astype(np.int32)),
+        lengths=tuple(int(length) for length in lengths),
+        prompt_ends=there(ends),
+        predictors=there(predictors),
+        targets=there(ids[predictors + 1]),
+    )
+
+
+def micro_batches(cases: Sequence[Case], tokens: int, at_least: int = 1) -> list[list[Case]]:
+    """Cases in groups of at most `tokens` tokens (a longer case stands alone), every case once.
+
+    First-fit decreasing: the longest case first, each into the first group with room. The result depends on the cases alone,
+    neither on their order nor on the machine.
+
+    Args:
+        cases: of one optimiser step.
+        tokens: budget of a group.
+        at_least: number of groups wanted, one a process; the budget is lowered for it where there are cases enough.
+    """
+    total = sum(case.length for case in cases)
+    budget = min(tokens, -(-total // at_least)) if at_least > 1 else tokens
+    groups: list[list[Case]] = []
+    room: list[int] = []
+    for case in sorted(cases, key=lambda case: (-case.length, case.case_id)):
+        place = next((number for number, left in enumerate(room) if left >= case.length), None)
+        if place is None:
+            groups.append([])
+            room.append(budget)
+            place = len(groups) - 1
+        groups[place].append(case)
+        room[place] -= case.length
+    return groups
+
+
+def shares(groups: Sequence[list[Case]], processes: int) -> list[list[list[Case]]]:
+    """The groups dealt to processes, the heaviest first, each to the process with the fewest tokens so far."""
+    dealt: list[list[list[Case]]] = [[] for _ in range(processes)]
+    load = [0] * processes
+    for group in sorted(groups, key=lambda group: -sum(case.length for case in group)):
+        lightest = load.index(min(load))
+        dealt[lightest].append(group)
+        load[lightest] += sum(case.length for case in group)
+    return dealt
