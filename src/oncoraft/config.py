@@ -345,10 +345,20 @@ class Inference(Block):
 
     shards: int = Field(4, ge=1, description="Jobs per fold; results do not depend on it.")
     rationales: int | None = Field(None, ge=0, description="Held-out cases per fold to write a rationale for; null: all, 0: none.")
+    score_only: bool = Field(False, description="Write no text at all; the score alone, for those who need no rationale.")
     max_new_tokens: int = Field(512, ge=1, description="Longest rationale in tokens.")
     temperature: float = Field(0.6, ge=0, description="Sampling temperature; 0: the likeliest token.")
     top_p: float = Field(0.9, gt=0, le=1, description="Nucleus of the sampling distribution.")
-    batch_tokens: int = Field(16_384, ge=256, description="Prompt tokens per forward pass.")
+    score_in_text: Literal["forced", "sampled"] = Field(
+        "forced",
+        description="forced: the rationale is written after the score head's score, so that they cannot disagree; sampled: the model "
+        "writes a score of its own (kept as score_from_text), which the head's then replaces. Without a head it is always sampled.",
+    )
+    engine: Literal["transformers", "vllm"] = Field("transformers", description="What reads and writes; vllm has to be installed.")
+    batch_tokens: int = Field(16_384, ge=256, description="Prompt tokens per forward pass; lower this when memory runs out.")
+    cache_tokens: int = Field(
+        131_072, ge=256, description="Prompt and answer tokens whose keys and values are kept at once; lower this when memory runs out."
+    )
     seed: int = Field(41, description="Draws of the sampled rationales and which cases get one.")
 
 
