@@ -1,0 +1,97 @@
+"""Every command in the documents runs, and every option that they name exists."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from oncoraft.steps import STEPS
+
+from .conftest import ROOT
+
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "config").glob("*.yaml"))]
+BIN = Path(sys.executable).parent
+
+
+def commands(document: Path) -> list[str]:
+    """Command lines of a document: lines of fenced blocks, or indented comments of a configuration file, and inline code."""
+    if not document.is_file():
+        return []
+    text = document.read_text(encoding="utf-8")
+    if document.suffix == ".yaml":
+        found = re.findall(r"^#   (\S.*)$", text, re.M)
+    else:
+        blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.S | re.M)
+        found = [line for block in blocks for line in block.splitlines()] + re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.S | re.M))
+    words = (".venv/bin/", "make ", "snakemake ")
+    return [line.split("  #")[0].strip() for line in found if line.startswith(words)]
+
+
+ALL = sorted({(document.name, command) for document in DOCUMENTS for command in commands(document)})
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+
+
+def run(words: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(words, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+
+
+def test_the_documents_hold_commands() -> None:
+    assert len(ALL) >= 10
+
+
+@pytest.mark.parametrize("command", sorted({command for _, command in ALL if "snakemake " in command}))
+def test_workflow_commands_plan(command: str, tmp_path: Path) -> None:
+    line = command.split(" [")[0].replace("PATH", str(tmp_path / "study"))
+    words = shlex.split(line.replace(".venv/bin/", ""))
+    if "workflow/profiles/slurm" in line:
+        pytest.importorskip("snakemake_executor_plugin_slurm")
+    done = run([sys.executable, "-m", *words, "-n", "--quiet"])
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_commands_by_hand_run_in_the_order_they_stand(tmp_path: Path) -> None:
+    lines = [line for line in commands(ROOT / "README.md") if line.startswith(".venv/bin/oncoraft") and "<" not in line]
+    assert len(lines) >= 5
+    for line in lines:
+        done = run(shlex.split(line.replace(".venv/bin/oncoraft", f"{sys.executable} -m oncoraft").replace("/tmp/", f"{tmp_path}/")))
+        assert done.returncode == 0, line + "\n" + done.stderr
+
+
+def test_make_knows_every_target_that_is_named() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+    named = {command.split()[1] for _, command in ALL if command.startswith("make ")}
+    assert named <= targets
+    assert {"reproduce", "test"} <= named
+    # The two that take long are run whole by the continuous integration, not from here.
+    integration = (ROOT / ".ci" / "run").read_text()
+    assert all(f"make {target}" in integration for target in ("reproduce", "test"))
+
+
+SYNOPSES = re.findall(r"^oncoraft (\S+)(.*?)(?:->.*)?$", (ROOT / "docs" / "artefacts.md").read_text(), re.M)
+
+
+def test_every_step_has_a_synopsis() -> None:
+    assert {step for step, _ in SYNOPSES} == set(STEPS)
+
+
+@pytest.mark.parametrize("step", sorted(STEPS))
+def test_help_names_every_option_of_the_synopsis_and_gives_an_example(step: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        importlib.import_module(STEPS[step].module).main(["--help"])
+    assert stopped.value.code == 0
+    said = capsys.readouterr().out
+    options = {option for name, rest in SYNOPSES if name == step for option in re.findall(r"--[a-z-]+", rest)}
+    assert not {option for option in options if option not in said}
+    assert f"oncoraft {step}" in said
+    assert "example" in said
