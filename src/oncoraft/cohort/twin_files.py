@@ -23,7 +23,7 @@ EVENT_TYPES = {
     "timeline_mmr": ("Pathology", "MMR (IHC)"), "timeline_pdl1": ("Pathology", "PD-L1 Positive"),
 }  # fmt: skip
 # Display colour by the value that it stands for; the portal refuses a row whose colour is blank.
-COLOURS = {
+COLOURS: dict[str, tuple[str, dict[Any, str]]] = {
     "timeline_progression": ("progression", {"Y": "#D62727", "N": "#2AA02B", "Indeterminate": "#7F7F7F"}),
     "timeline_cancer_presence": ("has_cancer", {"Y": "#D62727", "N": "#2AA02B", "Indeterminate": "#7F7F7F"}),
     "timeline_prior_meds": ("prior_med_to_msk", {"No prior medications": "#2AA02B", "Prior medications to MSK": "#D62727"}),
