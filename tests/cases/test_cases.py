@@ -7,15 +7,19 @@ import pytest
 from oncoraft.cases.folds import assign
 from oncoraft.cases.followup import follow
 from oncoraft.cases.labels import label
-from oncoraft.cases.regimens import group_patient
+from oncoraft.cases.regimen_rules import Interval, group_patient, traits
 from oncoraft.config import Folds, Labels, Regimens
 from oncoraft.errors import InputError
+from oncoraft.knowledge.drugs import drugs
 
-RULES, EXEMPT = Regimens(), {"OSIMERTINIB", "LETROZOLE"}
+RULES = Regimens()
 
 
 def names(*intervals: tuple[int, int, str]) -> list[tuple[int, list[str]]]:
-    return [(regimen.index_day, sorted(regimen.first)) for regimen in group_patient(sorted(intervals), RULES, EXEMPT)]
+    return [
+        (regimen.index_day, sorted(regimen.first))
+        for regimen in group_patient([Interval(*one) for one in sorted(intervals)], RULES, traits(RULES, drugs()))
+    ]
 
 
 def test_an_agent_started_on_day_28_belongs_to_the_regimen_and_on_day_29_opens_the_next() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from oncoraft.cases.regimens import read_tables
+from oncoraft.cases.tables import read_tables
 from oncoraft.edge import read_settings, run, settings_record, step_parser
 from oncoraft.provenance import manifest, publishing, write_json
 

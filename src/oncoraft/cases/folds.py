@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from oncoraft.cases.regimens import read_tables
+from oncoraft.cases.tables import read_tables
 from oncoraft.config import Folds
 from oncoraft.edge import read_settings, run, settings_record, step_parser
 from oncoraft.errors import InputError

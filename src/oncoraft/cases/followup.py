@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from oncoraft.cases.regimens import read_tables
+from oncoraft.cases.tables import read_tables
 from oncoraft.edge import run, settings_record, step_parser
 from oncoraft.provenance import manifest, publishing, write_json
 

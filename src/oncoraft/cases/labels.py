@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from oncoraft.cases.regimens import read_tables
+from oncoraft.cases.tables import read_tables
 from oncoraft.config import Labels
 from oncoraft.edge import read_settings, run, settings_record, step_parser
 from oncoraft.provenance import manifest, publishing, write_json

@@ -1,56 +1,50 @@
 """Dated agents into regimens and lines of therapy: `oncoraft regimens TABLES --out CASES`.
 
-Deterministic rules, each with its configuration key: agents started within `combination_window_days` of a regimen's first day
-belong to it; an agent that starts later opens a new regimen, unless it substitutes one of the same kind or was already part of
-it; `gap_days` without any agent ends a regimen, oral targeted and endocrine agents excepted. Supportive agents are set aside.
-Sources: the Merck line-of-therapy algorithm for window, substitution and exemption; 90 days as the gap is our choice.
+The rules are in `regimen_rules`, what agents are in the drug table. Here rows are sorted out (supportive agents, other
+indications, agents nobody knows: each counted), patients walked through, and cases described.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from oncoraft.config import Regimens
+from oncoraft.cases.regimen_rules import (
+    Interval,
+    Regimen,
+    Traits,
+    agents_known,
+    continuation_day,
+    early_agents,
+    group_patient,
+    is_switch_maintenance,
+    traits,
+)
+from oncoraft.cases.tables import read_tables
+from oncoraft.config import SUBTYPES, Regimens
 from oncoraft.edge import read_settings, run, settings_record, step_parser
 from oncoraft.errors import InputError
-from oncoraft.knowledge.drugs import drugs
+from oncoraft.knowledge.drugs import agent_names, drugs
 from oncoraft.provenance import manifest, publishing, write_json
 
 log = logging.getLogger("oncoraft")
-TABLES = ("clinical_patient", "clinical_sample", "timeline_treatment", "timeline_specimen")
+COLUMNS = {
+    "clinical_patient": ["patient_id", "prior_med_to_msk"],
+    "clinical_sample": ["sample_id", "cancer_type", "gene_panel"],
+    "timeline_treatment": ["patient_id", "start_day", "stop_day", "subtype", "agent", "source_line"],
+    "timeline_specimen": ["patient_id", "start_day", "sample_id"],
+    "timeline_progression": ["patient_id", "start_day", "progression"],
+}
 INVESTIGATIONAL = "INVESTIGATIONAL"
-SUBSTITUTES = (
-    {"CISPLATIN", "CARBOPLATIN"},
-    {"PACLITAXEL", "PACLITAXEL PROTEIN-BOUND"},
-    {"DOXORUBICIN", "DOXORUBICIN LIPOSOMAL"},
-    {"TRASTUZUMAB", "HYALURONIDASE-TRASTUZUMAB"},
-    {"LEUPROLIDE", "GOSERELIN", "DEGARELIX"},
-)
-KIND = {agent: number for number, group in enumerate(SUBSTITUTES) for agent in group}
-
-
-@dataclass
-class Regimen:
-    """One regimen of one patient while it is being built: agents with their first and last days."""
-
-    index_day: int
-    first: dict[str, int] = field(default_factory=dict)
-    last_day: int = -(10**9)
-    is_maintenance: bool = False
-
-    def add(self, agent: str, start: int, stop: int) -> None:
-        """Take in an interval of an agent."""
-        self.first.setdefault(agent, start)
-        self.last_day = max(self.last_day, stop)
+FILE = "data_timeline_treatment.txt"
 
 
 def slug(agents: Iterable[str]) -> str:
@@ -63,124 +57,179 @@ def display_name(agents: Iterable[str]) -> str:
     return " + ".join(agent.capitalize() for agent in sorted(agents))
 
 
-def continues(regimen: Regimen, agent: str, start: int, rules: Regimens, exempt: set[str]) -> bool:
-    """Whether an interval belongs to the running regimen rather than opening the next."""
-    if start - regimen.last_day > rules.gap_days and agent not in exempt:
-        return False
-    if start - regimen.index_day <= rules.combination_window_days or agent in regimen.first:
-        return True
-    return agent in KIND and any(KIND.get(known) == KIND[agent] for known in regimen.first)
+def check_agents(rules: Regimens) -> None:
+    """Agents that the configuration names have to be in the drug table.
+
+    Raises:
+        InputError: one is not; the nearest name is told.
+    """
+    for key in ("regimen_agents", "set_aside_agents"):
+        for agent in getattr(rules, key):
+            if agent not in drugs():
+                near = get_close_matches(agent.upper(), agent_names(), n=1, cutoff=0.6)
+                hint = f"; did you mean {agent_names()[near[0]]!r}?" if near else ""
+                raise InputError(f"expected agents of the drug table{hint}", column=f"regimens.{key}", found=agent)
 
 
-def group_patient(intervals: Iterable[tuple[int, int, str]], rules: Regimens, exempt: set[str]) -> list[Regimen]:
-    """Regimens of one patient from (start, stop, agent) sorted by start."""
-    regimens: list[Regimen] = []
-    for start, stop, agent in intervals:
-        if regimens and continues(regimens[-1], agent, start, rules, exempt):
-            regimens[-1].add(agent, start, stop)
-        else:
-            regimens.append(Regimen(start))
-            regimens[-1].add(agent, start, stop)
-    for before, after in pairwise(regimens):
-        inside = set(after.first) < set(before.first)
-        after.is_maintenance = inside and after.index_day - before.last_day <= rules.gap_days
-    return regimens
+def aside_reason(agent: str, rules: Regimens) -> str:
+    """Why an agent makes no regimen: "supportive", "other_indication", "investigational", or "" where it does."""
+    drug = drugs().get(agent)
+    if agent in rules.set_aside_agents:
+        return "supportive"
+    if agent in rules.regimen_agents or drug is None:
+        return ""
+    if agent == INVESTIGATIONAL:
+        return "investigational" if rules.investigational == "set_aside" else ""
+    return ("other_indication" if drug.is_unrelated else "supportive") if drug.supportive else ""
 
 
-def treatment_intervals(treatment: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Agent intervals that count towards a regimen, sorted; and how many rows were set aside, by reason."""
-    known = drugs()
-    supportive = treatment["agent"].map(lambda agent: agent in known and known[agent].supportive)
-    kept = treatment[~supportive & treatment["agent"].notna()].copy()
-    kept["stop_day"] = kept["stop_day"].fillna(kept["start_day"])
-    unknown = kept.loc[~kept["agent"].isin(list(known)), "agent"]
-    counts = {"rows": len(treatment), "supportive_rows": int(supportive.sum()), "rows_of_unknown_agents": len(unknown)}
+def unknown_agents(rows: pd.DataFrame, rules: Regimens) -> dict[str, int]:
+    """Rows of each agent that the drug table lacks, most frequent first; told in one line.
+
+    Raises:
+        InputError: `unknown_agents` is `refuse`, or an unknown agent's rows have no class of the source either.
+    """
+    found = rows[~rows["agent"].isin(list(drugs()))]
+    bad = found if rules.unknown_agents == "refuse" else found[~found["subtype"].isin(SUBTYPES)]
+    if len(bad):
+        row = bad.sort_values("source_line").iloc[0]
+        near = get_close_matches(row["agent"], agent_names(), n=1, cutoff=0.75)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        wanted = "expected an agent of the drug table" + ("" if rules.unknown_agents == "refuse" else f", or a SUBTYPE among {SUBTYPES}")
+        raise InputError(wanted + hint, file=FILE, line=int(row["source_line"]), column="AGENT", found=row["agent"])
+    counts = {
+        str(name): int(number) for name, number in sorted(found["agent"].value_counts().items(), key=lambda item: (-item[1], item[0]))
+    }
+    if counts:
+        first = int(found["source_line"].min())
+        listed = ", ".join(f"{name} ({number})" for name, number in list(counts.items())[:5]) + (", …" if len(counts) > 5 else "")
+        log.warning(
+            "%s: %d rows of %d agents that the drug table lacks, first on line %d, take the class of their rows: %s",
+            FILE, len(found), len(counts), first, listed,
+        )  # fmt: skip
+    return counts
+
+
+def treatment_intervals(treatment: pd.DataFrame, rules: Regimens) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Agent intervals that count towards a regimen, sorted by patient, day and agent; and how many rows were set aside, by reason.
+
+    Names are upper-cased and synonyms resolved; a missing stop day is the start day.
+    """
+    check_agents(rules)
+    rows = treatment[["patient_id", "start_day", "stop_day", "subtype", "agent", "source_line"]]
+    named = rows.dropna(subset=["agent"])
+    written = {raw: " ".join(str(raw).upper().split()) for raw in named["agent"].unique()}
+    named = named.assign(agent=named["agent"].map({raw: agent_names().get(name, name) for raw, name in written.items()}))
+    reason = named["agent"].map({agent: aside_reason(agent, rules) for agent in named["agent"].unique()})
+    kept = named[reason == ""].copy()
+    kept["stop_day"] = kept["stop_day"].fillna(kept["start_day"]).clip(lower=kept["start_day"]).astype(int)
+    unknown = unknown_agents(kept, rules)
+    counts = {
+        "rows": len(treatment),
+        "rows_without_agent": len(rows) - len(named),
+        "supportive_rows": int((reason == "supportive").sum()),
+        "other_indication_rows": int((reason == "other_indication").sum()),
+        "investigational_rows_set_aside": int((reason == "investigational").sum()),
+        "rows_of_unknown_agents": sum(unknown.values()),
+        "unknown_agents": unknown,
+        "patients_without_anticancer_agent": int(treatment["patient_id"].nunique() - kept["patient_id"].nunique()),
+    }
     return kept.sort_values(["patient_id", "start_day", "agent", "stop_day"], kind="stable"), counts
 
 
-def build(tables: dict[str, pd.DataFrame], rules: Regimens) -> tuple[pd.DataFrame, dict[str, int]]:
+def patient_cases(
+    patient_id: str, regimens: list[Regimen], progressions: list[int], rules: Regimens, of: Traits
+) -> Iterator[dict[str, Any]]:
+    """Rows of `cases.parquet` for one patient, but for what comes from other tables; days on which a scan said progression."""
+    line = 0
+    for number, regimen in enumerate(regimens):
+        agents = early_agents(regimen, rules, of)
+        maintains = number > 0 and is_switch_maintenance(regimens[number - 1], regimen, progressions, rules, of)
+        line += not maintains
+        yield {
+            "case_id": f"{patient_id}_{regimen.index_day:+d}",
+            "patient_id": patient_id,
+            "index_day": regimen.index_day,
+            "stop_day": regimen.last_day,
+            "next_index_day": regimens[number + 1].index_day if number + 1 < len(regimens) else None,
+            "regimen": slug(agents),
+            "regimen_name": display_name(agents),
+            "agents": agents,
+            "agents_at_index": agents_known(regimen, rules, of),
+            "agents_carried_over": [agent for agent in agents if regimen.first[agent] < regimen.index_day],
+            "agents_joined_later": sorted(set(regimen.first) - set(agents)),
+            "line_of_therapy": line,
+            "opened_by": regimen.opened_by,
+            "is_maintenance": maintains,
+            "maintenance_start_day": continuation_day(regimen, rules, of),
+            "is_investigational": INVESTIGATIONAL in agents,
+            "is_before_sequencing": regimen.index_day < 0,
+        }
+
+
+def build(tables: dict[str, pd.DataFrame], rules: Regimens) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Treatment cases of a cohort, sorted by patient and index day, and what was counted on the way.
 
     Args:
-        tables: clinical_patient, clinical_sample, timeline_treatment, timeline_specimen.
+        tables: clinical_patient, clinical_sample, timeline_treatment, timeline_specimen, timeline_progression.
         rules: windows in days.
+
+    Raises:
+        InputError: no anticancer treatment, or an agent that may not be there.
     """
     known = drugs()
-    kept, counts = treatment_intervals(tables["timeline_treatment"])
-    subtype = kept.dropna(subset=["subtype"]).drop_duplicates("agent").set_index("agent")["subtype"].to_dict()
-    subtype |= {name: drug.subtype for name, drug in known.items()}
-    exempt = {name for name, drug in known.items() if (drug.oral and drug.subtype == "Targeted") or drug.subtype == "Hormone"}
+    kept, counts = treatment_intervals(tables["timeline_treatment"], rules)
+    of = traits(rules, known)
+    said = tables["timeline_progression"][tables["timeline_progression"]["progression"] == "Y"]
+    progressions = said.groupby("patient_id")["start_day"].agg(list).to_dict()
     rows: list[dict[str, Any]] = []
-    for patient_id, part in kept.groupby("patient_id", sort=True):
-        intervals = zip(part["start_day"].astype(int), part["stop_day"].astype(int), part["agent"])
-        regimens = group_patient(intervals, rules, exempt)
-        line = 0
-        for number, regimen in enumerate(regimens):
-            line += not regimen.is_maintenance or line == 0
-            early = [agent for agent, day in regimen.first.items() if day - regimen.index_day <= rules.combination_window_days]
-            at_index = [agent for agent, day in regimen.first.items() if day - regimen.index_day <= rules.known_at_index_days]
-            rows.append(
-                {
-                    "case_id": f"{patient_id}_{regimen.index_day:+d}",
-                    "patient_id": patient_id,
-                    "index_day": regimen.index_day,
-                    "stop_day": regimen.last_day,
-                    "next_index_day": regimens[number + 1].index_day if number + 1 < len(regimens) else None,
-                    "regimen": slug(early),
-                    "regimen_name": display_name(early),
-                    "agents": sorted(early),
-                    "agents_at_index": sorted(at_index),
-                    "drug_class": " + ".join(sorted({subtype.get(agent, "Other") for agent in early})),
-                    "line_of_therapy": line,
-                    "is_maintenance": regimen.is_maintenance,
-                    "is_investigational": INVESTIGATIONAL in early,
-                    "is_before_sequencing": regimen.index_day < 0,
-                }
-            )
+    intervals = zip(kept["patient_id"], kept["start_day"].tolist(), kept["stop_day"].tolist(), kept["agent"])
+    for patient_id, part in groupby(intervals, key=lambda row: row[0]):
+        regimens = group_patient([Interval(*row[1:]) for row in part], rules, of)
+        rows.extend(patient_cases(patient_id, regimens, progressions.get(patient_id, []), rules, of))
+    if not rows:
+        raise InputError("expected at least one row of an anticancer agent", file=FILE)
     cases = pd.DataFrame(rows)
-    if cases.empty:
-        raise InputError("expected at least one anticancer treatment in timeline_treatment")
-    return describe(cases, tables), counts | {"regimens": len(cases)}
+    subtype = kept.dropna(subset=["subtype"]).sort_values("source_line").drop_duplicates("agent").set_index("agent")["subtype"].to_dict()
+    subtype |= {name: drug.subtype for name, drug in known.items()}
+    names = {tuple(agents): " + ".join(sorted({subtype.get(agent, "Other") for agent in agents})) for agents in cases["agents"]}
+    cases["drug_class"] = [names[tuple(agents)] for agents in cases["agents"]]
+    described = describe(cases, tables)
+    lost = cases.loc[~cases["case_id"].isin(described["case_id"]), "patient_id"]
+    counts |= {"regimens": len(described), "regimens_without_specimen": len(lost), "patients_without_specimen": lost.nunique()}
+    return described, counts
 
 
 def describe(cases: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Add the first sequenced specimen, its cancer type and prior treatment elsewhere; fix types and order of columns."""
+    """Add the first sequenced specimen, its cancer type and panel, and prior treatment elsewhere; fix types and order."""
     specimens = tables["timeline_specimen"].sort_values(["patient_id", "start_day", "sample_id"]).drop_duplicates("patient_id")
-    specimens = specimens[["patient_id", "sample_id"]].merge(tables["clinical_sample"][["sample_id", "cancer_type"]], on="sample_id")
-    cases = cases.merge(specimens.rename(columns={"sample_id": "specimen_id"}), on="patient_id")
-    prior = tables["clinical_patient"].set_index("patient_id")["prior_med_to_msk"].eq("Prior medications to MSK")
-    cases["is_prior_outside"] = cases["patient_id"].map(prior).fillna(False).astype(bool)
-    types: dict[str, Any] = {"index_day": np.int32, "stop_day": np.int32, "next_index_day": "Int32", "line_of_therapy": np.int16}
+    samples = tables["clinical_sample"][["sample_id", "cancer_type", "gene_panel"]].dropna(subset=["cancer_type"])
+    specimens = specimens[["patient_id", "sample_id"]].merge(samples, on="sample_id", validate="one_to_one")
+    cases = cases.merge(specimens.rename(columns={"sample_id": "specimen_id"}), on="patient_id", validate="many_to_one")
+    outside = tables["clinical_patient"].loc[tables["clinical_patient"]["prior_med_to_msk"] == "Prior medications to MSK", "patient_id"]
+    cases["is_prior_outside"] = cases["patient_id"].isin(outside)
+    types: dict[str, Any] = {"index_day": np.int32, "stop_day": np.int32, "line_of_therapy": np.int16}
+    types |= {"next_index_day": "Int32", "maintenance_start_day": "Int32"}
     return cases.astype(types).sort_values(["patient_id", "index_day"], ignore_index=True)
-
-
-def read_tables(folder: Path, names: Iterable[str]) -> dict[str, pd.DataFrame]:
-    """Tables by name.
-
-    Raises:
-        InputError: one is not there.
-    """
-    found = {}
-    for name in names:
-        path = folder / f"{name}.parquet"
-        if not path.is_file():
-            raise InputError("expected a table written by `oncoraft ingest`", file=path)
-        found[name] = pd.read_parquet(path)
-    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read treatment, write cases."""
-    parser = step_parser("regimens", "example:\n  oncoraft regimens tables --out cases")
+    parser = step_parser(
+        "regimens",
+        "in:  timeline_treatment, timeline_specimen, timeline_progression, clinical_sample, clinical_patient\n"
+        "out: cases.parquet, one row a patient starting a regimen (docs/artefacts.md); rules and sources in docs/regimens.md\n\n"
+        "example:\n  oncoraft regimens tables --out cases --config config/config.yaml",
+    )
     parser.add_argument("tables", type=Path, metavar="TABLES", help="folder written by `oncoraft ingest`")
     parser.add_argument("--out", type=Path, required=True, metavar="CASES", help="folder for cases.parquet")
     given = parser.parse_args(arguments)
     blocks = read_settings("regimens", given)
-    cases, counts = build(read_tables(given.tables, TABLES), blocks["regimens"])
+    cases, counts = build(read_tables(given.tables, COLUMNS, COLUMNS), blocks["regimens"])
     final, record = given.out / "cases.parquet", given.out / "cases.parquet.manifest.json"
     with publishing(final, record) as (out, note):
         cases.to_parquet(out, index=False)
-        inputs = [given.tables / f"{name}.parquet" for name in TABLES]
+        inputs = [given.tables / f"{name}.parquet" for name in COLUMNS]
         settings = settings_record(given, blocks)
         write_json(note, manifest("regimens", inputs=inputs, outputs={final: out}, settings=settings, counts=counts, beside=record))
     log.info("regimens: %s", counts)

@@ -3,6 +3,8 @@
 Columns of `drugs.csv`: agent (upper-case generic name), synonyms (`;`-separated), subtype (the source's
 SUBTYPE), drug_class (finer, in words: "PD-1 inhibitor"), targets (`;`-separated gene or receptor names),
 mechanism (one sentence in our own words), supportive (set aside when a regimen is named), oral.
+Agents of `drug_class` "unrelated indication" are set aside too: they treat another condition (a skin cream
+of fluorouracil, BCG in the bladder), not the cancer that was sequenced.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from pathlib import Path
 
 DATA_FILES = ("drugs.csv",)
 TABLE = Path(__file__).parent / DATA_FILES[0]
+UNRELATED = "unrelated indication"
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,11 @@ class Drug:
     mechanism: str
     supportive: bool
     oral: bool
+
+    @property
+    def is_unrelated(self) -> bool:
+        """Whether it treats another condition than the cancers of the cohort."""
+        return self.drug_class == UNRELATED
 
 
 @lru_cache(maxsize=1)
@@ -48,3 +56,9 @@ def drugs() -> dict[str, Drug]:
         )
         for row in rows
     }
+
+
+@lru_cache(maxsize=1)
+def agent_names() -> dict[str, str]:
+    """Agent by every name it has: its own and its synonyms, all upper-case."""
+    return {name: drug.agent for drug in drugs().values() for name in (drug.agent, *drug.synonyms)}

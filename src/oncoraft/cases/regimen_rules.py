@@ -1,0 +1,204 @@
+"""The rules by which one patient's dated agents become regimens: pure, ordered by day, blind to the order of rows.
+
+Each rule has its key in the block `regimens` of the configuration and its source in `docs/regimens.md`. Agents that start on
+one day are looked at together, so that no rule depends on the alphabet. Days are those of the timeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import NamedTuple
+
+from oncoraft.config import Regimens
+from oncoraft.knowledge.drugs import Drug
+from oncoraft.knowledge.regimen_tables import maintenance_agents, substitution_groups
+
+
+class Interval(NamedTuple):
+    """An agent recorded from one day to another."""
+
+    start: int
+    stop: int
+    agent: str
+
+
+@dataclass
+class Regimen:
+    """One regimen of one patient while it is being built: its intervals, and each agent's first and last recorded day."""
+
+    index_day: int
+    opened_by: str  # "first", "new agent" or "gap"
+    intervals: list[Interval] = field(default_factory=list)
+    first: dict[str, int] = field(default_factory=dict)
+    last: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def last_day(self) -> int:
+        """Last recorded day of any of its agents."""
+        return max(self.last.values())
+
+    def add(self, one: Interval) -> None:
+        """Take in an interval of an agent."""
+        self.intervals.append(one)
+        self.first[one.agent] = min(one.start, self.first.get(one.agent, one.start))
+        self.last[one.agent] = max(one.stop, self.last.get(one.agent, one.stop))
+
+    def without(self, gone: list[Interval]) -> Regimen:
+        """The same regimen without some of its intervals."""
+        rest = Regimen(self.index_day, self.opened_by)
+        for one in self.intervals:
+            if one not in gone:
+                rest.add(one)
+        return rest
+
+
+class Traits(NamedTuple):
+    """What the rules ask of agents: whose gaps do not count, which stand in for which, which are a backbone, drug classes."""
+
+    gap_exempt: frozenset[str]
+    group: dict[str, str]
+    backbone: frozenset[str]
+    drug_class: dict[str, str]
+
+
+def traits(rules: Regimens, known: dict[str, Drug]) -> Traits:
+    """Traits of every agent of the drug table under the configured rules."""
+    exempt = {
+        name
+        for name, drug in known.items()
+        if ("oral_targeted" in rules.gap_exempt and drug.oral and drug.subtype == "Targeted")
+        or ("endocrine" in rules.gap_exempt and drug.subtype == "Hormone")
+    }
+    return Traits(
+        gap_exempt=frozenset(exempt),
+        group=substitution_groups() if rules.substitutions else {},
+        backbone=frozenset(name for name, drug in known.items() if drug.drug_class in rules.backbone_classes),
+        drug_class={name: drug.drug_class for name, drug in known.items()},
+    )
+
+
+def is_substitute(agent: str, regimen: Regimen, of: Traits) -> bool:
+    """Whether an agent stands in for another of the regimen that started earlier."""
+    kind = of.group.get(agent)
+    start = regimen.first.get(agent)
+    return kind is not None and any(
+        of.group.get(other) == kind and other != agent and (start is None or day < start) for other, day in regimen.first.items()
+    )
+
+
+def verdict(regimen: Regimen, agent: str, start: int, rules: Regimens, of: Traits) -> str:
+    """Whether an agent's start belongs to the running regimen ("joins") or opens the next one (the reason)."""
+    is_old = agent in regimen.first or is_substitute(agent, regimen, of)
+    if start - regimen.last_day > rules.gap_days and not (is_old and agent in of.gap_exempt):
+        return "gap"
+    if is_old or agent in of.backbone or start - regimen.index_day <= rules.combination_window_days:
+        return "joins"
+    return "new agent"
+
+
+def early_agents(regimen: Regimen, rules: Regimens, of: Traits) -> list[str]:
+    """Agents that name the regimen: carried over or started within the combination window, substitutes left out; sorted."""
+    limit = regimen.index_day + rules.combination_window_days
+    return sorted(agent for agent, day in regimen.first.items() if day <= limit and not is_substitute(agent, regimen, of))
+
+
+def agents_known(regimen: Regimen, rules: Regimens, of: Traits) -> list[str]:
+    """Agents known at the index date: those that start on it or within `known_at_index_days`; carried ones are not known to go on."""
+    days = range(regimen.index_day, regimen.index_day + rules.known_at_index_days + 1)
+    return [agent for agent in early_agents(regimen, rules, of) if regimen.first[agent] in days]
+
+
+def restarted(regimen: Regimen, day: int, rules: Regimens) -> list[Interval]:
+    """Intervals that joined the running regimen just before a new agent came: together with it they are the next regimen's start."""
+    window = regimen.index_day + rules.combination_window_days
+    return [one for one in regimen.intervals if max(window, day - rules.known_at_index_days - 1) < one.start < day]
+
+
+def open_next(regimens: list[Regimen], day: int, reason: str, starts: list[Interval], rules: Regimens) -> Regimen:
+    """The next regimen, with what starts on its first day, just before it, and what goes on from the regimen before.
+
+    The regimen before loses the intervals that turn out to be the new one's.
+    """
+    before = regimens[-1] if regimens else None
+    early = restarted(before, day, rules) if before else []
+    opened = Regimen(min((one.start for one in early), default=day), reason)
+    for one in [*early, *starts]:
+        opened.add(one)
+    if before:
+        if early:
+            before = regimens[-1] = before.without(early)
+        goes_on = [one for one in before.intervals if one.stop - opened.index_day > rules.carry_over_days and one.agent not in opened.first]
+        for one in goes_on:
+            opened.add(one)
+    return opened
+
+
+def group_patient(intervals: Iterable[Interval], rules: Regimens, of: Traits) -> list[Regimen]:
+    """Regimens of one patient in order.
+
+    Args:
+        intervals: of anticancer agents, sorted by start.
+        rules: windows in days.
+        of: traits of agents.
+    """
+    regimens: list[Regimen] = []
+    for day, together in groupby(intervals, key=lambda interval: interval.start):
+        starts = list(together)
+        reasons = {verdict(regimens[-1], one.agent, day, rules, of) for one in starts} if regimens else {"first"}
+        if opening := reasons - {"joins"}:
+            regimens.append(open_next(regimens, day, "gap" if "gap" in opening else min(opening), starts, rules))
+        else:
+            for one in starts:
+                regimens[-1].add(one)
+    return merge_identical(regimens, rules, of)
+
+
+def merge_identical(regimens: Sequence[Regimen], rules: Regimens, of: Traits) -> list[Regimen]:
+    """Join consecutive regimens of the very same agents that lie at most `merge_identical_days` apart."""
+    merged: list[Regimen] = []
+    for regimen in regimens:
+        before = merged[-1] if merged else None
+        if (
+            before is not None
+            and early_agents(before, rules, of) == early_agents(regimen, rules, of)
+            and regimen.index_day - before.last_day <= rules.merge_identical_days
+        ):
+            for one in regimen.intervals:
+                before.add(one)
+        else:
+            merged.append(regimen)
+    return merged
+
+
+def is_switch_maintenance(before: Regimen, regimen: Regimen, progressions: Iterable[int], rules: Regimens, of: Traits) -> bool:
+    """Whether a regimen only maintains what an induction reached.
+
+    Told from what is known at its start: every agent named then is on the list for a drug class of the induction, the induction
+    was last recorded at most `maintenance_days` earlier, and no scan said progression since it began: the same agent after a
+    progression is the next line.
+    """
+    if any(before.index_day < day <= regimen.index_day for day in progressions):
+        return False
+    pause = regimen.index_day - min(before.last_day, regimen.index_day)
+    if not rules.maintenance_days or pause > rules.maintenance_days:
+        return False
+    named = set(agents_known(regimen, rules, of))
+    classes = {of.drug_class.get(agent) for agent, day in before.first.items() if day < regimen.index_day}
+    return bool(named) and any(after in classes and named <= agents for after, agents in maintenance_agents("switch").items())
+
+
+def continuation_day(regimen: Regimen, rules: Regimens, of: Traits) -> int | None:
+    """The day from which only maintenance agents of the regimen went on, or None: the others ended `carry_over_days` or more before.
+
+    It is known only afterwards, so it may describe a regimen and never enter a prompt.
+    """
+    agents = early_agents(regimen, rules, of)
+    classes = {of.drug_class.get(agent) for agent in agents}
+    listed = {agent for after, found in maintenance_agents("continuation").items() if after in classes for agent in found}
+    kept, dropped = [agent for agent in agents if agent in listed], [agent for agent in agents if agent not in listed]
+    if not kept or not dropped:
+        return None
+    ended = max(regimen.last[agent] for agent in dropped)
+    return ended + 1 if max(regimen.last[agent] for agent in kept) - ended > rules.carry_over_days else None
