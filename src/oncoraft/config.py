@@ -214,6 +214,16 @@ class Evidence(Block):
         "sequenced", description="A specimen's genomics may be shown once sequenced, or already once acquired (as published)."
     )
     records_per_kind: int = Field(3, ge=1, le=10, description="Closest earlier records shown of each repeated kind.")
+    receptor_status: Literal["from_diagnosis", "never"] = Field(
+        "from_diagnosis",
+        description="Hormone receptor and HER2 status have no date in the source: shown once breast cancer is diagnosed, or never.",
+    )
+    alterations_shown: int = Field(
+        30,
+        ge=1,
+        le=500,
+        description="Most mutations, copy-number calls and structural variants listed, each; treatment-deciding genes first, the rest counted.",
+    )
 
 
 class Audit(Block):
@@ -221,6 +231,9 @@ class Audit(Block):
 
     cases: int | None = Field(500, ge=1, description="Cases to perturb; null: all of them.")
     seed: int = Field(23, description="Draws the cases and the perturbations.")
+    text_model_cases: int = Field(
+        3000, ge=50, description="Cases on which a text model looks for the label in prompts and in rationales, by stable hash."
+    )
 
 
 class Rationales(Block):
@@ -236,9 +249,13 @@ class Rationales(Block):
 class Prompts(Block):
     """How evidence becomes a prompt."""
 
-    template: Literal["full", "compact"] = Field(
+    template: Literal["full", "oncoraft", "compact"] = Field(
         "full",
-        description="full: everything known, with days before treatment; compact: a line a section, for models of a few hundred tokens.",
+        description="full: everything known, with days before treatment; oncoraft: the published field layout, for released weights; "
+        "compact: a line a section, for models of a few hundred tokens.",
+    )
+    instruction_file: str | None = Field(
+        None, description="Text file whose content is put before every case; null: the instruction that belongs to the template."
     )
     token_budget: int = Field(
         3072, ge=64, description="Longest prompt in tokens of the model's own tokenizer; low-value evidence is cut first."
@@ -365,11 +382,11 @@ class Inference(Block):
 class Baselines(Block):
     """Models that any language model has to beat, fitted on the same folds."""
 
-    predictors: tuple[Literal["regimen_prior", "clinical_logistic"], ...] = Field(
-        ("regimen_prior", "clinical_logistic"), description="Which baselines to fit."
+    predictors: tuple[Literal["regimen_prior", "clinical_logistic", "gradient_boosting", "tfidf_logistic"], ...] = Field(
+        ("regimen_prior", "clinical_logistic", "gradient_boosting", "tfidf_logistic"), description="Which baselines to fit."
     )
     prior_strength: float = Field(20.0, gt=0, description="Cases' worth of shrinkage of a regimen's response rate to its cancer type's.")
-    seed: int = Field(43, description="Of baselines that draw.")
+    seed: int = Field(43, description="Of the boosted trees.")
 
 
 class Evaluation(Block):

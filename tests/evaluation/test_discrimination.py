@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from oncoraft.evaluation.baselines import oracle, regimen_prior
-from oncoraft.evaluation.discrimination import auroc, auroc_within, interval, patient_weights
+from oncoraft.evaluation.baselines import oracle, predict, regimen_prior
+from oncoraft.evaluation.discrimination import auroc, auroc_within, bootstrap, interval, mean_over_folds, patient_weights
 
 
 def test_the_deterministic_set_has_its_golden_value() -> None:
@@ -69,3 +69,46 @@ def test_the_oracle_is_joined_by_patient_and_start_within_three_days() -> None:
     truth = pd.DataFrame({"patient_id": ["p", "p", "q"], "start_day": [2, 200, 5], "probability": [0.1, 0.2, 0.3]})
     found = oracle(cases, truth).set_index("case_id")["score"].to_dict()
     assert found == {"p_+0": 0.1, "q_+5": 0.3}
+
+
+def test_a_matrix_of_weights_gives_what_its_rows_give_one_by_one() -> None:
+    draw = np.random.default_rng(4)
+    score, y, fold = draw.integers(0, 9, 60) / 8, draw.random(60) < 0.4, draw.integers(0, 3, 60)
+    group, weights = draw.integers(0, 4, 60), draw.integers(0, 3, (25, 60))
+    assert auroc(score, y, weights) == pytest.approx([float(auroc(score, y, row)) for row in weights])
+    assert auroc_within(score, y, group, weights) == pytest.approx([float(auroc_within(score, y, group, row)) for row in weights])
+    mean = mean_over_folds(lambda index, weight: auroc(score[index], y[index], weight), fold)
+    assert bootstrap(mean, weights) == pytest.approx([float(mean(row)) for row in weights])
+
+
+def test_baselines_see_training_folds_only_and_beat_chance_where_there_is_a_signal() -> None:
+    draw = np.random.default_rng(8)
+    n = 600
+    mutated = draw.random(n) < 0.5
+    table = pd.DataFrame(
+        {
+            "case_id": [f"c{k:03}" for k in range(n)],
+            "cancer_type": draw.choice(["A", "B"], n),
+            "regimen": draw.choice(["x", "y"], n),
+            "drug_class": "Chemo",
+            "sex": draw.choice(["Female", "Male"], n),
+            "stage": "IV",
+            "age": draw.normal(60, 10, n),
+            "ecog": 1.0,
+            "line": 1.0,
+            "text": np.where(mutated, "EGFR L858R mutation found", "KRAS G12C mutation found"),
+            "fold": draw.integers(0, 3, n),
+            "is_tuning": False,
+            "responder": draw.random(n) < np.where(mutated, 0.7, 0.2),
+        }
+    )
+    names = ["regimen_prior", "clinical_logistic", "gradient_boosting", "tfidf_logistic"]
+    found = predict(table, names, 20).merge(table[["case_id", "responder"]], on="case_id")
+    assert found.groupby("predictor").size().tolist() == [n] * 4
+    value = {name: roc_auc_score(part["responder"], part["score"]) for name, part in found.groupby("predictor")}
+    assert value["gradient_boosting"] > 0.7
+    assert value["tfidf_logistic"] > 0.7 > value["clinical_logistic"]
+    flipped = table.assign(responder=np.where(table["fold"] == 0, ~table["responder"], table["responder"]))
+    again = predict(flipped, names, 20)
+    held_out = found["fold"] == 0
+    assert again.loc[again["fold"] == 0, "score"].tolist() == pytest.approx(found.loc[held_out, "score"].tolist())

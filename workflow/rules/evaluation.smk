@@ -42,6 +42,8 @@ rule metrics:
         metrics="results/{cohort}/{model}/{strategy}/{design}/metrics/metrics.json",
         table="results/{cohort}/{model}/{strategy}/{design}/metrics/metrics.csv",
         roc="results/{cohort}/{model}/{strategy}/{design}/metrics/roc.csv",
+        calibration="results/{cohort}/{model}/{strategy}/{design}/metrics/calibration.csv",
+        decision="results/{cohort}/{model}/{strategy}/{design}/metrics/decision.csv",
         manifest="results/{cohort}/{model}/{strategy}/{design}/metrics/manifest.json",
     log:
         "results/{cohort}/{model}/{strategy}/{design}/logs/metrics.log",

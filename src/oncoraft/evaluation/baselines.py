@@ -1,8 +1,10 @@
 """Baselines on the same folds: `oncoraft baselines CASES evidence.parquet --design D [--truth truth.parquet] --out predictions.parquet`.
 
 `regimen_prior`: the training folds' response rate of cancer type and regimen, shrunk to the cancer type's rate. `clinical_logistic`:
-logistic regression on age, sex, stage, line, ECOG, cancer type and drug class. `oracle` (twin only): the true probability. Both
-fitted ones see only what the language model may see: evaluable cases of the other folds, tuning patients left out.
+logistic regression on age, sex, stage, line, ECOG, cancer type and drug class. `gradient_boosting`: boosted trees on the same and on
+the genomic evidence, a gene a column. `tfidf_logistic`: logistic regression on the words of the evidence, as a reader without
+understanding. `oracle` (twin only): the true probability. The fitted ones see only what the language model may see: evaluable cases
+of the other folds, tuning patients left out, and of each case the evidence at its index date.
 """
 
 from __future__ import annotations
@@ -13,16 +15,19 @@ from pathlib import Path
 
 import pandas as pd
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from oncoraft.edge import read_settings, run, settings_record, step_parser
 from oncoraft.provenance import manifest, publishing, write_json
 
 log = logging.getLogger("oncoraft")
 NUMBERS, WORDS = ["age", "ecog", "line"], ["sex", "stage", "cancer_type", "drug_class"]
+GENE = r"\b[A-Z][A-Z0-9]{2,}\b"  # gene symbols and the like: capitals and digits
 NEAREST_DAYS = 3
 
 
@@ -36,6 +41,8 @@ def features(cases: pd.DataFrame, evidence: pd.DataFrame) -> pd.DataFrame:
     joined["ecog"] = pd.to_numeric(joined["ecog"], errors="coerce")
     joined["line"] = joined["line_of_therapy"].astype(float)
     joined[["sex", "stage"]] = joined[["sex", "stage"]].fillna("unknown")
+    words = evidence.sort_values(["case_id", "order"]).groupby("case_id")["text"].agg(" ".join)
+    joined["text"] = joined["case_id"].map(words).fillna("")
     return joined
 
 
@@ -57,6 +64,23 @@ def clinical_logistic() -> Pipeline:
     return make_pipeline(ColumnTransformer([("numbers", numbers, NUMBERS), ("words", words, WORDS)]), LogisticRegression(max_iter=2000))
 
 
+def gradient_boosting(seed: int) -> Pipeline:
+    """Boosted trees (Friedman 2001, histogram form) on clinical covariates and on whether a gene or word is named in the evidence."""
+    words = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    named = TfidfVectorizer(binary=True, use_idf=False, norm=None, lowercase=False, max_features=300, token_pattern=GENE)
+    columns = ColumnTransformer(
+        [("numbers", "passthrough", NUMBERS), ("words", words, WORDS), ("genes", named, "text")], sparse_threshold=0
+    )
+    trees = HistGradientBoostingClassifier(max_iter=100, learning_rate=0.06, max_leaf_nodes=8, min_samples_leaf=20, random_state=seed)
+    return make_pipeline(columns, trees)
+
+
+def tfidf_logistic() -> Pipeline:
+    """Logistic regression on the weighted words and word pairs of the evidence."""
+    words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, max_features=20_000, sublinear_tf=True)
+    return make_pipeline(ColumnTransformer([("text", words, "text")]), LogisticRegression(max_iter=2000))
+
+
 def oracle(cases: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
     """The true probability of each case's regimen, matched by patient and start within three days."""
     left = cases[["case_id", "patient_id", "index_day"]].astype({"index_day": "int64"}).sort_values(["index_day", "case_id"])
@@ -67,14 +91,16 @@ def oracle(cases: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
     return found[["case_id", "probability"]].dropna().rename(columns={"probability": "score"})
 
 
-def predict(table: pd.DataFrame, predictors: Sequence[str], strength: float) -> pd.DataFrame:
+def predict(table: pd.DataFrame, predictors: Sequence[str], strength: float, seed: int = 0) -> pd.DataFrame:
     """Held-out predictions of the fitted baselines: case_id, fold, predictor, score.
 
     Args:
         table: covariates with fold, is_tuning and responder (null where not evaluable), one row a case.
         predictors: which baselines.
         strength: shrinkage of the regimen prior, in cases.
+        seed: of the boosted trees.
     """
+    models = {"clinical_logistic": clinical_logistic(), "gradient_boosting": gradient_boosting(seed), "tfidf_logistic": tfidf_logistic()}
     rows = []
     for fold in sorted(table["fold"].unique()):
         held_out = table[table["fold"] == fold]
@@ -83,7 +109,7 @@ def predict(table: pd.DataFrame, predictors: Sequence[str], strength: float) -> 
             if name == "regimen_prior":
                 score = regimen_prior(train, held_out, strength).to_numpy()
             else:
-                score = clinical_logistic().fit(train, train["responder"]).predict_proba(held_out)[:, 1]
+                score = models[name].fit(train, train["responder"]).predict_proba(held_out)[:, 1]
             rows.append(pd.DataFrame({"case_id": held_out["case_id"].to_numpy(), "fold": fold, "predictor": name, "score": score}))
     return pd.concat(rows, ignore_index=True)
 
@@ -106,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     table = features(cases, pd.read_parquet(given.evidence)).merge(folds[["case_id", "fold", "is_tuning"]], on="case_id")
     table = table.merge(labels[["case_id", "responder"]], on="case_id", how="left")
     block = blocks["baselines"]
-    found = predict(table, block.predictors, block.prior_strength)
+    found = predict(table, block.predictors, block.prior_strength, block.seed)
     counts = {"cases": len(table), "evaluable": int(table["responder"].notna().sum())}
     inputs = [given.evidence, *(given.cases / f"{name}.parquet" for name in ("cases", "labels", "folds"))]
     if given.truth is not None:

@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import average_precision_score, brier_score_loss, roc_curve
+from sklearn.metrics import average_precision_score, roc_curve
 
 from oncoraft.edge import read_settings, run, settings_record, step_parser
 from oncoraft.errors import InputError
-from oncoraft.evaluation.discrimination import auroc, auroc_within, interval, mean_over_folds, patient_weights
+from oncoraft.evaluation.calibration import calibration_curve, decision_curve, measures, recalibrate
+from oncoraft.evaluation.discrimination import auroc, auroc_within, bootstrap, interval, mean_over_folds, patient_weights
 from oncoraft.provenance import manifest, publishing, write_json
 from oncoraft.stable import stable_seed
 
@@ -38,7 +39,7 @@ class Evaluable:
     label: str
     confidence: float
 
-    def record(self, name: str, metric: str, scope: str, estimate: float, mask: Array, **more: Any) -> dict[str, Any]:
+    def record(self, name: str, metric: str, scope: str, estimate: float | Array, mask: Array, **more: Any) -> dict[str, Any]:
         """One record with its denominators."""
         samples = more.pop("samples", None)
         lower, upper = interval(samples, self.confidence) if samples is not None and not np.all(np.isnan(samples)) else (None, None)
@@ -46,11 +47,6 @@ class Evaluable:
         counts = {"n": int(mask.sum()), "events": int(self.positive[mask].sum()), "patients": self.frame.loc[mask, "patient_id"].nunique()}
         value = None if np.isnan(estimate) else float(estimate)
         return {**base, "estimate": value, "lower": lower, "upper": upper, **counts, "method": METHOD if lower is not None else "", **more}
-
-
-def bootstrap(statistic: Any, weights: Array) -> Array:
-    """A statistic of weights over every resample."""
-    return np.array([statistic(weight) for weight in weights])
 
 
 def mean_auroc(score: Array, positive: Array, fold: Array) -> Any:
@@ -67,15 +63,14 @@ def records_of(name: str, score: Array, data: Evaluable) -> list[dict[str, Any]]
     ones = np.ones(len(s))
     mean = mean_auroc(s, y, fold)
     within = mean_over_folds(lambda index, weight: auroc_within(s[index], y[index], group[index], weight), fold)
-    few = weights[: max(100, len(weights) // 10)]
     rows = [
         data.record(name, "auroc", "mean_of_folds", mean(ones), has, samples=bootstrap(mean, weights)),
-        data.record(name, "auroc", "pooled", auroc(s, y), has, samples=bootstrap(lambda w: auroc(s, y, w), few)),
-        data.record(name, "auroc_within_regimen", "mean_of_folds", within(ones), has, samples=bootstrap(within, few)),
+        data.record(name, "auroc", "pooled", auroc(s, y), has, samples=bootstrap(lambda w: auroc(s, y, w), weights)),
+        data.record(name, "auroc_within_regimen", "mean_of_folds", within(ones), has, samples=bootstrap(within, weights)),
     ]
     precision = [average_precision_score(y[fold == k], s[fold == k]) for k in np.unique(fold) if y[fold == k].any()]
     rows.append(data.record(name, "auprc", "mean_of_folds", float(np.mean(precision)), has))
-    rows.append(data.record(name, "brier", "pooled", float(brier_score_loss(y, np.clip(s, 0, 1))), has))
+    rows += [data.record(name, metric, "recalibrated", value, has) for metric, value in measures(recalibrate(s, y, fold), y).items()]
     for k in np.unique(fold):
         mask = has & (data.fold == k)
         rows.append(data.record(name, "auroc", "fold", auroc(s[fold == k], y[fold == k]), mask, group=str(k)))
@@ -83,7 +78,7 @@ def records_of(name: str, score: Array, data: Evaluable) -> list[dict[str, Any]]
         inside = (frame["cancer_type"] == cancer).to_numpy()
         part = mean_auroc(s[inside], y[inside], fold[inside])
         mask = has & (data.frame["cancer_type"] == cancer).to_numpy()
-        samples = bootstrap(part, few[:, inside])
+        samples = bootstrap(part, weights[:, inside])
         rows.append(data.record(name, "auroc", "cancer_type", part(ones[inside]), mask, group=cancer, samples=samples))
     return rows
 
@@ -93,7 +88,7 @@ def difference(reference: str, model: Array, other: Array, data: Evaluable) -> d
     both = ~np.isnan(model) & ~np.isnan(other)
     y, fold = data.positive[both], data.fold[both]
     first, second = mean_auroc(model[both], y, fold), mean_auroc(other[both], y, fold)
-    samples = np.array([first(weight) - second(weight) for weight in data.weights[:, both]])
+    samples = bootstrap(lambda weight: first(weight) - second(weight), data.weights[:, both])
     ones = np.ones(int(both.sum()))
     estimate = first(ones) - second(ones)
     return data.record("model", "auroc_difference", "mean_of_folds", estimate, both, reference=reference, samples=samples)
@@ -106,6 +101,49 @@ def roc_rows(name: str, score: Array, data: Evaluable) -> Iterable[pd.DataFrame]
         if 0 < data.positive[inside].sum() < inside.sum():
             false, true, _ = roc_curve(data.positive[inside], score[inside])
             yield pd.DataFrame({"predictor": name, "fold": k, "false_positive_rate": false, "true_positive_rate": true})
+
+
+def utility_rows(name: str, score: Array, data: Evaluable) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Calibration curve and decision curve of one predictor's recalibrated scores."""
+    has = ~np.isnan(score)
+    y = data.positive[has]
+    probability = recalibrate(score[has], y, data.fold[has])
+    return calibration_curve(probability, y).assign(predictor=name), decision_curve(probability, y).assign(predictor=name)
+
+
+def read_frame(predictions: Path, cases: Path, label: str) -> tuple[pd.DataFrame, int]:
+    """Evaluable held-out cases with their scores and labels, sorted by case, and how many cases were predicted.
+
+    Raises:
+        InputError: a case predicted twice, or only one class among the evaluable.
+    """
+    rows = pd.read_json(predictions, lines=True)
+    if rows["case_id"].duplicated().any():
+        raise InputError(
+            "expected one prediction a case", file=predictions, found=rows.loc[rows["case_id"].duplicated(), "case_id"].iloc[0]
+        )
+    labels = pd.read_parquet(cases / "labels.parquet")
+    labels = labels[(labels["definition"] == label) & labels["responder"].notna()]
+    kinds = pd.read_parquet(cases / "cases.parquet", columns=["case_id", "cancer_type", "regimen"])
+    frame = rows[["case_id", "patient_id", "fold", "score", "score_from_text"]].merge(kinds, on="case_id")
+    frame = frame.merge(labels[["case_id", "responder"]], on="case_id").sort_values("case_id", ignore_index=True)
+    if frame["responder"].nunique() < 2:
+        raise InputError(f"expected responders and non-responders among the {len(frame)} evaluable cases", file=predictions)
+    return frame, len(rows)
+
+
+def scores_of(frame: pd.DataFrame, baselines: pd.DataFrame) -> dict[str, Array]:
+    """Scores by predictor in the order of `frame`; nan where a predictor has none.
+
+    `model_from_text` is the score that the model wrote into its own text, where a rationale was sampled and the head did not write it.
+    """
+    wide = baselines.pivot(index="case_id", columns="predictor", values="score").reindex(frame["case_id"])
+    scores = {"model": frame["score"].to_numpy(float)}
+    text = pd.to_numeric(frame["score_from_text"], errors="coerce").to_numpy(float)
+    told = ~np.isnan(text)
+    if 0 < frame.loc[told, "responder"].sum() < told.sum():
+        scores["model_from_text"] = text
+    return scores | {name: wide[name].to_numpy(float) for name in wide.columns}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -121,37 +159,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     blocks = read_settings("metrics", given)
     settings, label = blocks["evaluation"], blocks["labels"].definition
-    predictions = pd.read_json(given.predictions, lines=True)
-    if predictions["case_id"].duplicated().any():
-        raise InputError("expected one prediction a case", file=given.predictions)
-    cases, labels = pd.read_parquet(given.cases / "cases.parquet"), pd.read_parquet(given.cases / "labels.parquet")
-    labels = labels[(labels["definition"] == label) & labels["responder"].notna()]
-    frame = predictions[["case_id", "patient_id", "fold", "score"]].merge(cases[["case_id", "cancer_type", "regimen"]], on="case_id")
-    frame = frame.merge(labels[["case_id", "responder"]], on="case_id").sort_values("case_id", ignore_index=True)
-    if frame["responder"].nunique() < 2:
-        raise InputError(f"expected responders and non-responders among the {len(frame)} evaluable cases", file=given.predictions)
+    frame, predicted = read_frame(given.predictions, given.cases, label)
     fold = frame["fold"].to_numpy()
     weights = patient_weights(frame["patient_id"].to_numpy(), fold, settings.bootstrap, stable_seed(settings.seed, given.design))
     data = Evaluable(frame, frame["responder"].to_numpy(dtype=bool), fold, weights, label, settings.confidence)
-    baselines = pd.read_parquet(given.baselines).pivot(index="case_id", columns="predictor", values="score").reindex(frame["case_id"])
-    scores = {"model": frame["score"].to_numpy(float)} | {name: baselines[name].to_numpy(float) for name in baselines.columns}
+    scores = scores_of(frame, pd.read_parquet(given.baselines))
     records = [row for name, score in scores.items() for row in records_of(name, score, data)]
     records += [difference(name, scores["model"], score, data) for name, score in scores.items() if name != "model"]
-    roc = pd.concat([rows for name, score in scores.items() for rows in roc_rows(name, score, data)])
-    counts = {"predicted": len(predictions), "evaluable": len(frame), "not_evaluable": len(predictions) - len(frame)}
+    tables = {"roc.csv": pd.concat([rows for name, score in scores.items() for rows in roc_rows(name, score, data)])}
+    curves = [utility_rows(name, score, data) for name, score in scores.items()]
+    tables |= {name: pd.concat(parts) for name, parts in zip(("calibration.csv", "decision.csv"), zip(*curves))}
+    counts = {"predicted": predicted, "evaluable": len(frame), "not_evaluable": predicted - len(frame)}
     counts |= {"responders": int(data.positive.sum()), "bootstrap": settings.bootstrap}
-    files = [given.out / name for name in ("metrics.json", "metrics.csv", "roc.csv", "manifest.json")]
-    with publishing(*files) as (table, flat, curve, note):
-        write_json(table, records)
-        pd.DataFrame(records).to_csv(flat, index=False)
-        roc.to_csv(curve, index=False)
+    files = [given.out / name for name in ("metrics.json", "metrics.csv", *tables, "manifest.json")]
+    with publishing(*files) as written:
+        write_json(written[0], records)
+        pd.DataFrame(records).to_csv(written[1], index=False)
+        for table, path in zip(tables.values(), written[2:-1], strict=True):
+            table.to_csv(path, index=False)
         inputs = [given.predictions, given.baselines, given.cases / "cases.parquet", given.cases / "labels.parquet"]
-        outputs = dict(zip(files[:3], (table, flat, curve)))
+        outputs = dict(zip(files[:-1], written[:-1]))
         settings_now = settings_record(given, blocks)
-        write_json(note, manifest("metrics", inputs=inputs, outputs=outputs, settings=settings_now, counts=counts, beside=files[3]))
-    log.info(
-        "metrics: %s", {row["predictor"]: row["estimate"] for row in records if (row["metric"], row["scope"]) == ("auroc", "mean_of_folds")}
-    )
+        write_json(written[-1], manifest("metrics", inputs=inputs, outputs=outputs, settings=settings_now, counts=counts, beside=files[-1]))
+    headline = [row for row in records if (row["metric"], row["scope"]) == ("auroc", "mean_of_folds")]
+    log.info("metrics: AUROC %s", {row["predictor"]: round(row["estimate"], 4) for row in headline})
     return 0
 
 

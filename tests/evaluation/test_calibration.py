@@ -1,0 +1,58 @@
+"""Calibration and net benefit against numbers of R and against simulations."""
+
+import numpy as np
+import pytest
+
+from oncoraft.evaluation.calibration import calibration_curve, decision_curve, measures, recalibrate, slope_and_intercept, smoothed
+
+
+@pytest.fixture
+def golden() -> tuple[np.ndarray, np.ndarray]:
+    """A thousand overconfident probabilities, made without a random number."""
+    i = np.arange(1, 1001)
+    predictor = -1 + 2 * np.sin(i / 7) + 0.5 * np.cos(i / 3)
+    positive = ((7919 * i) % 1000) / 1000 < 1 / (1 + np.exp(-(0.3 + 0.7 * predictor)))
+    return 1 / (1 + np.exp(-predictor)), positive
+
+
+def test_slope_intercept_and_brier_are_those_of_r(golden: tuple[np.ndarray, np.ndarray]) -> None:
+    slope, intercept = slope_and_intercept(*golden)
+    assert slope == pytest.approx(0.7009526627, abs=1e-4)
+    assert intercept == pytest.approx(0.4945665529, abs=1e-8)
+    found = measures(*golden)
+    assert found["brier"] == pytest.approx(0.2045069737, abs=1e-9)
+    assert found["scaled_brier"] == pytest.approx(1 - 0.2045069737 / (0.419 * 0.581), abs=1e-8)
+
+
+def test_the_smoothed_curve_is_lowess(golden: tuple[np.ndarray, np.ndarray]) -> None:
+    probability, positive = golden
+    assert np.mean(np.abs(smoothed(probability, positive) - probability)) == pytest.approx(0.0818219, abs=2e-4)
+
+
+def test_net_benefit_is_that_of_the_definition(golden: tuple[np.ndarray, np.ndarray]) -> None:
+    curve = decision_curve(*golden).set_index("threshold")
+    assert curve.loc[[0.1, 0.2, 0.3, 0.5], "net_benefit"].tolist() == pytest.approx([0.3291111, 0.27675, 0.2267143, 0.111], abs=1e-6)
+    assert curve.loc[[0.1, 0.2, 0.3, 0.5], "treat_all"].tolist() == pytest.approx([0.3544444, 0.27375, 0.17, -0.162], abs=1e-6)
+
+
+def test_recalibration_mends_graded_scores_and_never_sees_the_labels_of_its_own_fold() -> None:
+    draw = np.random.default_rng(5)
+    truth = 1 / (1 + np.exp(-draw.normal(-1, 1, 6000)))
+    positive, fold = draw.random(6000) < truth, draw.integers(0, 3, 6000)
+    score = 1 / (1 + np.exp(-(0.5 + 0.4 * np.log(truth / (1 - truth)))))
+    mended = recalibrate(score, positive, fold)
+    assert measures(mended, positive)["calibration_slope"] == pytest.approx(1, abs=0.1)
+    assert measures(score, positive)["calibration_slope"] > 2
+    assert measures(mended, positive)["integrated_calibration_index"] < 0.02
+    other = positive.copy()
+    other[fold == 1] = ~other[fold == 1]
+    assert np.array_equal(recalibrate(score, other, fold)[fold == 1], mended[fold == 1])
+    assert not np.array_equal(recalibrate(score, other, fold)[fold == 0], mended[fold == 0])
+
+
+def test_bins_hold_every_case_once() -> None:
+    draw = np.random.default_rng(2)
+    table = calibration_curve(draw.random(103), draw.random(103) < 0.4)
+    assert table["n"].sum() == 103
+    assert table["n"].max() - table["n"].min() <= 1
+    assert table["probability"].is_monotonic_increasing
