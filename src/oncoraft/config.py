@@ -352,7 +352,12 @@ class Training(Block):
     weight_decay: float = Field(0.01, ge=0, description="AdamW's decoupled weight decay.")
     max_gradient_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
     max_answer_tokens: int = Field(1024, ge=8, description="Longer answers are cut at the end, counted.")
-    tokens_per_micro_batch: int = Field(16_384, ge=256, description="Lower this when memory runs out.")
+    tokens_per_micro_batch: int = Field(16_384, ge=256, description="Most tokens in one forward pass; lower this when memory runs out.")
+    activation_checkpointing: Literal["over_budget", "always", "never"] = Field(
+        "over_budget",
+        description="When activations are computed again to save memory: for a single case longer than tokens_per_micro_batch, always, never.",
+    )
+    compile: bool = Field(True, description="Compile each decoder layer on a GPU; a CPU ignores it.")
     checkpoint_every_steps: int = Field(50, ge=1, description="Steps between two saves of the trainer's state.")
     seed: int = Field(37, description="Order of the cases, dropout, start of the score head.")
 
