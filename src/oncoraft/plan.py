@@ -108,6 +108,16 @@ class Plan:
         """Whether the true response probabilities are known, as they are for a twin."""
         return self.config.study is None or cohort == PRETRAINING
 
+    def cohorts_to_make(self) -> list[str]:
+        """The cohorts whose tables and cases a finished run holds: a tiny model's own population only where one is built."""
+        built = any(self.is_built(model) for model in self.config.models)
+        return [self.config.cohort, *([PRETRAINING] if built else [])]
+
+    def rules_of_cohort(self, cohort: str) -> list[str]:
+        """Names of the rules that run once for a cohort, whatever is trained on it."""
+        shared = [*(["twin"] if self.has_truth(cohort) else []), "ingest", "regimens", "labels", "evidence", "rationales"]
+        return [*shared, *(("corpus_prompts", "corpus") if cohort == PRETRAINING else ("followup", "folds", "flow", "audit"))]
+
     def missing(self) -> list[str]:
         """What a real run needs and does not find, one line each: study tables and base models."""
         lines = []

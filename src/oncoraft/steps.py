@@ -66,4 +66,7 @@ STEPS: dict[str, Step] = {
     "survival": Step("oncoraft.survival.stratify", ("survival",), "Stratify survival by score per regimen, with delayed entry."),
     "report": Step("oncoraft.report.report", (), "Draw every table and figure into one offline HTML page."),
     "headline": Step("oncoraft.report.headline", (), "Print the headline table of a finished report."),
+    "why": Step("oncoraft.reruns.why", (), "What would run again, why, and what it has cost before."),
+    "verify": Step("oncoraft.reruns.verify", (), "Check a results tree against its manifests, without the engine's records."),
+    "crate": Step("oncoraft.reruns.crate", (), "Describe a finished run as an RO-Crate: files, digests, versions, seeds."),
 }

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from .finished_run import FinishedRun, copy_checkout
+
 ROOT = Path(__file__).parents[2]
 SMALL = Path(__file__).parent / "small.yaml"
 Snakemake = Callable[..., subprocess.CompletedProcess[str]]
@@ -41,9 +43,17 @@ def planned(done: subprocess.CompletedProcess[str]) -> dict[str, int]:
 
 
 @pytest.fixture(scope="session")
-def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
+    """A finished small run with a copy of the checkout that made it. Read it; change only a copy of it."""
+    run = FinishedRun(tmp_path_factory.mktemp("small"))
+    copy_checkout(ROOT, run.code)
+    run.run.mkdir()
+    done = run.execute()
+    assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
+    return run
+
+
+@pytest.fixture(scope="session")
+def small_run(finished_run: FinishedRun) -> Path:
     """The working folder of a finished small run."""
-    folder = tmp_path_factory.mktemp("small-run")
-    done = snakemake("--configfile", SMALL, directory=folder)
-    assert done.returncode == 0, done.stderr[-6000:]
-    return folder
+    return finished_run.run

@@ -7,6 +7,7 @@ sys.path.insert(0, str(PACKAGE.resolve()))
 
 from oncoraft.errors import InputError
 from oncoraft.plan import BUILT_FILES, TABLE_NAMES, Plan
+from oncoraft.reruns.source_record import record_sources
 
 try:
     plan = Plan(config, workflow.configfiles)
@@ -37,6 +38,7 @@ wildcard_constraints:
 SHARDS = range(plan.config.inference.shards)
 # Named once, read by many rules.
 TABLES = [f"results/{{cohort}}/tables/{name}.parquet" for name in TABLE_NAMES]
+RUN = "results/{cohort}/{model}/{strategy}/{design}"
 
 
 def settings_of(step):
@@ -121,10 +123,41 @@ def runs(wildcards, product):
     )
 
 
+def kept_files(wildcards):
+    """Every file of a finished run, so that one that is deleted is made again: the engine by itself looks at the target alone."""
+    kept = [f"results/{plan.config.cohort}/prompts/audit.json"]
+    for cohort in plan.cohorts_to_make():
+        for name in plan.rules_of_cohort(cohort):
+            kept += expand(getattr(rules, name).output, cohort=cohort)
+    for model in filter(plan.is_built, plan.config.models):
+        kept += expand(rules.base_model.output, model=model)
+    of_all = {"cohort": plan.config.cohort, "model": list(plan.config.models)}
+    kept += expand(rules.render.output, **of_all)
+    for design in plan.config.folds.designs:
+        folds = {"design": design, "fold": list(plan.folds(design))}
+        kept += expand(rules.split.output, **of_all, **folds)
+        kept += expand(rules.baselines.output, cohort=of_all["cohort"], design=design)
+        for strategy in plan.config.strategies:
+            run = of_all | {"strategy": strategy, "design": design}
+            kept += expand(
+                f"{RUN}/fold-{{fold}}/{{name}}",
+                **run,
+                fold=folds["fold"],
+                name=plan.fold_model_names(strategy),
+            )
+            kept += expand(
+                rules.infer.output, **run, fold=folds["fold"], shard=list(SHARDS)
+            )
+            for one in (rules.gather, rules.metrics, rules.survival):
+                kept += expand(one.output, **run)
+    return kept
+
+
 def require_everything():
-    """Name all that is missing, one line each, before the first job starts."""
+    """Name all that is missing, one line each, before the first job starts; then keep which sources this run stands on."""
     if missing := plan.missing():
         raise WorkflowError("cannot start, missing:\n" + "\n".join(missing))
+    record_sources(Path("results"))
 
 
 for line in plan.missing():

@@ -1,0 +1,281 @@
+"""This change, exactly these jobs: the contract of partial reruns, on a finished small run that is copied for each row."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from .finished_run import FinishedRun, Job, count, downstream
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small-run")]
+
+RUN = "tiny/raft/kfold"
+AFTER_TRAINING = {"infer": 4, "gather": 1, "metrics": 1, "survival": 1, "report": 1}
+AFTER_INGESTION = {
+    "regimens": 1,
+    "labels": 1,
+    "folds": 1,
+    "followup": 1,
+    "flow": 1,
+    "evidence": 1,
+    "audit": 1,
+    "rationales": 1,
+    "render": 1,
+    "split": 2,
+    "train": 2,
+    "baselines": 1,
+    **AFTER_TRAINING,
+}
+
+
+@pytest.fixture(scope="session")
+def whole_plan(finished_run: FinishedRun) -> list[Job]:
+    """Every job of the small run's plan, whether it is current or not."""
+    return finished_run.jobs(everything=True)
+
+
+@pytest.fixture
+def copy(finished_run: FinishedRun, tmp_path: Path) -> Iterator[FinishedRun]:
+    """A copy of the finished run that a test may change."""
+    yield finished_run.copy(tmp_path / "copy")
+    shutil.rmtree(tmp_path / "copy")
+
+
+def touch_all(run: FinishedRun) -> None:
+    for file in run.code.rglob("*"):
+        os.utime(file)
+
+
+def edit(file: str, text: str = "\nEDITED = True\n") -> Callable[[FinishedRun], None]:
+    return lambda run: run.edit(file, text)
+
+
+def setting(**blocks: object) -> Callable[[FinishedRun], None]:
+    return lambda run: run.setting(**blocks)
+
+
+def without(*paths: str) -> Callable[[FinishedRun], None]:
+    """Delete results of the small cohort."""
+
+    def delete(run: FinishedRun) -> None:
+        for path in paths:
+            target = run.results / path
+            if target.is_dir():
+                shutil.rmtree(target)
+            else:
+                target.unlink()
+
+    return delete
+
+
+def docstring(run: FinishedRun) -> None:
+    run.replace("cases/labels.py", '"""', '"""Reworded. ')
+
+
+def one_row(run: FinishedRun) -> None:
+    """Progression of one scan turned round in the study's own file."""
+    file = run.results / "study" / "data_timeline_progression.txt"
+    text = file.read_text()
+    assert "\tN\t" in text
+    file.write_text(text.replace("\tN\t", "\tY\t", 1))
+
+
+def new_regimen(run: FinishedRun) -> None:
+    """An agent that nobody in the study had so far."""
+    file = run.results / "study" / "data_timeline_treatment.txt"
+    lines = file.read_text().splitlines(keepends=True)
+    agents = pd.read_csv(file, sep="\t", comment="#", dtype=str)["AGENT"]
+    old = agents.dropna().iloc[0]
+    place = next(number for number, line in enumerate(lines) if f"\t{old}\t" in line)
+    lines[place] = lines[place].replace(f"\t{old}\t", "\tTRABECTEDIN\t", 1)
+    file.write_text("".join(lines))
+
+
+# Name -> (change, jobs that run again by rule). Each edit of code goes into a module that only its own step imports.
+COUNTS: dict[str, tuple[Callable[[FinishedRun], None], dict[str, int]]] = {
+    "nothing": (lambda run: None, {}),
+    "every source touched": (touch_all, {}),
+    "a comment": (edit("cases/labels.py", "# A remark.\n"), {}),
+    "a docstring": (docstring, {}),
+    "the code of the command line": (edit("cli.py"), {}),
+    "learning rate": (setting(training={"learning_rate": 0.0011}), {"train": 2, **AFTER_TRAINING}),
+    "rank and alpha swapped": (setting(adapter={"rank": 32, "alpha": 16}), {"train": 2, **AFTER_TRAINING}),
+    "token budget of the prompts": (
+        setting(prompts={"token_budget": 500}),
+        {"corpus_prompts": 1, "corpus": 1, "base_model": 1, "render": 1, "split": 2, "train": 2, **AFTER_TRAINING},
+    ),
+    "definition that trains": (
+        setting(labels={"definition": "oncoraft"}),
+        {
+            "labels": 2,
+            "flow": 1,
+            "rationales": 2,
+            "corpus": 1,
+            "base_model": 1,
+            "render": 1,
+            "split": 2,
+            "train": 2,
+            "baselines": 1,
+            **AFTER_TRAINING,
+        },
+    ),
+    "alpha of the survival tests": (setting(survival={"alpha": 0.01}), {"survival": 1, "report": 1}),
+    "bootstrap resamples": (setting(evaluation={"bootstrap": 300}), {"metrics": 1, "report": 1}),
+    "sampling temperature": (setting(inference={"temperature": 0.7}), AFTER_TRAINING),
+    "strictness of ingestion": (
+        setting(ingest={"strictness": "fail"}),
+        {
+            **{rule: jobs + (rule in {"regimens", "labels", "evidence", "rationales"}) for rule, jobs in AFTER_INGESTION.items()},
+            "ingest": 2,
+            "corpus_prompts": 1,
+            "corpus": 1,
+            "base_model": 1,
+        },
+    ),
+    "seed of the twin": (setting(twin={"seed": 4}), {"twin": 1, "ingest": 1, **AFTER_INGESTION}),
+    "a third fold": (
+        setting(folds={"folds": 3}),
+        {"folds": 1, "flow": 1, "baselines": 1, "split": 3, "train": 3, **AFTER_TRAINING, "infer": 6},
+    ),
+    "a third shard": (
+        setting(inference={"shards": 3}),
+        {**AFTER_TRAINING, "infer": 6},
+    ),
+    "one adapter deleted": (without(f"{RUN}/fold-0/adapter_model.safetensors"), {"train": 1, **AFTER_TRAINING, "infer": 2}),
+    "one score head deleted": (without(f"{RUN}/fold-1/score_head.pt"), {"train": 1, **AFTER_TRAINING, "infer": 2}),
+    "one shard deleted": (without(f"{RUN}/fold-1/predictions/shard-0.jsonl"), {**AFTER_TRAINING, "infer": 1}),
+    "a fold that was never run": (
+        without(f"{RUN}/fold-1", "tiny/prompts/kfold/fold-1"),
+        {"split": 1, "train": 1, **AFTER_TRAINING, "infer": 2},
+    ),
+    "the report deleted": (without("report"), {"report": 1}),
+    "logs and benchmarks deleted": (without("logs", "benchmarks", f"{RUN}/logs", f"{RUN}/benchmarks"), {}),
+    "one input row": (one_row, {"ingest": 1, **AFTER_INGESTION}),
+    "a new regimen in the data": (new_regimen, {"ingest": 1, **AFTER_INGESTION}),
+}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_a_change_runs_exactly_these_jobs(copy: FinishedRun, name: str) -> None:
+    change, expected = COUNTS[name]
+    change(copy)
+    assert count(copy.jobs()) == expected
+
+
+# One edit in each stage: the step whose code it is -> the rules that run again, and with them whatever reads their files.
+CODE: dict[str, tuple[str, ...]] = {
+    "cohort/twin.py": ("twin",),
+    "cohort/ingest.py": ("ingest",),
+    "cases/labels.py": ("labels",),
+    "cases/followup.py": ("followup",),
+    "cases/folds.py": ("folds",),
+    "cases/flow.py": ("flow",),
+    "prompts/evidence.py": ("evidence", "audit"),
+    "prompts/audit.py": ("audit",),
+    "prompts/rationales.py": ("rationales",),
+    "prompts/split.py": ("split", "corpus"),
+    "prompts/templates": ("render", "corpus_prompts"),
+    "models/tiny.py": ("base_model",),
+    "training/train.py": ("train",),
+    "inference/infer.py": ("infer",),
+    "inference/gather.py": ("gather",),
+    "evaluation/baselines.py": ("baselines",),
+    "evaluation/metrics.py": ("metrics",),
+    "survival/stratify.py": ("survival",),
+    "report/report.py": ("report",),
+    "report/templates": ("report",),
+}
+
+
+@pytest.mark.parametrize("file", CODE)
+def test_an_edit_in_a_stage_runs_that_stage_and_what_follows_from_it(copy: FinishedRun, whole_plan: list[Job], file: str) -> None:
+    path = copy.code / "src" / "oncoraft" / file
+    if path.is_dir():
+        file = next(inner for inner in sorted(path.rglob("*")) if inner.is_file()).relative_to(copy.code / "src" / "oncoraft").as_posix()
+    copy.edit(file)
+    expected = downstream(whole_plan, lambda job: job.rule in CODE.get(file, CODE.get(file.rsplit("/", 1)[0], ())))
+    assert len(expected) < len(whole_plan) or file.startswith("cohort/twin")
+    assert {(job.rule, job.of) for job in copy.jobs()} == expected
+
+
+def test_a_new_model_runs_its_own_jobs_and_the_report(copy: FinishedRun) -> None:
+    copy.setting(models={"second": {"build": {"hidden_size": 32, "layers": 1, "heads": 2, "key_value_heads": 1, "intermediate_size": 64}}})
+    jobs = copy.jobs()
+    assert count(jobs) == {"base_model": 1, "render": 1, "split": 2, "train": 2, **AFTER_TRAINING}
+    assert all(job.record["wildcards"].get("model") == "second" for job in jobs if job.rule != "report")
+
+
+def test_a_new_strategy_runs_its_own_jobs_and_the_report(copy: FinishedRun) -> None:
+    copy.setting(strategies={"graded": {"score_loss": "mse"}})
+    jobs = copy.jobs()
+    assert count(jobs) == {"train": 2, **AFTER_TRAINING}
+    assert all(job.record["wildcards"].get("strategy") == "graded" for job in jobs if job.rule != "report")
+
+
+def test_another_cohort_leaves_this_one_and_the_tiny_model_alone(copy: FinishedRun) -> None:
+    copy.arguments = ["--config", "cohort=other"]
+    jobs = copy.jobs()
+    assert {job.record["wildcards"]["cohort"] for job in jobs} == {"other"}
+    assert count(jobs)["train"] == 2
+    assert "base_model" not in count(jobs)
+
+
+def test_a_moved_checkout_with_its_results_has_nothing_to_do(copy: FinishedRun, tmp_path: Path) -> None:
+    moved = tmp_path / "elsewhere" / "a folder with spaces"
+    moved.parent.mkdir()
+    copy.folder.rename(moved)
+    copy.folder.mkdir()
+    assert FinishedRun(moved).jobs() == []
+
+
+def test_results_inside_the_checkout_need_no_directory(copy: FinishedRun) -> None:
+    for name in ("results", ".snakemake"):
+        (copy.run / name).rename(copy.code / name)
+    assert copy.jobs(directory=copy.code) == []
+
+
+def test_a_copy_that_loses_the_times_of_files_has_nothing_to_do(copy: FinishedRun) -> None:
+    """As after a clone and a download: everything is new, in whatever order it came."""
+    files = sorted((file for file in copy.folder.rglob("*") if file.is_file()), key=lambda file: file.name[::-1])
+    for number, file in enumerate(files):
+        os.utime(file, (1_700_000_000 + number, 1_700_000_000 + number))
+    assert copy.jobs() == []
+
+
+def test_two_plans_in_a_row_touch_nothing(copy: FinishedRun) -> None:
+    def times() -> dict[Path, int]:
+        return {file: file.stat().st_mtime_ns for file in copy.run.rglob("*") if file.is_file() and ".snakemake" not in file.parts}
+
+    before = times()
+    copy.jobs()
+    copy.jobs()
+    assert times() == before
+
+
+def test_a_source_edited_while_its_job_runs_is_noticed_by_the_next_plan(copy: FinishedRun) -> None:
+    """A slow module stands in for a long training; the edit falls between its import and its end."""
+    marker = copy.folder / "edited"
+    copy.edit("survival/stratify.py", "\nimport time as _time\n_time.sleep(0.5)\n")
+    copy.edit(
+        "survival/stratify.py",
+        f"import pathlib as _p\nif not _p.Path({str(marker)!r}).exists():\n"
+        f"    _p.Path({str(marker)!r}).touch()\n    _p.Path(__file__).open('a').write('EDITED_WHILE_RUNNING = True\\n')\n",
+    )
+    done = copy.execute()
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert marker.exists()
+    assert count(copy.jobs()) == {"survival": 1, "report": 1}
+    assert copy.execute().returncode == 0
+    assert copy.jobs() == []
+
+
+def test_losing_the_engines_records_is_told_by_the_engine(copy: FinishedRun) -> None:
+    """It plans nothing, changed settings or not; `oncoraft why` goes by the manifests (test_why)."""
+    shutil.rmtree(copy.run / ".snakemake")
+    copy.setting(training={"learning_rate": 0.0011})
+    assert copy.jobs() == []
