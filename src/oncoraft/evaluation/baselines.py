@@ -22,6 +22,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
+from oncoraft.covariates import clinical_covariates
 from oncoraft.edge import read_settings, run, settings_record, step_parser
 from oncoraft.provenance import manifest, publishing, write_json
 
@@ -32,18 +33,10 @@ NEAREST_DAYS = 3
 
 
 def features(cases: pd.DataFrame, evidence: pd.DataFrame) -> pd.DataFrame:
-    """Clinical covariates of each case at its index date; of repeated kinds the closest record."""
-    wanted = evidence[evidence["field"].isin(["age_at_index", "sex", "stage", "ecog"])]
-    closest = wanted.sort_values(["days_before_index", "order"]).drop_duplicates(["case_id", "field"])
-    wide = closest.pivot(index="case_id", columns="field", values="value").reindex(columns=["age_at_index", "sex", "stage", "ecog"])
-    joined = cases.merge(wide, left_on="case_id", right_index=True, how="left")
-    joined["age"] = pd.to_numeric(joined["age_at_index"].str.rstrip("s"), errors="coerce")
-    joined["ecog"] = pd.to_numeric(joined["ecog"], errors="coerce")
-    joined["line"] = joined["line_of_therapy"].astype(float)
-    joined[["sex", "stage"]] = joined[["sex", "stage"]].fillna("unknown")
+    """Clinical covariates of each case at its index date, and the text of its evidence."""
+    joined = clinical_covariates(cases, evidence)
     words = evidence.sort_values(["case_id", "order"]).groupby("case_id")["text"].agg(" ".join)
-    joined["text"] = joined["case_id"].map(words).fillna("")
-    return joined
+    return joined.assign(text=joined["case_id"].map(words).fillna(""))
 
 
 def regimen_prior(train: pd.DataFrame, held_out: pd.DataFrame, strength: float) -> pd.Series:

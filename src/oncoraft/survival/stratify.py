@@ -19,10 +19,13 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.config import Survival
+from oncoraft.covariates import clinical_covariates
 from oncoraft.edge import read_settings, run, settings_record, step_parser
 from oncoraft.errors import InputError
 from oncoraft.provenance import manifest, publishing, write_json
-from oncoraft.survival.cox import HazardRatio, cox
+from oncoraft.survival.adjusted import gain
+from oncoraft.survival.cox import HazardRatio, cox, proportional_hazards
+from oncoraft.survival.restricted_mean import restricted_mean_difference
 from oncoraft.survival.risk_sets import Curve, Subjects, at_risk, false_discovery, kaplan_meier, log_rank
 
 log = logging.getLogger("oncoraft")
@@ -36,10 +39,9 @@ STATEMENT = (
 
 
 def frame_of(predictions: pd.DataFrame, cases: pd.DataFrame, followup: pd.DataFrame) -> pd.DataFrame:
-    """Held-out scores with overall survival, one row a case that has follow-up."""
+    """Held-out scores with overall survival and the covariates of `cases`, one row a case that has follow-up."""
     survival = followup[followup["endpoint"] == "os"]
-    wanted = ["case_id", "cancer_type", "regimen", "regimen_name", "index_day"]
-    return predictions.merge(cases[wanted], on="case_id").merge(survival.drop(columns="endpoint"), on="case_id")
+    return predictions.merge(cases.drop(columns="patient_id"), on="case_id").merge(survival.drop(columns="endpoint"), on="case_id")
 
 
 def first_use(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
@@ -70,6 +72,32 @@ def ratio_of(prefix: str, found: HazardRatio | None) -> dict[str, float | None]:
     return {f"{prefix}hazard_ratio": found.ratio if found else None, f"{prefix}lower": lower, f"{prefix}upper": upper}
 
 
+def horizon_records(subjects: Subjects, low: np.ndarray, curves: dict[str, Curve], months: Sequence[int]) -> list[dict[str, Any]]:
+    """Survival of both groups and the difference of their restricted means (high less low, months) at each horizon."""
+    records = []
+    for horizon in months:
+        days = horizon * DAYS_PER_MONTH
+        record: dict[str, Any] = {"months": horizon, **{name: curve.at(days) for name, curve in curves.items()}}
+        found = restricted_mean_difference(subjects, ~low, days, SMALLEST_RISK_SET)
+        lower, upper = found.interval if found else (None, None)
+        values = (found.estimate if found else None, lower, upper)
+        names = ("restricted_mean_difference", "restricted_mean_lower", "restricted_mean_upper")
+        record |= {name: None if value is None else value / DAYS_PER_MONTH for name, value in zip(names, values)}
+        records.append(record | {"restricted_mean_p": found.p if found else None})
+    return records
+
+
+def assumption_records(subjects: Subjects, low: np.ndarray, fold: np.ndarray) -> dict[str, float | None]:
+    """Checks of what the hazard ratio assumes: proportional hazards, and entry that tells nothing of the hazard (per month)."""
+    hazards = proportional_hazards(subjects, low, fold)
+    entry = cox(subjects, subjects.entry / DAYS_PER_MONTH, fold) if np.ptp(subjects.entry) > 0 else None
+    return {
+        "proportional_hazards_p": hazards[1] if hazards else None,
+        "entry_time_hazard_ratio": entry.ratio if entry else None,
+        "entry_time_p": entry.p if entry else None,
+    }
+
+
 def group_record(subjects: Subjects, low: np.ndarray, fold: np.ndarray, settings: Survival) -> tuple[dict[str, Any], dict[str, Curve]]:
     """Estimates of one regimen and the curves of its two groups."""
     ratio = cox(subjects, low, fold)
@@ -85,17 +113,15 @@ def group_record(subjects: Subjects, low: np.ndarray, fold: np.ndarray, settings
         "log_rank_p": None if np.isnan(p) else p,
         "q": None,
         **ratio_of("naive_", cox(subjects.without_delayed_entry(), low, fold)),
+        **assumption_records(subjects, low, fold),
         "at_risk": {"months": months},
-        "survival_at": [],
+        "survival_at": horizon_records(subjects, low, curves, settings.horizons_months),
     }
     for name, mask in (("high", ~low), ("low", low)):
         part, median = subjects.where(mask), curves[name].median()
         record |= {f"n_{name}": int(mask.sum()), f"events_{name}": int(part.event.sum())}
         record[f"median_months_{name}"] = None if median is None else median / DAYS_PER_MONTH
         record["at_risk"][name] = at_risk(part, days).tolist()
-    for horizon in settings.horizons_months:
-        at = {name: curve.at(horizon * DAYS_PER_MONTH) for name, curve in curves.items()}
-        record["survival_at"].append({"months": horizon, **at})
     return record, curves
 
 
@@ -141,7 +167,12 @@ def analyse(frame: pd.DataFrame, by: list[str], settings: Survival) -> tuple[lis
             skipped.append({**record, "reason": f"a score group has {smallest} cases, fewer than {settings.minimum_group}"})
         else:
             found, own = group_record(subjects, low, group["fold"].to_numpy(), settings)
-            shown.append(record | found | {"is_tested": record["events"] >= settings.minimum_events and found["log_rank_p"] is not None})
+            shown.append(
+                record
+                | found
+                | gain(group)
+                | {"is_tested": record["events"] >= settings.minimum_events and found["log_rank_p"] is not None}
+            )
             curves.append(curve_rows(own, **names))
     tested = [record for record in shown if record["is_tested"]]
     for record, q in zip(tested, false_discovery(np.array([record["log_rank_p"] for record in tested]))):
@@ -155,7 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = step_parser("survival", "example:\n  oncoraft survival predictions.jsonl cases evidence.parquet --design kfold --out survival")
     parser.add_argument("predictions", type=Path, metavar="PREDICTIONS", help="predictions.jsonl")
     parser.add_argument("cases", type=Path, metavar="CASES", help="folder with cases and follow-up")
-    parser.add_argument("evidence", type=Path, metavar="EVIDENCE", help="evidence.parquet (recorded as an input)")
+    parser.add_argument("evidence", type=Path, metavar="EVIDENCE", help="evidence.parquet: the covariates that the score is adjusted for")
     parser.add_argument("--design", default="kfold", help="cross-validation design")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
     given = parser.parse_args(arguments)
@@ -165,6 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if predictions["case_id"].duplicated().any():
         raise InputError("expected one prediction a case", file=given.predictions)
     cases, followup = pd.read_parquet(given.cases / "cases.parquet"), pd.read_parquet(given.cases / "followup.parquet")
+    cases = clinical_covariates(cases, pd.read_parquet(given.evidence))
     frame = frame_of(predictions[["case_id", "patient_id", "fold", "score"]], cases, followup)
     shown, skipped, curves = analyse(frame, ["cancer_type", "regimen"], settings)
     by_cancer, _, cancer_curves = analyse(frame, ["cancer_type"], settings)
