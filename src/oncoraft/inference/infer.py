@@ -1,15 +1,17 @@
 """Score one shard of a fold's held-out cases, and write rationales for a sample of them.
 
-`oncoraft infer heldout.jsonl --base MODEL_DIR --fold-model FOLD_DIR --shard I --shards N --out shard-I.jsonl`. A case belongs to
-a shard by a stable hash, and draws its rationale from a generator of its own, so results do not depend on the shard count.
+`oncoraft infer heldout.jsonl --base MODEL_DIR [--fold-model FOLD_DIR] --shard I --shards N --out shard-I.jsonl`. A case belongs to
+a shard by a stable hash, and draws its rationale from a generator of its own, so results do not depend on the shard count. Each
+prompt is read once: score and rationale come from the same prefill. Finished cases are kept, so a killed job goes on.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import logging
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +19,38 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from oncoraft.config import Inference
+from oncoraft.config import Inference, Strategy
 from oncoraft.edge import read_settings, run, settings_record, step_parser
 from oncoraft.errors import InputError
-from oncoraft.models.base import context_length, device_for, final_hidden, load_base, load_tokenizer
-from oncoraft.models.cases import Case, batches_by_length, encode, padded, read_rows
-from oncoraft.models.fold_model import load_fold, score_logit
-from oncoraft.provenance import manifest, publishing, write_json
-from oncoraft.stable import stable_fraction, stable_seed
+from oncoraft.inference.answer import Result, answer_group, answer_room, score_group
+from oncoraft.inference.engine import Engine, in_groups
+from oncoraft.inference.examples import encode_few_shot, read_examples
+from oncoraft.inference.memory import explained
+from oncoraft.inference.opening import check_fold_model, open_fold, stop_tokens, trained_files
+from oncoraft.inference.progress import Progress, Stop, stopping
+from oncoraft.inference.tokens import encoded
+from oncoraft.models.base import context_length, device_for, load_tokenizer
+from oncoraft.models.cases import Case, encode, read_rows
+from oncoraft.provenance import canonical_json, file_digest, manifest, publishing, text_digest, write_json
+from oncoraft.stable import stable_fraction
 
 log = logging.getLogger("oncoraft")
-WRITTEN_SCORE = re.compile(r"(Score:|score of)\s*(\d+\.?\d*)", re.IGNORECASE)
+EPILOG = """what goes in: a held-out file, the base model and, for a strategy that trains, the folder that `oncoraft train` wrote; for a few-shot
+strategy the fold's training file. What comes out: a JSON object a case (case_id, score, rationale, ...) and a manifest beside it.
+
+examples:
+  oncoraft infer heldout.jsonl --base models/Qwen3-8B --fold-model fold-0 --shard 0 --shards 4 --out shard-0.jsonl --gpus 1
+  oncoraft infer heldout.jsonl --base models/Qwen3-8B --examples train.jsonl --out shard-0.jsonl --settings '{"strategy": ...}'"""
+LARGE_FILE_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class Work:
+    """One group of cases that go through the model together, longest first."""
+
+    cases: tuple[Case, ...]
+    is_read_only: bool  # the head's score alone: nothing is cached, nothing written
+    is_written: bool
 
 
 def shard_of(case_id: str, shards: int) -> int:
@@ -36,76 +59,119 @@ def shard_of(case_id: str, shards: int) -> int:
 
 
 def sampled(rows: list[dict[str, Any]], settings: Inference) -> set[str]:
-    """Cases that get a rationale: all, or a stable sample of the whole fold."""
+    """Cases that get a rationale: all, none, or a stable sample of the whole fold."""
+    if settings.score_only:
+        return set()
     if settings.rationales is None:
         return {row["case_id"] for row in rows}
     ordered = sorted((stable_fraction(settings.seed, row["case_id"]), row["case_id"]) for row in rows)
     return {case_id for _, case_id in ordered[: settings.rationales]}
 
 
-@torch.inference_mode()
-def score(model: Any, head: nn.Sequential, cases: list[Case], pad: int, tokens: int) -> dict[str, float]:
+def score(model: Any, head: nn.Sequential, cases: Sequence[Case], pad: int, tokens: int) -> dict[str, float]:
     """The head's logit of every case, from the final-norm state of the last prompt token."""
-    device = next(head.parameters()).device
-    logits: dict[str, float] = {}
-    batches = list(batches_by_length(cases, tokens))
-    for batch in tqdm(batches, desc="scoring", mininterval=5):
-        ids, mask = padded(batch, pad, device)
-        last = torch.tensor([len(case.prompt) - 1 for case in batch], device=device)
-        hidden = final_hidden(model, ids, mask)[torch.arange(len(batch), device=device), last]
-        logits.update(zip((case.case_id for case in batch), score_logit(head, hidden).tolist()))
+    engine, logits = Engine(model, head, pad, (), tokens), dict[str, float]()
+    for group in in_groups([len(case.prompt) for case in cases], tokens):
+        logits.update((result.case_id, result.logit) for result in score_group(engine, [cases[index] for index in group]))
     return logits
 
 
-@torch.inference_mode()
-def write_rationale(model: Any, tokenizer: Any, case: Case, settings: Inference) -> tuple[str, str]:
-    """A sampled answer and why it ended (`stop` or `length`)."""
-    torch.manual_seed(stable_seed(settings.seed, "rationale", case.case_id))
-    ids = torch.tensor([case.prompt], device=next(model.parameters()).device)
-    how: dict[str, Any] = {"do_sample": False}
-    if settings.temperature > 0:
-        how = {"do_sample": True, "temperature": settings.temperature, "top_p": settings.top_p, "top_k": 0}
-    room = min(settings.max_new_tokens, context_length(model) - len(case.prompt))
-    if room < 1:
-        raise InputError(f"case {case.case_id}: expected room for an answer after {len(case.prompt)} prompt tokens")
-    ends = tokenizer.eos_token_id
-    out = model.generate(
-        input_ids=ids,
-        attention_mask=torch.ones_like(ids),
-        max_new_tokens=room,
-        pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=ends,
-        **how,
-    )
-    answer = out[0, ids.shape[1] :].tolist()
-    return tokenizer.decode(answer, skip_special_tokens=True), "stop" if ends in answer else "length"
+def plan(cases: Sequence[Case], chosen: set[str], settings: Inference, room: Callable[[bool], int], has_head: bool) -> list[Work]:
+    """The shard's groups: cases that are only scored, then those that are also written.
+
+    Args:
+        room: tokens that a group's cache needs after each prompt, with a whole answer or with its score alone.
+    """
+    work = []
+    for is_written in (False, True):
+        members = [case for case in cases if (case.case_id in chosen) == is_written]
+        is_read_only = has_head and not is_written
+        tokens, extra = (settings.batch_tokens, 0) if is_read_only else (settings.cache_tokens, room(is_written))
+        for group in in_groups([len(case.prompt) for case in members], tokens, extra):
+            work.append(Work(tuple(members[index] for index in group), is_read_only, is_written))
+    return work
 
 
-def prediction(case: Case, logit: float, text: str | None, reason: str) -> dict[str, Any]:
-    """One line of `predictions.jsonl`; the head's score replaces the one that the text states, as published."""
-    probability = float(torch.sigmoid(torch.tensor(logit, dtype=torch.float64)))
-    stated = WRITTEN_SCORE.search(text) if text else None
+def prediction(case: Case, result: Result) -> dict[str, Any]:
+    """One line of `predictions.jsonl`."""
     return {
         "case_id": case.case_id,
         "patient_id": case.patient_id,
         "fold": case.fold,
-        "logit": logit,
-        "score": probability,
-        "rationale": None if text is None else WRITTEN_SCORE.sub(lambda found: f"{found.group(1)} {probability:.4f}", text),
-        "score_from_text": float(stated.group(2)) if stated else None,
-        "finish_reason": reason,
+        "logit": result.logit,
+        "score": float(torch.tensor(result.logit, dtype=torch.float64).sigmoid()),
+        "rationale": result.text,
+        "score_from_text": result.score_from_text,
+        "finish_reason": result.reason,
     }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Score one shard."""
-    parser = step_parser(
-        "infer",
-        "example:\n  oncoraft infer heldout.jsonl --base models/Qwen3-8B --fold-model fold-0 --shard 0 --shards 4 --out shard-0.jsonl",
-    )
+def go_through(engine: Engine, tokenizer: Any, work: Sequence[Work], settings: Inference, longest: int, kept: Progress, stop: Stop) -> None:
+    """Every group that is not finished; its predictions are kept as soon as it is."""
+    bar = tqdm(total=sum(len(one.cases) for one in work), desc="inference", unit="case", mininterval=5)
+    for one in work:
+        if not all(case.case_id in kept.done for case in one.cases):
+            stop()
+            with explained("inference.batch_tokens", *(() if one.is_read_only else ("inference.cache_tokens",))):
+                if one.is_read_only:
+                    results = score_group(engine, one.cases)
+                else:
+                    results = answer_group(engine, tokenizer, one.cases, settings, longest, one.is_written, stop)
+            kept.add([prediction(case, result) for case, result in zip(one.cases, results, strict=True)])
+        bar.update(len(one.cases))
+    bar.close()
+
+
+def run_key(given: argparse.Namespace, record: dict[str, Any], strategy: Strategy) -> str:
+    """A digest of everything that defines a shard: data, models, settings and code; a large file counts by size and time of change."""
+
+    def identity(path: Path) -> str:
+        status = path.stat()
+        return file_digest(path) if status.st_size < LARGE_FILE_BYTES else f"{status.st_size} {status.st_mtime_ns}"
+
+    files = [given.heldout, *(path for path in (given.examples, given.tokens) if path is not None)]
+    files += sorted(path for path in given.base.iterdir() if path.is_file())
+    files += [given.fold_model / name for name in trained_files(strategy)] if given.fold_model else []
+    found = {str(path): identity(path) for path in files}
+    return text_digest(canonical_json({"files": found, "settings": record, "shard": [given.shard, given.shards]}))
+
+
+def prepared(
+    given: argparse.Namespace, rows: list[dict[str, Any]], tokenizer: Any, longest: int, strategy: Strategy, settings: Inference
+) -> tuple[list[Case], int]:
+    """The shard's cases as token ids, sorted, and how many few-shot prompts lost examples.
+
+    Raises:
+        InputError: a prompt that leaves no room for an answer, or see the readers.
+    """
+    examples = read_examples(given.examples, strategy.examples, settings.seed, rows)
+    mine = [row for row in rows if shard_of(row["case_id"], given.shards) == given.shard]
+    cut = 0
+    if not mine:
+        cases: list[Case] = []
+    elif examples:
+        cases, cut = encode_few_shot(mine, examples, tokenizer, longest - 1 - (0 if settings.score_only else settings.max_new_tokens))
+    elif given.tokens is not None:
+        cases = encoded(mine, given.tokens, longest - 1)
+    else:
+        cases = encode(mine, tokenizer, longest - 1)
+    return sorted(cases, key=lambda case: case.case_id), cut
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line.
+
+    Raises:
+        InputError: a shard that does not exist.
+    """
+    parser = step_parser("infer", EPILOG)
     parser.add_argument("heldout", type=Path, metavar="HELDOUT", help="held-out file written by `oncoraft split`")
     parser.add_argument("--base", type=Path, required=True, metavar="MODEL_DIR", help="base-model folder")
-    parser.add_argument("--fold-model", type=Path, required=True, metavar="FOLD_DIR", help="folder written by `oncoraft train`")
+    parser.add_argument(
+        "--fold-model", type=Path, metavar="FOLD_DIR", help="folder written by `oncoraft train`; none if nothing is trained"
+    )
+    parser.add_argument("--examples", type=Path, metavar="TRAIN", help="training file of the same fold, for a few-shot strategy")
+    parser.add_argument("--tokens", type=Path, metavar="FILE", help="prompts tokenised before (tokens.arrow)")
     parser.add_argument("--shard", type=int, default=0, help="this shard, from 0")
     parser.add_argument("--shards", type=int, default=1, help="number of shards")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSONL to write")
@@ -114,29 +180,61 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if not 0 <= given.shard < given.shards:
         raise InputError(f"--shard: expected 0 to {given.shards - 1}", found=given.shard)
+    return given
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Score one shard; status 75 after SIGTERM, with the finished cases kept."""
+    given = parse(arguments)
     blocks = read_settings("infer", given)
-    settings = blocks["inference"]
+    settings, strategy = blocks["inference"], blocks["strategy"]
     torch.set_num_threads(given.threads)
     rows = read_rows(given.heldout)
+    check_fold_model(given.fold_model, strategy)
     tokenizer = load_tokenizer(given.base)
-    model, head = load_fold(load_base(given.base, device_for(given.gpus)), given.fold_model)
-    chosen = sampled(rows, settings)
-    mine = [row for row in rows if shard_of(row["case_id"], given.shards) == given.shard]
-    cases = sorted(encode(mine, tokenizer, context_length(model)), key=lambda case: case.case_id)
-    logits = score(model, head, cases, tokenizer.pad_token_id, settings.batch_tokens)
-    predictions = []
-    for case in tqdm(cases, desc="rationales", mininterval=5):
-        text, reason = write_rationale(model, tokenizer, case, settings) if case.case_id in chosen else (None, "not_sampled")
-        predictions.append(prediction(case, logits[case.case_id], text, reason))
-    counts = {"cases": len(predictions), "rationales": sum(row["rationale"] is not None for row in predictions)}
-    record = given.out.with_name(given.out.name + ".manifest.json")
-    with publishing(given.out, record) as (out, note):
-        out.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in predictions), encoding="utf-8")
-        inputs = [given.heldout, given.base, given.fold_model / "manifest.json"]
-        settings_now = settings_record(given, blocks)
-        write_json(note, manifest("infer", inputs=inputs, outputs={given.out: out}, settings=settings_now, counts=counts, beside=record))
+    model, head = open_fold(given.base, given.fold_model, strategy, device_for(given.gpus))
+    longest = context_length(model)
+    cases, cut = prepared(given, rows, tokenizer, longest, strategy, settings)
+    engine = Engine(model, head, tokenizer.pad_token_id, stop_tokens(tokenizer, model), settings.batch_tokens)
+    work = plan(
+        cases, sampled(rows, settings), settings, lambda written: answer_room(engine, tokenizer, settings, written), head is not None
+    )
+    record = settings_record(given, blocks)
+    with stopping() as stop:
+        kept = Progress(given.out.with_name(f".progress-{given.out.name}"), run_key(given, record, strategy))
+        resumed, is_finished = len(kept.done), False
+        try:
+            go_through(engine, tokenizer, work, settings, longest, kept, stop)
+            counts = publish(
+                given, [kept.done[case.case_id] for case in cases], record, strategy, {"resumed": resumed, "examples_cut": cut}
+            )
+            is_finished = True
+        finally:
+            kept.close(is_finished)
     log.info("infer: %d cases, %d rationales", counts["cases"], counts["rationales"])
     return 0
+
+
+def publish(
+    given: argparse.Namespace, predictions: list[dict[str, Any]], record: dict[str, Any], strategy: Strategy, more: dict[str, int]
+) -> dict[str, int]:
+    """Write the shard and its manifest; what was counted."""
+    counts = {
+        "cases": len(predictions),
+        "rationales": sum(row["rationale"] is not None for row in predictions),
+        "cut_at_length": sum(row["finish_reason"] == "length" for row in predictions),
+        "scores_from_text": sum(row["score_from_text"] is not None for row in predictions),
+        "examples_cut": more["examples_cut"],
+    }
+    if more["resumed"]:
+        log.info("infer: %d cases were finished before", more["resumed"])
+    beside = given.out.with_name(given.out.name + ".manifest.json")
+    with publishing(given.out, beside) as (out, note):
+        out.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in predictions), encoding="utf-8")
+        inputs = [given.heldout, given.base, *(path for path in (given.examples, given.tokens) if path is not None)]
+        inputs += [given.fold_model / name for name in (*trained_files(strategy), "manifest.json")] if given.fold_model else []
+        write_json(note, manifest("infer", inputs=inputs, outputs={given.out: out}, settings=record, counts=counts, beside=beside))
+    return counts
 
 
 if __name__ == "__main__":

@@ -177,7 +177,8 @@ def merge_and_write(given: Any, base: Path, folder: Path, settings: Inference) -
     """Merge, write into `folder`, read back, compare; what `export.json` says."""
     tokenizer = load_tokenizer(base)
     model = load_base(base, torch.device("cpu"))  # fp32 on a CPU, whatever the file's type
-    head = read_score_head(given.run / HEAD_FILE, model.config.hidden_size)
+    width = int(model.config.hidden_size)
+    head = read_score_head(given.run / HEAD_FILE, width)
     rows, source = probe_rows(given.run, given.prompts, given.probes)
     prompts = [ids[-context_length(model) :] for ids in tokenizer([prompt_text(row) for row in rows])["input_ids"]]
     stored = json.loads((base / "config.json").read_text(encoding="utf-8"))
@@ -199,8 +200,8 @@ def merge_and_write(given: Any, base: Path, folder: Path, settings: Inference) -
         != tokenizer([prompt_text(row) for row in rows])["input_ids"]
     ):
         raise InputError("expected a tokenizer that reads the same after it is written; this one does not", file=base)
-    merged = probe_logits(load_merged(folder, torch.float32), read_score_head(folder / HEAD_FILE, head[0].in_features), prompts)
-    return {"dtype": name, "has_adapter": has_adapter, "hidden_size": head[0].in_features, "drift": drift(unmerged, merged, source)}
+    merged = probe_logits(load_merged(folder, torch.float32), read_score_head(folder / HEAD_FILE, width), prompts)
+    return {"dtype": name, "has_adapter": has_adapter, "hidden_size": width, "drift": drift(unmerged, merged, source)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

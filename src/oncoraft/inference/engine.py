@@ -1,0 +1,178 @@
+"""Prefill, score and decode with one causal language model: the transformers engine.
+
+A prompt is read once. Its last final-norm state gives the score; its keys and values stay in the cache, from which the score texts
+are weighed (strategies without a head) and the rationale is sampled. `batch_tokens` bounds what one forward pass reads,
+`cache_tokens` what the cache of one group of cases holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from oncoraft.inference.cache import ARGUMENT, Cache, Reading, use_cache_attention
+from oncoraft.inference.sampling import draw
+from oncoraft.models.base import causal_of
+
+STEPS_BETWEEN_LOOKS = 16  # on a GPU, asking whether all rows have ended stalls it, so it is asked this seldom
+Prompt = Sequence[int]
+
+
+def in_groups(lengths: Sequence[int], tokens: int, extra: int = 0) -> list[list[int]]:
+    """Indices in groups of similar length whose padded size (each row with `extra` more) stays within `tokens`; the longest first.
+
+    Example: lengths [3, 9, 4], 12 tokens -> [[1], [2, 0]].
+    """
+    groups: list[list[int]] = []
+    for index in sorted(range(len(lengths)), key=lambda index: (-lengths[index], index)):
+        if not groups or (len(groups[-1]) + 1) * (lengths[groups[-1][0]] + extra) > tokens:
+            groups.append([])
+        groups[-1].append(index)
+    return groups
+
+
+class Engine:
+    """A model ready to read prompts through a `Cache`.
+
+    Args:
+        model: causal language model in evaluation mode, in a PEFT wrapper or not; its attention is switched to the cache's.
+        head: score head, or None.
+        pad: any token id, for the slots after a prompt.
+        stops: token ids that end an answer.
+        batch_tokens: prompt tokens per forward pass.
+    """
+
+    def __init__(self, model: Any, head: nn.Sequential | None, pad: int, stops: Sequence[int], batch_tokens: int) -> None:
+        self.causal, self.head = causal_of(model), head
+        self.pad, self.batch_tokens = pad, batch_tokens
+        self.device = self.causal.device
+        self.stops = torch.tensor(sorted(set(stops)), device=self.device)
+        use_cache_attention(self.causal)
+
+    def _forward(self, ids: torch.Tensor, positions: torch.Tensor, reading: Reading) -> torch.Tensor:
+        """Final-norm states, (rows, tokens, hidden)."""
+        given = {ARGUMENT: reading}
+        return self.causal.model(input_ids=ids, position_ids=positions, use_cache=False, **given).last_hidden_state
+
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Next-token logits in fp32, (…, vocabulary), from final-norm states."""
+        found = self.causal.lm_head(hidden.to(self.causal.lm_head.weight.dtype)).float()
+        cap = getattr(self.causal.config, "final_logit_softcapping", None)
+        return found if not cap else torch.tanh(found / cap) * cap
+
+    @torch.inference_mode()
+    def scores(self, hidden: torch.Tensor) -> torch.Tensor:
+        """The head's logits, (rows,), fp32."""
+        assert self.head is not None
+        return self.head[:-1](hidden.float()).squeeze(-1)
+
+    def padded(self, rows: Sequence[Prompt]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Ids padded on the right, (rows, longest), and lengths, (rows,)."""
+        lengths = torch.tensor([len(row) for row in rows])
+        ids = torch.full((len(rows), int(lengths.max())), self.pad, dtype=torch.long)
+        for place, row in enumerate(rows):
+            ids[place, : len(row)] = torch.tensor(row)
+        return ids.to(self.device), lengths.to(self.device)
+
+    @torch.inference_mode()
+    def prefill(self, prompts: Sequence[Prompt], cache: Cache | None) -> torch.Tensor:
+        """Final-norm states of the last prompt tokens, (prompts, hidden), in forward passes of at most `batch_tokens`.
+
+        Args:
+            prompts: longest first, so that neighbours are of similar length.
+            cache: of as many rows; None: nothing is kept.
+        """
+        states, start = [], 0
+        while start < len(prompts):
+            stop = start + max(1, min(self.batch_tokens // max(1, len(prompts[start])), len(prompts) - start))
+            ids, lengths = self.padded(prompts[start:stop])
+            positions = torch.arange(ids.shape[1], device=self.device)[None].expand_as(ids)
+            hidden = self._forward(ids, positions, Reading(cache, rows=slice(start, stop)))
+            states.append(hidden[torch.arange(len(ids), device=self.device), lengths - 1])
+            start = stop
+        return torch.cat(states)
+
+    @torch.inference_mode()
+    def extend(self, cache: Cache, starts: torch.Tensor, ids: torch.Tensor, first: int, last: int, **shape: Any) -> torch.Tensor:
+        """Final-norm states of `ids`, (rows, tokens, hidden), read after the `starts` tokens of each row.
+
+        Args:
+            first, last: smallest and largest start.
+            shape: `tree` and `depths` of `Reading`, for tokens that do not simply follow one another.
+        """
+        depths = shape.get("depths")
+        steps = torch.arange(ids.shape[1], device=self.device) if depths is None else depths
+        reading = Reading(cache, starts=starts, first=first, end=last + ids.shape[1], **shape)
+        return self._forward(ids, starts[:, None] + steps, reading)
+
+    @torch.inference_mode()
+    def weigh(
+        self, cache: Cache, starts: torch.Tensor, hidden: torch.Tensor, texts: Sequence[Prompt], first: int, last: int
+    ) -> torch.Tensor:
+        """Log-probability of each of some answers, (rows, texts), in one forward pass: they share the cache and do not see one another.
+
+        Args:
+            starts, first, last: tokens of each row, the smallest and the largest.
+            hidden: (rows, hidden) states of the last prompt tokens.
+            texts: token ids of the answers.
+        """
+        flat = torch.tensor([token for text in texts for token in text], device=self.device)
+        owner = torch.tensor([index for index, text in enumerate(texts) for _ in text], device=self.device)
+        depths = torch.tensor([place for text in texts for place in range(len(text))], device=self.device)
+        tree = (owner[:, None] == owner) & (depths[:, None] >= depths)
+        states = self.extend(cache, starts, flat[None].expand(len(starts), -1), first, last, tree=tree, depths=depths)
+        known = torch.cat([hidden[:, None], states[:, :-1]], dim=1)  # the state that predicts each token stands before it
+        known = torch.where((depths == 0)[None, :, None], hidden[:, None], known)
+        found = torch.stack([torch.log_softmax(self.logits(row), dim=-1).gather(1, flat[:, None])[:, 0] for row in known])
+        return torch.zeros(len(starts), len(texts), device=self.device).index_add_(1, owner, found)
+
+    @torch.inference_mode()
+    def write(
+        self,
+        cache: Cache,
+        lengths: Sequence[int],
+        hidden: torch.Tensor,
+        draws: torch.Tensor,
+        temperature: float,
+        top_p: float,
+        is_stopped: Callable[[], None] = lambda: None,
+    ) -> list[list[int]]:
+        """Sampled continuations, stop token included where one was drawn.
+
+        Args:
+            cache: holds the rows' prompts (and whatever was forced after them); rows that end are dropped from it.
+            lengths: tokens of each row in the cache.
+            hidden: (rows, hidden) states of their last tokens.
+            draws: (rows, longest answer) uniforms, see `sampling.uniforms`.
+            is_stopped: called before every token; may raise.
+        """
+        answers = torch.zeros(draws.shape, dtype=torch.long, device=self.device)
+        active = torch.arange(len(draws), device=self.device)
+        starts, draws = torch.tensor(lengths, device=self.device), draws.to(self.device)
+        ended = torch.zeros(len(draws), dtype=torch.bool, device=self.device)
+        first, last, look = min(lengths), max(lengths), 1 if self.device.type == "cpu" else STEPS_BETWEEN_LOOKS
+        for step in range(draws.shape[1]):
+            is_stopped()
+            token = draw(self.logits(hidden), draws[active, step], temperature, top_p)
+            answers[active, step] = token
+            ended |= torch.isin(token, self.stops)
+            if step + 1 == draws.shape[1]:
+                break
+            if (step + 1) % look == 0 and int(ended.sum()) * 2 >= len(ended):
+                keep = (~ended).nonzero()[:, 0]
+                if not len(keep):
+                    break
+                cache.keep(keep)
+                active, starts, ended, token = active[keep], starts[keep], ended[keep], token[keep]
+            hidden = self.extend(cache, starts, token[:, None], first + step, last + step)[:, 0]
+            starts = starts + 1
+        return [self._until_stop(row) for row in answers.tolist()]
+
+    def _until_stop(self, tokens: list[int]) -> list[int]:
+        """Tokens up to and with the first that ends the answer."""
+        stops = set(self.stops.tolist())
+        place = next((place for place, token in enumerate(tokens) if token in stops), len(tokens))
+        return tokens[: place + 1]

@@ -1,0 +1,67 @@
+"""The model of one fold, ready to infer with: base, adapter and head as the strategy says, and the tokens that end an answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel
+from torch import nn
+
+from oncoraft.config import Strategy
+from oncoraft.errors import InputError
+from oncoraft.models.base import causal_of, load_base
+from oncoraft.models.fold_model import HEAD_FILE
+from oncoraft.models.model_folder import read_score_head
+
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+
+
+def trained_files(strategy: Strategy) -> tuple[str, ...]:
+    """Files that training leaves of a strategy, and inference needs."""
+    adapter = ADAPTER_FILES if strategy.has_adapter else ()
+    return (*adapter, HEAD_FILE) if strategy.has_head else adapter
+
+
+def check_fold_model(folder: Path | None, strategy: Strategy) -> None:
+    """Whether a fold's folder is there exactly where the strategy trains something, and is whole.
+
+    Raises:
+        InputError: a folder for a strategy that trains nothing, none for one that does, or a file that is missing.
+    """
+    if not strategy.is_trained:
+        if folder is not None:
+            raise InputError("--fold-model: expected none; this strategy trains nothing", file=folder)
+        return
+    if folder is None:
+        raise InputError("--fold-model: expected the folder that `oncoraft train` wrote; this strategy is trained")
+    for name in (*trained_files(strategy), "manifest.json"):
+        if not (folder / name).is_file():
+            raise InputError("expected this file of a fold written by `oncoraft train`", file=folder / name)
+
+
+def open_fold(base: Path, folder: Path | None, strategy: Strategy, device: torch.device) -> tuple[Any, nn.Sequential | None]:
+    """Model in evaluation mode, and the score head if the strategy has one.
+
+    Raises:
+        InputError: an incomplete folder, an adapter or a head of another base model.
+    """
+    check_fold_model(folder, strategy)
+    model = load_base(base, device)
+    head = None
+    if folder is not None and strategy.has_head:
+        head = read_score_head(folder / HEAD_FILE, model.config.hidden_size).to(device)
+    if folder is not None and strategy.has_adapter:
+        try:
+            model = PeftModel.from_pretrained(model, folder, local_files_only=True)
+        except (RuntimeError, ValueError, OSError) as error:
+            raise InputError(f"expected an adapter of this base model ({str(error).splitlines()[0][:120]})", file=folder) from None
+    return model.eval(), head
+
+
+def stop_tokens(tokenizer: Any, model: Any) -> list[int]:
+    """Token ids that end an answer: the tokenizer's, and those that the checkpoint adds (instruct models end a turn with another)."""
+    found = getattr(causal_of(model).generation_config, "eos_token_id", None)
+    more = found if isinstance(found, list) else [] if found is None else [found]
+    return sorted({tokenizer.eos_token_id, *more})

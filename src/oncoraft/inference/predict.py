@@ -1,0 +1,172 @@
+"""Score one case, or a few, with a model folder: `oncoraft predict --model MODEL_DIR --case FILE`.
+
+The model folder is the one that `oncoraft export` writes. A case is a JSON object with `instruction` and `input`, as in a held-out
+file; a JSONL file holds one a line; any other text file is one prompt as it stands. The prompt is read whole: one that is longer
+than the model can read is refused, never cut.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from oncoraft.config import Inference
+from oncoraft.edge import read_settings, run, step_parser
+from oncoraft.errors import InputError
+from oncoraft.inference.answer import Result, answer_group, answer_room, score_group
+from oncoraft.inference.engine import Engine, in_groups
+from oncoraft.inference.layout import Answer, category
+from oncoraft.inference.memory import explained
+from oncoraft.inference.opening import stop_tokens
+from oncoraft.models.base import context_length, device_for, load_tokenizer
+from oncoraft.models.cases import Case, prompt_text
+from oncoraft.models.model_folder import open_model_folder
+
+log = logging.getLogger("oncoraft")
+MARKER = "Answer:"
+EPILOG = """what goes in: a model folder written by `oncoraft export`, and a case: {"instruction": "...", "input": "..."} as JSON, several as
+JSONL (a held-out file will do), or a plain text prompt.
+what comes out: score, category and rationale on standard output, in the published layout; --json: one JSON object a case.
+
+examples:
+  oncoraft predict --model models/fold-0 --case case.json
+  oncoraft predict --model models/fold-0 --case heldout.jsonl --score-only --json > scores.jsonl"""
+
+
+def read_prompts(path: Path) -> list[tuple[str, str]]:
+    """(name, prompt) of every case of a file; the name is the case_id, or the line if there is none.
+
+    Raises:
+        InputError: no such file, no case, a line that is not a JSON object, or one without `instruction` or `input`.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise InputError(f"expected a readable case file ({reason})", file=path) from None
+    if not text.strip():
+        raise InputError("expected at least one case", file=path)
+    if path.suffix not in {".json", ".jsonl"} and not text.lstrip().startswith("{"):
+        plain = text.rstrip()
+        return [(path.stem, f"{plain}\n" if plain.endswith(MARKER) else f"{plain}\n\n{MARKER}\n")]
+    try:
+        one = json.loads(text)
+    except json.JSONDecodeError:
+        lines = enumerate(text.splitlines(), 1)
+        return [prompt_of(parsed(line, path, number), path, number) for number, line in lines if line.strip()]
+    if isinstance(one, list):
+        return [prompt_of(row, path, None) for row in one]
+    return [prompt_of(one, path, None)]
+
+
+def parsed(line: str, path: Path, number: int) -> Any:
+    """The JSON value of one line."""
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError as error:
+        raise InputError(f"expected a JSON object with `instruction` and `input` ({error.msg})", file=path, line=number) from None
+
+
+def prompt_of(row: Any, path: Path, number: int | None) -> tuple[str, str]:
+    """(name, prompt) of one case.
+
+    Raises:
+        InputError: not an object, or one of its two texts is absent or no text.
+    """
+    if not isinstance(row, dict):
+        raise InputError("expected a JSON object with `instruction` and `input`", file=path, line=number, found=type(row).__name__)
+    for key in ("instruction", "input"):
+        if not isinstance(row.get(key), str):
+            found = "nothing" if key not in row else type(row[key]).__name__
+            raise InputError("expected a text", file=path, line=number, column=key, found=found)
+    return str(row.get("case_id") or (f"line {number}" if number else path.stem)), prompt_text(row)
+
+
+def encoded(prompts: Sequence[tuple[str, str]], tokenizer: Any, longest: int, path: Path) -> list[Case]:
+    """Token ids of every prompt.
+
+    Raises:
+        InputError: a prompt leaves no room in the model's context; the case and both lengths are named.
+    """
+    cases = []
+    for name, text in prompts:
+        ids = tokenizer(text)["input_ids"]
+        if len(ids) >= longest:
+            raise InputError(
+                f"case {name}: expected a prompt of fewer than {longest} tokens, the model's context", file=path, found=len(ids)
+            )
+        cases.append(Case(name, "", None, tuple(ids), (), None, None))
+    return cases
+
+
+def answers(engine: Engine, tokenizer: Any, cases: Sequence[Case], settings: Inference, longest: int) -> list[Result]:
+    """Results in the order of `cases`."""
+    is_written = not settings.score_only
+    extra = answer_room(engine, tokenizer, settings, True) if is_written else 0
+    found: dict[int, Result] = {}
+    for group in in_groups([len(case.prompt) for case in cases], settings.cache_tokens if is_written else settings.batch_tokens, extra):
+        members = [cases[index] for index in group]
+        results = answer_group(engine, tokenizer, members, settings, longest) if is_written else score_group(engine, members)
+        found.update(zip(group, results, strict=True))
+    return [found[index] for index in range(len(cases))]
+
+
+def shown(result: Result, as_json: bool, is_named: bool) -> str:
+    """One case's answer: the published layout, or a JSON object on one line."""
+    probability = float(torch.tensor(result.logit, dtype=torch.float64).sigmoid())
+    answer = Answer(probability, result.text)
+    if not as_json:
+        return (f"Case: {result.case_id}\n" if is_named else "") + answer.report()
+    record = {
+        "case_id": result.case_id,
+        "score": probability,
+        "logit": result.logit,
+        "category": category(probability),
+        "is_response": answer.is_response,
+        "rationale": result.text,
+        "finish_reason": result.reason,
+    }
+    return json.dumps(record, ensure_ascii=False)
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = step_parser("predict", EPILOG)
+    parser.add_argument("--model", type=Path, required=True, metavar="MODEL_DIR", help="model folder written by `oncoraft export`")
+    parser.add_argument("--case", type=Path, required=True, metavar="FILE", help="case as JSON, cases as JSONL, or a plain prompt")
+    parser.add_argument("--json", action="store_true", help="one JSON object a case, for machines")
+    parser.add_argument("--score-only", action="store_true", help="no rationale")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads")
+    parser.add_argument("--gpus", type=int, default=0, help="GPUs that must be visible; 0: CPU")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Answer."""
+    given = parse(arguments)
+    settings: Inference = read_settings("predict", given)["inference"]
+    if given.score_only:
+        settings = settings.model_copy(update={"score_only": True})
+    torch.set_num_threads(given.threads)
+    prompts = read_prompts(given.case)
+    device = device_for(given.gpus)
+    model, head = open_model_folder(given.model, device)
+    tokenizer = load_tokenizer(given.model)
+    cases = encoded(prompts, tokenizer, context_length(model), given.case)
+    engine = Engine(model, head, tokenizer.pad_token_id, stop_tokens(tokenizer, model), settings.batch_tokens)
+    with explained("inference.cache_tokens"):
+        results = answers(engine, tokenizer, cases, settings, context_length(model))
+    for result in results:
+        sys.stdout.write(shown(result, given.json, len(results) > 1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(main))
