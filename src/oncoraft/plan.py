@@ -37,6 +37,7 @@ class Plan:
         if not self.config.models:
             raise InputError("models: expected at least one base model to fine-tune", file=next(iter(files), None))
         self.cohorts = (self.config.cohort, PRETRAINING)
+        self.steps_asked: set[str] = set()  # steps of the jobs of this plan
 
     def settings(self, step: str, **choice: str) -> str:
         """The one tracked parameter of a rule: the blocks that its step reads and the digest of its code, as JSON.
@@ -45,6 +46,7 @@ class Plan:
             step: a key of `STEPS`.
             choice: `model=`, `strategy=`, and `cohort=` where they matter.
         """
+        self.steps_asked.add(step)
         blocks = self.config.blocks(STEPS[step].blocks, **choice)
         if choice.get("cohort") == PRETRAINING and "twin" in blocks:
             blocks["twin"] = self.config.pretraining

@@ -179,7 +179,7 @@ CODE: dict[str, tuple[str, ...]] = {
     "prompts/audit.py": ("audit",),
     "prompts/rationales.py": ("rationales",),
     "prompts/split.py": ("split", "corpus"),
-    "prompts/templates": ("render", "corpus_prompts"),
+    "prompts/templates": ("render", "corpus_prompts", "rationales"),
     "models/tiny.py": ("base_model",),
     "training/train.py": ("train",),
     "inference/infer.py": ("infer",),

@@ -157,7 +157,7 @@ def require_everything():
     """Name all that is missing, one line each, before the first job starts; then keep which sources this run stands on."""
     if missing := plan.missing():
         raise WorkflowError("cannot start, missing:\n" + "\n".join(missing))
-    record_sources(Path("results"))
+    record_sources(Path("results"), plan.steps_asked)
 
 
 for line in plan.missing():

@@ -26,9 +26,9 @@ def modules_of(step: str) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def record_sources(results: Path, steps: Iterable[str] = STEPS) -> None:
-    """Keep the breakdown of every step's present code digest below `results`; what is there stays."""
-    for step in steps:
+def record_sources(results: Path, steps: Iterable[str]) -> None:
+    """Keep the breakdown of these steps' present code digests below `results`; what is there stays."""
+    for step in sorted(steps):
         file = results / FOLDER / f"{step}-{code_digest(step)}.json"
         if not file.exists():
             with publishing(file) as (out,):
