@@ -32,7 +32,7 @@ STEPS: dict[str, Step] = {
         "Regimens, labels, follow-up, folds and flow in one call, as the five steps would write them.",
     ),
     "evidence": Step("oncoraft.prompts.evidence", ("evidence",), "Collect what was known of each case at its index date."),
-    "audit": Step("oncoraft.prompts.audit", ("evidence", "audit"), "Prove that nothing after the index date reaches a prompt."),
+    "audit": Step("oncoraft.prompts.audit", ("evidence", "prompts", "audit"), "Prove that nothing after the index date reaches a prompt."),
     "rationales": Step(
         "oncoraft.prompts.rationales", ("rationales", "labels"), "Write and verify the clinical rationale of each labelled case."
     ),

@@ -1,7 +1,8 @@
-"""The look-ahead audit: whatever is dated after the index date is deleted, replaced or invented, and evidence must not move.
+"""The look-ahead audit: whatever is dated after the index date is changed, and the prompt must stay byte-identical.
 
-For every audited case its own index date is the border, so cases are audited patient by patient: all records of the patient
-dated on or after the index date are perturbed and the evidence of that case is collected again. Training depends on it.
+`oncoraft audit TABLES CASES --out audit.json`. Evidence and prompts of a sample of cases are made again in worlds that differ
+only beyond each case's index date (`oncoraft.prompts.perturb`). The audit also looks for patient and specimen ids, calendar
+dates and label words in the prompts. Training depends on it.
 """
 
 from __future__ import annotations
@@ -17,116 +18,170 @@ import pandas as pd
 
 from oncoraft.edge import read_settings, run, settings_record, step_parser
 from oncoraft.errors import InputError
+from oncoraft.prompts.budget import estimated_tokens
 from oncoraft.prompts.evidence import TABLES_READ, collect, read_cases, read_tables
-from oncoraft.prompts.facts import Tables
+from oncoraft.prompts.fields import UNDATED, undeclarable
+from oncoraft.prompts.known import Tables
+from oncoraft.prompts.perturb import PERTURBATIONS, is_late, own_space, perturb
+from oncoraft.prompts.render import Renderer, render, renderer_of
+from oncoraft.prompts.treatment import REGIMENS, regimens_table
 from oncoraft.provenance import manifest, publishing, write_json
-from oncoraft.stable import stable_fraction, stable_seed
+from oncoraft.stable import stable_fraction
 
 log = logging.getLogger("oncoraft")
-SAME_DAY_COUNTS = {"timeline_specimen", "timeline_specimen_surgery", "timeline_diagnosis"}
+BATCH = 1000  # cases perturbed together: bounds the memory of their copied records
+MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
 FORBIDDEN = (
-    (re.compile(r"P-\d{7}"), "a patient or specimen identifier"),
-    (re.compile(r"\b(19|20)\d\d-\d\d-\d\d\b"), "a calendar date"),
-    (re.compile(r"\b(responder|complete response|partial response|stable disease|not evaluable)\b", re.I), "a label word"),
+    (re.compile(r"\bP-\d{7}"), "patient or specimen id"),
+    (re.compile(rf"\b(?:19|20)\d\d-\d\d?-\d\d?\b|\b\d\d?[/.]\d\d?[/.](?:19|20)\d\d\b|\b(?:{MONTHS}) (?:19|20)\d\d\b"), "calendar date"),
+    (
+        re.compile(
+            r"\b(?:(?:non-?)?responders?|(?:complete|partial) response|(?:stable|progressive) disease|not evaluable|deceased|died)\b"
+            r"|\b(?-i:CR|PR|SD|PD)\b(?!-)",
+            re.I,
+        ),
+        "label word",
+    ),
 )
 
 
-def own_space(tables: Tables, cases: pd.DataFrame) -> tuple[Tables, pd.DataFrame]:
-    """Each audited case with a copy of its patient's records under an id of its own, so that borders do not mix."""
-    names = cases[["case_id", "patient_id", "index_day"]].rename(columns={"index_day": "border_day"})
-    copies = {}
-    for name, rows in tables.items():
-        if "patient_id" in rows:
-            joined = names.merge(rows, on="patient_id", how="inner")
-            joined["patient_id"] = joined["case_id"]
-            if "sample_id" in joined:
-                joined["sample_id"] = joined["case_id"] + "|" + joined["sample_id"]
-            copies[name] = joined.drop(columns="case_id")
-    owners = names.merge(tables["clinical_sample"][["patient_id", "sample_id"]], on="patient_id")
-    for name in ("mutations", "cna", "sv"):
-        key = "tumor_sample_barcode" if name == "mutations" else "sample_id"
-        joined = owners[["case_id", "sample_id"]].merge(tables[name], left_on="sample_id", right_on=key, suffixes=("", "_own"))
-        joined[key] = joined["case_id"] + "|" + joined["sample_id"]
-        copies[name] = joined[list(tables[name].columns)]
-    return copies, cases.assign(patient_id=cases["case_id"])
+class Audited:
+    """What is audited and how: the way from tables to evidence and prompts of the configured kind."""
+
+    def __init__(self, evidence: Any, renderer: Renderer, token_budget: int, seed: int) -> None:
+        """Take the `evidence` block, the renderer, its budget in tokens (estimated) and the seed of the perturbations."""
+        self.block, self.renderer, self.budget, self.seed = evidence, renderer, token_budget, seed
+
+    def evidence(self, tables: Tables, cases: pd.DataFrame) -> pd.DataFrame:
+        """Statements of the cases."""
+        block = self.block
+        return collect(tables, cases, block.genomics_known, block.records_per_kind, block.receptor_status, block.alterations_shown)
+
+    def prompts(self, evidence: pd.DataFrame) -> dict[str, str]:
+        """Case -> the patient's part of its prompt."""
+        return {row["case_id"]: row["input"] for row in render(evidence, self.renderer, self.budget, estimated_tokens)}
 
 
-def after_index(name: str, rows: pd.DataFrame) -> pd.Series:
-    """Which records of a timeline lie beyond the border of their case."""
-    if name in SAME_DAY_COUNTS:
-        return rows["start_day"] > rows["border_day"]
-    return rows["start_day"] >= rows["border_day"]
-
-
-def delete_future(name: str, rows: pd.DataFrame, _: np.random.Generator) -> pd.DataFrame:
-    """Without anything after the border."""
-    return rows[~after_index(name, rows)]
-
-
-def replace_future(name: str, rows: pd.DataFrame, draw: np.random.Generator) -> pd.DataFrame:
-    """Values after the border shuffled among those records."""
-    late = after_index(name, rows).to_numpy()
-    changed = rows.copy()
-    fixed = {"patient_id", "border_day", "start_day", "source_line"}
-    for column in [column for column in rows.columns if column not in fixed]:
-        values = changed[column].to_numpy(copy=True)
-        values[late] = draw.permutation(values[late])
-        changed[column] = values
-    return changed
-
-
-def inject_future(name: str, rows: pd.DataFrame, draw: np.random.Generator) -> pd.DataFrame:
-    """Earlier records repeated at days after the border, with values of other records."""
-    copies = rows.copy()
-    copies["start_day"] = copies["border_day"] + draw.integers(1, 400, len(copies))
-    return pd.concat([rows, copies], ignore_index=True)
-
-
-PERTURBATIONS = {"deleted": delete_future, "shuffled": replace_future, "injected": inject_future}
-
-
-def perturb(tables: Tables, how: str, seed: int) -> Tables:
-    """All timelines perturbed after the border of each case, and what looks back from the end of follow-up too."""
-    draw = np.random.default_rng(stable_seed(seed, how))
-    changed = {}
-    for name, rows in tables.items():
-        changed[name] = PERTURBATIONS[how](name, rows, draw) if "start_day" in rows else rows
-    whole_history = changed["clinical_patient"].copy()
-    for column in ("stage_highest_recorded", "gleason_highest_reported", "history_of_pdl1", "os_status", "smoking_predictions_3_classes"):
-        whole_history[column] = draw.permutation(whole_history[column].to_numpy())
-    changed["clinical_patient"] = whole_history
-    return changed
-
-
-def first_difference(expected: pd.DataFrame, found: pd.DataFrame) -> tuple[str, str] | None:
-    """Case and field of the first statement that moved, or None."""
-    columns = ["case_id", "field", "value", "text", "days_before_index"]
+def first_difference(expected: pd.DataFrame, found: pd.DataFrame) -> tuple[int, str, str, str] | None:
+    """How many statements moved, and case, field and text of the first; None where none did."""
+    if expected.equals(found):
+        return None
+    columns = ["case_id", "order", "field", "value", "text", "days_before_index"]
     marked = expected[columns].astype(str).merge(found[columns].astype(str), how="outer", indicator=True)
-    moved = marked[marked["_merge"] != "both"].sort_values(["case_id", "field"])
-    return None if moved.empty else (moved["case_id"].iloc[0], moved["field"].iloc[0])
+    moved = marked[marked["_merge"] != "both"]
+    # A statement that comes or goes moves the place of those behind it, so the first place of a case tells the field.
+    moved = moved.assign(place=moved["order"].astype(int)).sort_values(["case_id", "place", "_merge"])
+    first = moved.iloc[0]
+    return len(moved), first["case_id"], first["field"], first["text"]
 
 
-def audit(tables: Tables, cases: pd.DataFrame, genomics_known: str, records_per_kind: int, seed: int) -> dict[str, Any]:
-    """Perturb, collect again, compare; check the text for what must not stand in it.
+def check_declarations(evidence: pd.DataFrame) -> None:
+    """No field may declare a column that the table specification calls never known.
 
     Raises:
-        InputError: a statement moved, or a text names a person, a date or a label; field and case are named.
+        InputError: one does; field and the first case that shows it are named.
     """
-    copies, own = own_space(tables, cases)
-    expected = collect(copies, own, genomics_known, records_per_kind)
-    for pattern, what in FORBIDDEN:
-        hits = expected[[bool(pattern.search(text)) for text in expected["text"]]]
-        if not hits.empty:
-            raise InputError(f"expected no {what.removeprefix('a ')} in field {hits['field'].iloc[0]} of case {hits['case_id'].iloc[0]}")
-    report: dict[str, Any] = {"cases": len(cases), "statements": len(expected), "perturbations": {}}
+    for name, source in undeclarable().items():
+        shown = evidence.loc[evidence["field"] == name, "case_id"]
+        case = shown.iloc[0] if len(shown) else "none yet"
+        raise InputError(f"look-ahead: field {name} of case {case} is read from {source}, which is never known at an index date")
+
+
+def check_words(evidence: pd.DataFrame, prompts: dict[str, str], cases: pd.DataFrame, specimens: pd.DataFrame) -> None:
+    """No prompt may hold an id, a date or a label word.
+
+    Args:
+        evidence: of the cases.
+        prompts: case -> the patient's part.
+        cases: with the real patient ids.
+        specimens: patient_id and sample_id.
+
+    Raises:
+        InputError: one does; field and case are named.
+    """
+    own = dict(zip(cases["case_id"], cases["patient_id"]))
+    ids = specimens.groupby("patient_id")["sample_id"].agg(list).to_dict()
+    for case_id, text in prompts.items():
+        names = [own[case_id], *ids.get(own[case_id], [])]
+        literal = [(re.compile(rf"(?<!\w){re.escape(name)}(?!\w)"), "patient or specimen id") for name in names]
+        for pattern, what in (*FORBIDDEN, *literal):
+            if hit := pattern.search(text):
+                rows = evidence[evidence["case_id"] == case_id]
+                holds = [bool(pattern.search(told) or pattern.search(value)) for told, value in zip(rows["text"], rows["value"])]
+                field = rows["field"][holds].iloc[0] if any(holds) else "(template)"
+                raise InputError(f"expected no {what} in a prompt, found {hit.group()!r} in field {field} of case {case_id}")
+
+
+def audit_batch(audited: Audited, tables: Tables, cases: pd.DataFrame) -> dict[str, Any]:
+    """Perturb, collect and render again, compare.
+
+    Raises:
+        InputError: a statement or a prompt moved; field and case are named.
+    """
+    copies, own = own_space(tables, cases, audited.block.genomics_known)
+    expected = audited.evidence(copies, own)
+    check_declarations(expected)
+    prompts = audited.prompts(expected)
+    check_words(expected, prompts, cases, tables["clinical_sample"][["patient_id", "sample_id"]])
+    dated = {name: rows for name, rows in copies.items() if "start_day" in rows}
+    late = {name: int(is_late(name, rows).sum()) for name, rows in dated.items()}
+    added = {name: len(rows) for name, rows in dated.items()}
     for how in PERTURBATIONS:
-        changed = perturb(copies, how, seed)
-        moved = first_difference(expected, collect(changed, own, genomics_known, records_per_kind))
+        found = audited.evidence(perturb(copies, how, audited.seed), own)
+        moved = first_difference(expected, found)
         if moved is not None:
-            raise InputError(f"look-ahead: with records after the index date {how}, field {moved[1]} of case {moved[0]} changed")
-        late = {name: int(after_index(name, rows).sum()) for name, rows in copies.items() if "start_day" in rows}
-        report["perturbations"][how] = {"records_after_index": sum(late.values()), "by_table": late, "changed_statements": 0}
-    return report | {"passed": True}
+            number, case_id, field, text = moved
+            raise InputError(
+                f"look-ahead: with what lies after the index date {how}, field {field} of case {case_id} changed ({text!r}; "
+                f"{number} statements in all)"
+            )
+        again = audited.prompts(found)
+        if changed := sorted(case_id for case_id in prompts if prompts[case_id] != again.get(case_id)):
+            raise InputError(f"look-ahead: with what lies after the index date {how}, field (template) of case {changed[0]} changed")
+    return {"cases": len(cases), "statements": len(expected), "prompts": len(prompts), "late": late, "added": added}
+
+
+def audit(tables: Tables, cases: pd.DataFrame, audited: Audited, everyone: pd.DataFrame | None = None) -> dict[str, Any]:
+    """Audit cases in batches.
+
+    Args:
+        tables: whole tables.
+        cases: to audit.
+        audited: what is made of them.
+        everyone: all cases of the cohort, so that earlier lines are there; `cases` where not given.
+
+    Returns:
+        counts of cases, statements, prompts, and of records beyond the index date by table, for each perturbation.
+
+    Raises:
+        InputError: something moved, or a prompt holds what it must not.
+    """
+    tables = tables | {REGIMENS: regimens_table(cases if everyone is None else everyone)}
+    parts = []
+    for start in range(0, len(cases), BATCH):
+        parts.append(audit_batch(audited, tables, cases.iloc[start : start + BATCH]))
+        if len(cases) > BATCH:
+            log.info("audit: %d of %d cases passed", min(start + BATCH, len(cases)), len(cases))
+    touched = {kind: pd.DataFrame([part[kind] for part in parts]).sum().astype(int).to_dict() for kind in ("late", "added")}
+    by_table = {how: touched["added" if how == "injected" else "late"] for how in PERTURBATIONS}
+    return {
+        **{key: sum(part[key] for part in parts) for key in ("cases", "statements", "prompts")},
+        "perturbations": {
+            how: {"records_after_index": sum(found.values()), "by_table": found, "changed_statements": 0, "changed_prompts": 0}
+            for how, found in by_table.items()
+        },
+        "undated_fields": UNDATED,
+        "forbidden_in_prompts": {what: 0 for _, what in FORBIDDEN},
+        "passed": True,
+    }
+
+
+def sample(cases: pd.DataFrame, number: int | None, seed: int) -> pd.DataFrame:
+    """Cases to audit, by stable hash; all of them where no number is given."""
+    if number is None or len(cases) <= number:
+        return cases
+    place = np.array([stable_fraction(seed, case_id) for case_id in cases["case_id"]])
+    return cases[np.argsort(np.argsort(place, kind="stable"), kind="stable") < number]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -137,12 +192,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="audit.json to write")
     given = parser.parse_args(arguments)
     blocks = read_settings("audit", given)
-    sample, block = read_cases(given.cases), blocks["audit"]
-    if block.cases is not None and len(sample) > block.cases:
-        place = sample["case_id"].map(lambda case_id: stable_fraction(block.seed, case_id))
-        sample = sample[place.rank(method="first") <= block.cases]
-    evidence = blocks["evidence"]
-    report = audit(read_tables(given.tables), sample, evidence.genomics_known, evidence.records_per_kind, block.seed)
+    everyone, block = read_cases(given.cases), blocks["audit"]
+    audited = Audited(blocks["evidence"], renderer_of(blocks["prompts"]), blocks["prompts"].token_budget, block.seed)
+    report = audit(read_tables(given.tables, whole=True), sample(everyone, block.cases, block.seed), audited, everyone)
     record = given.out.with_name(given.out.name + ".manifest.json")
     with publishing(given.out, record) as (out, note):
         write_json(out, report)

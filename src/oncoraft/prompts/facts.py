@@ -1,7 +1,7 @@
-"""Facts of each field, by joining dated records with index dates: frames of case_id, value, days_before_index.
+"""Facts about the person, the diagnosis and pathology: what is fixed, derived, or registered by the index date.
 
-Every function takes cases (case_id, patient_id, index_day) and source tables and returns only what was known. Records of
-the index day itself are left out of clinical fields, because the order within a day is not recorded.
+Every function takes numbered cases and prepared tables (`oncoraft.prompts.known`) and returns frames of case, value and days
+before the index date, by field.
 """
 
 from __future__ import annotations
@@ -9,151 +9,128 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-Tables = dict[str, pd.DataFrame]
+from oncoraft.prompts.known import Tables, closest, daily, facts, known_records, with_earlier
+
+Found = dict[str, pd.DataFrame]
 DAYS_PER_YEAR = 365.25
-SITE_LOOKBACK_DAYS = 90
-MARKER_CHANGE = 0.2  # a fifth up or down reads as rising or falling; assumed, within assay variation below it
-SILENT = ("Silent", "Intron", "3'UTR", "5'UTR", "3'Flank", "5'Flank", "IGR", "RNA")
-MARKERS = {"timeline_psa_labs": "PSA", "timeline_cea_labs": "CEA", "timeline_ca_19_9_labs": "CA 19-9", "timeline_ca_15_3_labs": "CA 15-3"}
-TMB_BANDS = [-np.inf, 2, 6, 10, np.inf]
+AGE_CAP = 89  # the source shows no higher age
+OLDEST_BAND, YOUNGEST_BAND = 80, 20
+UNKNOWN_GROUPS = {"", "88", "99", "9", "UNK", "OCCULT", "Occu", "OC", "N/A"}
+UNKNOWN_WORDS = {
+    "Unknown",
+    "Pt Refused To Answer",
+    "No Value Entered",
+    "Unknown whether Spanish or not",
+    "N/A",
+    "Unknown/Unstaged",
+    "Unstaged unknown",
+}
+# ICD-O-3 topography of the organ in which each cancer type begins.
+TOPOGRAPHY = {
+    "Non-Small Cell Lung Cancer": "C34",
+    "Breast Cancer": "C50",
+    "Colorectal Cancer": "C(?:18|19|20|21)",
+    "Prostate Cancer": "C61",
+    "Pancreatic Cancer": "C25",
+}
 
 
-def records_before(cases: pd.DataFrame, rows: pd.DataFrame, within_days: int | None = None, same_day: bool = False) -> pd.DataFrame:
-    """Rows of a timeline dated before each case's index date, with `days_before_index`; closest first."""
-    joined = cases[["case_id", "patient_id", "index_day"]].merge(rows, on="patient_id")
-    joined["days_before_index"] = joined["index_day"] - joined["start_day"]
-    keep = joined["days_before_index"] >= (0 if same_day else 1)
-    if within_days is not None:
-        keep &= joined["days_before_index"] <= within_days
-    return joined[keep].sort_values(["case_id", "days_before_index"], kind="stable")
+def patient(cases: pd.DataFrame, tables: Tables) -> Found:
+    """Sex, race, ethnicity and age band at index.
 
-
-def facts(frame: pd.DataFrame, value: pd.Series) -> pd.DataFrame:
-    """Case, value and age of a fact."""
-    days = frame["days_before_index"] if "days_before_index" in frame else pd.Series(pd.NA, index=frame.index)
-    return pd.DataFrame({"case_id": frame["case_id"], "value": value.astype(str), "days_before_index": days.astype("Int32")})
-
-
-def closest(frame: pd.DataFrame, count: int = 1) -> pd.DataFrame:
-    """The closest records of each case."""
-    return frame.groupby("case_id", sort=False).head(count)
-
-
-def patient(cases: pd.DataFrame, tables: Tables) -> dict[str, pd.DataFrame]:
-    """Sex, race, receptors, and age at index: age at the end of follow-up less the years since the index date.
-
-    Only the difference enters, in bands of ten years, so that the length of follow-up cannot be read from it.
+    Age is that at the end of follow-up (completed years, so half a year more on average) less the years from the index date to
+    that end. Only this difference enters, in bands of ten years, so that the length of follow-up cannot be read from it. Where
+    the source capped the age, the difference is a lower bound, and only "80 or over" may be said.
     """
-    joined = cases.merge(tables["clinical_patient"], on="patient_id")
-    age = joined["current_age_deid"] - (joined["os_days"] - joined["index_day"]) / DAYS_PER_YEAR
-    decade = (age // 10 * 10).astype("Int64")
-    band = decade.astype(str) + "s"
-    receptor = {True: "positive", False: "negative"}
+    joined = cases[["case", "person", "index_day"]].merge(tables["clinical_patient"], on="person")
+    recorded = joined["current_age_deid"].astype(float)
+    age = recorded + 0.5 - (joined["os_days"] - joined["index_day"]) / DAYS_PER_YEAR
+    age = age.where((recorded < AGE_CAP) | (age >= OLDEST_BAND)).where(age >= 0)
+    decade = (age // 10 * 10).clip(upper=OLDEST_BAND).astype("Int64")
+    reading = (
+        (decade.astype(str) + " to " + (decade + 9).astype(str))
+        .mask(decade == OLDEST_BAND, "80 or over")
+        .mask(decade < YOUNGEST_BAND, "under 20")
+    )
+    return {
+        "sex": facts(joined, joined["gender"].where(joined["gender"].isin(["Female", "Male"])).str.lower()),
+        "race": facts(joined, _stated(joined["race"])),
+        "ethnicity": facts(joined, _stated(joined["ethnicity"])),
+        "age_at_index": facts(joined, (decade.astype(str) + "s").where(decade.notna()), reading=reading),
+    }
+
+
+def _stated(words: pd.Series) -> pd.Series:
+    """Words as they stand, spaces settled; missing where the source says that nothing is known."""
+    return words.where(~words.isin(UNKNOWN_WORDS)).str.split().str.join(" ")
+
+
+def diagnosis(cases: pd.DataFrame, tables: Tables, receptors: bool) -> Found:
+    """The registered diagnosis: of those known at index the one of the case's organ, else the latest.
+
+    Args:
+        cases: numbered cases.
+        tables: prepared tables.
+        receptors: whether hormone receptor and HER2 status may be shown from the first diagnosis on.
+    """
+    rows = known_records(cases, tables["timeline_diagnosis"], "stage", ties="dx_description")
+    pattern = cases.set_index("case")["cancer_type"].map(TOPOGRAPHY).fillna("C").reindex(rows["case"]).to_numpy()
+    description = rows["dx_description"].fillna("")
+    code = description.str.extract(r"\|\s*(C\d{3})\s*\)", expand=False).fillna("")
+    fits = np.zeros(len(rows), dtype=bool)
+    for expression in set(pattern):
+        fits |= (pattern == expression) & code.str.match(expression).to_numpy()
+    rows = closest(rows.iloc[np.lexsort([np.arange(len(rows)), ~fits, rows["case"].to_numpy()])])
+    description = rows["dx_description"].fillna("")
+    parts = description.str.split("(", n=1).str[0].str.split("|", n=1)
+    histology, site = parts.str[0].str.strip().str.lower(), parts.str[1].str.strip().str.lower()
+    unstaged = (
+        (rows["stage_cdm_derived"] == "Stage 1-3")
+        & _is_unknown(rows["clinical_group"])
+        & _is_unknown(rows["path_group"])
+        & _is_unknown(rows["ajcc"])
+    )
     found = {
-        "sex": facts(joined, joined["gender"].str.lower())[joined["gender"].isin(["Female", "Male"])],
-        "race": facts(joined, joined["race"])[joined["race"].notna()],
-        "age_at_index": facts(joined, band)[decade.notna()],
-        "hormone_receptor": facts(joined, joined["hr"].map(receptor))[joined["hr"].notna()],
-        "her2": facts(joined, joined["her2"].map(receptor))[joined["her2"].notna()],
+        "diagnosis": facts(rows, description.where(description != "")),
+        "stage": facts(rows, rows["stage_cdm_derived"].mask(unstaged)),
+        "histology": facts(rows, histology.where(histology != ""), reading=_specified(histology)),
+        "primary_site": facts(rows, site.where(site != ""), reading=_specified(site)),
+        "clinical_group": facts(rows, rows["clinical_group"].mask(_is_unknown(rows["clinical_group"]))),
+        "pathological_group": facts(rows, rows["path_group"].mask(_is_unknown(rows["path_group"]))),
+        "extent": facts(rows, _stated(rows["summary"]).str.lower()),
     }
-    return found
+    return found | _receptors(cases, tables, rows["case"] if receptors else rows["case"].head(0))
 
 
-def diagnosis(cases: pd.DataFrame, tables: Tables) -> dict[str, pd.DataFrame]:
-    """Stage and histology of the latest diagnosis on or before the index date."""
-    rows = closest(records_before(cases, tables["timeline_diagnosis"], same_day=True))
-    histology = rows["dx_description"].fillna("").str.split("|").str[0].str.strip().str.lower()
-    return {
-        "stage": facts(rows, rows["stage_cdm_derived"])[rows["stage_cdm_derived"].notna()],
-        "histology": facts(rows, histology)[histology != ""],
+def _specified(words: pd.Series) -> pd.Series:
+    """Registry words without their "not otherwise specified"."""
+    return words.str.replace(r",?\s*\bnos\b", "", regex=True).str.strip(" ,")
+
+
+def _is_unknown(groups: pd.Series) -> pd.Series:
+    """Where a stage group says nothing."""
+    return groups.isna() | groups.isin(UNKNOWN_GROUPS)
+
+
+def _receptors(cases: pd.DataFrame, tables: Tables, diagnosed: pd.Series) -> Found:
+    """Hormone receptor and HER2 status of cases with a diagnosis by the index date."""
+    told = cases[cases["case"].isin(diagnosed)][["case", "person"]].merge(tables["clinical_patient"], on="person")
+    words = {True: "positive", False: "negative"}
+    return {"hormone_receptor": facts(told, told["hr"].map(words)), "her2": facts(told, told["her2"].map(words))}
+
+
+def pathology(cases: pd.DataFrame, tables: Tables, count: int) -> Found:
+    """PD-L1, mismatch repair and Gleason score: the closest dated report of each, with the earlier ones."""
+    readings = {
+        "pdl1": ("timeline_pdl1", "pdl1_positive", {1: "positive", 0: "negative"}),
+        "mmr": ("timeline_mmr", "mmr_absent", {1: "deficient", 0: "intact"}),
+        "gleason": ("timeline_gleason", "gleason_score", {score: str(score) for score in range(2, 11)}),
     }
-
-
-def disease(cases: pd.DataFrame, tables: Tables, count: int) -> dict[str, pd.DataFrame]:
-    """ECOG, imaging verdicts, tumour sites of the last 90 days, markers with their trend."""
-    ecog = records_before(cases, tables["timeline_performance_status"].dropna(subset=["ecog"]))
-    words = {"Y": "yes", "N": "no"}
-    progression = records_before(cases, tables["timeline_progression"])
-    progression = closest(progression[progression["progression"].isin(list(words))], count)
-    presence = records_before(cases, tables["timeline_cancer_presence"])
-    presence = closest(presence[presence["has_cancer"].isin(list(words))])
-    sites = records_before(cases, tables["timeline_tumor_sites"].dropna(subset=["tumor_site"]), SITE_LOOKBACK_DAYS)
-    sites = sites.drop_duplicates(["case_id", "tumor_site"]).sort_values(["case_id", "tumor_site"])
-    return {
-        "ecog": facts(closest(ecog, count), closest(ecog, count)["ecog"].astype("Int64")),
-        "progression": facts(progression, progression["progression"].map(words)),
-        "cancer_presence": facts(presence, presence["has_cancer"].map(words)),
-        "tumor_sites": facts(sites, sites["tumor_site"].str.lower() + " disease"),
-        "tumor_marker": pd.concat([_marker(cases, tables[name], marker) for name, marker in MARKERS.items()]),
-    }
-
-
-def _marker(cases: pd.DataFrame, rows: pd.DataFrame, name: str) -> pd.DataFrame:
-    """The latest value of a marker in the last 180 days and its direction since the value before."""
-    latest = records_before(cases, rows.dropna(subset=["result"]), 180)
-    latest = latest.assign(place=latest.groupby("case_id").cumcount())
-    now = latest[latest["place"] == 0]
-    earlier = latest[latest["place"] == 1].set_index("case_id")["result"].reindex(now["case_id"]).to_numpy()
-    ratio = now["result"].to_numpy() / np.where(earlier > 0, earlier, np.nan)
-    trend = np.select([ratio > 1 + MARKER_CHANGE, ratio < 1 - MARKER_CHANGE], ["rising", "falling"], "steady")
-    return facts(now, name + " " + pd.Series(trend, index=now.index))
-
-
-def treatment(cases: pd.DataFrame, tables: Tables, count: int, supportive: set[str]) -> dict[str, pd.DataFrame]:
-    """Line of therapy, agents received before, radiation and surgery so far."""
-    agents = records_before(cases, tables["timeline_treatment"])
-    agents = agents[~agents["agent"].isin(supportive)].drop_duplicates(["case_id", "agent"])
-    agents = closest(agents, 2 * count)
-    found = {"line": facts(cases, cases["line_of_therapy"]), "prior_agents": facts(agents, agents["agent"].str.lower())}
-    for field, name in (("radiation", "timeline_radiation"), ("surgery", "timeline_surgery")):
-        rows = records_before(cases, tables[name])
-        totals = rows.groupby("case_id").agg(value=("start_day", "size"), days_before_index=("days_before_index", "min")).reset_index()
-        found[field] = facts(totals, totals["value"])
-    return found
-
-
-def pathology(cases: pd.DataFrame, tables: Tables) -> dict[str, pd.DataFrame]:
-    """PD-L1, mismatch repair and Gleason score, the closest record of each."""
-    pdl1 = closest(records_before(cases, tables["timeline_pdl1"].dropna(subset=["pdl1_positive"])))
-    mmr = closest(records_before(cases, tables["timeline_mmr"].dropna(subset=["mmr_absent"])))
-    gleason = closest(records_before(cases, tables["timeline_gleason"].dropna(subset=["gleason_score"])))
-    return {
-        "pdl1": facts(pdl1, pdl1["pdl1_positive"].map({True: "positive", False: "negative"})),
-        "mmr": facts(mmr, mmr["mmr_absent"].map({True: "deficient", False: "intact"})),
-        "gleason": facts(gleason, gleason["gleason_score"].astype("Int64")),
-    }
-
-
-def known_specimens(cases: pd.DataFrame, tables: Tables, known: str) -> pd.DataFrame:
-    """Specimens whose genomics may be shown: sequenced (or acquired) on or before the index date."""
-    rows = tables["timeline_specimen" if known == "sequenced" else "timeline_specimen_surgery"]
-    found = records_before(cases, rows[["patient_id", "start_day", "sample_id"]], same_day=True)
-    return found.drop_duplicates(["case_id", "sample_id"])
-
-
-def genomics(cases: pd.DataFrame, tables: Tables, known: str) -> dict[str, pd.DataFrame]:
-    """Specimen type, MSI, tumour mutational burden, mutations, copy-number calls, fusions."""
-    specimens = known_specimens(cases, tables, known)
-    clinical = closest(specimens.merge(tables["clinical_sample"].drop(columns="patient_id"), on="sample_id"))
-    burden = pd.cut(clinical["tmb_nonsynonymous"], TMB_BANDS, right=False, labels=["very low", "low", "intermediate", "high"])
-    msi = clinical[clinical["msi_type"].isin(["Stable", "Instable"])]
-    mutations = tables["mutations"]
-    mutations = mutations[~mutations["variant_classification"].isin(SILENT)]
-    change = mutations["hgvsp_short"].fillna("").str.removeprefix("p.")
-    named = (mutations["hugo_symbol"] + " " + change).str.strip()
-    mutations = mutations.assign(sample_id=mutations["tumor_sample_barcode"], value=named)[["sample_id", "value"]]
-    calls = tables["cna"]
-    calls = calls[calls["call"].isin([2.0, -2.0])]
-    calls = calls.assign(value=calls["gene"] + np.where(calls["call"] > 0, " amplification", " deletion"))[["sample_id", "value"]]
-    fusions = tables["sv"].dropna(subset=["site1_hugo_symbol", "site2_hugo_symbol"])
-    fusions = fusions[fusions["site1_hugo_symbol"] != fusions["site2_hugo_symbol"]]
-    fusions = fusions.assign(value=fusions["site1_hugo_symbol"] + "-" + fusions["site2_hugo_symbol"])[["sample_id", "value"]]
-    found = {
-        "specimen_type": facts(clinical, clinical["sample_type"].str.lower())[clinical["sample_type"].notna()],
-        "msi": facts(msi, msi["msi_type"].str.lower()),
-        "tmb": facts(clinical, burden)[burden.notna()],
-    }
-    for field, rows in (("mutation", mutations), ("copy_number", calls), ("structural_variant", fusions)):
-        joined = specimens.merge(rows, on="sample_id").drop_duplicates(["case_id", "value"]).sort_values(["case_id", "value"])
-        found[field] = facts(joined, joined["value"])
+    found = {}
+    for field, (name, column, words) in readings.items():
+        rows = tables[name].dropna(subset=[column])
+        records = daily(known_records(cases, rows, field), column)
+        reading = records[column].astype(int).map(words)
+        first, earlier = with_earlier(records, reading, count)
+        found[field] = facts(first, reading.loc[first.index], earlier=earlier)
     return found

@@ -9,127 +9,169 @@ from __future__ import annotations
 
 import json
 import logging
-import math
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 import pandas as pd
 
+from oncoraft.answers import full_prompt
 from oncoraft.edge import read_settings, run, settings_record, step_parser
 from oncoraft.errors import InputError
+from oncoraft.prompts.budget import CHARACTERS_PER_TOKEN, Count, Statement, estimated_tokens, fit, tokenizer_count
 from oncoraft.prompts.evidence import read_cases
-from oncoraft.prompts.fields import SECTIONS
+from oncoraft.prompts.fields import BY_NAME, SECTIONS
 from oncoraft.provenance import manifest, publishing, write_json
 
 log = logging.getLogger("oncoraft")
 DATA_FILES = ("templates",)
 FOLDER = Path(__file__).parent / DATA_FILES[0]
-TITLES = {name: name.replace("_", " ").capitalize() for name in SECTIONS}
-NEVER_CUT = 100
-CHARACTERS_PER_TOKEN = 3  # without a tokenizer; on the safe side for English clinical text (measured: above 4)
-Count = Callable[[list[str]], list[int]]
+NAMES = {name: name.replace("_", " ").capitalize() for name in SECTIONS}
+TITLES = NAMES | {"drugs": "Treatment about to start", "prior_treatment": "Treatment so far", "specimen": "Sequenced specimen"}
+CHUNK = 4096  # cases rendered and counted together
 
 
-def full_prompt(instruction: str, text: str) -> str:
-    """What the model reads, up to where its answer begins."""
-    return f"{instruction}\n\n{text}\n\nAnswer:\n"
+@cache
+def brief(field: str, value: str) -> str:
+    """How a value reads in the compact template; empty where it does not stand there."""
+    return BY_NAME[field].brief.format(value=value)
 
 
-def estimated_tokens(texts: list[str]) -> list[int]:
-    """Tokens where no tokenizer is given."""
-    return [math.ceil(len(text) / CHARACTERS_PER_TOKEN) for text in texts]
+def lines(statements: Sequence[Statement]) -> list[str]:
+    """Statements of a section as lines: one each, or one for all of a field that is listed."""
+    found: dict[str, list[str]] = {}
+    for place, statement in enumerate(statements):
+        field = BY_NAME[statement.field]
+        if not field.layout_only:
+            found.setdefault(field.listed or str(place), []).append(statement.text)
+    texts = (texts[0] if title.isdecimal() else f"{title}: {', '.join(texts)}" for title, texts in found.items())
+    return [text[:1].upper() + text[1:] for text in texts]
 
 
-def tokenizer_count(folder: Path) -> Count:
-    """Counts by the tokenizer of a base model.
-
-    Raises:
-        InputError: the folder holds no tokenizer.
-    """
-    from transformers import AutoTokenizer
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise InputError(f"expected a folder with a tokenizer ({str(error).splitlines()[0]})", file=folder) from None
-    return lambda texts: [len(ids) for ids in tokenizer(texts)["input_ids"]]
+def protein_change(mutation: str) -> str:
+    """`EGFR L858R` in the notation of the published layout: `EGFR p.L858R`."""
+    gene, space, change = mutation.partition(" ")
+    return f"{gene} p.{change}" if space else gene
 
 
 class Renderer:
     """One template with its instruction: statements in, text out."""
 
-    def __init__(self, template: str) -> None:
+    def __init__(self, template: str, instruction_file: Path | None = None) -> None:
+        """Compile a template.
+
+        Args:
+            template: full, oncoraft or compact.
+            instruction_file: replaces the template's own instruction.
+
+        Raises:
+            InputError: the instruction file cannot be read as text or is empty.
+        """
         environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined, autoescape=False)
+        environment.filters["protein_change"] = protein_change
         self.template = environment.from_string((FOLDER / f"{template}.jinja").read_text(encoding="utf-8"))
-        self.instruction = (FOLDER / f"{template}.txt").read_text(encoding="utf-8").strip()
+        file = instruction_file or FOLDER / f"{template}.txt"
+        try:
+            self.instruction = file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"prompts.instruction_file: expected a readable text file ({error})", file=file) from None
+        if not self.instruction:
+            raise InputError("prompts.instruction_file: expected an instruction, found an empty file", file=file)
 
-    def input_text(self, statements: Iterable[dict[str, Any]]) -> str:
-        """The patient's part of a prompt, section by section."""
-        grouped: dict[str, list[dict[str, Any]]] = {}
+    def input_text(self, statements: Iterable[Statement], cut: frozenset[str] = frozenset()) -> str:
+        """The patient's part of a prompt.
+
+        Args:
+            statements: in reading order.
+            cut: fields that the token budget left out altogether.
+        """
+        by_section: dict[str, list[Statement]] = {}
+        known: dict[str, list[Statement]] = {name: [] for name in BY_NAME}
         for statement in statements:
-            grouped.setdefault(statement["section"], []).append(statement)
-        sections = [{"title": TITLES[name], "statements": grouped[name]} for name in SECTIONS if name in grouped]
-        return self.template.render(sections=sections).strip()
+            by_section.setdefault(statement.section, []).append(statement)
+            known[statement.field].append(statement)
+        sections = [
+            {
+                "name": NAMES[name],
+                "title": TITLES[name],
+                "lines": lines(by_section[name]),
+                "briefs": [text for statement in by_section[name] if (text := brief(statement.field, statement.value))],
+            }
+            for name in SECTIONS
+            if name in by_section
+        ]
+        return self.template.render(
+            sections=sections,
+            known=known,
+            cut=cut,
+            drugs=_drugs(known),
+            first=lambda field: known[field][0].value if known[field] else "",
+        ).strip()
 
 
-def fit(renderer: Renderer, statements: list[dict[str, Any]], budget: int, count: Count) -> tuple[str, int, list[str]]:
-    """Text within the budget, its tokens, and the fields that were cut, in the order of cutting.
-
-    Raises:
-        InputError: what may never be cut is already longer than the budget.
-    """
-    kept = list(statements)
-    cut: list[str] = []
-    cuttable = sorted(
-        (index for index, statement in enumerate(kept) if statement["priority"] < NEVER_CUT),
-        key=lambda index: (kept[index]["priority"], -(kept[index]["days"] or 0), -index),
-    )
-    gone: set[int] = set()
-    while True:
-        text = renderer.input_text(statement for index, statement in enumerate(kept) if index not in gone)
-        tokens = count([full_prompt(renderer.instruction, text)])[0]
-        if tokens <= budget:
-            return text, tokens, cut
-        if not cuttable:
-            raise InputError(
-                f"token_budget: expected at least {tokens} tokens for what is never cut (drugs, cancer type, genomics)", found=budget
-            )
-        # Cut about as many statements as the excess is likely to need, then measure again.
-        for _ in range(max(1, (tokens - budget) // 20)):
-            if cuttable:
-                index = cuttable.pop(0)
-                gone.add(index)
-                cut.append(kept[index]["field"])
+def _drugs(known: dict[str, list[Statement]]) -> list[dict[str, str]]:
+    """Name, class and mechanism of each drug about to start."""
+    mechanisms = dict(statement.text.removeprefix("mechanism of ").split(": ", 1) for statement in known["drug_mechanism"])
+    names = [statement.value.partition(" (") for statement in known["drug"]]
+    return [{"name": name, "drug_class": rest.removesuffix(")"), "mechanism": mechanisms.get(name, "")} for name, _, rest in names]
 
 
-def render(evidence: pd.DataFrame, renderer: Renderer, budget: int, count: Count) -> list[dict[str, Any]]:
-    """A prompt of every case, sorted by case.
+def statements_by_case(evidence: pd.DataFrame) -> Iterator[tuple[str, list[Statement]]]:
+    """Cases with their statements, in the order of the evidence; rows of a case stand together.
 
     Args:
         evidence: columns of `evidence.parquet`.
+    """
+    days = [None if day is pd.NA else day for day in evidence["days_before_index"].tolist()]
+    columns = [evidence[name].tolist() for name in ("section", "field", "value", "text", "priority")]
+    rows = list(map(Statement, *columns, days))
+    names = evidence["case_id"].to_numpy(object)
+    starts = np.flatnonzero(np.r_[True, names[1:] != names[:-1]]) if len(names) else np.array([], dtype=int)
+    for start, stop in zip(starts, np.r_[starts[1:], len(names)]):
+        yield names[start], rows[start:stop]
+
+
+def render(evidence: pd.DataFrame, renderer: Renderer, budget: int, count: Count) -> list[dict[str, Any]]:
+    """A prompt of every case, in the published format, sorted by case.
+
+    Args:
+        evidence: columns of `evidence.parquet`, sorted by case.
         renderer: template and instruction.
         budget: longest prompt in tokens.
-        count: tokens of several texts.
+        count: tokens of several full prompts.
+
+    Raises:
+        InputError: a prompt cannot be brought within the budget.
     """
-    days = evidence["days_before_index"].astype("Int64")
-    records = [
-        {"section": section, "field": field, "text": text, "priority": priority, "days": None if pd.isna(day) else int(day)}
-        for section, field, text, priority, day in zip(evidence["section"], evidence["field"], evidence["text"], evidence["priority"], days)
-    ]
-    by_case: dict[str, list[dict[str, Any]]] = {}
-    for case_id, record in zip(evidence["case_id"], records):
-        by_case.setdefault(case_id, []).append(record)
-    cases = sorted(by_case)
-    texts = [renderer.input_text(by_case[case_id]) for case_id in cases]
-    tokens = count([full_prompt(renderer.instruction, text) for text in texts])
-    prompts = []
-    for case_id, text, length in zip(cases, texts, tokens):
-        cut: list[str] = []
-        if length > budget:
-            text, length, cut = fit(renderer, by_case[case_id], budget, count)
-        prompts.append({"case_id": case_id, "instruction": renderer.instruction, "input": text, "prompt_tokens": length, "cut": cut})
+    cases = dict(statements_by_case(evidence))
+    prompts: list[dict[str, Any]] = []
+    names = sorted(cases)
+    told = time.monotonic()
+
+    def count_inputs(texts: list[str]) -> list[int]:
+        return count([full_prompt(renderer.instruction, text) for text in texts])
+
+    too_long: list[int] = []
+    for start in range(0, len(names), CHUNK):
+        texts = [renderer.input_text(cases[case_id]) for case_id in names[start : start + CHUNK]]
+        for case_id, text, tokens in zip(names[start : start + CHUNK], texts, count_inputs(texts)):
+            if tokens > budget:
+                too_long.append(len(prompts))
+            prompts.append(
+                {"case_id": case_id, "instruction": renderer.instruction, "input": text, "output": "", "prompt_tokens": tokens, "cut": []}
+            )
+        if time.monotonic() - told > 10:
+            told = time.monotonic()
+            log.info("render: %d of %d prompts", len(prompts), len(names))
+    fitted = fit({names[place]: cases[names[place]] for place in too_long}, budget, renderer.input_text, count_inputs)
+    for place in too_long:
+        found = fitted[names[place]]
+        prompts[place] |= {"input": found.text, "prompt_tokens": found.tokens, "cut": list(found.cut)}
     return prompts
 
 
@@ -157,19 +199,27 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def renderer_of(block: Any) -> Renderer:
+    """The renderer that the `prompts` block of the configuration asks for."""
+    return Renderer(block.template, Path(block.instruction_file) if block.instruction_file else None)
+
+
 def write_prompts(given: Any, blocks: dict[str, Any], evidence: pd.DataFrame, inputs: list[Path], step: str) -> None:
     """Render, write the prompts and their manifest; shared by `render` and `prompts`."""
     block = blocks["prompts"]
     count = tokenizer_count(given.tokenizer) if given.tokenizer else estimated_tokens
-    prompts = render(evidence, Renderer(block.template), block.token_budget, count)
+    prompts = render(evidence, renderer_of(block), block.token_budget, count)
     lengths = pd.Series([prompt["prompt_tokens"] for prompt in prompts])
     counts = {
         "prompts": len(prompts),
         "cut": sum(bool(prompt["cut"]) for prompt in prompts),
+        "statements_cut": dict(sorted(Counter(field for prompt in prompts for field in prompt["cut"]).items())),
         "tokens_median": float(lengths.median()),
         "tokens_longest": int(lengths.max()),
         "tokens_counted_by": "tokenizer" if given.tokenizer else f"characters / {CHARACTERS_PER_TOKEN}",
     }
+    if block.instruction_file:
+        inputs = [*inputs, Path(block.instruction_file)]
     record = given.out.with_name(given.out.name + ".manifest.json")
     with publishing(given.out, record) as (out, note):
         write_jsonl(out, prompts)

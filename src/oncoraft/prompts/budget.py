@@ -1,0 +1,123 @@
+"""The token budget: whole statements are left out, the lowest priority first and the oldest first among equals.
+
+Instruction, drugs, cancer type, genetics and the answer marker are never left out. Exactly as many statements go as must:
+how many is found by bisection over the fixed order of cutting, for all cases together, so that the tokenizer works in batches.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from oncoraft.errors import InputError
+from oncoraft.prompts.fields import NEVER_CUT
+
+CHARACTERS_PER_TOKEN = 3  # without a tokenizer; on the safe side for English clinical text (measured: above 4)
+Count = Callable[[list[str]], list[int]]
+
+
+class Statement(NamedTuple):
+    """One row of evidence: `days` before the index date, or None."""
+
+    section: str
+    field: str
+    value: str
+    text: str
+    priority: int
+    days: int | None
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A prompt within the budget: the patient's part, tokens of the full prompt, fields cut in the order of cutting."""
+
+    text: str
+    tokens: int
+    cut: tuple[str, ...] = ()
+
+
+def estimated_tokens(texts: list[str]) -> list[int]:
+    """Tokens where no tokenizer is given."""
+    return [math.ceil(len(text) / CHARACTERS_PER_TOKEN) for text in texts]
+
+
+def tokenizer_count(folder: Path) -> Count:
+    """Counts by the tokenizer of a base model.
+
+    Raises:
+        InputError: the folder holds no tokenizer.
+    """
+    tokenizer = load_tokenizer(folder)
+    return lambda texts: [len(ids) for ids in tokenizer(texts)["input_ids"]] if texts else []
+
+
+def load_tokenizer(folder: Path):  # type: ignore[no-untyped-def]  # the library's classes are chosen by the folder's content
+    """The tokenizer of a local base model; nothing is downloaded.
+
+    Raises:
+        InputError: the folder holds no tokenizer.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise InputError(f"expected a folder with a tokenizer ({str(error).splitlines()[0]})", file=folder) from None
+
+
+def cutting_order(statements: Sequence[Statement]) -> list[int]:
+    """Positions of the statements that may be left out, in the order in which they go."""
+    cuttable = [index for index, statement in enumerate(statements) if statement.priority < NEVER_CUT]
+    return sorted(cuttable, key=lambda index: (statements[index].priority, -(statements[index].days or 0), -index))
+
+
+def fit(
+    cases: dict[str, Sequence[Statement]],
+    budget: int,
+    compose: Callable[[Sequence[Statement], frozenset[str]], str],
+    count: Callable[[list[str]], list[int]],
+) -> dict[str, Fitted]:
+    """Cases whose prompts are too long, each with the fewest statements left out that bring it within the budget.
+
+    Args:
+        cases: case -> statements in reading order.
+        budget: longest full prompt in tokens.
+        compose: kept statements and wholly cut fields in, the patient's part of the prompt out.
+        count: patient's parts in, tokens of the full prompts out.
+
+    Raises:
+        InputError: what may never be cut is already too long; says how many cases, and how much the worst one needs.
+    """
+    orders = {case_id: cutting_order(statements) for case_id, statements in cases.items()}
+
+    def attempt(numbers: dict[str, int]) -> dict[str, Fitted]:
+        texts, fields = [], []
+        for case_id, number in numbers.items():
+            statements, gone = cases[case_id], orders[case_id][:number]
+            left = set(gone)
+            kept = [statement for index, statement in enumerate(statements) if index not in left]
+            cut = [statements[index].field for index in gone]
+            texts.append(compose(kept, frozenset(cut) - {statement.field for statement in kept}))
+            fields.append(tuple(cut))
+        return {case_id: Fitted(text, tokens, cut) for case_id, text, tokens, cut in zip(numbers, texts, count(texts), fields)}
+
+    best = attempt({case_id: len(order) for case_id, order in orders.items()})
+    if hopeless := {case_id: found.tokens for case_id, found in best.items() if found.tokens > budget}:
+        worst = max(hopeless, key=lambda case_id: (hopeless[case_id], case_id))
+        raise InputError(
+            f"{len(hopeless)} cases need more tokens than the budget for what is never cut (instruction, drugs, cancer type, genetics); "
+            f"case {worst} needs {hopeless[worst]}: raise token_budget or lower alterations_shown, expected at least {hopeless[worst]}",
+            column="token_budget",
+            found=budget,
+        )
+    low, high = dict.fromkeys(orders, 0), {case_id: len(order) for case_id, order in orders.items()}
+    while open_cases := {case_id: (low[case_id] + high[case_id]) // 2 for case_id in orders if high[case_id] - low[case_id] > 1}:
+        for case_id, found in attempt(open_cases).items():
+            if found.tokens <= budget:
+                high[case_id], best[case_id] = open_cases[case_id], found
+            else:
+                low[case_id] = open_cases[case_id]
+    return best
