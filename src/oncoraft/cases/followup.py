@@ -2,8 +2,9 @@
 
 Overall survival runs in the source from the first sequencing (day 0), to which a patient had to live: a case that began before
 is under observation only from then on. So entry = max(0, -index_day), exit = end of follow-up - index_day. `rwpfs`: first
-progression more than 14 days after index, or death; censored at the last informative scan. `ttnt`: next regimen or death.
-Cases that never come under observation (entry >= exit) are left out of the endpoint and counted.
+progression more than `progression_lag_days` after index, or death; censored at the last informative scan, as trials censor at the
+last adequate assessment. `ttnt`: next line of therapy (a maintenance regimen is not one) or death. Cases that never come under
+observation (entry >= exit), and for `rwpfs` the living without an assessment, are left out of the endpoint and counted.
 """
 
 from __future__ import annotations
@@ -16,40 +17,87 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.cases.tables import read_tables
-from oncoraft.edge import run, settings_record, step_parser
+from oncoraft.config import Followup
+from oncoraft.edge import read_settings, run, settings_record, step_parser
 from oncoraft.provenance import manifest, publishing, write_json
 
 log = logging.getLogger("oncoraft")
-TABLES = ("clinical_patient", "timeline_progression")
-PROGRESSION_LAG_DAYS = 14
+CASE_COLUMNS = ["case_id", "patient_id", "index_day", "next_index_day", "line_of_therapy"]
+COLUMNS = {
+    "clinical_patient": ["patient_id", "os_days", "is_deceased"],
+    "timeline_progression": ["patient_id", "start_day", "progression"],
+}
 
 
-def endpoints(cases: pd.DataFrame, patients: pd.DataFrame, progression: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Exit and event of every case for each endpoint, before exclusions; days from index."""
-    frame = cases.merge(patients[["patient_id", "os_days", "is_deceased"]], on="patient_id", how="left").set_index("case_id")
-    end = frame["os_days"] - frame["index_day"]
-    died = frame["is_deceased"].astype("boolean").fillna(False).astype(bool)
-    scans = progression[progression["progression"].isin(["Y", "N"])][["patient_id", "start_day", "progression"]]
-    scans = cases[["case_id", "patient_id", "index_day"]].merge(scans, on="patient_id")
+def next_line_day(cases: pd.DataFrame) -> pd.Series:
+    """First day of the patient's next line of therapy, null where there is none; aligned with `cases` (unique patient and index day)."""
+    lines = cases.groupby(["patient_id", "line_of_therapy"])["index_day"].min().rename("line_day").reset_index()
+    lines["following"] = lines.sort_values("line_of_therapy").groupby("patient_id")["line_day"].shift(-1)
+    found = cases[["patient_id", "line_of_therapy"]].merge(lines, on=["patient_id", "line_of_therapy"], how="left", validate="many_to_one")
+    return pd.Series(found["following"].to_numpy(dtype=float), index=cases.index)
+
+
+def scans_of(cases: pd.DataFrame, progression: pd.DataFrame, settings: Followup) -> pd.DataFrame:
+    """Informative scans after index, up to the last that may count: case_id, day (from index), progressed; sorted, a day once.
+
+    With `assessment_gap_days`, scans after a longer gap than that (from index or from the scan before) do not count; unless a new
+    regimen is ignored, nor do scans from its first day on.
+    """
+    said = progression[progression["progression"].isin(["Y", "N"])]
+    days = said.assign(progressed=said["progression"] == "Y").groupby(["patient_id", "start_day"])["progressed"].any().reset_index()
+    scans = cases[["case_id", "patient_id", "index_day", "next_index_day"]].merge(days, on="patient_id")
     scans["day"] = scans["start_day"] - scans["index_day"]
-    scans = scans[scans["day"] > PROGRESSION_LAG_DAYS]
-    first = scans[scans["progression"] == "Y"].groupby("case_id")["day"].min().reindex(frame.index)
+    scans = scans[scans["day"] > settings.progression_lag_days]
+    if settings.at_next_regimen != "ignore":
+        scans = scans[~(scans["start_day"] >= scans["next_index_day"]).fillna(False).astype(bool)]
+    scans = scans.sort_values(["case_id", "day"])
+    if settings.assessment_gap_days is not None:
+        gap = scans["day"] - scans.groupby("case_id")["day"].shift(fill_value=0)
+        scans = scans[(gap > settings.assessment_gap_days).groupby(scans["case_id"]).cumsum() == 0]
+    return scans[["case_id", "day", "progressed"]]
+
+
+def progression_free(frame: pd.DataFrame, end: pd.Series, died: pd.Series, scans: pd.DataFrame, settings: Followup) -> pd.DataFrame:
+    """Exit and event of progression-free survival, by case_id; exit is null where a living patient was never assessed."""
+    first = scans[scans["progressed"]].groupby("case_id")["day"].min().reindex(frame.index)
     last = scans.groupby("case_id")["day"].max().reindex(frame.index)
-    progressed = first.notna()
-    next_start = (frame["next_index_day"] - frame["index_day"]).astype(float)
+    switch = (frame["next_index_day"].astype("Float64") - frame["index_day"]).astype(float)
+    # Death counts unless the patient had been lost to imaging for too long, or had gone on to another regimen that censors.
+    seen = died.copy()
+    if settings.assessment_gap_days is not None:
+        seen &= end - last.fillna(0) <= settings.assessment_gap_days
+    if settings.at_next_regimen != "ignore":
+        seen &= switch.isna()
+    exit_days, event = first.where(first.notna(), end.where(seen, last)), first.notna() | seen
+    if settings.at_next_regimen == "event":
+        by_switch = switch.notna() & first.isna()
+        exit_days, event = exit_days.mask(by_switch, switch), event | by_switch
+    return pd.DataFrame({"exit_days": exit_days, "event": event})
+
+
+def endpoints(cases: pd.DataFrame, patients: pd.DataFrame, progression: pd.DataFrame, settings: Followup) -> dict[str, pd.DataFrame]:
+    """Exit and event of every case for each endpoint, before exclusions; days from index."""
+    people = patients[["patient_id", "os_days", "is_deceased"]]
+    frame = cases.merge(people, on="patient_id", how="left", validate="many_to_one").set_index("case_id")
+    end = (frame["os_days"] - frame["index_day"]).astype(float)
+    died = frame["is_deceased"].eq(True)
+    following = next_line_day(cases)
+    next_start = pd.Series((following - cases["index_day"]).to_numpy(dtype=float), index=frame.index)
     switched = next_start.notna()
     return {
         "os": pd.DataFrame({"exit_days": end, "event": died}),
-        "rwpfs": pd.DataFrame({"exit_days": first.where(progressed, end.where(died, last)), "event": progressed | died}),
+        "rwpfs": progression_free(frame, end, died, scans_of(cases, progression, settings), settings),
         "ttnt": pd.DataFrame({"exit_days": next_start.where(switched, end), "event": switched | died}),
     }
 
 
-def follow(cases: pd.DataFrame, patients: pd.DataFrame, progression: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, dict[str, int]]]:
+def follow(
+    cases: pd.DataFrame, patients: pd.DataFrame, progression: pd.DataFrame, settings: Followup
+) -> tuple[pd.DataFrame, dict[str, dict[str, int]]]:
     """Rows of `followup.parquet`, and per endpoint how many cases were left out and why."""
     entry = (-cases.set_index("case_id")["index_day"]).clip(lower=0)
     parts, counts = [], {}
-    for name, found in endpoints(cases, patients, progression).items():
+    for name, found in endpoints(cases, patients, progression, settings).items():
         found["entry_days"] = entry.reindex(found.index)
         unknown = found["exit_days"].isna()
         unseen = ~unknown & (found["entry_days"] >= found["exit_days"])
@@ -57,7 +105,7 @@ def follow(cases: pd.DataFrame, patients: pd.DataFrame, progression: pd.DataFram
         counts[name] = {
             "cases": len(kept),
             "events": int(kept["event"].sum()),
-            "no_follow_up": int(unknown.sum()),
+            "never_assessed" if name == "rwpfs" else "no_follow_up": int(unknown.sum()),
             "never_at_risk": int(unseen.sum()),
         }
         parts.append(kept.reset_index(names="case_id").assign(endpoint=name))
@@ -67,18 +115,24 @@ def follow(cases: pd.DataFrame, patients: pd.DataFrame, progression: pd.DataFram
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read cases, write follow-up."""
-    parser = step_parser("followup", "example:\n  oncoraft followup tables cases")
+    parser = step_parser(
+        "followup",
+        "in:  cases.parquet; clinical_patient, timeline_progression\n"
+        "out: followup.parquet, one row a case and endpoint: entry and exit in days from index, event (docs/artefacts.md)\n\n"
+        "example:\n  oncoraft followup tables cases",
+    )
     parser.add_argument("tables", type=Path, metavar="TABLES", help="folder written by `oncoraft ingest`")
     parser.add_argument("cases", type=Path, metavar="CASES", help="folder with cases.parquet; followup.parquet is written beside it")
     given = parser.parse_args(arguments)
-    tables = read_tables(given.tables, TABLES)
-    cases = read_tables(given.cases, ["cases"])["cases"]
-    rows, counts = follow(cases, tables["clinical_patient"], tables["timeline_progression"])
+    blocks = read_settings("followup", given)
+    tables = read_tables(given.tables, COLUMNS, COLUMNS)
+    cases = read_tables(given.cases, ["cases"], {"cases": CASE_COLUMNS})["cases"]
+    rows, counts = follow(cases, tables["clinical_patient"], tables["timeline_progression"], blocks["followup"])
     final, record = given.cases / "followup.parquet", given.cases / "followup.parquet.manifest.json"
     with publishing(final, record) as (out, note):
         rows.to_parquet(out, index=False)
-        inputs = [given.cases / "cases.parquet", *(given.tables / f"{name}.parquet" for name in TABLES)]
-        settings = settings_record(given, {})
+        inputs = [given.cases / "cases.parquet", *(given.tables / f"{name}.parquet" for name in COLUMNS)]
+        settings = settings_record(given, blocks)
         write_json(note, manifest("followup", inputs=inputs, outputs={final: out}, settings=settings, counts=counts, beside=record))
     log.info("followup: %s", counts)
     return 0

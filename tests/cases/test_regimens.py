@@ -1,0 +1,139 @@
+"""Cases from treatment rows: what is set aside is counted, bad input is one line, names are safe for paths."""
+
+import logging
+import re
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oncoraft.cases.regimens import build, display_name, slug, treatment_intervals
+from oncoraft.config import Regimens
+from oncoraft.config_files import check_config
+from oncoraft.errors import InputError
+from oncoraft.knowledge.drugs import drugs
+
+
+def treatment(*rows: tuple[str, int, int, str | None, str | None]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=["patient_id", "start_day", "stop_day", "agent", "subtype"])
+    return frame.assign(source_line=range(2, len(frame) + 2))
+
+
+def cohort(rows: pd.DataFrame, with_specimen: tuple[str, ...] = ("a", "b")) -> dict[str, pd.DataFrame]:
+    people = sorted(set(rows["patient_id"]))
+    samples = [f"{person}-T01" for person in with_specimen]
+    return {
+        "timeline_treatment": rows,
+        "clinical_patient": pd.DataFrame({"patient_id": people, "prior_med_to_msk": "Unknown"}),
+        "clinical_sample": pd.DataFrame({"sample_id": samples, "cancer_type": "Breast Cancer", "gene_panel": "IMPACT468"}),
+        "timeline_specimen": pd.DataFrame({"patient_id": with_specimen, "start_day": 0, "sample_id": samples}),
+        "timeline_progression": pd.DataFrame({"patient_id": ["a"], "start_day": [500], "progression": ["Y"]}),
+    }
+
+
+def test_every_row_that_makes_no_regimen_is_counted_by_reason() -> None:
+    rows = treatment(
+        ("a", 0, 10, "CARBOPLATIN", "Chemo"),
+        ("a", 0, 10, "LEUCOVORIN", "Chemo"),
+        ("a", 5, 5, "BCG", "Biologic"),
+        ("a", 6, 6, "INVESTIGATIONAL", "Investigational"),
+        ("a", 7, 7, None, "Chemo"),
+        ("b", 0, 0, "ZOLEDRONIC ACID", "Bone Treatment"),
+        ("c", 0, 9, "GEMCITABINE", "Chemo"),
+    )
+    cases, counts = build(cohort(rows), Regimens(investigational="set_aside"))
+    assert list(cases["case_id"]) == ["a_+0"]
+    assert counts == {
+        "rows": 7,
+        "rows_without_agent": 1,
+        "supportive_rows": 2,
+        "other_indication_rows": 1,
+        "investigational_rows_set_aside": 1,
+        "rows_of_unknown_agents": 0,
+        "unknown_agents": {},
+        "patients_without_anticancer_agent": 1,
+        "regimens": 1,
+        "regimens_without_specimen": 1,
+        "patients_without_specimen": 1,
+    }
+
+
+def test_names_are_read_whatever_their_case_spaces_and_synonyms() -> None:
+    kept, _ = treatment_intervals(treatment(("a", 0, 1, " 5-fu", "Chemo"), ("a", 0, 1, "Paclitaxel  Protein-Bound", "Chemo")), Regimens())
+    assert list(kept["agent"]) == ["FLUOROURACIL", "PACLITAXEL PROTEIN-BOUND"]
+
+
+def test_a_missing_stop_is_the_start() -> None:
+    rows = treatment(("a", 3, 9, "CARBOPLATIN", "Chemo")).assign(stop_day=float("nan"))
+    assert list(treatment_intervals(rows, Regimens())[0]["stop_day"]) == [3]
+
+
+def test_unknown_agents_are_kept_and_told_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    rows = treatment(("a", 0, 1, "NOVELIMAB", "Biologic"), ("a", 50, 60, "NOVELIMAB", "Biologic"), ("b", 0, 1, "CISPLATIN", "Chemo"))
+    with caplog.at_level(logging.WARNING, logger="oncoraft"):
+        cases, counts = build(cohort(rows), Regimens())
+    assert counts["unknown_agents"] == {"NOVELIMAB": 2}
+    assert cases.set_index("case_id").loc["a_+0", "drug_class"] == "Biologic"
+    assert [record.getMessage() for record in caplog.records] == [
+        "data_timeline_treatment.txt: 2 rows of 1 agents that the drug table lacks, first on line 2, take the class of their rows: NOVELIMAB (2)"
+    ]
+
+
+def test_an_unknown_agent_is_refused_where_asked_with_the_nearest_name() -> None:
+    rows = treatment(("a", 0, 1, "CISPLATIN", "Chemo"), ("a", 0, 1, "CARBOPLATN", "Chemo"))
+    message = "data_timeline_treatment.txt, line 3, column AGENT: expected an agent of the drug table; did you mean 'CARBOPLATIN'?, found 'CARBOPLATN'"
+    with pytest.raises(InputError) as caught:
+        build(cohort(rows), Regimens(unknown_agents="refuse"))
+    assert str(caught.value) == message
+
+
+def test_an_unknown_agent_without_a_class_is_refused_always() -> None:
+    rows = treatment(("a", 0, 1, "NOVELIMAB", None))
+    with pytest.raises(InputError, match=r"line 2, column AGENT: expected an agent of the drug table, or a SUBTYPE among"):
+        build(cohort(rows), Regimens())
+
+
+def test_no_anticancer_row_at_all_is_one_line() -> None:
+    with pytest.raises(InputError, match="expected at least one row of an anticancer agent"):
+        build(cohort(treatment(("a", 0, 1, "LEUCOVORIN", "Chemo"))), Regimens())
+
+
+def test_an_agent_of_the_configuration_that_nobody_knows_is_one_line() -> None:
+    with pytest.raises(
+        InputError, match=r"regimens\.set_aside_agents: expected agents of the drug table; did you mean 'LEUPROLIDE'\?, found 'LEUPROLID'"
+    ):
+        build(cohort(treatment(("a", 0, 1, "CISPLATIN", "Chemo"))), Regimens(set_aside_agents=("LEUPROLID",)))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"combination_window_days": 5}, "combination_window_days: expected at least 7, as known_at_index_days says, found 5"),
+        ({"gap_days": 27}, "gap_days: expected at least 28, as combination_window_days says, found 27"),
+        ({"gap_days": 120}, "merge_identical_days: expected at least 120, as gap_days says, found 90"),
+        ({"combination_window_days": 0}, "regimens.combination_window_days: expected greater than or equal to 1, found 0"),
+        ({"gap_days": 0}, "regimens.gap_days: expected greater than or equal to 1, found 0"),
+        ({"regimen_agents": ["MEGESTROL"], "set_aside_agents": ["MEGESTROL"]}, "set_aside_agents: expected agents that are not in"),
+        ({"gap_day": 90}, "regimens.gap_day: unknown key; did you mean 'gap_days'?"),
+    ],
+)
+def test_rules_that_contradict_one_another_are_refused_in_one_line(values: dict, message: str) -> None:
+    with pytest.raises(InputError, match=re.escape(message)) as caught:
+        check_config({"regimens": values})
+    assert "\n" not in str(caught.value)
+
+
+def test_the_defaults_and_the_boundaries_of_the_checks_are_allowed() -> None:
+    Regimens(known_at_index_days=14, combination_window_days=14, gap_days=14, merge_identical_days=14)
+
+
+@given(st.lists(st.sampled_from(sorted(drugs())), min_size=1, max_size=5, unique=True))
+def test_slugs_are_safe_for_paths_and_blind_to_order(agents: list[str]) -> None:
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", slug(agents))
+    assert slug(agents) == slug(reversed(agents))
+    assert display_name(agents).count(" + ") == len(agents) - 1
+
+
+def test_no_two_agents_share_a_slug() -> None:
+    assert len({slug([agent]) for agent in drugs()}) == len(drugs())
