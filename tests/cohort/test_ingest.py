@@ -70,7 +70,7 @@ def test_a_bad_cell_sets_its_row_aside_verbatim_with_its_line(ingested: Read) ->
             "file": "data_timeline_psa_labs.txt",
             "source_line": 3,
             "column": "START_DATE",
-            "reason": "expected an integer number of days, not empty, found 'ten'",
+            "reason": "expected an integer number of days from -60000 to 60000, not empty, found 'ten'",
             "raw": "P-0000002\tten\t\tLab_Test\tPSA\t1.25\tng/ml          ",
         }
     ]
@@ -165,7 +165,7 @@ FAULTS = {
         "P-0000001\t0",
         "P-0000001\t7",
         "data_timeline_specimen.txt, column START_DATE: the earliest sequencing must be day 0 for at least 99% of patients, "
-        "since survival counts from it, found '66.7% of 3 patients'",
+        "since survival counts from it, found '66.7% of 3 patients, e.g. P-0000001 on day 7'",
     ),
     "not text": ("data_timeline_mmr.txt", "PATHOLOGY", "\udcff", "data_timeline_mmr.txt, line 2: expected text in UTF-8"),
     "a carriage return inside a line": (
@@ -228,11 +228,21 @@ def test_bad_input_ends_with_one_line_and_writes_nothing(
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
     [
-        ("data_timeline_psa_labs.txt", "", "", "line 3, column START_DATE: expected an integer number of days, not empty, found 'ten'"),
+        (
+            "data_timeline_psa_labs.txt",
+            "",
+            "",
+            "line 3, column START_DATE: expected an integer number of days from -60000 to 60000, not empty, found 'ten'",
+        ),
         ("data_timeline_mmr.txt", "TRUE", "maybe", "line 2, column MMR_ABSENT: expected TRUE/FALSE or 1/0 or Yes/No or Y/N, found 'maybe'"),
         ("data_timeline_progression.txt", "\tY\t", "\tworse\t", "line 3, column PROGRESSION: expected one of Y, N, Indeterminate"),
         ("data_timeline_treatment.txt", "\tN\t0\n", "\tN\n", "line 2: expected 8 fields, found '7 fields'"),
-        ("data_clinical_patient.txt", "P-0000003", "P-0000001", "line 8, column PATIENT_ID: expected an id that is new (line 7 has it)"),
+        (
+            "data_clinical_patient.txt",
+            "P-0000003",
+            "P-0000001",
+            "line 7, column PATIENT_ID: expected an id that stands once (another row has it on line 8)",
+        ),
         ("data_cna.txt", "\t-1.5", "\t-1.7", "line 5, column P-0000001-T01-IM6: expected one of -2, -1.5, -1, 0, 1, 2 or NA, found '-1.7'"),
     ],
 )

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oncoraft.cohort.cells import type_distinct, type_table
+from oncoraft.cohort.cells import type_distinct
 from oncoraft.cohort.checks import DAYS_PER_MONTH, months_constant
-from oncoraft.cohort.reader import duplicates, read_rows
+from oncoraft.cohort.reader import read_rows
+from oncoraft.cohort.rows import duplicates, type_table
 from oncoraft.cohort.wide import read_matrix
 from oncoraft.knowledge.tables import TABLES, table
 from oncoraft.knowledge.tables_document import tables_document
@@ -46,7 +47,7 @@ def test_a_file_of_a_header_alone_has_no_rows(tmp_path: Path) -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=60))
 def test_duplicates_are_those_of_a_plain_search(rows: list[tuple[int, ...]]) -> None:
-    expected = [row in rows[:position] for position, row in enumerate(rows)]
+    expected = [rows.index(row) for row in rows]
     assert duplicates([np.array(codes, dtype=np.int32) for codes in zip(*rows, strict=True)]).tolist() == expected
 
 
@@ -173,8 +174,12 @@ def test_a_gene_given_twice_is_a_duplicate_or_refused(tmp_path: Path) -> None:
     path = tmp_path / "cna.txt"
     path.write_text("Hugo_Symbol\tS1\nA\t2\nA\t2\nA\t-2\nB\t1\t1\n")
     matrix = read_matrix(path, {})
-    assert (matrix.rows_read, matrix.rows_duplicate, matrix.calls.num_rows) == (4, 1, 1)
-    assert [(refusal.line, refusal.expected) for refusal in matrix.refusals] == [(4, "a gene that is new (line 2 has it)"), (5, "2 fields")]
+    assert (matrix.rows_read, matrix.duplicates, matrix.calls.num_rows) == (4, [(3, 2)], 0)
+    assert [(refusal.line, refusal.expected) for refusal in matrix.refusals] == [
+        (2, "a gene that stands once (another row has it on line 4)"),
+        (4, "a gene that stands once (another row has it on line 2)"),
+        (5, "2 fields"),
+    ]
     assert matrix.coverage.num_rows == 0
 
 

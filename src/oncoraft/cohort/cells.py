@@ -1,32 +1,24 @@
-"""Text into typed values, by the table's specification: each distinct text is judged once."""
+"""Text into typed values, by the column's specification: each distinct text is judged once."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from oncoraft.cohort.reader import RawTable, Refusal, duplicates
 from oncoraft.knowledge.tables import Column, Table
 
 ARROW_TYPES = {"text": pa.string(), "integer": pa.int32(), "number": pa.float64(), "day": pa.int32(), "boolean": pa.bool_()}
-INTEGER = r"^[+-]?[0-9]+(\.0*)?$"
+DAY = r"^[+-]?[0-9]+(\.0*)?$"
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+QUOTED = r'^".*"$'
+CONTROL = r"[\x00-\x1f\x7f]"
 LIMIT = 2**31 - 1
-MISSING_NUMBER = "NA"  # other cBioPortal studies write it; in text columns it stays a word
-
-
-@dataclass(frozen=True)
-class TypedTable:
-    """Typed rows in source order with `source_line`; refusals by line; how many exact duplicates were dropped."""
-
-    rows: pa.Table
-    refusals: list[Refusal]
-    rows_read: int
-    rows_duplicate: int
+# What other cBioPortal studies write for "missing" (the portal's own list, and the MAF's full stop). Only in columns
+# that are not text: there it is a word, as `N/A` is in the registry's summary.
+MISSING = ("NA", "N/A", ".", "[NOT AVAILABLE]", "[NOT APPLICABLE]", "[PENDING]", "[DISCREPANCY]", "[COMPLETED]", "[NULL]")
+PATTERNS = {"day": DAY, "integer": NUMBER, "number": NUMBER}  # whole numbers may stand as 1e+05 where they are no days
+HOMES = {"patient": "data_clinical_patient.txt", "sample": "data_clinical_sample.txt"}
 
 
 def schema(table: Table) -> pa.Schema:
@@ -36,8 +28,12 @@ def schema(table: Table) -> pa.Schema:
     return pa.schema([*columns, *line])
 
 
-def expectation(column: Column) -> str:
-    """What a cell of a column must hold, in words."""
+def expectation(column: Column, *, is_checked: bool = False) -> str:
+    """What a cell of a column must hold, in words.
+
+    Args:
+        is_checked: the id that the column refers to was looked up in the clinical tables.
+    """
     words = {
         "day": "an integer number of days",
         "integer": "an integer",
@@ -45,20 +41,26 @@ def expectation(column: Column) -> str:
         "boolean": " or ".join(f"{true}/{false}" for true, false in zip(column.true, column.false, strict=True)),
         "text": "one of " + ", ".join(column.vocabulary) if column.closed else "text",
     }[column.kind]
+    if column.minimum is not None:
+        words += f" from {column.minimum:g}" + (f" to {column.maximum:g}" if column.maximum is not None else "")
+    if is_checked and column.refers:
+        words = f"a {column.refers} of {HOMES[column.refers]}"
     return words if column.nullable else f"{words}, not empty"
 
 
 def type_distinct(column: Column, texts: pa.StringArray) -> tuple[pa.Array, np.ndarray]:
     """Judge distinct texts: their values (null where missing or bad), and which are bad.
 
+    Padding and a pair of double quotes around the whole cell are taken off first.
+
     Args:
         column: the specification.
         texts: distinct texts, verbatim.
     """
-    trimmed = pc.utf8_trim_whitespace(texts)
+    trimmed = _bare(texts)
     missing = pc.equal(trimmed, "")
     if column.kind != "text":
-        missing = pc.or_(missing, pc.equal(pc.utf8_upper(trimmed), MISSING_NUMBER))
+        missing = pc.or_(missing, pc.is_in(pc.utf8_upper(trimmed), value_set=pa.array(MISSING)))
     present = pc.if_else(missing, pa.scalar(None, pa.string()), trimmed)
     if column.kind == "boolean":
         values = _booleans(column, present)
@@ -72,12 +74,46 @@ def type_distinct(column: Column, texts: pa.StringArray) -> tuple[pa.Array, np.n
     return values, bad.to_numpy(zero_copy_only=False).astype(bool)
 
 
+def is_quoted(texts: pa.StringArray) -> np.ndarray:
+    """Which texts stand in double quotes as a whole."""
+    if not _has_quotes(texts):
+        return np.zeros(len(texts), dtype=bool)
+    found = pc.match_substring_regex(pc.utf8_trim_whitespace(texts), QUOTED)
+    return np.asarray(pc.fill_null(found, False).to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def is_unknown_word(column: Column, values: pa.Array) -> np.ndarray:
+    """Which values are words that an open vocabulary does not list (accepted, but worth telling)."""
+    if not column.vocabulary or column.closed:
+        return np.zeros(len(values), dtype=bool)
+    known = pc.or_(pc.is_null(values), pc.is_in(values, value_set=pa.array(column.vocabulary)))
+    return np.asarray(pc.invert(known).to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def _bare(texts: pa.StringArray) -> pa.StringArray:
+    """Texts without padding, and without quotes where they stand around the whole cell."""
+    trimmed = pc.utf8_trim_whitespace(texts)
+    if not _has_quotes(texts):
+        return trimmed
+    quoted = pc.match_substring_regex(trimmed, QUOTED)
+    inner = pc.utf8_trim_whitespace(pc.replace_substring(pc.replace_substring_regex(trimmed, r'^"|"$', ""), '""', '"'))
+    return pc.if_else(quoted, inner, trimmed)
+
+
+def _has_quotes(texts: pa.StringArray) -> bool:
+    return bool(pc.any(pc.match_substring(texts, '"')).as_py())
+
+
 def _words(column: Column, present: pa.StringArray) -> pa.Array:
+    """Text without control characters; words of the vocabulary as it spells them."""
+    clean = pc.if_else(pc.match_substring_regex(present, CONTROL), pa.scalar(None, pa.string()), present)
     if not column.vocabulary:
-        return present
-    known = pa.array([word.lower() for word in column.vocabulary], pa.string())
-    spelt = pa.array(column.vocabulary, pa.string()).take(pc.index_in(pc.utf8_lower(present), value_set=known, skip_nulls=True))
-    return spelt if column.closed else pc.coalesce(spelt, present)
+        return clean
+    spellings = [*((word, word) for word in column.vocabulary), *column.aliases]
+    known = pa.array([spelling.lower() for spelling, _ in spellings], pa.string())
+    words = pa.array([word for _, word in spellings], pa.string())
+    spelt = words.take(pc.index_in(pc.utf8_lower(clean), value_set=known, skip_nulls=True))
+    return spelt if column.closed else pc.coalesce(spelt, clean)
 
 
 def _booleans(column: Column, present: pa.StringArray) -> pa.Array:
@@ -89,63 +125,15 @@ def _booleans(column: Column, present: pa.StringArray) -> pa.Array:
 
 def _numbers(column: Column, present: pa.StringArray) -> pa.Array:
     whole = column.kind in ("integer", "day")
-    shaped = pc.match_substring_regex(present, INTEGER if whole else NUMBER)
+    shaped = pc.match_substring_regex(present, PATTERNS[column.kind])
     unsigned = pc.utf8_ltrim(pc.if_else(shaped, present, pa.scalar(None, pa.string())), "+")
     values = pc.cast(unsigned, pa.float64())
-    fits = pc.less_equal(pc.abs(values), LIMIT) if whole else pc.is_finite(values)
+    fits = pc.is_finite(values)
+    if whole:
+        fits = pc.and_(fits, pc.and_(pc.less_equal(pc.abs(values), LIMIT), pc.equal(pc.round(values), values)))
+    if column.minimum is not None:
+        fits = pc.and_(fits, pc.greater_equal(values, column.minimum))
+    if column.maximum is not None:
+        fits = pc.and_(fits, pc.less_equal(values, column.maximum))
     values = pc.if_else(fits, values, pa.scalar(None, pa.float64()))
     return pc.cast(values, ARROW_TYPES[column.kind])
-
-
-def type_table(table: Table, raw: RawTable) -> TypedTable:
-    """Type a file's rows, setting aside those that break the specification.
-
-    Rules, in this order: an exact duplicate of an earlier row (verbatim text of every column) is dropped and
-    counted; a row is refused for the first column, in the specification's order, whose cell is bad; a row whose
-    key an earlier kept row has is refused. Required columns must be there (`ingest` checks the header).
-    """
-    total = len(raw.source_line)
-    repeated = duplicates([pc.cast(column.indices, pa.int32()).to_numpy() for column in raw.columns]) if total else np.zeros(0, dtype=bool)
-    refused = np.zeros(total, dtype=bool)
-    refusals = list(raw.malformed)
-    arrays: list[pa.Array] = []
-    for column in table.columns:
-        position = raw.header.position(column.source)
-        if position is None:
-            arrays.append(pa.nulls(total, ARROW_TYPES[column.kind]))
-            continue
-        coded = raw.columns[position]
-        values, bad_distinct = type_distinct(column, coded.dictionary)
-        arrays.append(values.take(coded.indices))
-        if bad_distinct.any():
-            bad = bad_distinct[coded.indices.to_numpy()] & ~repeated & ~refused
-            refused |= bad
-            refusals += _refusals(column, raw.header.names[position], coded, raw.source_line, np.flatnonzero(bad))
-    names = [column.name for column in table.columns]
-    rows = pa.table([*arrays, pa.array(raw.source_line, pa.int32())], names=[*names, "source_line"])
-    if repeated.any() or refused.any():
-        rows = rows.filter(pa.array(~(repeated | refused)))
-    rows, collisions = _unique_keys(table, rows)
-    ordered = sorted([*refusals, *collisions], key=lambda refusal: refusal.line)
-    return TypedTable(rows, ordered, total + len(raw.malformed), int(repeated.sum()))
-
-
-def _refusals(column: Column, header: str, coded: pa.DictionaryArray, lines: np.ndarray, rows: np.ndarray) -> list[Refusal]:
-    expected = expectation(column)
-    found = coded.take(pa.array(rows)).to_pylist()
-    return [Refusal(int(line), header, expected, text) for line, text in zip(lines[rows], found, strict=True)]
-
-
-def _unique_keys(table: Table, rows: pa.Table) -> tuple[pa.Table, list[Refusal]]:
-    """Refuse rows whose key an earlier row has: a second, different row for one patient or specimen."""
-    if not table.key or not rows.num_rows:
-        return rows, []
-    frame: pd.DataFrame = rows.select([*table.key, "source_line"]).to_pandas()
-    again = frame.duplicated(list(table.key))
-    first = frame.groupby(list(table.key), sort=False)["source_line"].transform("first")
-    header = {column.name: column.source for column in table.columns}[table.key[0]]
-    refusals = [
-        Refusal(int(frame["source_line"][row]), header, f"an id that is new (line {first[row]} has it)", str(frame[table.key[0]][row]))
-        for row in np.flatnonzero(again)
-    ]
-    return rows.filter(pa.array(~again.to_numpy())), refusals

@@ -19,12 +19,15 @@ from oncoraft.knowledge.tables import TABLES, Table
 DAY_ZERO_SHARE = 0.99  # least share of patients whose first sequencing is day 0
 FOLLOW_UP_GRACE_DAYS = 31  # slack for the dead, whose last month may be recorded by its end
 FIRST_IDS = 5
+WHOLE_DAYS = 0.2  # mean distance to whole days from which no constant is borne out (0.25 is chance)
 # Days in a month by different conventions. The released OS_MONTHS is days x 12/365; the study's own pipeline divides by 30.417.
 DAYS_PER_MONTH = {"365/12": 365 / 12, "30.417": 30.417, "365.25/12": 365.25 / 12, "30.44": 30.44, "30": 30.0}
 
 
 def months_constant(months: np.ndarray) -> dict[str, Any]:
     """Which constant makes months x constant closest to whole days (mean distance; the earlier of equals).
+
+    Months rounded to one decimal or less bear out none; then it is that of the released files, `is_calibrated` false.
 
     Args:
         months: OS_MONTHS of every patient, finite.
@@ -34,9 +37,13 @@ def months_constant(months: np.ndarray) -> dict[str, Any]:
         for name, constant in DAYS_PER_MONTH.items()
     }
     chosen = min(distance, key=lambda name: distance[name])
+    is_calibrated = len(months) > 0 and distance[chosen] < WHOLE_DAYS
+    if not is_calibrated:
+        chosen = next(iter(DAYS_PER_MONTH))
     return {
         "chosen": chosen,
         "days_per_month": DAYS_PER_MONTH[chosen],
+        "is_calibrated": is_calibrated,
         "mean_distance_to_whole_days": {name: round(value, 6) for name, value in distance.items()},
     }
 
@@ -51,22 +58,26 @@ def add_follow_up(patients: pa.Table, days_per_month: float) -> pa.Table:
 
 
 def day_zero(sequencing: pa.Table, patients: pa.Table, file: Path) -> dict[str, Any]:
-    """The share of patients whose earliest sequencing is day 0.
+    """The share of all patients whose earliest sequencing is day 0; one who was never sequenced does not count as such.
 
     Raises:
-        InputError: the share is below 99 %, or nobody was sequenced: survival would not count from day 0.
+        InputError: the share is below 99 %: survival would not count from day 0.
     """
     first = sequencing.select(["patient_id", "start_day"]).to_pandas().groupby("patient_id")["start_day"].min()
+    everyone = pd.Index(patients["patient_id"].to_pandas())
+    first = first.reindex(everyone)
+    unsequenced = int(first.isna().sum())
     share = float((first == 0).mean()) if len(first) else 0.0
+    others = first[first.notna() & (first != 0)].index
     if share < DAY_ZERO_SHARE:
+        example = f", e.g. {min(others)} on day {first[min(others)]:.0f}" if len(others) else ""
+        missing = f"; {unsequenced} of them have no sequencing" if unsequenced else ""
         raise InputError(
             f"the earliest sequencing must be day 0 for at least {DAY_ZERO_SHARE:.0%} of patients, since survival counts from it",
             file=file,
             column="START_DATE",
-            found=f"{share:.1%} of {len(first)} patients",
+            found=f"{share:.1%} of {len(first)} patients{missing}{example}",
         )
-    others = first[first != 0].index
-    unsequenced = len(set(patients["patient_id"].to_pylist()) - set(first.index))
     return {
         "patients": len(first),
         "share": round(share, 6),
@@ -76,30 +87,57 @@ def day_zero(sequencing: pa.Table, patients: pa.Table, file: Path) -> dict[str, 
     }
 
 
-def orphans(tables: Mapping[str, pa.Table]) -> list[dict[str, Any]]:
-    """Rows that name a patient or a specimen which the clinical tables do not have, per table."""
-    known = {
-        "patient": pd.Index(tables["clinical_patient"]["patient_id"].to_pandas()),
-        "sample": pd.Index(tables["clinical_sample"]["sample_id"].to_pandas()),
-    }
+def orphans(found: Mapping[str, Mapping[str, list[str]]]) -> list[dict[str, Any]]:
+    """Rows that name a patient or a specimen which the clinical tables do not have, per table and column.
+
+    Args:
+        found: table -> column -> the unknown ids, one a row (of the copy-number matrix: a column), for tables that were read.
+    """
     homes = {"patient": "clinical_patient", "sample": "clinical_sample"}
+    return [
+        {
+            "table": table.name,
+            "column": column.name,
+            "refers_to": column.refers,
+            "rows": len(ids),
+            "ids": len(set(ids)),
+            "first_ids": sorted(set(ids))[:FIRST_IDS],
+        }
+        for table in TABLES
+        if table.name in found
+        for column in table.columns
+        if column.refers and table.name != homes[column.refers]
+        for ids in [found[table.name].get(column.name, [])]
+    ]
+
+
+def without_clinical_row(tables: Mapping[str, pa.Table]) -> list[dict[str, Any]]:
+    """Kept rows of patients and specimens whose own clinical row was set aside, where there are any."""
+    homes = {"patient": ("clinical_patient", "patient_id"), "sample": ("clinical_sample", "sample_id")}
+    known = {kind: pd.Index(tables[table][column].to_pandas()) for kind, (table, column) in homes.items()}
     found = []
     for table in TABLES:
         for column in table.columns:
-            if not column.refers or table.name == homes[column.refers] or table.name not in tables:
-                continue
-            ids = tables[table.name][column.name].to_pandas()
-            stray = ids[~ids.isin(known[column.refers])]
-            found.append(
-                {
-                    "table": table.name,
-                    "column": column.name,
-                    "refers_to": column.refers,
-                    "rows": len(stray),
-                    "ids": int(stray.nunique()),
-                    "first_ids": sorted(stray.unique())[:FIRST_IDS],
-                }
-            )
+            if column.refers and table.name in tables and table.name != homes[column.refers][0]:
+                ids = tables[table.name][column.name].to_pandas()
+                stray = ids[~ids.isin(known[column.refers])]
+                first = sorted(stray.unique())[:FIRST_IDS]
+                found.append({"table": table.name, "column": column.name, "rows": len(stray), "first_ids": first})
+    return [record for record in found if record["rows"]]
+
+
+def specimens_of_others(tables: Mapping[str, pa.Table]) -> list[dict[str, Any]]:
+    """Rows that give a specimen to another patient than the sample table does, per table that names both."""
+    owners = tables["clinical_sample"].select(["sample_id", "patient_id"]).to_pandas().set_index("sample_id")["patient_id"]
+    found = []
+    for table in TABLES:
+        names = {column.refers: column.name for column in table.columns if column.refers}
+        if table.name != "clinical_sample" and table.name in tables and {"patient", "sample"} <= set(names):
+            rows = tables[table.name].select([names["patient"], names["sample"]]).to_pandas()
+            owner = rows[names["sample"]].map(owners)
+            wrong = owner.notna() & (owner != rows[names["patient"]])
+            ids = sorted(rows[names["sample"]][wrong].unique())
+            found.append({"table": table.name, "rows": int(wrong.sum()), "first_ids": ids[:FIRST_IDS]})
     return found
 
 
@@ -137,11 +175,14 @@ def _day_columns(table: Table, tables: Mapping[str, pa.Table]) -> list[str]:
     return [column.name for column in table.columns if column.kind == "day" and column.name in present]
 
 
-def check_all(tables: Mapping[str, pa.Table], constant: dict[str, Any], sequencing_file: Path) -> dict[str, Any]:
-    """Everything in `checks.json`.
+def check_all(
+    tables: Mapping[str, pa.Table], stray: Mapping[str, Mapping[str, list[str]]], constant: dict[str, Any], sequencing_file: Path
+) -> dict[str, Any]:
+    """The referential part of `checks.json`.
 
     Args:
         tables: name -> the columns that the checks need (ids and days) of every table that was read.
+        stray: table -> column -> ids unknown to the clinical tables.
         constant: from `months_constant`.
         sequencing_file: named if the day-0 rule fails.
     """
@@ -150,6 +191,29 @@ def check_all(tables: Mapping[str, pa.Table], constant: dict[str, Any], sequenci
         "day_zero": day_zero(tables["timeline_specimen"], tables["clinical_patient"], sequencing_file),
         "months_to_days": constant,
         "follow_up_not_positive": int((days <= 0).sum()),
-        "orphans": orphans(tables),
+        "orphans": orphans(stray),
+        "without_clinical_row": without_clinical_row(tables),
+        "specimens_of_others": specimens_of_others(tables),
         "after_follow_up": after_follow_up(tables),
     }
+
+
+def sentences(checks: Mapping[str, Any]) -> list[str]:
+    """What of the checks a person should hear at once."""
+    constant = checks["months_to_days"]
+    how = "borne out by whole days" if constant["is_calibrated"] else "assumed: the months are too rounded to tell"
+    said = [f"a month of OS_MONTHS is {constant['days_per_month']:.4f} days ({constant['chosen']}, {how})"]
+    stray = sum(record["rows"] for record in checks["orphans"])
+    late = sum(record["rows"] for record in checks["after_follow_up"])
+    others = sum(record["rows"] for record in checks["specimens_of_others"])
+    if stray:
+        said.append(f"{stray} rows name a patient or specimen that the clinical files do not have; they are set aside")
+    if bare := sum(record["rows"] for record in checks["without_clinical_row"]):
+        said.append(f"{bare} rows belong to patients or specimens whose clinical row is set aside")
+    if others:
+        said.append(f"{others} rows give a specimen to another patient than the sample table does")
+    if late:
+        said.append(f"{late} events are dated after the end of follow-up; they are kept (checks.json says where)")
+    if checks["follow_up_not_positive"]:
+        said.append(f"{checks['follow_up_not_positive']} patients have no follow-up after day 0")
+    return said

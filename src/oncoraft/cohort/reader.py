@@ -11,13 +11,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from oncoraft.errors import InputError
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+LFS_POINTER = b"version https://git-lfs"
+PACKED = {
+    b"\x1f\x8b": "a gzip archive (unpack it first)",
+    b"BZh": "a bzip2 archive (unpack it first)",
+    b"PK\x03\x04": "a zip archive (unpack it first)",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
 
 
 class Refusal(NamedTuple):
@@ -37,10 +44,10 @@ class Header:
     line: int
     end: int
 
-    def position(self, source: str) -> int | None:
-        """Where a column stands, without regard to case; None if it is not there."""
-        wanted = source.casefold()
-        return next((position for position, name in enumerate(self.names) if name.casefold() == wanted), None)
+    def position(self, *sources: str) -> int | None:
+        """Where a column stands, by the first of its headers that is there, without regard to case; None if none is."""
+        folded = [name.casefold() for name in self.names]
+        return next((folded.index(source.casefold()) for source in sources if source.casefold() in folded), None)
 
 
 @dataclass(frozen=True)
@@ -57,32 +64,55 @@ def read_header(path: Path) -> Header:
     """Find the header: the first line that does not begin with `#`.
 
     Raises:
-        InputError: the file has no such line, is not UTF-8, or names a column twice.
+        InputError: the file is empty, packed or only a pointer to the data, is not UTF-8 text in lines, or names a column twice.
     """
     with path.open("rb") as stream:
         for number, line in enumerate(stream, start=1):
             text = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
+            if number == 1:
+                _check_kind(path, text)
             if not text.startswith(b"#") and text.strip():
                 return Header(_names(path, number, text), number, stream.tell())
-    raise InputError("expected a header row", file=path, found="none")
+    raise InputError("expected a header row", file=path, found="none" if path.stat().st_size else "an empty file")
+
+
+def _check_kind(path: Path, start: bytes) -> None:
+    """Refuse what is no table at all: a Git LFS pointer, a packed file, text in UTF-16."""
+    if start.startswith(LFS_POINTER):
+        raise InputError("expected the table itself", file=path, found="a Git LFS pointer to it (`git lfs pull` fetches the data)")
+    for magic, kind in PACKED.items():
+        if start.startswith(magic):
+            raise InputError("expected text in UTF-8", file=path, line=1, found=kind)
 
 
 def _names(path: Path, line: int, text: bytes) -> tuple[str, ...]:
+    """Names of the columns; cells without a name (a trailing tab) are allowed and stay unused."""
+    body = text.rstrip(b"\r\n")
+    if b"\r" in body:
+        raise InputError("expected lines that end in LF or CR LF", file=path, line=line, found="a carriage return inside the line")
     try:
-        names = tuple(name.strip() for name in text.decode("utf-8").rstrip("\r\n").split("\t"))
+        names = tuple(unquoted(name.strip()) for name in body.decode("utf-8").split("\t"))
     except UnicodeDecodeError:
         raise InputError("expected text in UTF-8", file=path, line=line) from None
+    if len(names) == 1 and ("," in names[0] or ";" in names[0]):
+        raise InputError("expected columns separated by tabs", file=path, line=line, found=names[0][:60])
     folded = [name.casefold() for name in names]
-    if len(set(folded)) < len(folded):
-        twice = next(name for position, name in enumerate(names) if folded[position] in folded[:position])
-        raise InputError("expected each column once", file=path, line=line, column=twice, found="twice")
+    twice = [name for position, name in enumerate(names) if name and folded[position] in folded[:position]]
+    if twice:
+        raise InputError("expected each column once", file=path, line=line, column=twice[0], found="twice")
     return names
+
+
+def unquoted(text: str) -> str:
+    """A cell without the double quotes that a spreadsheet may have put around it; a doubled quote inside is one."""
+    is_quoted = len(text) > 1 and text[0] == text[-1] == '"'
+    return text[1:-1].replace('""', '"').strip() if is_quoted else text
 
 
 def read_rows(path: Path, header: Header | None = None) -> RawTable:
     """Read every row of a tab-separated file as text.
 
-    Quotes mean nothing. A row with too few or too many fields goes to `malformed`; an empty line is a row of
+    Quotes do not bind: a tab inside them ends the cell. A row with too few or too many fields goes to `malformed`; an empty line is a row of
     empty fields. Lines of malformed rows are known only to a single-threaded read, so a file that has any is
     read again in that way.
 
@@ -151,26 +181,6 @@ def _line_that_is_not_text(path: Path) -> int | None:
             except UnicodeDecodeError:
                 return number
     return None
-
-
-def duplicates(columns: list[np.ndarray]) -> np.ndarray:
-    """Which rows repeat an earlier row exactly.
-
-    Args:
-        columns: per column the integer code of each row's text, all of one length.
-
-    Rows are hashed to 64 bits first; only rows that share a hash are compared in full.
-    """
-    mixed = np.zeros(len(columns[0]), dtype=np.uint64)
-    for codes in columns:
-        mixed = (mixed ^ codes.astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
-        mixed ^= mixed >> np.uint64(29)
-    suspects = np.flatnonzero(pd.Series(mixed).duplicated(keep=False).to_numpy())
-    repeated = np.zeros(len(mixed), dtype=bool)
-    if len(suspects):
-        rows = pd.DataFrame({position: codes[suspects] for position, codes in enumerate(columns)})
-        repeated[suspects] = rows.duplicated().to_numpy()
-    return repeated
 
 
 def raw_lines(path: Path, lines: set[int]) -> dict[int, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from oncoraft.knowledge.study_files import PORTAL_KINDS
 from oncoraft.knowledge.tables import TABLES, Table
 
 STUDY_ID = "oncoraft_twin"
@@ -20,23 +21,11 @@ STUDY = {
     "description": "A made-up cohort in the released layout of MSK-CHORD, drawn from stated parameters. No row describes a real person.",
     "reference_genome": "hg19",
 }
-# Table -> genetic alteration type, data type, stable id, profile name, profile description.
+# Table -> stable id, profile name, profile description.
 PROFILES = {
-    "mutations": ("MUTATION_EXTENDED", "MAF", "mutations", "Mutations", "Made-up somatic mutations of the sequenced specimens."),
-    "cna": (
-        "COPY_NUMBER_ALTERATION",
-        "DISCRETE",
-        "cna",
-        "Copy-number alterations",
-        "Made-up calls: -2 deep deletion, -1.5 loss, 0 none, 2 amplification.",
-    ),
-    "sv": ("STRUCTURAL_VARIANT", "SV", "structural_variants", "Structural variants", "Made-up rearrangements of the sequenced specimens."),
-}
-KINDS = {
-    "clinical_patient": ("CLINICAL", "PATIENT_ATTRIBUTES"),
-    "clinical_sample": ("CLINICAL", "SAMPLE_ATTRIBUTES"),
-    "cna_segments": ("COPY_NUMBER_ALTERATION", "SEG"),
-    "gene_panel_matrix": ("GENE_PANEL_MATRIX", "GENE_PANEL_MATRIX"),
+    "mutations": ("mutations", "Mutations", "Made-up somatic mutations of the sequenced specimens."),
+    "cna": ("cna", "Copy-number alterations", "Made-up calls: -2 deep deletion, -1.5 loss, 0 none, 2 amplification."),
+    "sv": ("structural_variants", "Structural variants", "Made-up rearrangements of the sequenced specimens."),
 }
 TIMELINE = ("CLINICAL", "TIMELINE")
 TRAILING_SPACE = "timeline_ca_19_9_labs"  # the released meta file of this table has a space after the file name
@@ -63,12 +52,11 @@ def meta_file_name(table: Table) -> str:
 
 def meta_fields(table: Table) -> dict[str, str]:
     """The fields of a data file's meta file, in the order in which they are written."""
-    profile = PROFILES.get(table.name)
-    kind, datatype = profile[:2] if profile else KINDS.get(table.name, TIMELINE)
+    kind, datatype = PORTAL_KINDS.get(table.name, TIMELINE)
     fields = {"cancer_study_identifier": STUDY_ID, "genetic_alteration_type": kind, "datatype": datatype}
-    if profile:
-        fields |= {"stable_id": profile[2], "show_profile_in_analysis_tab": "true"}
-        fields |= {"profile_name": profile[3], "profile_description": profile[4]}
+    if table.name in PROFILES:
+        stable_id, name, description = PROFILES[table.name]
+        fields |= {"stable_id": stable_id, "show_profile_in_analysis_tab": "true", "profile_name": name, "profile_description": description}
     if table.name == "cna_segments":
         fields |= {"reference_genome_id": "hg19", "description": "Made-up segments: mean log2 ratio of tumour to matched normal."}
     return fields | {"data_filename": table.file}

@@ -7,13 +7,16 @@ cells are a bare `0`, and the rest are packed into eight-byte numbers, of which 
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from oncoraft.cohort.reader import Header, Refusal, read_header
+from oncoraft.cohort.cells import NUMBER
+from oncoraft.cohort.reader import Header, Refusal, read_header, unquoted
 from oncoraft.errors import InputError
 from oncoraft.knowledge.genomic_tables import CNA_CALLS
 
@@ -33,29 +36,34 @@ class LongMatrix:
     coverage: pa.Table
     refusals: list[Refusal] = field(default_factory=list)
     rows_read: int = 0
-    rows_duplicate: int = 0
+    duplicates: list[tuple[int, int]] = field(default_factory=list)
+    unknown_samples: list[str] = field(default_factory=list)
 
 
-def read_matrix(path: Path, panel_of_sample: dict[str, str]) -> LongMatrix:
+def read_matrix(path: Path, panel_of_sample: dict[str, str], known_samples: Collection[str] | None = None) -> LongMatrix:
     """Read the matrix.
 
     Args:
         path: tab-separated, a gene a row (`Hugo_Symbol`), a specimen a column; 0, NA or empty mean no call.
         panel_of_sample: specimen -> gene panel; empty where unknown, and then the coverage is empty.
+        known_samples: specimens of the clinical table; a column of any other is set aside and named. None: all are known.
 
     Returns:
         `calls`: sample_id, gene, call, source_line, in source order; `coverage`: gene, panel, is_covered for every
-        gene and panel, sorted. A gene with a bad cell or given twice is refused whole; an equal line is a duplicate.
+        gene and panel, sorted. A gene with a bad cell is refused whole, and every line of one that has two
+        different good lines; an equal line is a duplicate.
 
     Raises:
-        InputError: no `Hugo_Symbol` column.
+        InputError: no `Hugo_Symbol` column, or a gene's name that is not UTF-8.
     """
     header = read_header(path)
     gene_position = header.position("Hugo_Symbol")
     if gene_position is None:
         raise InputError("this column is required", file=path, line=header.line, column="Hugo_Symbol", found="no such header")
-    samples = np.array([position for position, name in enumerate(header.names) if name.casefold() not in ANNOTATIONS], dtype=np.int64)
-    reading = _Reading(header, gene_position, samples, _panel_codes(header, samples, panel_of_sample))
+    every = [position for position, name in enumerate(header.names) if name and name.casefold() not in ANNOTATIONS]
+    unknown = [position for position in every if known_samples is not None and header.names[position] not in known_samples]
+    samples = np.array(sorted(set(every) - set(unknown)), dtype=np.int64)
+    reading = _Reading(path, header, gene_position, samples, _panel_codes(header, samples, panel_of_sample))
     data = path.read_bytes()
     start, line = header.end, header.line
     while start < len(data):
@@ -64,7 +72,9 @@ def read_matrix(path: Path, panel_of_sample: dict[str, str]) -> LongMatrix:
         line += 1
         reading.add(data[start:end].rstrip(b"\r"), line)
         start = end + 1
-    return reading.result()
+    result = reading.result()
+    result.unknown_samples = [header.names[position] for position in unknown]
+    return result
 
 
 def _panel_codes(header: Header, samples: np.ndarray, panel_of_sample: dict[str, str]) -> tuple[list[str], np.ndarray]:
@@ -77,15 +87,16 @@ def _panel_codes(header: Header, samples: np.ndarray, panel_of_sample: dict[str,
 class _Reading:
     """Lines as they come; arrays per gene, joined at the end."""
 
-    def __init__(self, header: Header, gene_position: int, samples: np.ndarray, panels: tuple[list[str], np.ndarray]) -> None:
-        self.header, self.gene_position, self.samples = header, gene_position, samples
+    def __init__(self, path: Path, header: Header, gene_position: int, samples: np.ndarray, panels: tuple[list[str], np.ndarray]) -> None:
+        self.path, self.header, self.gene_position, self.samples = path, header, gene_position, samples
         self.panels, self.panel_codes = panels
         self.words: dict[int, float] = {}  # packed cell -> call; NaN: missing; infinite: not a call
-        self.seen: dict[str, tuple[int, int]] = {}  # gene -> its line and the hash of its text
+        self.seen: dict[tuple[str, int], int] = {}  # gene and the hash of its text -> the first line that holds both
         self.genes: list[tuple[str, int, np.ndarray, np.ndarray]] = []
         self.covered: list[np.ndarray] = []
         self.refusals: list[Refusal] = []
-        self.read = self.duplicate = 0
+        self.duplicates: list[tuple[int, int]] = []
+        self.read = 0
 
     def add(self, text: bytes, line: int) -> None:
         """One gene's line."""
@@ -98,21 +109,22 @@ class _Reading:
         if len(starts) != width:
             self.refusals.append(Refusal(line, "", f"{width} fields", f"{len(starts)} fields"))
             return
+        gene, name = self._gene(text, line, starts, lengths), self.header.names[self.gene_position]
+        if not gene or b"\0" in text:
+            self.refusals.append(Refusal(line, name, "text, not empty", gene))
+            return
+        first = self.seen.setdefault((gene, hash(text)), line)
+        if first == line:
+            self._calls(gene, line, text, cells, starts[self.samples], lengths[self.samples])
+        else:
+            self.duplicates.append((line, first))
+
+    def _gene(self, text: bytes, line: int, starts: np.ndarray, lengths: np.ndarray) -> str:
         at = int(starts[self.gene_position])
-        gene = text[at : at + int(lengths[self.gene_position])].decode("utf-8", "replace").strip()
-        name = self.header.names[self.gene_position]
-        if not gene:
-            self.refusals.append(Refusal(line, name, "text, not empty", ""))
-            return
-        if gene in self.seen:
-            first, earlier = self.seen[gene]
-            if earlier == hash(text):
-                self.duplicate += 1
-            else:
-                self.refusals.append(Refusal(line, name, f"a gene that is new (line {first} has it)", gene))
-            return
-        self.seen[gene] = (line, hash(text))
-        self._calls(gene, line, text, cells, starts[self.samples], lengths[self.samples])
+        try:
+            return unquoted(text[at : at + int(lengths[self.gene_position])].decode("utf-8").strip())
+        except UnicodeDecodeError:
+            raise InputError("expected text in UTF-8", file=self.path, line=line) from None
 
     def _calls(self, gene: str, line: int, text: bytes, cells: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> None:
         other = np.flatnonzero((lengths != 1) | (cells[starts] != ZERO))
@@ -141,16 +153,17 @@ class _Reading:
     def _value(self, word: int) -> float:
         if word not in self.words:
             text = word.to_bytes(PACKED, "little").rstrip(b"\0").decode("utf-8", "replace").strip()
-            try:
-                value = math.nan if text in ("", "NA") else float(text)
-            except ValueError:
-                value = math.inf
-            is_call = value in CALLS or (math.isnan(value) and text in ("", "NA"))
-            self.words[word] = value if is_call else math.inf
+            if text in ("", "NA"):
+                self.words[word] = math.nan
+            else:
+                is_call = re.fullmatch(NUMBER, text) is not None and float(text) in CALLS
+                self.words[word] = float(text) if is_call else math.inf
         return self.words[word]
 
     def result(self) -> LongMatrix:
-        """The two tables."""
+        """The two tables, without the genes that have two different lines."""
+        self._settle()
+        self.refusals.sort(key=lambda refusal: refusal.line)
         names = pa.array([self.header.names[position] for position in self.samples], pa.string())
         counts = np.array([len(where) for _, _, where, _ in self.genes], dtype=np.int64)
         where = np.concatenate([where for _, _, where, _ in self.genes] or [np.empty(0, np.int64)])
@@ -164,7 +177,21 @@ class _Reading:
                 "source_line": pa.array([line for _, line, *_ in self.genes], pa.int32()).take(row),
             }
         )
-        return LongMatrix(calls, self._coverage(), self.refusals, self.read, self.duplicate)
+        return LongMatrix(calls, self._coverage(), self.refusals, self.read, self.duplicates)
+
+    def _settle(self) -> None:
+        """Refuse every line of a gene that has several good ones: nothing says which is right."""
+        lines: dict[str, list[int]] = {}
+        for gene, line, *_ in self.genes:
+            lines.setdefault(gene, []).append(line)
+        disputed = {gene: own for gene, own in lines.items() if len(own) > 1}
+        for gene, own in disputed.items():
+            for line in own:
+                expected = f"a gene that stands once (another row has it on line {own[0] if line != own[0] else own[-1]})"
+                self.refusals.append(Refusal(line, self.header.names[self.gene_position], expected, gene))
+        agreed = [position for position, (gene, *_) in enumerate(self.genes) if gene not in disputed]
+        self.genes = [self.genes[position] for position in agreed]
+        self.covered = [self.covered[position] for position in agreed]
 
     def _coverage(self) -> pa.Table:
         order = sorted(range(len(self.genes)), key=lambda position: self.genes[position][0])

@@ -6,6 +6,8 @@ Most of their columns are undated or look ahead (highest stage ever, age at the 
 
 from __future__ import annotations
 
+from typing import Any
+
 from oncoraft.knowledge.table_specification import Column, Table, column, flag, patient, sample
 
 SITES = (
@@ -45,6 +47,7 @@ ETHNICITIES = (
     "Unknown",
 )
 CANCER_TYPES = ("Non-Small Cell Lung Cancer", "Colorectal Cancer", "Breast Cancer", "Prostate Cancer", "Pancreatic Cancer")
+GLEASON: dict[str, Any] = {"unit": "Gleason score", "minimum": 2, "maximum": 10}
 PANELS = ("IMPACT341", "IMPACT410", "IMPACT468", "IMPACT505", "IMPACT-HEME-400")
 
 
@@ -61,12 +64,21 @@ def _site(source: str) -> Column:
 
 PATIENT_COLUMNS = (
     patient(),
-    column("GENDER", required=False, vocabulary=("Female", "Male", "Unknown"), known="always"),
+    column("GENDER", required=False, vocabulary=("Female", "Male", "Unknown"), known="always", other_headers=("SEX",)),
     column("RACE", required=False, vocabulary=RACES, known="always"),
     column("ETHNICITY", required=False, vocabulary=ETHNICITIES, known="always", note="one value holds two spaces in the source"),
-    column("CURRENT_AGE_DEID", "integer", required=False, known="never", unit="years", note="age at data cut or death, capped at 89"),
+    column(
+        "CURRENT_AGE_DEID",
+        "integer",
+        required=False,
+        known="never",
+        unit="years",
+        minimum=0,
+        maximum=130,
+        note="age at data cut or death, capped at 89",
+    ),
     column("STAGE_HIGHEST_RECORDED", required=False, vocabulary=("Stage 1-3", "Stage 4", "Unknown"), known="never"),
-    column("NUM_ICDO_DX", "integer", required=False, known="never", unit="registry entries"),
+    column("NUM_ICDO_DX", "integer", required=False, known="never", unit="registry entries", minimum=0),
     *(_site(source) for source in SITES),
     column(
         "SMOKING_PREDICTIONS_3_CLASSES",
@@ -75,8 +87,8 @@ PATIENT_COLUMNS = (
         known="never",
         note="undated",
     ),
-    column("GLEASON_FIRST_REPORTED", "integer", required=False, known="never", unit="Gleason score"),
-    column("GLEASON_HIGHEST_REPORTED", "integer", required=False, known="never", unit="Gleason score"),
+    column("GLEASON_FIRST_REPORTED", "integer", required=False, known="never", **GLEASON),
+    column("GLEASON_HIGHEST_REPORTED", "integer", required=False, known="never", **GLEASON),
     flag("HISTORY_OF_PDL1", "Yes", "No", required=False, known="never", note="PD-L1 ever positive"),
     column(
         "PRIOR_MED_TO_MSK",
@@ -85,8 +97,24 @@ PATIENT_COLUMNS = (
         known="never",
         note="dated in timeline_prior_meds",
     ),
-    column("OS_MONTHS", "number", nullable=False, known="never", unit="months", note="from first sequencing to death or last contact"),
-    column("OS_STATUS", nullable=False, vocabulary=("0:LIVING", "1:DECEASED"), closed=True, known="never"),
+    column(
+        "OS_MONTHS",
+        "number",
+        nullable=False,
+        known="never",
+        unit="months",
+        minimum=0,
+        maximum=1500,
+        note="from first sequencing to death or last contact",
+    ),
+    column(
+        "OS_STATUS",
+        nullable=False,
+        vocabulary=("0:LIVING", "1:DECEASED"),
+        aliases=(("LIVING", "0:LIVING"), ("DECEASED", "1:DECEASED")),
+        closed=True,
+        known="never",
+    ),
     flag("HR", "Yes", "No", required=False, known="never", note="hormone receptor; blank outside breast cancer"),
     flag("HER2", "Yes", "No", required=False, known="never", note="blank exactly where HR is blank"),
 )
@@ -101,7 +129,7 @@ PATIENT_DERIVED = (
 SAMPLE_COLUMNS = (
     sample(),
     patient(),
-    column("GLEASON_SAMPLE_LEVEL", "integer", required=False, unit="Gleason score"),
+    column("GLEASON_SAMPLE_LEVEL", "integer", required=False, **GLEASON),
     flag("PDL1_POSITIVE", "Yes", "No", required=False),
     column("CANCER_TYPE", vocabulary=CANCER_TYPES, note="any word is kept"),
     column("SAMPLE_TYPE", required=False, vocabulary=("Primary", "Metastasis", "Unknown", "Local Recurrence")),
@@ -110,11 +138,11 @@ SAMPLE_COLUMNS = (
     column("PRIMARY_SITE", required=False, note="spellings vary in case"),
     column("CANCER_TYPE_DETAILED", required=False, note="OncoTree name"),
     column("GENE_PANEL", required=False, vocabulary=PANELS),
-    column("SAMPLE_COVERAGE", "integer", required=False, unit="reads"),
-    column("TUMOR_PURITY", "number", required=False, unit="%"),
+    column("SAMPLE_COVERAGE", "integer", required=False, unit="reads", minimum=0),
+    column("TUMOR_PURITY", "number", required=False, unit="%", minimum=0, maximum=100),
     column("ONCOTREE_CODE", required=False),
     column("MSI_COMMENT", required=False),
-    column("MSI_SCORE", "number", required=False, note="-1: not computed"),
+    column("MSI_SCORE", "number", required=False, minimum=-1, note="-1: not computed"),
     column("MSI_TYPE", required=False, vocabulary=("Stable", "Do not report", "Indeterminate", "Instable")),
     column("SOMATIC_STATUS", required=False, vocabulary=("Matched", "Unmatched")),
     column("CLINICAL_GROUP", required=False, known="never", note="stage group at diagnosis; dated in timeline_diagnosis"),
@@ -122,7 +150,7 @@ SAMPLE_COLUMNS = (
     column("CLINICAL_SUMMARY", required=False, known="never", note="dated in timeline_diagnosis"),
     column("ICD_O_HISTOLOGY_DESCRIPTION", required=False),
     column("DIAGNOSIS_DESCRIPTION", required=False),
-    column("TMB_NONSYNONYMOUS", "number", required=False, unit="mutations per megabase"),
+    column("TMB_NONSYNONYMOUS", "number", required=False, unit="mutations per megabase", minimum=0),
 )
 
 CLINICAL_TABLES = (

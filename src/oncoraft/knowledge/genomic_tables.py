@@ -96,12 +96,12 @@ MUTATION_COLUMNS = (
     column("Hugo_Symbol", nullable=False),
     column("Entrez_Gene_Id", "integer", required=False),
     *(column(source, required=source in NEEDED) for source in MUTATION_TEXT[:3]),
-    column("Start_Position", "integer", required=False, unit="base"),
-    column("End_Position", "integer", required=False, unit="base"),
+    column("Start_Position", "integer", required=False, unit="base", minimum=0),
+    column("End_Position", "integer", required=False, unit="base", minimum=0),
     *(column(source, required=source in NEEDED) for source in MUTATION_TEXT[3:12]),
     sample("Tumor_Sample_Barcode"),
     *(column(source, required=source in NEEDED) for source in MUTATION_TEXT[12:28]),
-    *(column(source, "integer", required=False, unit="reads") for source in MUTATION_COUNTS),
+    *(column(source, "integer", required=False, unit="reads", minimum=0) for source in MUTATION_COUNTS),
     *(column(source, required=source in NEEDED) for source in MUTATION_TEXT[28:]),
 )
 
@@ -133,9 +133,9 @@ GENOMIC_TABLES = (
         (
             sample("ID"),
             column("chrom"),
-            column("loc.start", "integer", unit="base"),
-            column("loc.end", "integer", unit="base"),
-            column("num.mark", "integer", required=False, unit="probes"),
+            column("loc.start", "integer", unit="base", minimum=0),
+            column("loc.end", "integer", unit="base", minimum=0),
+            column("num.mark", "integer", required=False, unit="probes", minimum=0),
             column("seg.mean", "number", unit="log2 ratio"),
         ),
     ),

@@ -13,6 +13,8 @@ Known = Literal["at_row_day", "always", "never"]
 Reference = Literal["", "patient", "sample"]
 Layout = Literal["rows", "gene_by_sample", "derived"]
 
+# A day further from the first sequencing than this is no date of a life (the released files hold one at -43,624).
+DAY_LIMIT = 60_000
 DAY_NAMES = {"START_DATE": "start_day", "STOP_DATE": "stop_day", "SEQ_DATE": "sequencing_day"}
 
 
@@ -31,6 +33,9 @@ class Column:
         known: when the value becomes known: "at_row_day" (the row's own start day), "always" (fixed for
             life), or "never" (undated or looking ahead: it may not enter a prompt).
         refers: whether the value names a patient or a specimen of the clinical tables.
+        minimum, maximum: a number outside this closed range is refused; None: no bound.
+        aliases: other spellings of words of the vocabulary, each with the word that it stands for.
+        other_headers: headers that other studies use for the same column.
     """
 
     source: str
@@ -46,6 +51,10 @@ class Column:
     refers: Reference = ""
     unit: str = ""
     note: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    aliases: tuple[tuple[str, str], ...] = ()
+    other_headers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,7 @@ class Table:
         header_rows: lines that begin with `#` before the header in the released file (any number is read).
         layout: `rows` (a row is a record), `gene_by_sample` (a matrix; stored long), `derived` (made by the reader).
         key: Parquet names of the columns that no two rows may share.
+        ordered: pairs of day columns; a row whose second day is before its first is refused.
         derived: columns that the reader adds.
         crlf: the released file ends its lines with CR LF.
     """
@@ -68,6 +78,7 @@ class Table:
     header_rows: int = 0
     layout: Layout = "rows"
     key: tuple[str, ...] = ()
+    ordered: tuple[tuple[str, str], ...] = ()
     derived: tuple[Column, ...] = ()
     crlf: bool = False
     note: str = ""
@@ -76,6 +87,8 @@ class Table:
 def column(source: str, kind: Kind = "text", **more: Any) -> Column:
     """A column whose Parquet name follows the rule: the header in lower case, `.` as `_`, dates as days."""
     name = DAY_NAMES.get(source.upper(), source.lower().replace(".", "_"))
+    if kind == "day":
+        more = {"minimum": -DAY_LIMIT, "maximum": DAY_LIMIT, "unit": "days"} | more
     return Column(source, more.pop("name", name), kind, **more)
 
 

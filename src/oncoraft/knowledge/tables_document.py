@@ -10,11 +10,18 @@ OPENING = """\
 What `oncoraft ingest` expects of each data file and what it writes to `tables/<table>.parquet`.
 Made from `src/oncoraft/knowledge/` by `make docs`.
 
+- A file is found by its name here, whatever its case, or (mutations, copy number, segments, structural variants, panels, clinical)
+  as the study's meta file of that kind names it. A packed file, a Git LFS pointer or text that is not UTF-8 ends the run.
 - Headers and vocabularies match without regard to case; columns are found by name, in any order. Extra columns are named in
-  the log and ignored.
-- Cells are stripped of spaces; an empty cell is missing (so is `NA` in the copy-number matrix); the literal `N/A` is text.
+  the log and in the ledger, and ignored.
+- Cells are stripped of spaces and of a pair of double quotes around the whole cell; an empty cell is missing. In columns that are
+  not text `NA`, `N/A`, a full stop and the portal's `[Not Available]` and its like are missing too; in text they are words.
 - Days are integers from the patient's first sequencing. Booleans may be spelt TRUE/FALSE, 1/0, Yes/No or Y/N in any boolean column.
-- An exact duplicate of an earlier row is counted and dropped. A row that breaks its specification is set aside in `rejects.parquet`.
+- An exact duplicate of an earlier row (every cell verbatim) is dropped, counted in the ledger and listed in `duplicates.parquet`.
+- A row is set aside in `rejects.parquet`, verbatim with its line, if it has more or fewer cells than the header, if a cell breaks its
+  column's kind, range or closed vocabulary, if it names a patient or specimen that the clinical files do not have, if its second day
+  is before its first where a table says so, or if another, different row has its key (then both are). Rows read = kept + set aside +
+  duplicates, for every file.
 - *Closed* vocabularies refuse other words; the others only settle the spelling of the words they list.
 - *Known* says when a value may enter a prompt: from the row's (or the specimen's) day, always, or never (undated or looking ahead).
 """
@@ -35,16 +42,26 @@ def _section(table: Table) -> list[str]:
         f"`{table.file}`, {status}." + (f" {table.note[0].upper()}{table.note[1:]}." if table.note else ""),
         "",
     ]
+    if table.key or table.ordered:
+        rules = [f"one row a `{', '.join(table.key)}`"] if table.key else []
+        rules += [f"`{later}` is not before `{earlier}`" for earlier, later in table.ordered]
+        lines += [f"Rules: {'; '.join(rules)}.", ""]
     lines += ["| source | Parquet | kind | required | empty | known | words | notes |", "|---|---|---|---|---|---|---|---|"]
     return [*lines, *map(_row, table.columns), *map(_row, table.derived), ""]
+
+
+def _range(column: Column) -> str:
+    if column.minimum is None or column.kind == "day":
+        return ""
+    return f" {column.minimum:g} to {column.maximum:g}" if column.maximum is not None else f" from {column.minimum:g}"
 
 
 def _row(column: Column) -> str:
     words = "; ".join(column.vocabulary) or (f"{column.true[0]} / {column.false[0]}" if column.true else "")
     cells = [
-        f"`{column.source}`" if column.source else "added",
+        " or ".join(f"`{source}`" for source in (column.source, *column.other_headers)) if column.source else "added",
         f"`{column.name}`",
-        column.kind + (f" ({column.unit})" if column.unit else ""),
+        column.kind + _range(column) + (f" ({column.unit})" if column.unit else ""),
         "yes" if column.required else "",
         "" if column.nullable else "refused",
         column.known.replace("_", " "),

@@ -5,8 +5,11 @@ Only treatment has a stop day. A row is known from its own start day on, except 
 
 from __future__ import annotations
 
+from typing import Any
+
 from oncoraft.knowledge.table_specification import Column, Table, column, flag, patient, sample
 
+PROBABILITY: dict[str, Any] = {"unit": "probability", "minimum": 0, "maximum": 1}
 VERDICTS = ("Y", "N", "Indeterminate")
 PROCEDURES = ("CT", "MR", "PET", "Submitted Films")
 REGIONS = ("CHEST", "ABDOMEN", "PELVIS", "HEAD", "OTHER")
@@ -79,13 +82,14 @@ def _timeline(
     required: bool = False,
     has_subtype: bool = True,
     crlf: bool = False,
+    ordered: tuple[tuple[str, str], ...] = (),
     note: str = "",
 ) -> Table:
     """A timeline: the columns that all share, then its own."""
     start = (
         patient(),
-        column("START_DATE", "day", nullable=False, unit="days"),
-        column("STOP_DATE", "day", required=False, unit="days", note="blank" if name != "treatment" else "last administration or order"),
+        column("START_DATE", "day", nullable=False),
+        column("STOP_DATE", "day", required=False, note="blank" if name != "treatment" else "last administration or order"),
         column("EVENT_TYPE", required=False, vocabulary=(event_type,)),
     )
     second = (column("SUBTYPE", required=False, vocabulary=subtype),) if has_subtype else ()
@@ -95,6 +99,7 @@ def _timeline(
         (*start, *second, *columns),
         required=required,
         crlf=crlf,
+        ordered=ordered,
         note=note,
     )
 
@@ -106,7 +111,7 @@ def _laboratory(name: str, test: str, unit: str) -> Table:
         "Lab_Test",
         (),
         column("TEST", required=False, vocabulary=(test,)),
-        column("RESULT", "number", unit=unit, note="0: below detection"),
+        column("RESULT", "number", unit=unit, minimum=0, note="0: below detection"),
         column("LR_UNIT_MEASURE", required=False, vocabulary=(unit,)),
         file=f"data_timeline_{name}_labs.txt",
         has_subtype=False,
@@ -138,6 +143,7 @@ TIMELINE_TABLES = (
         flag("RX_INVESTIGATIVE", "Y", "N", required=False),
         flag("FLAG_OROTOPICAL", "1", "0", required=False, note="oral or topical"),
         required=True,
+        ordered=(("start_day", "stop_day"),),
         note="one interval of one agent, gaps under about 90 days merged; not a dose, not a regimen",
     ),
     _timeline(
@@ -145,7 +151,7 @@ TIMELINE_TABLES = (
         "Diagnosis",
         ("Progression",),
         _verdict("PROGRESSION"),
-        column("NLP_PROGRESSION_PROBABILITY", "number", required=False, unit="probability"),
+        column("NLP_PROGRESSION_PROBABILITY", "number", required=False, **PROBABILITY),
         PROCEDURE,
         STYLE,
         required=True,
@@ -156,7 +162,7 @@ TIMELINE_TABLES = (
         "Diagnosis",
         ("HasCancer",),
         _verdict("HAS_CANCER"),
-        column("NLP_HAS_CANCER_PROBABILITY", "number", required=False, unit="probability"),
+        column("NLP_HAS_CANCER_PROBABILITY", "number", required=False, **PROBABILITY),
         PROCEDURE,
         *_regions("TRUE", "FALSE"),
         STYLE,
@@ -176,7 +182,7 @@ TIMELINE_TABLES = (
         "performance_status",
         "Diagnosis",
         ("Performance Status",),
-        column("ECOG", "integer", unit="ECOG 0-4"),
+        column("ECOG", "integer", unit="ECOG 0-4", minimum=0, maximum=5),
         STYLE,
     ),
     _timeline(
@@ -198,7 +204,8 @@ TIMELINE_TABLES = (
         "Sample acquisition",
         (),
         sample(),
-        column("SEQ_DATE", "day", required=False, unit="days", note="the specimen's sequencing, never before its acquisition"),
+        column("SEQ_DATE", "day", required=False, note="the specimen's sequencing, never before its acquisition"),
+        ordered=(("start_day", "sequencing_day"),),
     ),
     _timeline("surgery", "Surgery", ("PROCEDURE", "SAMPLE"), note="no name of the procedure"),
     _timeline("radiation", "Treatment", ("Radiation Therapy",), note="no dose, no site; thousands of exact duplicates"),
@@ -207,7 +214,7 @@ TIMELINE_TABLES = (
         "Treatment",
         ("Prior Medications to MSK",),
         column("Treatment_TYPE", required=False, vocabulary=("Medical Therapy",), note="TREATMENT_TYPE before 2026-01-30"),
-        column("INFERRED_TX_PROB", "number", required=False, unit="probability"),
+        column("INFERRED_TX_PROB", "number", required=False, **PROBABILITY),
         column("PRIOR_MED_TO_MSK", vocabulary=("No prior medications", "Prior medications to MSK")),
         STYLE,
         note="one row a patient",
@@ -217,7 +224,7 @@ TIMELINE_TABLES = (
         "Pathology",
         ("Gleason Score",),
         column("SOURCE", required=False, vocabulary=("Pathology Reports (NLP)",)),
-        column("GLEASON_SCORE", "integer", unit="Gleason score 6-10"),
+        column("GLEASON_SCORE", "integer", unit="Gleason score 6-10", minimum=2, maximum=10),
     ),
     _timeline("mmr", "Pathology", ("MMR (IHC)",), flag("MMR_ABSENT", "TRUE", "FALSE", note="true: mismatch-repair deficient")),
     _timeline(
