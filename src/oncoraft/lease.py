@@ -153,3 +153,8 @@ def leased_devices(count: int) -> Iterator[list[str]]:
                 del os.environ[VISIBLE]
             else:
                 os.environ[VISIBLE] = before
+
+
+def cuda_devices(count: int) -> int:
+    """How many CUDA devices to expect where `count` GPUs were asked for: none where the GPUs are only pretended (tests)."""
+    return 0 if FAKE in os.environ else count

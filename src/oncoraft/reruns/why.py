@@ -65,7 +65,7 @@ def grouped(verdicts: list[Verdict]) -> list[list[Verdict]]:
 def lines_of(verdicts: list[Verdict], total_jobs: int, known: dict[str, list[float]], engine: dict[str, str]) -> list[str]:
     """The answer, for people."""
     if not verdicts:
-        return [f"nothing would run: {total_jobs} jobs, all current"]
+        return [f"all {total_jobs} jobs are current; nothing would run"]
     lines = []
     for group in grouped(verdicts):
         seconds, unknown = cost(group, known)
@@ -75,19 +75,19 @@ def lines_of(verdicts: list[Verdict], total_jobs: int, known: dict[str, list[flo
         if len(group) > 1:
             lines.append(f"    ({listed([verdict.job.name.split(' ', 1)[1] for verdict in group])})")
     seconds, unknown = cost(verdicts, known)
-    more = f", and {unknown} jobs that never ran" if unknown else ""
-    lines += ["", f"{len(verdicts)} of {total_jobs} jobs would run; by earlier runs {duration(seconds)} of computing{more}"]
+    more = f", and {unknown} jobs whose like never ran" if unknown else ""
+    lines += ["", f"{len(verdicts)} of {total_jobs} jobs are not current; by earlier runs {duration(seconds)} of computing{more}"]
     unseen = [verdict.job for verdict in verdicts if verdict.job.name not in engine]
     if unseen:
-        lines += [f"the engine has no record from which to see {len(unseen)} of them; to run them: {forcing(unseen)}"]
+        lines.append(f"the engine by itself would run {len(verdicts) - len(unseen)} of them; to run them all add")
+        lines.append(f"    --forcerun {' '.join(forcing(unseen))}")
     return lines
 
 
-def forcing(unseen: list[Job]) -> str:
-    """The option that makes the engine run jobs that it holds to be current: the first of each chain is enough."""
+def forcing(unseen: list[Job]) -> list[str]:
+    """Targets whose forced run makes the engine run jobs that it holds to be current: one of each job that no other of them feeds."""
     made = {path for job in unseen for path in job.outputs}
-    first = [job.outputs[-1] for job in unseen if not made & set(job.inputs)]
-    return f"snakemake ... --forcerun {' '.join(first)}"
+    return [job.outputs[-1] for job in unseen if not made & set(job.inputs)]
 
 
 def engine_arguments(snakefile: Path | None, directory: Path, configfiles: list[Path], config: list[str]) -> list[str]:

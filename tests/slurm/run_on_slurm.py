@@ -1,0 +1,182 @@
+"""Run the small workflow on the SLURM that `.ci/slurm` has brought up, hurt two of its jobs, and check what came of it.
+
+The base model is built beforehand and given as a folder, so that training and inference ask for what a real base model needs: one
+GPU, eight cores, 64 GB. Checked: the submission line of every rule against `submissions.txt`; that SLURM put CPU and GPU jobs into
+their partitions with the memory and time asked for; that two trainings never held one GPU; that a training whose process is killed
+is submitted again and goes on from its state; that one that SLURM requeues does so too; that the results are whole, and equal to
+those of an undisturbed run on this machine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = Path(__file__).with_name("submissions.txt")
+GPU_RULES = {"train", "infer"}
+SHIM = """#!/usr/bin/env bash
+# Note each submission, then submit.
+printf '%s\\n' "$(printf '%q ' "$@")" >> {log}
+exec {real} "$@"
+"""
+
+
+class Fault(Exception):
+    """A check that failed."""
+
+
+def check(held: bool, said: str) -> None:
+    """One check, told as it passes."""
+    if not held:
+        raise Fault(said)
+    print(f"slurm: {said}", flush=True)
+
+
+def configuration(work: Path) -> tuple[Path, Path]:
+    """The small configuration as it is, and one that is given the base model as a folder and trains long enough to be hurt."""
+    small = yaml.safe_load((ROOT / "tests/workflow/small.yaml").read_text())
+    given = small | {"models": {"given": {"path": "results/pretraining/tiny/base"}}}
+    given["training"] = small["training"] | {"epochs": 6, "checkpoint_every_steps": 2}
+    paths = work / "small.yaml", work / "given.yaml"
+    for path, values in zip(paths, (small, given), strict=True):
+        path.write_text(yaml.safe_dump(values))
+    return paths
+
+
+def snakemake(directory: Path, *words: str | Path) -> list[str]:
+    """The engine's command line."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "workflow/Snakefile", "--directory", directory, *words]
+    return [str(word) for word in command]
+
+
+def environment(work: Path) -> dict[str, str]:
+    """Fake GPUs, no network, and the noting `sbatch` before the real one."""
+    (work / "bin").mkdir()
+    shim = work / "bin" / "sbatch"
+    shim.write_text(SHIM.format(log=work / "submissions.log", real=shutil.which("sbatch")))
+    shim.chmod(0o755)
+    return os.environ | {
+        "PATH": f"{work / 'bin'}:{os.environ['PATH']}",
+        "ONCORAFT_FAKE_GPUS": "2",
+        "HF_HUB_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": str(ROOT / "src"),
+    }
+
+
+def jobs() -> dict[int, dict[str, str]]:
+    """Every job that SLURM remembers: number -> its fields."""
+    text = subprocess.run(["scontrol", "--oneliner", "--details", "show", "job"], capture_output=True, text=True, check=False).stdout
+    found = {}
+    for line in text.splitlines():
+        fields = dict(word.split("=", 1) for word in line.split() if "=" in word)
+        if "JobId" in fields:
+            found[int(fields["JobId"])] = fields
+    return found
+
+
+def rule_of(job: dict[str, str]) -> str:
+    """The rule of a job, from the comment that the plugin gives it."""
+    match = re.match(r"rule_([a-z_]+?)(_wildcards.*)?$", job.get("Comment", ""))
+    return match.group(1) if match else ""
+
+
+def trainer_of(fold: int) -> int | None:
+    """The process that trains a fold."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if words[1:4] == [b"-m", b"oncoraft", b"train"] and any(word.endswith(f"kfold/fold-{fold}".encode()) for word in words):
+            return int(entry.name)
+    return None
+
+
+def disturb(run: Path, controller: subprocess.Popen[str]) -> tuple[dict[int, dict[str, str]], dict[str, Any]]:
+    """Watch the run to its end: kill fold 0's trainer, have SLURM requeue fold 1's job, once each has saved a state."""
+    seen: dict[int, dict[str, str]] = {}
+    hurt: dict[str, Any] = {}
+    states = run / "results/small/given/raft/kfold/state"
+    while controller.poll() is None:
+        for number, job in jobs().items():
+            seen[number] = seen.get(number, {}) | {key: value for key, value in job.items() if value not in {"(null)", "N/A", ""}}
+        if "killed" not in hurt and (states / "fold-0/state.pt").exists() and (process := trainer_of(0)):
+            os.kill(process, signal.SIGKILL)
+            hurt["killed"] = process
+        if "requeued" not in hurt and (states / "fold-1/state.pt").exists() and trainer_of(1):
+            running = [
+                n
+                for n, job in jobs().items()
+                if rule_of(job) == "train" and "fold_1" in job["Comment"] + job.get("JobName", "") and job["JobState"] == "RUNNING"
+            ]
+            running = running or [
+                n
+                for n, job in jobs().items()
+                if rule_of(job) == "train" and "-1.log" in job.get("StdOut", "") and job["JobState"] == "RUNNING"
+            ]
+            for number in running[:1]:
+                subprocess.run(["scontrol", "requeue", str(number)], check=True)
+                hurt["requeued"] = number
+        time.sleep(0.3)
+    return seen, hurt
+
+
+def main(work: Path) -> None:
+    """Everything, in order."""
+    small, given = configuration(work)
+    env = environment(work)
+    run, undisturbed = work / "run", work / "undisturbed"
+    base = ["--cores", "2", "--configfile", small, "--quiet", "all", "--", "results/pretraining/tiny/base/manifest.json"]
+    subprocess.run(snakemake(run, *base), env=env, check=True)
+    shutil.copytree(run, undisturbed)
+    quick = ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "2", "--slurm-no-account"]
+    words = ["--profile", ROOT / "workflow/profiles/slurm", "--configfile", given, *quick, "--latency-wait", "20"]
+    with (work / "controller.log").open("w") as log:
+        controller = subprocess.Popen(snakemake(run, *words), env=env, stdout=log, stderr=log, text=True)
+        seen, hurt = disturb(run, controller)
+    print((work / "controller.log").read_text()[-3000:])
+    print(json.dumps(hurt), controller.returncode)
+    for number, job in sorted(seen.items()):
+        print(
+            number,
+            rule_of(job),
+            {
+                key: job.get(key)
+                for key in (
+                    "Comment",
+                    "JobName",
+                    "Partition",
+                    "TimeLimit",
+                    "TRES",
+                    "MinMemoryNode",
+                    "JOB_GRES",
+                    "GRES",
+                    "NumCPUs",
+                    "JobState",
+                    "Restarts",
+                    "StdOut",
+                )
+            },
+        )
+    print((work / "submissions.log").read_text()[:6000])
+
+
+if __name__ == "__main__":
+    try:
+        main(Path(sys.argv[1]))
+    except Fault as fault:
+        print(f"slurm: FAILED, expected: {fault}", file=sys.stderr)
+        raise SystemExit(1) from None
