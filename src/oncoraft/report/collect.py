@@ -35,6 +35,8 @@ class Run:
     design: str
     metrics: list[dict[str, Any]]
     roc: pd.DataFrame
+    calibration: pd.DataFrame
+    decision: pd.DataFrame
     survival: dict[str, Any]
     curves: pd.DataFrame
     examples: list[dict[str, Any]]
@@ -65,9 +67,9 @@ def read_runs(results: Path) -> list[Run]:
         lines = (folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
         told = [row for row in map(json.loads, lines) if row["rationale"]]
         strategy, design = folder.parent.name, folder.name
-        roc = pd.read_csv(folder / "metrics" / "roc.csv")
+        roc, calibration, decision = (pd.read_csv(folder / "metrics" / f"{name}.csv") for name in ("roc", "calibration", "decision"))
         curves = pd.read_parquet(folder / "survival" / "curves.parquet")
-        runs.append(Run(folder.parents[1].name, strategy, design, read_json(path), roc, survival, curves, told))
+        runs.append(Run(folder.parents[1].name, strategy, design, read_json(path), roc, calibration, decision, survival, curves, told))
     if not runs:
         raise InputError("expected <model>/<strategy>/<design>/metrics/metrics.json below it", file=results)
     return runs

@@ -9,17 +9,17 @@ from typing import Any
 from oncoraft.edge import run, step_parser
 from oncoraft.errors import InputError
 from oncoraft.report.collect import read_json
+from oncoraft.report.names import predictor_name
 
 REGIMENS_SHOWN = 10
-NAMES = {"model": "model", "regimen_prior": "regimen prior", "clinical_logistic": "clinical logistic", "oracle": "oracle (twin only)"}
 
 
 def lines_of(one: dict[str, Any]) -> list[str]:
     """The headline of one run as aligned text."""
-    lines = [one["run"], f"  {'predictor':<22}{'AUROC (95 % interval)':<26}{'cases':>8}{'responders':>12}"]
+    lines = [one["run"], f"  {'predictor':<42}{'AUROC (95 % interval)':<26}{'cases':>8}{'responders':>12}"]
     for row in one["auroc"]:
         span = f"{row['estimate']:.3f} ({row['lower']:.3f}-{row['upper']:.3f})"
-        lines.append(f"  {NAMES.get(row['predictor'], row['predictor']):<22}{span:<26}{row['n']:>8}{row['events']:>12}")
+        lines.append(f"  {predictor_name(row['predictor']):<42}{span:<26}{row['n']:>8}{row['events']:>12}")
     if one["share_of_oracle_lift"] is not None:
         lines.append(f"  the model keeps {one['share_of_oracle_lift']:.0%} of the oracle's lift over 0.5")
     counts = one["counts"]

@@ -14,8 +14,11 @@ import pandas as pd
 
 from oncoraft.edge import run, settings_record, step_parser
 from oncoraft.provenance import manifest, publishing, write_json
-from oncoraft.report import figures
+from oncoraft.report.cohort import section as cohort_section
 from oncoraft.report.collect import Run, read_json, read_runs
+from oncoraft.report.experiment import section
+from oncoraft.report.names import PREDICTORS, predictor_name
+from oncoraft.report.tables import span, table
 
 log = logging.getLogger("oncoraft")
 DATA_FILES = ("templates",)
@@ -24,37 +27,13 @@ EXAMPLES = 4
 POOLING_TOLERANCE = 0.01
 
 
-def number(value: float | None, digits: int = 3) -> str:
-    """A number for people; a dash where there is none."""
-    return "–" if value is None or value != value else f"{value:.{digits}f}"
-
-
-def p_value(value: float | None) -> str:
-    """A p or q for people."""
-    return "–" if value is None or value != value else ("< 0.001" if value < 0.001 else f"{value:.3f}")
-
-
-def span(row: dict[str, Any], estimate: str, lower: str = "lower", upper: str = "upper", digits: int = 3) -> str:
-    """An estimate with its interval."""
-    return f"{number(row[estimate], digits)} ({number(row[lower], digits)}–{number(row[upper], digits)})"
-
-
-def table(rows: list[dict[str, Any]]) -> str:
-    """Rows as an HTML table, keys as headings."""
-    if not rows:
-        return "<p>None.</p>"
-    head = "".join(f"<th scope='col'>{escape(str(key))}</th>" for key in rows[0])
-    body = "".join("<tr>" + "".join(f"<td>{escape(str(value))}</td>" for value in row.values()) + "</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
 def headline(runs: list[Run]) -> dict[str, Any]:
     """The headline of every run: AUROC beside the baselines, regimens, the strongest regimens."""
     result = []
     for one in runs:
         rows = [row for row in one.metrics if (row["metric"], row["scope"]) == ("auroc", "mean_of_folds")]
-        order = {"model": 0, "regimen_prior": 1, "clinical_logistic": 2, "oracle": 3}
-        rows.sort(key=lambda row: order.get(row["predictor"], 9))
+        order = list(PREDICTORS)
+        rows.sort(key=lambda row: order.index(row["predictor"]) if row["predictor"] in order else len(order))
         by_name = {row["predictor"]: row for row in rows}
         share = None
         if "oracle" in by_name:
@@ -73,7 +52,7 @@ def headline_rows(summary: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             "run": one["run"],
-            "predictor": figures.NAMES.get(row["predictor"], row["predictor"]),
+            "predictor": predictor_name(row["predictor"]),
             "AUROC (95 % interval)": span(row, "estimate"),
             "cases": row["n"],
             "responders": row["events"],
@@ -82,66 +61,6 @@ def headline_rows(summary: dict[str, Any]) -> list[dict[str, Any]]:
         for one in summary["runs"]
         for row in one["auroc"]
     ]
-
-
-def regimen_rows(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The survival table."""
-    return [
-        {
-            "regimen": row["regimen_name"],
-            "cancer type": row["cancer_type"],
-            "cases": row["cases"],
-            "events": row["events"],
-            "median high / low (months)": f"{number(row['median_months_high'], 1)} / {number(row['median_months_low'], 1)}",
-            "HR low vs high (95 % interval)": span(row, "hazard_ratio", digits=2),
-            "log-rank p": p_value(row["log_rank_p"]),
-            "q": p_value(row["q"]),
-            "HR without delayed entry": span(row, "naive_hazard_ratio", "naive_lower", "naive_upper", 2),
-        }
-        for row in records
-    ]
-
-
-def run_section(one: Run) -> dict[str, Any]:
-    """What the template shows of one run."""
-    metric_rows = [
-        {
-            "predictor": figures.NAMES.get(row["predictor"], row["predictor"])
-            + (f" − {figures.NAMES.get(row['reference'], row['reference'])}" if row["reference"] else ""),
-            "metric": row["metric"].replace("_", " "),
-            "scope": row["scope"].replace("_", " ") + (f": {row['group']}" if row["group"] is not None else ""),
-            "estimate (95 % interval)": span(row, "estimate") if row["lower"] is not None else number(row["estimate"]),
-            "cases": row["n"],
-            "responders": row["events"],
-        }
-        for row in one.metrics
-    ]
-    records = one.survival["regimens"]
-    curves = [
-        {
-            "name": row["regimen_name"],
-            "svg": figures.kaplan_meier(row, one.curves),
-            "caption": f"{row['cancer_type']}; HR {span(row, 'hazard_ratio', digits=2)}, log-rank p {p_value(row['log_rank_p'])}, {row['delayed_entry_cases']} of {row['cases']} with delayed entry",
-        }
-        for row in records
-    ]
-    skipped = [
-        {"regimen": r["regimen_name"], "cancer type": r["cancer_type"], "cases": r["cases"], "events": r["events"], "reason": r["reason"]}
-        for r in one.survival["skipped"]
-    ]
-    return {
-        "name": one.name,
-        "predictors": figures.predictors(one),
-        "roc": figures.roc(one),
-        "metric_table": table(metric_rows),
-        "statement": one.survival["statement"],
-        "counts": one.survival["counts"],
-        "forest": figures.forest(records) if records else "",
-        "regimen_table": table(regimen_rows(records)),
-        "curves": curves,
-        "cancer_survival": table(regimen_rows(one.survival["cancer_types"])),
-        "skipped_table": table(skipped),
-    }
 
 
 def checks(results: Path, runs: list[Run]) -> list[dict[str, Any]]:
@@ -168,31 +87,19 @@ def checks(results: Path, runs: list[Run]) -> list[dict[str, Any]]:
 
 def render(results: Path, runs: list[Run], show_rationales: bool) -> str:
     """The page."""
-    flow = read_json(results / "cases" / "flow.json")
-    ledger = pd.read_parquet(results / "tables" / "ledger.parquet")
-    columns = ["table", "status", "rows_read", "rows_kept", "rows_refused", "rows_duplicate"]
     is_twin = any(row["predictor"] == "oracle" for one in runs for row in one.metrics)
     texts = [row["rationale"] for one in runs for row in one.examples[:EXAMPLES]] if is_twin or show_rationales else []
-    label_rows = [
-        {"definition": name} | {key: counts.get(key, 0) for key in ("CR", "PR", "SD", "PD", "NED", "NE")}
-        for name, counts in flow["labels"].items()
-    ]
     note = read_json(results / "cases" / "labels.parquet.manifest.json") or {}
-    recorded = {path.parent.name: read_json(path)["settings"] for path in sorted(results.glob("*/*/*/fold-0/manifest.json"))}
+    recorded = {path.parents[2].name: read_json(path)["settings"] for path in sorted(results.glob("*/*/*/fold-0/manifest.json"))}
     template = jinja2.Environment(autoescape=False, undefined=jinja2.StrictUndefined).from_string(TEMPLATE.read_text(encoding="utf-8"))
     return template.render(
-        cohort=results.name,
+        title=results.name,
         is_twin=is_twin,
         headline_table=table(headline_rows(headline(runs))),
         checks=checks(results, runs),
-        flow_figure=figures.flow(flow["steps"]),
-        cancer_table=table(flow["by_cancer_type"]),
-        label_table=table(label_rows),
-        published=flow["published_rule"],
-        ledger_table=table([{str(key): value for key, value in row.items()} for row in ledger[columns].to_dict("records")]),
-        runs=[run_section(one) for one in runs],
+        cohort=cohort_section(results),
+        runs=[section(one) for one in runs],
         examples=[escape(text) for text in texts],
-        definition=flow["definition"],
         settings=escape(json.dumps({"labels": note.get("settings"), "training": recorded, "versions": note.get("versions")}, indent=1)),
     )
 
@@ -215,6 +122,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for place, one in enumerate(runs, 1):
             pd.DataFrame(one.metrics).to_csv(data / f"metrics-{place}.csv", index=False)
             pd.DataFrame(one.survival["regimens"]).to_csv(data / f"regimens-{place}.csv", index=False)
+            one.calibration.to_csv(data / f"calibration-{place}.csv", index=False)
+            one.decision.to_csv(data / f"decision-{place}.csv", index=False)
+            one.curves.to_csv(data / f"curves-{place}.csv", index=False)
         inputs = [
             path for pattern in ("*/*/*/metrics/*.json", "*/*/*/survival/*.json", "cases/flow.json") for path in given.results.glob(pattern)
         ]

@@ -1,0 +1,18 @@
+"""How predictors are called on a page, in a figure and in the terminal: one name for each."""
+
+from __future__ import annotations
+
+PREDICTORS = {
+    "model": "Language model",
+    "model_from_text": "Language model, score read from its text",
+    "regimen_prior": "Regimen prior",
+    "clinical_logistic": "Clinical logistic regression",
+    "gradient_boosting": "Gradient boosting",
+    "tfidf_logistic": "TF-IDF logistic regression",
+    "oracle": "Oracle (twin only)",
+}
+
+
+def predictor_name(predictor: str) -> str:
+    """The name of a predictor for people."""
+    return PREDICTORS.get(predictor, predictor)

@@ -1,0 +1,93 @@
+"""Numbers as a reader sees them: with intervals, denominators, and never an empty cell or a markup accident."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from oncoraft.errors import InputError
+from oncoraft.report import figures
+from oncoraft.report.collect import Run, read_json, read_runs
+from oncoraft.report.experiment import breakdown_rows, calibration_rows, predictor_rows
+from oncoraft.report.tables import number, p_value, share, span, table
+
+
+@pytest.mark.parametrize(("value", "said"), [(None, "–"), (float("nan"), "–"), (0.0004, "< 0.001"), (0.0314, "0.031")])
+def test_p_values_are_written_one_way(value: float | None, said: str) -> None:
+    assert p_value(value) == said
+
+
+def test_estimates_carry_their_interval_and_counts_their_whole() -> None:
+    assert span({"estimate": -0.5, "lower": -0.75, "upper": -0.25}, "estimate", digits=2) == "-0.50 (-0.75 to -0.25)"
+    assert span({"estimate": None, "lower": None, "upper": None}, "estimate") == "–"
+    assert share(1065, 1487) == "1,065 of 1,487 (72%)"
+    assert share(0, 0) == "0 of 0"
+    assert number(1234.5678, 1) == "1234.6"
+
+
+def test_cells_are_escaped_and_missing_ones_are_dashes() -> None:
+    html = table([{"a_b": "<script>", "c": None, "d": True, "e": 12345}])
+    assert "&lt;script&gt;" in html
+    assert "<script>" not in html
+    assert re.findall(r"<td>(.*?)</td>", html)[1:] == ["–", "yes", "12,345"]
+    assert "<th scope='col'>a b</th>" in html
+    assert table([]) == "<p>None.</p>"
+
+
+def record(predictor: str, metric: str, scope: str, estimate: float | None, **more: object) -> dict[str, object]:
+    base = {"predictor": predictor, "reference": None, "metric": metric, "scope": scope, "group": None, "lower": 0.6, "upper": 0.8}
+    return base | {"estimate": estimate, "n": 100, "events": 30, "patients": 90} | more
+
+
+@pytest.fixture
+def run() -> Run:
+    metrics = [record(name, "auroc", "mean_of_folds", 0.7) for name in ("model", "regimen_prior")]
+    metrics += [record("model", "auroc_difference", "mean_of_folds", 0.1, reference="regimen_prior", lower=0.05, upper=0.15)]
+    metrics += [record("model", "auroc", "cancer_type", 0.71, group="A"), record("model", "auroc", "cancer_type", 0.69, group="B")]
+    metrics += [record("regimen_prior", "auroc", "cancer_type", 0.6, group="A")]
+    metrics += [
+        record("model", name, "recalibrated", 1.0, lower=None) for name in ("calibration_slope", "calibration_in_the_large", "brier")
+    ]
+    metrics += [record("model", n, "recalibrated", 1.0) for n in ("observed_to_expected", "integrated_calibration_index", "scaled_brier")]
+    curve = pd.DataFrame({"predictor": "model", "probability": np.linspace(0.1, 0.9, 5), "observed": np.linspace(0.2, 0.8, 5)})
+    decision = pd.DataFrame({"predictor": "model", "threshold": [0.1, 0.2], "net_benefit": [0.2, 0.1], "treat_all": [0.2, 0.0]})
+    return Run("m", "raft", "kfold", metrics, pd.DataFrame(), curve, decision, {}, pd.DataFrame(), [])
+
+
+def test_every_predictor_has_a_row_with_the_lead_of_the_model_and_its_denominators(run: Run) -> None:
+    first, second = predictor_rows(run)
+    assert first["model less this one"] == "–"
+    assert second["model less this one"] == "0.100 (0.050 to 0.150)"
+    assert (second["cases"], second["responders"]) == (100, 30)
+    assert first["within regimen"] == "–"
+
+
+def test_a_predictor_without_a_group_gets_a_dash(run: Run) -> None:
+    rows = breakdown_rows(run, "cancer_type")
+    assert rows[0]["B (30 of 100)"] == "0.69 (0.60 to 0.80)"
+    assert rows[1]["B (30 of 100)"] == "–"
+
+
+def test_calibration_has_a_row_a_predictor(run: Run) -> None:
+    assert calibration_rows(run)[0]["calibration_slope"] == "1.000"
+
+
+def test_figures_are_the_same_bytes_every_time(run: Run) -> None:
+    assert figures.calibration(run) == figures.calibration(run)
+    assert figures.decision(run).startswith("<svg")
+
+
+def test_a_folder_without_metrics_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="metrics"):
+        read_runs(tmp_path)
+    (tmp_path / "flow.json").write_text('{"a": \n,}')
+    with pytest.raises(InputError, match="line 2"):
+        read_json(tmp_path / "flow.json")
+    (tmp_path / "flow.json").write_text(json.dumps([1]))
+    assert read_json(tmp_path / "flow.json") == [1]
+    assert read_json(tmp_path / "none.json") is None
