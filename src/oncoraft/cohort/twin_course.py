@@ -1,195 +1,281 @@
-"""One synthetic patient: biology, then the course of treatment from diagnosis, as records per table, in days from diagnosis.
+"""The course of the twin's patients from diagnosis to death: courses for early disease, recurrence, line after line after that.
 
-The true probability of response at each regimen depends on biomarkers, performance status, liver disease, line and earlier
-progression; scans, duration, survival and the next line follow from the drawn response. Everything is shifted to the
-sequencing day at the end, and only patients who lived to be sequenced are kept: left truncation is real.
+Everybody moves together, one regimen a turn. The true probability of response hangs on the effects of `twin_regimens`; what
+follows (sites, progression, hazard of death, the next line) hangs on the response that was drawn.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, fields
 
 import numpy as np
 
-from oncoraft.cohort.twin_parameters import (
-    BIOMARKERS,
-    DAYS_TO_PROGRESSION,
-    ECOG_EFFECT,
-    HAZARD_BY_RESPONSE,
-    INTERCEPT,
-    LINE_EFFECT,
-    LIVER_EFFECT,
-    PROGRESSED_EFFECT,
-    REGIMENS,
-    SUBTYPES_OF_ORAL,
-    Cancer,
-    Option,
-)
-from oncoraft.knowledge.drugs import drugs
+from oncoraft.cohort import twin_regimens as law
+from oncoraft.cohort.twin_draws import Booleans, Draws, Floats, Integers
+from oncoraft.cohort.twin_parameters import BRAIN, CANCERS, LIVER, OTHER_CAUSE_MONTHS, SITES
+from oncoraft.cohort.twin_people import DAYS_PER_MONTH, STATES, People, spread
+from oncoraft.cohort.twin_regimens import OPTIONS
 
-Draw = np.random.Generator
-SIGNAL = 0.6  # scales the logit so that the truth predicts the strict label with an AUROC near 0.8, as tested
-NOISE = 0.06  # share of verdicts that the language processing gets wrong
-INDETERMINATE = 0.12
+LINES = 8  # of metastatic disease, at most
+LONG_AGENTS = law.ENDOCRINE | {"TAMOXIFEN", "ANASTROZOLE", "BICALUTAMIDE", "DEGARELIX"}
+IS_NULL = np.array([option.is_null for option in OPTIONS])
+INTERCEPTS = np.array([option.intercept for option in OPTIONS])
+IS_LONG = np.array([bool(set(option.agents) & LONG_AGENTS) for option in OPTIONS])
+NEED = np.array([STATES.index(option.needs) if option.needs else -1 for option in OPTIONS])
+CR, PR, SD, PD, NED = range(5)
+HAZARD = np.array([*law.HAZARD_BY_RESPONSE.values(), 1.0])
+MONTHS_TO_PROGRESSION = np.array([*law.DAYS_TO_PROGRESSION.values(), 0.0])
+
+
+def _tables() -> tuple[Floats, Floats, list[Floats], Floats]:
+    """Weights of every option by cancer type (first, later, each early course), and effect of every state on every option."""
+    first, later = np.zeros((5, len(OPTIONS))), np.zeros((5, len(OPTIONS)))
+    courses = [np.zeros((5, len(OPTIONS))) for _ in range(3)]
+    place = 0
+    for cancer, group in enumerate(law.METASTATIC):
+        for option in group:
+            first[cancer, place], later[cancer, place] = option.first + 0.01, option.later + 0.01
+            place += 1
+    for cancer, early in enumerate(law.LOCAL):
+        for number, course in enumerate(early):
+            for option in course:
+                courses[number][cancer, place] = option.first
+                place += 1
+    effects = np.zeros((len(STATES), len(OPTIONS)))
+    for state, agents, effect in law.BIOMARKERS:
+        touched = [bool(agents & set(option.agents)) for option in OPTIONS]
+        effects[STATES.index(state)] += effect * np.array(touched)
+    return first, later, courses, effects
+
+
+FIRST, LATER, COURSES, EFFECTS = _tables()
 
 
 @dataclass
-class Patient:
-    """State of one patient and the records made so far: table -> list of rows."""
+class Regimens:
+    """One entry a regimen started; days from diagnosis, sorted by patient and start once `live` returns.
 
-    patient_id: str
-    cancer: Cancer
-    draw: Draw
-    states: set[str] = field(default_factory=set)
-    ecog: int = 1
-    sites: list[str] = field(default_factory=list)
-    progressed: bool = False
-    stage: str = "Stage 1-3"
-    records: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
-    truth: list[dict[str, Any]] = field(default_factory=list)
+    Attributes:
+        person: row of the patient; option: position in `OPTIONS`; start, stop, progression: days; line: 1-based, over all phases.
+        response: position in `RESPONSES`; probability: of CR or PR; hazard: deaths per month from the start on, at this response.
+        is_early: given for early disease; ecog: at the start; sites_before, sites_on, sites_after: imaging sites at the start,
+        under response, once progressed, shape (n, 10).
+    """
 
-    def add(self, table: str, day: float, **values: Any) -> None:
-        """A record of a timeline."""
-        self.records[table].append({"patient_id": self.patient_id, "start_day": int(day), **values})
+    person: Integers
+    option: Integers
+    start: Integers
+    stop: Integers
+    progression: Integers
+    line: Integers
+    response: Integers
+    probability: Floats
+    hazard: Floats
+    is_early: Booleans
+    ecog: Integers
+    sites_before: Booleans
+    sites_on: Booleans
+    sites_after: Booleans
 
-
-def new_patient(patient_id: str, cancer: Cancer, draw: Draw) -> Patient:
-    """Biology and extent of disease at diagnosis."""
-    patient = Patient(patient_id, cancer, draw)
-    patient.states = {gene for gene, share in cancer.genes.items() if draw.random() < share}
-    if "EGFR" in patient.states:
-        patient.states -= {"KRAS", "BRAF"}
-    for state, share in (("PDL1", 0.4 if cancer.code == "LUAD" else 0.05), ("HR", 0.77), ("HER2", 0.17)):
-        if (state == "PDL1" or cancer.code == "IDC") and draw.random() < share:
-            patient.states.add(state)
-    patient.ecog = int(draw.choice([0, 1, 2, 3], p=[0.42, 0.38, 0.16, 0.04]))
-    if draw.random() < cancer.stage_four:
-        patient.stage = "Stage 4"
-    count = int(draw.integers(2, 5)) if patient.stage == "Stage 4" else int(draw.integers(1, 3))
-    weights = np.array([1.0 if site == "Liver" else 1.2 for site in cancer.sites])
-    patient.sites = list(draw.choice(cancer.sites, min(count, len(cancer.sites)), replace=False, p=weights / weights.sum()))
-    return patient
+    def take(self, rows: Integers | Booleans) -> Regimens:
+        """Some of them."""
+        return Regimens(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
 
-def choose(patient: Patient, line: int, before: set[tuple[str, ...]]) -> Option:
-    """The next regimen: by line and biomarker, not one received before if there is another."""
-    options = [option for option in REGIMENS[patient.cancer.code] if not option.needs or option.needs in patient.states]
-    fresh = [option for option in options if option.agents not in before] or options
-    weights = np.array([option.first if line == 1 else option.later for option in fresh]) + 0.02
-    return fresh[int(patient.draw.choice(len(fresh), p=weights / weights.sum()))]
+@dataclass
+class Lives:
+    """What became of each patient, days from diagnosis: death (whenever), recurrence (a far day: none), sequencing; and the regimens."""
+
+    death: Integers
+    recurrence: Integers
+    sequencing: Integers
+    regimens: Regimens
 
 
-def probability(patient: Patient, option: Option, line: int) -> float:
-    """The true probability of CR or PR."""
-    logit = INTERCEPT + option.intercept + ECOG_EFFECT[patient.ecog] + LINE_EFFECT * (line - 1)
-    logit += LIVER_EFFECT * ("Liver" in patient.sites) + PROGRESSED_EFFECT * patient.progressed
-    logit += sum(effect for state, agents, effect in BIOMARKERS if state in patient.states and agents & set(option.agents))
-    return float(1 / (1 + np.exp(-SIGNAL * logit)))
+@dataclass
+class _State:
+    """Where everybody stands while time goes on."""
+
+    day: Floats
+    sites: Booleans
+    ecog: Integers
+    line: Integers
+    used: Booleans
+    is_null: Booleans
+    death: Floats
+    other: Floats
+    states: Booleans
+    found: list[Regimens]
 
 
-def scan(patient: Patient, day: float, progressed: bool, present: bool, sites: list[str]) -> None:
-    """One radiology report: verdict on progression, on presence of cancer, and the sites named, with noise."""
-    draw = patient.draw
-    how = str(draw.choice(["CT", "MR", "PET"], p=[0.65, 0.2, 0.15]))
-
-    def verdict(truth: bool) -> tuple[str, float]:
-        if draw.random() < INDETERMINATE:
-            return "Indeterminate", float(draw.uniform(0.21, 0.79))
-        said = truth != (draw.random() < NOISE)
-        return ("Y", float(draw.uniform(0.8, 0.999))) if said else ("N", float(draw.uniform(0.001, 0.2)))
-
-    word, chance = verdict(progressed)
-    patient.add("timeline_progression", day, progression=word, nlp_progression_probability=round(chance, 8), procedure_type=how)
-    word, chance = verdict(present) if draw.random() < 0.5 else (("Y", 0.95) if present else ("N", 0.05))
-    patient.add("timeline_cancer_presence", day, has_cancer=word, nlp_has_cancer_probability=round(chance, 8), procedure_type=how)
-    for site in sites:
-        patient.add("timeline_tumor_sites", day, source="Radiology Reports (NLP)", source_specific=how, tumor_site=site)
+NEVER = 90_000
 
 
-def follow_regimen(patient: Patient, day: float, option: Option, response: str) -> float:
-    """Scans, agents, ECOG and marker values during one regimen; the day it was stopped."""
-    draw = patient.draw
-    present = True
-    scan(patient, day - draw.integers(3, 25), patient.progressed, True, patient.sites)
-    patient.add("timeline_performance_status", day - draw.integers(1, 14), ecog=patient.ecog)
-    to_progression = DAYS_TO_PROGRESSION[response] * float(draw.lognormal(0, 0.25))
-    if response == "SD":
-        to_progression = max(to_progression, 110)
-    stop = day + min(to_progression + 5, 700)
-    known = drugs()
-    for agent in option.agents:
-        drug = known[agent]
-        last = stop - draw.integers(0, 15)
-        oral = drug.subtype in SUBTYPES_OF_ORAL and drug.oral
-        patient.add(
-            "timeline_treatment", day + draw.integers(0, 3) * (agent != option.agents[0]), stop_day=int(max(last, day + 4)), agent=agent,
-            subtype=drug.subtype, rx_investigative=False, flag_orotopical=drug.oral or oral,
-        )  # fmt: skip
-    kept = patient.sites
-    if response == "CR":
-        kept, present = [], False
-    elif response == "PR":
-        kept = patient.sites[: int(len(patient.sites) * 0.6)]
-    next_scan = day + draw.integers(40, 75)
-    while next_scan < stop + 30:
-        over = bool(next_scan >= day + to_progression)
-        scan(patient, next_scan, over, present or over, patient.sites if over else kept)
-        if over:
+def live(people: People) -> Lives:
+    """Everybody's course."""
+    draws, count = people.draws, len(people.number)
+    other = draws.exponential("other cause", OTHER_CAUSE_MONTHS * DAYS_PER_MONTH * np.exp(-0.06 * (people.age - 65))) + 60
+    state = _State(
+        day=draws.lognormal("first day", people.of("first_treatment_days"), 0.6), sites=people.sites.copy(), ecog=people.ecog.copy(),
+        line=np.zeros(count, dtype=np.int64), used=np.zeros((count, len(OPTIONS)), dtype=bool), is_null=np.zeros(count, dtype=bool),
+        death=np.full(count, float(NEVER)), other=other, states=np.stack([people.states[name] for name in STATES], axis=1), found=[],
+    )  # fmt: skip
+    early = people.stage < 4
+    comes_back = early & draws.chance("recurs", people.of("recurs") * np.choose(np.minimum(people.stage, 3) - 1, (0.75, 1.0, 1.25)))
+    wait = draws.lognormal("recurrence", people.of("recurrence_days") * np.choose(np.minimum(people.stage, 3) - 1, (1.3, 1.0, 0.8)), 0.8)
+    recurrence = np.where(comes_back, np.floor(wait) + 120, NEVER)
+    _early_courses(people, state, recurrence)
+    waits = comes_back & draws.chance("sequenced at recurrence", 0.4)
+    sequencing = np.where(waits, recurrence + np.floor(draws.exponential("after recurrence", 70)) + 5, people.delay)
+    _recur(people, state, comes_back, recurrence)
+    _lines(people, state, ~early | (comes_back & (recurrence < other)))
+    death = np.floor(np.minimum(state.death, state.other)).astype(np.int64)
+    parts = {
+        field.name: np.concatenate([getattr(one, field.name) for one in state.found]) for field in fields(Regimens)
+    }  # in turns; sorted below
+    regimens = Regimens(**parts)
+    return Lives(
+        death, recurrence.astype(np.int64), sequencing.astype(np.int64), regimens.take(np.lexsort((regimens.start, regimens.person)))
+    )
+
+
+def _early_courses(people: People, state: _State, recurrence: Floats) -> None:
+    """Up to three courses for early disease; before surgery they may respond, after it there is nothing to see."""
+    draws = people.draws
+    goes_on = (people.stage < 4) & draws.chance("treated early", people.of("local_treated"))
+    before_surgery = draws.chance("neoadjuvant", 0.3)
+    for course in range(3):
+        weights = np.where(_allowed(state.states), COURSES[course][people.cancer], 0.0)
+        who = np.flatnonzero(goes_on & (weights.sum(axis=1) > 0) & (state.day < recurrence - 60) & (state.day < state.other))
+        if not len(who):
             break
-        next_scan += draw.integers(50, 80)
-    level = float(draw.lognormal(3, 1))
-    for number in range(4):
-        level *= {"CR": 0.4, "PR": 0.6, "SD": 1.0, "PD": 1.6}[response] * float(draw.lognormal(0, 0.15)) if number else 1
-        patient.add(
-            marker_table(patient.cancer.marker),
-            day - 10 + 28 * number,
-            result=round(level, 1),
-            test=patient.cancer.marker.replace(" ", "_"),
-        )
-    return stop
+        mine = draws[who]
+        option = mine.choice(f"early {course}", weights[who])
+        long = IS_LONG[option]
+        days = np.where(long, mine.lognormal(f"early days {course}", 900, 0.6), mine.lognormal(f"early days {course}", 95, 0.35))
+        stop = np.minimum(state.day[who] + days, recurrence[who])
+        evaluable = before_surgery[who] & (course == 0)
+        _add(people, state, who, option, f"early {course}", stop, ~evaluable, is_early=True)
+        state.day[who] = stop + mine.whole(f"early gap {course}", 10, 30)
+        later = np.array([[*chances, 0.0, 0.0][course] for chances in law.LOCAL_CONTINUES])[people.cancer]
+        goes_on &= draws.chance(f"early goes on {course}", later) & ~np.isin(np.arange(len(goes_on)), who[long])
+    operated = (people.stage < 4) & draws.chance("organ gone", 0.85)
+    state.sites[operated] = False
 
 
-def marker_table(marker: str) -> str:
-    """The table of a tumour marker."""
-    return f"timeline_{marker.lower().replace(' ', '_').replace('-', '_')}_labs"
+def _recur(people: People, state: _State, comes_back: Booleans, recurrence: Floats) -> None:
+    """The disease at recurrence: one to three sites, a new start of treatment."""
+    count = np.where(comes_back, people.draws.whole("recurrence count", 1, 3), 0)
+    state.sites = spread(people.cancer, people.draws, state.sites, count, "recurrence")
+    state.day = np.where(comes_back, np.maximum(recurrence + people.draws.whole("recurrence wait", 8, 45), state.day), state.day)
+    state.ecog = np.where(comes_back, np.clip(state.ecog + people.draws.chance("recurrence ecog", 0.15), 0, 3), state.ecog)
 
 
-def live(patient: Patient, horizon: float) -> tuple[float, bool]:
-    """The course from diagnosis (day 0 here): regimen after regimen until death or the horizon; the end and whether it is death."""
-    draw = patient.draw
-    before: set[tuple[str, ...]] = set()
-    day, line = float(draw.integers(14, 60)), 1
-    while True:
-        option = choose(patient, line, before)
-        before.add(option.agents)
-        chance = probability(patient, option, line)
-        if draw.random() < chance:
-            response = "CR" if draw.random() < 0.12 else "PR"
-        else:
-            response = "SD" if draw.random() < 0.5 else "PD"
-        patient.truth.append(
-            {
-                "patient_id": patient.patient_id,
-                "start_day": int(day),
-                "agents": list(option.agents),
-                "probability": chance,
-                "response": response,
-            }
-        )
-        stop = follow_regimen(patient, day, option, response)
-        hazard = patient.cancer.hazard / 30.4375 * HAZARD_BY_RESPONSE[response] * (1.5 if patient.ecog >= 2 else 1)
-        goes_on = draw.random() < 0.8 and line < 6
-        following = max(stop + draw.integers(7, 35), day + 35) if goes_on else np.inf
-        death = day + draw.exponential(1 / hazard)
-        if death < min(following, horizon):
-            return death, True
-        if following >= horizon:
-            return horizon, False
-        patient.progressed = True
-        patient.ecog = min(3, patient.ecog + (draw.random() < 0.2))
-        fresh = [site for site in patient.cancer.sites if site not in patient.sites]
-        if fresh:
-            patient.sites = [*patient.sites, str(draw.choice(fresh))]
-        day, line = float(following), line + 1
+def _allowed(states: Booleans) -> Booleans:
+    """Which options each patient's states allow, shape (n, options)."""
+    return np.where(NEED < 0, True, states[:, np.maximum(NEED, 0)])
+
+
+def _lines(people: People, state: _State, active: Booleans) -> None:
+    """Line after line of metastatic disease until death; those never treated die of it too."""
+    draws = people.draws
+    treated = draws.chance("treated", people.of("treated"))
+    rate = 1.0 / (people.of("death_months") * DAYS_PER_MONTH)
+    untreated = np.flatnonzero(active & ~treated)
+    state.death[untreated] = state.day[untreated] + draws[untreated].exponential("untreated death", 0.7 / rate[untreated])
+    active = active & treated
+    for turn in range(LINES):
+        who = np.flatnonzero(active & (state.day < state.other))
+        if not len(who):
+            break
+        mine = draws[who]
+        weights = np.where((turn == 0), FIRST[people.cancer[who]], LATER[people.cancer[who]])
+        weights = np.where(_allowed(state.states[who]) & ~state.used[who], weights, 0.0)
+        option = mine.choice(f"option {turn}", weights)
+        regimen = _add(people, state, who, option, f"line {turn}", None, np.zeros(len(who), dtype=bool), is_early=False)
+        goes_on = mine.chance(f"goes on {turn}", np.where(state.ecog[who] >= 2, 0.75, 0.93)) & (turn + 1 < LINES)
+        following = np.maximum(regimen.stop + mine.whole(f"gap {turn}", 6, 40), regimen.start + 34)
+        active[who] = _survive(state, who, regimen, goes_on, following, mine.exponential(f"death {turn}", 1.0))
+        state.used[who, option] = True
+        state.day[who] = following
+        state.ecog[who] = np.minimum(state.ecog[who] + mine.chance(f"decline {turn}", 0.16), 3)
+        state.sites[who] = regimen.sites_after
+
+
+def _survive(state: _State, who: Integers, regimen: Regimens, goes_on: Booleans, following: Integers, luck: Floats) -> Booleans:
+    """Draw death from the regimen's hazard, half again as high once treatment has ended for good; who lives to the next line."""
+    rate = regimen.hazard / DAYS_PER_MONTH
+    until = np.where(goes_on, following, np.where(IS_NULL[regimen.option], NEVER, regimen.stop + 30)) - regimen.start
+    spent = rate * until
+    dies = luck < spent
+    after = np.where(goes_on, float(NEVER), until + (luck - spent) / (1.5 * rate))
+    death = regimen.start + np.where(dies, luck / rate, after)
+    state.death[who] = np.minimum(np.maximum(death, regimen.start + 4.0), NEVER)
+    alive = ~dies & goes_on
+    state.death[who[alive]] = NEVER
+    return alive
+
+
+def _logit(people: People, state: _State, who: Integers, option: Integers) -> Floats:
+    """The logit of response, before noise."""
+    logit = law.INTERCEPT + INTERCEPTS[option] + np.array(law.ECOG_EFFECT)[state.ecog[who]]
+    logit += law.LINE_EFFECT * np.minimum(state.line[who], 4) + law.LIVER_EFFECT * state.sites[who, LIVER]
+    logit += law.STAGE_FOUR_EFFECT * (people.stage[who] == 4) + law.BRAIN_EFFECT * state.sites[who, BRAIN]
+    logit += law.TP53_EFFECT * people.states["TP53"][who]
+    return logit + (state.states[who] * EFFECTS[:, option].T).sum(axis=1)
+
+
+def _add(
+    people: People, state: _State, who: Integers, option: Integers, name: str, planned: Floats | None, is_dry: Booleans, *, is_early: bool
+) -> Regimens:
+    """Start a regimen: draw its response and what follows from it; `is_dry`: no disease is left that could respond."""
+    mine = people.draws[who]
+    logit = law.SIGNAL * (_logit(people, state, who, option) + mine.normal(f"{name} noise", 0, law.NOISE_DEVIATION))
+    is_null = IS_NULL[option] & (not is_early)
+    probability = np.where(is_dry, 0.0, np.where(is_null, law.NULL_RATE, 1 / (1 + np.exp(-logit))))
+    responds = mine.chance(f"{name} responds", probability)
+    stable = mine.chance(f"{name} stable", np.where(is_null, 0.5, 1 / (1 + np.exp(-0.5 * logit - 0.35))))
+    response = np.where(responds, np.where(mine.chance(f"{name} complete", law.COMPLETE_SHARE), CR, PR), np.where(stable, SD, PD))
+    response = np.where(is_dry, NED, response)
+    start: Integers = np.floor(state.day[who]).astype(np.int64)
+    days = MONTHS_TO_PROGRESSION[response] * mine.lognormal(f"{name} progression", 1.0, 0.3)
+    days = np.where(response == SD, np.maximum(days, 125), days)
+    progression = start + np.floor(days).astype(np.int64)
+    if planned is None:
+        stopped = mine.chance(f"{name} stopped early", 0.36)
+        part = np.where(stopped, mine.uniform(f"{name} part", 0.15, 0.9), 1.0)
+        planned = np.asarray(start + np.minimum(days * part + 6.0, np.where(IS_LONG[option], 1500.0, 800.0)), dtype=np.float64)
+    state.is_null[who] |= is_null
+    before = state.sites[who].copy()
+    grown = spread(people.cancer[who], mine, before, mine.chance(f"{name} new site", 0.65).astype(np.int64), name)
+    assert planned is not None
+    regimen = Regimens(
+        person=who, option=option, start=start, stop=np.maximum(np.floor(planned).astype(np.int64), start + 1),
+        progression=np.where(is_dry, NEVER, progression), line=state.line[who] + 1, response=response, probability=probability,
+        hazard=_hazard(people, state, who, response), is_early=np.full(len(who), is_early), ecog=state.ecog[who].copy(),
+        sites_before=np.where(is_dry[:, None], False, before), sites_on=_remaining(mine, before, response, name), sites_after=grown,
+    )  # fmt: skip
+    state.line[who] += 1
+    state.found.append(regimen)
+    return regimen
+
+
+def _hazard(people: People, state: _State, who: Integers, response: Integers) -> Floats:
+    """Deaths per month, at a state and a response; from the first null regimen on the cancer type's own rate."""
+    factor = np.array(law.ECOG_HAZARD)[state.ecog[who]] * HAZARD[response] * np.exp(law.FRAILTY_DEVIATION * people.frailty[who])
+    factor *= np.where(state.sites[who, LIVER], law.LIVER_HAZARD, 1.0) * np.where(people.states["TP53"][who], law.TP53_HAZARD, 1.0)
+    factor *= np.where(people.stage[who] == 4, law.STAGE_FOUR_HAZARD, 1.0)
+    return np.where(state.is_null[who], 1.4, factor) / people.of("death_months")[who]
+
+
+def _remaining(draws: Draws, before: Booleans, response: Integers, name: str) -> Booleans:
+    """Sites under a response: none with CR, three fifths (rounded down) with PR, all with SD and PD."""
+    order = np.stack([draws.uniform(f"{name} keeps {site}") for site in range(len(SITES))], axis=1)
+    rank = np.argsort(np.argsort(np.where(before, order, 2.0), axis=1), axis=1)
+    share = np.array([0.0, 0.6, 1.0, 1.0, 0.0])[response]
+    return before & (rank < np.floor(share * before.sum(axis=1) + 1e-9)[:, None])
+
+
+def death_rates() -> dict[str, float]:
+    """Deaths per month in a null regimen, by cancer type."""
+    return {cancer.name: 1.4 / cancer.death_months for cancer in CANCERS}

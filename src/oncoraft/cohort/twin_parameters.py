@@ -1,6 +1,6 @@
-"""Parameters of the twin: round, plausible numbers in the range of the published marginals; no row of a real cohort.
+"""Who the twin's patients are: round, plausible numbers in the range of the published marginals; no row of a real cohort.
 
-Regimens: agents, weight by line (first, later), and which biomarker has to be there. Effects are on the logit of response.
+One entry a cancer type, in the order of `CANCERS`. Days and months are from diagnosis unless a comment says otherwise.
 """
 
 from __future__ import annotations
@@ -9,109 +9,133 @@ from typing import NamedTuple
 
 
 class Cancer(NamedTuple):
-    """One cancer type: share of patients, marginals, delay from diagnosis to sequencing, monthly hazard of death."""
+    """One cancer type.
+
+    Attributes:
+        share: of patients, in thousandths.
+        histologies: (OncoTree name, code, registry words with morphology, weight).
+        primary_sites: (registry words, topography, portal words, weight).
+        primary_organ, organ_share: imaging site of the primary, and how often it is seen while it is in place.
+        spread: weight of each of the ten imaging sites for metastases.
+        male, age, age_deviation: years at diagnosis.
+        stage_four: share at diagnosis before selection by survival.
+        early_stages: weights of stages 1, 2, 3.
+        delay_days, delay_sigma: log-normal time from diagnosis to sequencing.
+        recurs, recurrence_days: share of early cancers that come back, median time to it.
+        death_months: mean survival in metastatic disease at average risk.
+        first_treatment_days: median time to the first regimen.
+        local_treated, treated: share given drugs for early and for metastatic disease.
+        smoker: share that ever smoked.
+        driver: gene -> share; fusion pairs -> share; amplified and deleted genes -> share.
+        burden: median mutations per megabase and sigma; unstable: share with MSI.
+        markers: laboratory tests and the share tested.
+        procedures: weights of CT, MR, PET.
+    """
 
     name: str
-    detailed: str
-    code: str
-    site: str
-    share: float
+    share: int
+    histologies: tuple[tuple[str, str, str, float], ...]
+    primary_sites: tuple[tuple[str, str, str, float], ...]
+    primary_organ: str
+    organ_share: float
+    spread: tuple[float, ...]
     male: float
     age: float
+    age_deviation: float
     stage_four: float
+    early_stages: tuple[float, float, float]
     delay_days: float
-    hazard: float
-    sites: tuple[str, ...]
-    genes: dict[str, float]
-    marker: str
+    delay_sigma: float
+    recurs: float
+    recurrence_days: float
+    death_months: float
+    first_treatment_days: float
+    local_treated: float
+    treated: float
+    smoker: float
+    driver: dict[str, float]
+    fusions: dict[tuple[str, str], float]
+    calls: dict[str, float]
+    burden: tuple[float, float]
+    unstable: float
+    markers: dict[str, float]
+    procedures: tuple[float, float, float]
 
 
-CANCERS = (
-    Cancer("Non-Small Cell Lung Cancer", "Lung Adenocarcinoma", "LUAD", "Lung", 0.31, 0.42, 66, 0.55, 60, 0.022,
-           ("Lung", "Lymph Nodes", "Bone", "CNS/Brain", "Liver", "Pleura"),
-           {"TP53": 0.50, "KRAS": 0.28, "EGFR": 0.26, "STK11": 0.13, "KEAP1": 0.12, "BRAF": 0.04}, "CEA"),
-    Cancer("Colorectal Cancer", "Colon Adenocarcinoma", "COAD", "Colon", 0.22, 0.54, 58, 0.50, 120, 0.016,
-           ("Liver", "Lung", "Lymph Nodes", "Intra-Abdominal", "Other"),
-           {"TP53": 0.74, "KRAS": 0.43, "NRAS": 0.04, "BRAF": 0.10, "PIK3CA": 0.18, "APC": 0.75}, "CEA"),
-    Cancer("Breast Cancer", "Breast Invasive Ductal Carcinoma", "IDC", "Breast", 0.21, 0.01, 56, 0.40, 300, 0.012,
-           ("Bone", "Liver", "Lymph Nodes", "Lung", "Other"),
-           {"TP53": 0.40, "PIK3CA": 0.35, "BRCA1": 0.03, "BRCA2": 0.04, "ESR1": 0.08}, "CA 15-3"),
-    Cancer("Prostate Cancer", "Prostate Adenocarcinoma", "PRAD", "Prostate", 0.13, 1.0, 67, 0.50, 350, 0.012,
-           ("Bone", "Lymph Nodes", "Liver", "Other"),
-           {"TP53": 0.28, "PTEN": 0.16, "BRCA2": 0.09, "SPOP": 0.10}, "PSA"),
-    Cancer("Pancreatic Cancer", "Pancreatic Adenocarcinoma", "PAAD", "Pancreas", 0.13, 0.52, 65, 0.55, 80, 0.045,
-           ("Liver", "Intra-Abdominal", "Lymph Nodes", "Lung", "Other"),
-           {"KRAS": 0.82, "TP53": 0.66, "SMAD4": 0.20, "BRCA2": 0.05}, "CA 19-9"),
+# The order of the sites in `spread` and in every site matrix.
+SITES = ("Lung", "Other", "Lymph Nodes", "Bone", "Liver", "CNS/Brain", "Intra-Abdominal", "Pleura", "Reproductive Organs", "Adrenal Glands")
+LIVER, BRAIN = SITES.index("Liver"), SITES.index("CNS/Brain")
+
+LUNG = Cancer(
+    "Non-Small Cell Lung Cancer", 313,
+    (("Lung Adenocarcinoma", "LUAD", "ADENOCARCINOMA, NOS|M8140/3", 0.77), ("Lung Squamous Cell Carcinoma", "LUSC", "SQUAMOUS CELL CARCINOMA, NOS|M8070/3", 0.11),
+     ("Non-Small Cell Lung Cancer", "NSCLC", "NON-SMALL CELL CARCINOMA|M8046/3", 0.06), ("Poorly Differentiated Non-Small Cell Lung Cancer", "NSCLCPD", "CARCINOMA, NOS|M8010/3", 0.03),
+     ("Large Cell Neuroendocrine Carcinoma", "LUNE", "LARGE CELL NEUROENDOCRINE CARCINOMA|M8013/3", 0.03)),
+    (("UPPER LOBE, LUNG", "C341", "Lung", 0.5), ("LOWER LOBE, LUNG", "C343", "lung", 0.3), ("LUNG, NOS", "C349", "Lung", 0.2)),
+    "Lung", 0.93, (6, 2, 5, 4, 2, 3.4, 0.6, 2.6, 0.4, 1.5), 0.42, 66, 10.5, 0.50, (0.55, 0.13, 0.32), 66, 1.7, 0.66, 560, 33, 45, 0.50, 0.97, 0.70,
+    {"TP53": 0.50, "KRAS": 0.28, "EGFR": 0.25, "STK11": 0.13, "KEAP1": 0.12, "BRAF": 0.04, "MET": 0.04, "PIK3CA": 0.06, "ERBB2": 0.03, "RB1": 0.06,
+     "NF1": 0.07, "SMARCA4": 0.07, "CDKN2A": 0.06, "RBM10": 0.08, "ATM": 0.06, "KMT2D": 0.06, "ARID1A": 0.06},
+    {("EML4", "ALK"): 0.028, ("KIF5B", "RET"): 0.012, ("CD74", "ROS1"): 0.01, ("TPM3", "NTRK1"): 0.002},
+    {"CDKN2A": -0.16, "EGFR": 0.07, "NKX2-1": 0.08, "MDM2": 0.05, "MYC": 0.05, "TERT": 0.06, "FGFR1": 0.02, "ERBB2": 0.02, "MET": 0.03},
+    (5.2, 0.95), 0.004, {"CEA": 0.12}, (0.66, 0.19, 0.15),
 )  # fmt: skip
+BREAST = Cancer(
+    "Breast Cancer", 215,
+    (("Breast Invasive Ductal Carcinoma", "IDC", "INFILTRATING DUCT CARCINOMA, NOS|M8500/3", 0.70), ("Breast Invasive Lobular Carcinoma", "ILC", "LOBULAR CARCINOMA, NOS|M8520/3", 0.12),
+     ("Invasive Breast Carcinoma", "BRCA", "INFILTRATING DUCT AND LOBULAR CARCINOMA|M8522/3", 0.18)),
+    (("UPPER-OUTER QUADRANT OF BREAST", "C504", "Breast", 0.4), ("BREAST, NOS", "C509", "breast", 0.35), ("OVERLAPPING LESION OF BREAST", "C508", "Breast", 0.25)),
+    "Other", 0.7, (3, 2.2, 3.6, 6, 3.2, 2, 0.7, 1.4, 0.5, 0.5), 0.011, 54, 12.5, 0.22, (0.42, 0.38, 0.2), 430, 1.5, 0.55, 1400, 90, 60, 0.94, 0.98, 0.33,
+    {"TP53": 0.41, "PIK3CA": 0.35, "GATA3": 0.13, "CDH1": 0.12, "ESR1": 0.09, "MAP3K1": 0.08, "KMT2C": 0.08, "ARID1A": 0.06, "BRCA2": 0.04, "BRCA1": 0.03,
+     "PTEN": 0.06, "AKT1": 0.05, "NF1": 0.05, "ERBB2": 0.04, "CHEK2": 0.02, "PALB2": 0.01, "ATM": 0.03},
+    {("FGFR2", "TACC2"): 0.004, ("ESR1", "CCDC170"): 0.004},
+    {"CCND1": 0.14, "FGFR1": 0.11, "MYC": 0.11, "ERBB2": 0.03, "PTEN": -0.04, "MDM2": 0.04},
+    (3.3, 0.75), 0.003, {"CEA": 0.70, "CA_15-3": 0.72}, (0.35, 0.29, 0.36),
+)  # fmt: skip
+COLON = Cancer(
+    "Colorectal Cancer", 222,
+    (("Colon Adenocarcinoma", "COAD", "ADENOCARCINOMA, NOS|M8140/3", 0.62), ("Rectal Adenocarcinoma", "READ", "ADENOCARCINOMA, NOS|M8140/3", 0.23),
+     ("Colorectal Adenocarcinoma", "COADREAD", "ADENOCARCINOMA IN ADENOMATOUS POLYP|M8210/3", 0.11), ("Mucinous Adenocarcinoma of the Colon and Rectum", "MACR", "MUCINOUS ADENOCARCINOMA|M8480/3", 0.04)),
+    (("SIGMOID COLON", "C187", "Sigmoid Colon", 0.3), ("RECTUM, NOS", "C209", "Rectum", 0.25), ("CECUM", "C180", "Cecum", 0.2), ("ASCENDING COLON", "C182", "Ascending colon", 0.15),
+     ("DESCENDING COLON", "C186", "Descending Colon", 0.1)),
+    "Other", 0.7, (4, 2.5, 3.4, 1.2, 6, 0.5, 2.6, 0.4, 1.2, 0.5), 0.54, 57, 13.5, 0.47, (0.14, 0.25, 0.61), 135, 1.55, 0.46, 600, 62, 50, 0.72, 0.97, 0.39,
+    {"APC": 0.74, "TP53": 0.73, "KRAS": 0.43, "PIK3CA": 0.18, "SMAD4": 0.14, "FBXW7": 0.12, "BRAF": 0.10, "TCF7L2": 0.09, "SOX9": 0.10, "AMER1": 0.07,
+     "NRAS": 0.035, "PTEN": 0.05, "RNF43": 0.05, "ATM": 0.05, "CTNNB1": 0.02, "ERBB2": 0.02, "ARID1A": 0.05},
+    {("PTPRK", "RSPO3"): 0.006, ("TPM3", "NTRK1"): 0.002},
+    {"MYC": 0.04, "ERBB2": 0.03, "SMAD4": -0.03, "PTEN": -0.03, "FGFR1": 0.02},
+    (6.1, 0.5), 0.10, {"CEA": 0.99, "CA_19-9": 0.02}, (0.76, 0.18, 0.06),
+)  # fmt: skip
+PROSTATE = Cancer(
+    "Prostate Cancer", 128,
+    (("Prostate Adenocarcinoma", "PRAD", "ADENOCARCINOMA, NOS|M8140/3", 0.99), ("Prostate Small Cell Carcinoma", "PRSCC", "SMALL CELL CARCINOMA, NOS|M8041/3", 0.01)),
+    (("PROSTATE GLAND", "C619", "Prostate", 1.0),),
+    "Reproductive Organs", 0.6, (1.8, 1.6, 4, 7, 1.3, 0.9, 0.5, 0.4, 1.2, 0.4), 1.0, 65, 8.5, 0.40, (0.12, 0.55, 0.33), 560, 1.45, 0.62, 1200, 140, 120, 0.72, 0.98, 0.42,
+    {"TP53": 0.27, "SPOP": 0.10, "PTEN": 0.08, "FOXA1": 0.10, "BRCA2": 0.08, "ATM": 0.05, "CDK12": 0.05, "AR": 0.06, "APC": 0.06, "KMT2D": 0.05, "PIK3CA": 0.04,
+     "RB1": 0.04, "KMT2C": 0.06, "CTNNB1": 0.03, "BRCA1": 0.01},
+    {("TMPRSS2", "ERG"): 0.22, ("SLC45A3", "ERG"): 0.015, ("TMPRSS2", "ETV1"): 0.02, ("TMPRSS2", "ETV4"): 0.01},
+    {"AR": 0.10, "PTEN": -0.14, "MYC": 0.08, "RB1": -0.05, "BRCA2": -0.02, "CCND1": 0.02},
+    (2.2, 0.8), 0.017, {"PSA": 0.99, "CEA": 0.05}, (0.53, 0.28, 0.19),
+)  # fmt: skip
+PANCREAS = Cancer(
+    "Pancreatic Cancer", 125,
+    (("Pancreatic Adenocarcinoma", "PAAD", "ADENOCARCINOMA, NOS|M8140/3", 0.87), ("Pancreatic Neuroendocrine Tumor", "PANET", "NEUROENDOCRINE CARCINOMA, NOS|M8246/3", 0.09),
+     ("Intraductal Papillary Mucinous Neoplasm", "IPMN", "INTRADUCTAL PAPILLARY-MUCINOUS CARCINOMA, INVASIVE|M8453/3", 0.04)),
+    (("HEAD OF PANCREAS", "C250", "Pancreas", 0.55), ("TAIL OF PANCREAS", "C252", "pancreas", 0.2), ("PANCREAS, NOS", "C259", "Pancreas", 0.25)),
+    "Other", 0.88, (2.6, 2, 2.6, 0.8, 6, 0.2, 4, 0.4, 0.4, 0.5), 0.52, 65, 11, 0.50, (0.37, 0.37, 0.26), 88, 1.4, 0.75, 320, 19, 35, 0.80, 0.97, 0.41,
+    {"KRAS": 0.81, "TP53": 0.66, "SMAD4": 0.19, "CDKN2A": 0.17, "ARID1A": 0.06, "GNAS": 0.03, "RNF43": 0.05, "BRCA2": 0.04, "ATM": 0.05, "MEN1": 0.03, "DAXX": 0.02,
+     "TGFBR2": 0.04, "KMT2D": 0.04, "PIK3CA": 0.02, "PALB2": 0.01, "BRAF": 0.01},
+    {("CD74", "NRG1"): 0.002, ("KIF5B", "RET"): 0.001},
+    {"CDKN2A": -0.17, "SMAD4": -0.08, "MYC": 0.04, "GATA6": 0.04, "CCNE1": 0.02, "KRAS": 0.03},
+    (3.5, 0.55), 0.006, {"CEA": 0.80, "CA_19-9": 0.91, "CA_15-3": 0.01}, (0.84, 0.11, 0.05),
+)  # fmt: skip
+CANCERS = (LUNG, BREAST, COLON, PROSTATE, PANCREAS)
+NAMES = tuple(cancer.name for cancer in CANCERS)
 
-
-class Option(NamedTuple):
-    """A regimen: agents, weight in first and in later lines, biomarker that is required ("" for none), response intercept."""
-
-    agents: tuple[str, ...]
-    first: float
-    later: float
-    needs: str
-    intercept: float
-
-
-REGIMENS: dict[str, tuple[Option, ...]] = {
-    "LUAD": (
-        Option(("CARBOPLATIN", "PEMETREXED"), 4, 1, "", 0.0),
-        Option(("CARBOPLATIN", "PEMBROLIZUMAB", "PEMETREXED"), 4, 0.5, "", 0.3),
-        Option(("PEMBROLIZUMAB",), 2, 2, "", -0.1),
-        Option(("OSIMERTINIB",), 9, 6, "EGFR", 0.4),
-        Option(("DOCETAXEL",), 0, 4, "", -0.8),
-        Option(("NIVOLUMAB",), 0.5, 3, "", -0.4),
-    ),
-    "COAD": (
-        Option(("FLUOROURACIL", "LEUCOVORIN", "OXALIPLATIN"), 7, 1.5, "", 0.3),
-        Option(("FLUOROURACIL", "IRINOTECAN", "LEUCOVORIN"), 1, 4, "", -0.2),
-        Option(("BEVACIZUMAB", "FLUOROURACIL", "LEUCOVORIN", "OXALIPLATIN"), 3, 1, "", 0.4),
-        Option(("CAPECITABINE",), 1.5, 1.5, "", -0.4),
-        Option(("CETUXIMAB", "IRINOTECAN"), 0.2, 3, "", -0.3),
-    ),
-    "IDC": (
-        Option(("CYCLOPHOSPHAMIDE", "DOXORUBICIN"), 3, 0.5, "", 0.2),
-        Option(("LETROZOLE", "PALBOCICLIB"), 3, 2, "HR", 0.4),
-        Option(("FULVESTRANT",), 0.5, 2, "HR", -0.3),
-        Option(("CAPECITABINE",), 0.3, 3, "", -0.5),
-        Option(("PACLITAXEL",), 1.5, 2, "", 0.0),
-        Option(("DOCETAXEL", "PERTUZUMAB", "TRASTUZUMAB"), 5, 3, "HER2", 0.8),
-    ),
-    "PRAD": (
-        Option(("LEUPROLIDE",), 3, 0, "", 0.3),
-        Option(("ABIRATERONE", "LEUPROLIDE"), 3, 2, "", 0.4),
-        Option(("ENZALUTAMIDE",), 0.5, 3, "", 0.0),
-        Option(("DOCETAXEL",), 1, 3, "", -0.3),
-    ),
-    "PAAD": (
-        Option(("FLUOROURACIL", "IRINOTECAN", "LEUCOVORIN", "OXALIPLATIN"), 5, 1, "", 0.2),
-        Option(("GEMCITABINE", "PACLITAXEL PROTEIN-BOUND"), 4, 3, "", 0.0),
-        Option(("GEMCITABINE",), 1, 1.5, "", -0.6),
-        Option(("FLUOROURACIL", "IRINOTECAN LIPOSOMAL", "LEUCOVORIN"), 0, 2, "", -0.6),
-    ),
-}
-INTERCEPT = -0.2
-ECOG_EFFECT = {0: 1.6, 1: 0.0, 2: -1.9, 3: -2.6}
-LIVER_EFFECT = -1.7
-LINE_EFFECT = -0.6
-PROGRESSED_EFFECT = -0.8
-# A gene or state, the agents whose response it changes, the effect.
-BIOMARKERS: tuple[tuple[str, frozenset[str], float], ...] = (
-    ("EGFR", frozenset({"OSIMERTINIB"}), 1.6),
-    ("EGFR", frozenset({"PEMBROLIZUMAB", "NIVOLUMAB"}), -1.6),
-    ("STK11", frozenset({"PEMBROLIZUMAB", "NIVOLUMAB"}), -1.8),
-    ("PDL1", frozenset({"PEMBROLIZUMAB", "NIVOLUMAB"}), 1.6),
-    ("KRAS", frozenset({"CETUXIMAB"}), -2.6),
-    ("NRAS", frozenset({"CETUXIMAB"}), -2.6),
-    ("BRAF", frozenset({"OXALIPLATIN", "IRINOTECAN"}), -1.4),
-    ("TP53", frozenset({"ABIRATERONE", "ENZALUTAMIDE", "LEUPROLIDE", "PALBOCICLIB"}), -1.2),
-    ("BRCA2", frozenset({"OXALIPLATIN", "CARBOPLATIN"}), 1.8),
-    ("HER2", frozenset({"TRASTUZUMAB"}), 1.0),
-)
-HAZARD_BY_RESPONSE = {"CR": 0.15, "PR": 0.35, "SD": 1.0, "PD": 2.4}
-DAYS_TO_PROGRESSION = {"CR": 520, "PR": 300, "SD": 150, "PD": 40}
-CHANGES = {"EGFR": "p.L858R", "KRAS": "p.G12D", "BRAF": "p.V600E", "NRAS": "p.Q61R", "PIK3CA": "p.H1047R"}
-SUBTYPES_OF_ORAL = ("Targeted", "Hormone")
-CNA_GENES = ("ERBB2", "MYC", "CCND1", "CDKN2A", "PTEN", "FGFR1", "MDM2", "RB1", "EGFR", "MET", "AR", "CCNE1")
+ECOG_WEIGHTS = (0.45, 0.40, 0.12, 0.03)
+PDL1_POSITIVE = (0.45, 0.30, 0.25, 0.20, 0.20)  # by cancer type, of those tested and of those not
+PDL1_TESTED = (0.60, 0.065, 0.01, 0.008, 0.013)
+MMR_TESTED = (0.015, 0.017, 0.76, 0.03, 0.07)
+HORMONE_RECEPTOR, HER2_WITH, HER2_WITHOUT = 0.77, 0.15, 0.20  # HER2 by hormone receptor
+OUTSIDE = (0.15, 0.23, 0.20, 0.23, 0.17)  # came with treatment received elsewhere
+OUTSIDE_KNOWN = (0.85, 0.75, 0.81, 0.53, 0.89)
+HORIZON_MONTHS = 118.0  # longest follow-up from sequencing
+OTHER_CAUSE_MONTHS = 700.0  # mean time to death of something else, at 65 years
