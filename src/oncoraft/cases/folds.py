@@ -1,14 +1,19 @@
-"""Folds by patient: `oncoraft folds CASES`. A stable hash of the seed and the patient decides, so new patients move nobody."""
+"""Folds by patient: `oncoraft folds CASES`. How each design assigns them is in `fold_designs`.
+
+Whatever the design, a patient is in one fold of it, and the same stable hash sets patients apart for tuning inside training parts.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from oncoraft.cases.fold_designs import DESIGNS, Assigned
 from oncoraft.cases.tables import read_tables
 from oncoraft.config import Folds
 from oncoraft.edge import read_settings, run, settings_record, step_parser
@@ -17,44 +22,124 @@ from oncoraft.provenance import manifest, publishing, write_json
 from oncoraft.stable import stable_fraction
 
 log = logging.getLogger("oncoraft")
+CASE_COLUMNS = ["case_id", "patient_id", "cancer_type", "gene_panel"]
 
 
-def assign(cases: pd.DataFrame, settings: Folds) -> pd.DataFrame:
-    """The fold that holds out each case, per design, and whether its patient is kept for tuning inside training parts.
+def patient_table(cases: pd.DataFrame, labels: pd.DataFrame | None, definition: str) -> pd.DataFrame:
+    """One row a patient, sorted: patient_id, cancer_type, gene_panel, cases (count), stratum (cancer type and kind of answer).
+
+    The kind of answer is "response" where any case of the patient responded by `definition`, "no response" where one was evaluable,
+    else "not evaluable"; without labels it is left out.
+    """
+    grouped = cases.groupby("patient_id", sort=True)
+    table = grouped.agg(cancer_type=("cancer_type", "first"), gene_panel=("gene_panel", "first"), cases=("case_id", "size"))
+    table["stratum"] = table["cancer_type"]
+    if labels is not None:
+        chosen = labels.loc[labels["definition"] == definition, ["case_id", "responder"]].merge(
+            cases[["case_id", "patient_id"]], on="case_id"
+        )
+        told = chosen.dropna(subset=["responder"]).astype({"responder": bool}).groupby("patient_id")["responder"].any().reindex(table.index)
+        answer = told.map({True: "response", False: "no response"}).fillna("not evaluable")
+        table["stratum"] += " / " + answer.astype(str)
+    return table.reset_index()
+
+
+def read_frozen(settings: Folds) -> Assigned:
+    """Folds of an earlier run's `kfold_stratified`; empty where none is configured.
 
     Raises:
-        InputError: a fold would be empty.
+        InputError: no such file, not a folds table, or folds beyond the configured number.
     """
-    parts = []
+    if settings.frozen is None:
+        return {}
+    path = Path(settings.frozen)
+    wanted = ["patient_id", "design", "fold"]
+    rows = read_tables(path.parent, [path.stem], {path.stem: wanted})[path.stem]
+    rows = rows[rows["design"] == "kfold_stratified"].drop_duplicates("patient_id")
+    if rows.empty:
+        raise InputError("expected rows of design kfold_stratified", file=path, column="design")
+    if int(rows["fold"].max()) >= settings.folds:
+        raise InputError(
+            f"expected folds below {settings.folds}, as folds.folds says", file=path, column="fold", found=int(rows["fold"].max())
+        )
+    return {str(patient): int(fold) for patient, fold in zip(rows["patient_id"], rows["fold"])}
+
+
+def assign(
+    cases: pd.DataFrame, settings: Folds, labels: pd.DataFrame | None = None, frozen: Assigned | None = None
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The fold that holds out each case, per design, and whether its patient is kept for tuning inside training parts.
+
+    Args:
+        cases: case_id, patient_id, cancer_type, gene_panel.
+        settings: designs, number of folds, seed.
+        labels: needed by kfold_stratified: case_id, definition, responder.
+        frozen: patients who keep their fold of kfold_stratified.
+
+    Returns:
+        rows of `folds.parquet`, sorted; per design its cases by fold and the cases and patients that are in no part of it.
+
+    Raises:
+        InputError: fewer patients than folds, a fold without patients, or one without training patients.
+    """
+    parts: list[pd.DataFrame] = []
+    counts: dict[str, Any] = {}
+    patients = patient_table(cases, labels, settings.balance_label)
     for design in settings.designs:
-        patients = pd.Series(sorted(cases["patient_id"].unique()))
-        if len(patients) < settings.folds:
-            raise InputError(f"folds.folds: expected at most {len(patients)}, the number of patients", found=settings.folds)
-        fold = pd.Series([int(stable_fraction(settings.seed, design, patient) * settings.folds) for patient in patients])
-        tuning = pd.Series([stable_fraction(settings.seed, design, "tuning", patient) < settings.tuning_fraction for patient in patients])
-        if fold.nunique() < settings.folds:
-            raise InputError(f"folds.folds: {len(patients)} patients leave a fold empty; expected fewer folds", found=settings.folds)
-        table = pd.DataFrame({"patient_id": patients, "fold": fold.astype(np.int16), "is_tuning": tuning.astype(bool)})
-        parts.append(cases[["case_id", "patient_id"]].merge(table, on="patient_id", validate="many_to_one").assign(design=design))
-    rows = pd.concat(parts)[["case_id", "patient_id", "design", "fold", "is_tuning"]]
-    assert (rows.groupby(["design", "patient_id"])["fold"].nunique() == 1).all(), "a patient is in two folds"
-    return rows.sort_values(["design", "case_id"], ignore_index=True)
+        if len(patients) < settings.count(design):
+            raise InputError(f"folds.folds: expected at most {len(patients)}, the number of patients", found=settings.count(design))
+        fold = DESIGNS[design](patients, settings, frozen or {})
+        table = pd.DataFrame({"patient_id": list(fold), "fold": np.array(list(fold.values()), dtype=np.int16)})
+        table["is_tuning"] = [stable_fraction(settings.seed, design, "tuning", patient) < settings.tuning_fraction for patient in fold]
+        if empty := set(range(settings.count(design))) - set(fold.values()):
+            raise InputError(
+                f"folds.folds: {len(fold)} patients leave fold {min(empty)} of {design} empty; expected fewer folds", found=settings.folds
+            )
+        for held_out in range(settings.count(design)):
+            if table.loc[table["fold"] != held_out, "is_tuning"].all():
+                raise InputError(
+                    "expected a share that leaves patients to train on", column="folds.tuning_fraction", found=settings.tuning_fraction
+                )
+        rows = cases[["case_id", "patient_id"]].merge(table, on="patient_id", validate="many_to_one").assign(design=design)
+        counts[design] = {
+            "cases": {str(k): int(n) for k, n in rows["fold"].value_counts().sort_index().items()},
+            "cases_in_no_part": len(cases) - len(rows),
+            "patients_in_no_part": len(patients) - len(table),
+            "tuning_patients": int(table["is_tuning"].sum()),
+        }
+        parts.append(rows)
+    joined = pd.concat(parts)[["case_id", "patient_id", "design", "fold", "is_tuning"]]
+    assert (joined.groupby(["design", "patient_id"])["fold"].nunique() == 1).all(), "a patient is in two folds"
+    return joined.sort_values(["design", "case_id"], ignore_index=True), counts
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read cases, write folds."""
-    parser = step_parser("folds", "example:\n  oncoraft folds cases")
+    parser = step_parser(
+        "folds",
+        "in:  cases.parquet, and for kfold_stratified labels.parquet beside it\n"
+        "out: folds.parquet, one row a case and design; fold -1 only ever trains; a case in no part of a design has no row (docs/artefacts.md)\n\n"
+        "example:\n  oncoraft folds cases --config config/config.yaml",
+    )
     parser.add_argument("cases", type=Path, metavar="CASES", help="folder with cases.parquet; folds.parquet is written beside it")
     given = parser.parse_args(arguments)
     blocks = read_settings("folds", given)
-    rows = assign(read_tables(given.cases, ["cases"])["cases"], blocks["folds"])
-    counts = {f"{design}-{fold}": len(part) for (design, fold), part in rows.groupby(["design", "fold"])}
+    settings = blocks["folds"]
+    inputs = [given.cases / "cases.parquet"]
+    cases = read_tables(given.cases, ["cases"], {"cases": CASE_COLUMNS})["cases"]
+    labels, frozen = None, {}
+    if "kfold_stratified" in settings.designs:
+        labels = read_tables(given.cases, ["labels"], {"labels": ["case_id", "definition", "responder"]})["labels"]
+        frozen = read_frozen(settings)
+        inputs += [given.cases / "labels.parquet", *([Path(settings.frozen)] if settings.frozen else [])]
+    rows, counts = assign(cases, settings, labels, frozen)
     final, record = given.cases / "folds.parquet", given.cases / "folds.parquet.manifest.json"
     with publishing(final, record) as (out, note):
         rows.to_parquet(out, index=False)
-        inputs = [given.cases / "cases.parquet"]
-        settings = settings_record(given, blocks)
-        write_json(note, manifest("folds", inputs=inputs, outputs={final: out}, settings=settings, counts=counts, beside=record))
+        written = manifest(
+            "folds", inputs=inputs, outputs={final: out}, settings=settings_record(given, blocks), counts=counts, beside=record
+        )
+        write_json(note, written)
     log.info("folds: %s", counts)
     return 0
 
