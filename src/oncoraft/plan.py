@@ -12,13 +12,13 @@ from pathlib import Path
 from oncoraft.config import PRETRAINING, Config
 from oncoraft.config_files import check_config
 from oncoraft.errors import InputError
-from oncoraft.knowledge.tables import TABLES
+from oncoraft.knowledge.tables import DERIVED_TABLES, TABLES
 from oncoraft.provenance import canonical_json
 from oncoraft.sources import code_digest
 from oncoraft.steps import STEPS
 
 BUILT_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
-TABLE_NAMES = tuple(table.name for table in TABLES)
+TABLE_NAMES = tuple(table.name for table in (*TABLES, *DERIVED_TABLES))
 
 
 class Plan:
