@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -22,10 +23,9 @@ from transformers.masking_utils import sdpa_mask
 from oncoraft.models.base import causal_of
 from oncoraft.models.packing import Packed
 
-try:
+varlen_attn: Any = None
+with suppress(ImportError):  # torch before 2.10 has none
     from torch.nn.attention.varlen import varlen_attn
-except ImportError:  # before torch 2.10
-    varlen_attn = None
 
 log = logging.getLogger("oncoraft")
 NAME = "oncoraft_packed"
@@ -91,8 +91,8 @@ def packed_attention(
         return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **others)
     if case_lengths is not None:
         return by_case(query, key, value, case_lengths, scaling, sliding_window), None
-    rows = [states[0].transpose(0, 1).to(value.dtype) for states in (query, key, value)]
-    return _varlen(*rows, cu_seq_lens_q, max_length_q, scaling, sliding_window)[None], None
+    first, second, third = (states[0].transpose(0, 1).to(value.dtype) for states in (query, key, value))
+    return _varlen(first, second, third, cu_seq_lens_q, max_length_q, scaling, sliding_window)[None], None
 
 
 def by_case(
@@ -154,8 +154,9 @@ def varlen_works(device_index: int, head_size: int) -> bool:
             for window in (None, 8):
                 inputs = [torch.randn((62, heads, head_size), generator=draws) for heads in (4, 2, 2)]
                 inputs = [states.to(device, torch.bfloat16).requires_grad_() for states in inputs]
-                one = _varlen(*inputs, bounds, 40, None, window)
-                other = by_case(*(states.transpose(0, 1)[None] for states in inputs), lengths, None, window)[0]
+                query, key, value = (states.transpose(0, 1)[None] for states in inputs)
+                one = _varlen(inputs[0], inputs[1], inputs[2], bounds, 40, None, window)
+                other = by_case(query, key, value, lengths, None, window)[0]
                 gradients = [torch.autograd.grad(out.float().square().sum(), inputs) for out in (one, other)]
                 for a, b in [(one, other), *zip(*gradients, strict=True)]:
                     torch.testing.assert_close(a.float(), b.float(), rtol=0.05, atol=0.05)

@@ -131,3 +131,16 @@ def logits_of(model: Any, hidden: torch.Tensor) -> torch.Tensor:
     logits = causal.lm_head(hidden).float()
     cap = getattr(causal.config, "final_logit_softcapping", None)
     return logits if cap is None else torch.tanh(logits / cap) * cap
+
+
+def context_of_folder(folder: Path) -> int:
+    """The longest sequence, in tokens, that the model of a folder can read; known without loading it.
+
+    Raises:
+        InputError: its configuration cannot be read or does not say.
+    """
+    check_folder(folder)
+    try:
+        return int(AutoConfig.from_pretrained(folder, local_files_only=True).get_text_config().max_position_embeddings)
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise InputError(f"expected the configuration of a language model ({first_line(error)})", file=folder / "config.json") from None

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
+from oncoraft.answers import answer_token_ids, full_prompt, prompt_token_ids, shortened
 from oncoraft.errors import InputError
+from oncoraft.models.tokens import StoredTokens
 
 KEYS = ("instruction", "input", "output", "case_id", "patient_id")
 
@@ -61,35 +64,40 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 def prompt_text(row: dict[str, Any]) -> str:
     """What the model reads, up to where its answer begins; the published concatenation."""
-    return f"{row['instruction']}\n\n{row['input']}\n\nAnswer:\n"
+    return full_prompt(row["instruction"], row["input"])
 
 
-def encode(rows: list[dict[str, Any]], tokenizer: Any, longest: int, max_answer_tokens: int | None = None) -> list[Case]:
-    """Token ids of every row.
+def encode(
+    rows: list[dict[str, Any]], tokenizer: Any, longest: int, max_answer_tokens: int | None = None, stored: StoredTokens | None = None
+) -> list[Case]:
+    """Token ids of every row; a prompt is never cut.
 
     Args:
         rows: from `read_rows`.
         tokenizer: of the base model; its end-of-text token closes every answer.
         longest: the model's context in tokens.
         max_answer_tokens: longer answers are cut before the end-of-text token; None: answers are not needed.
+        stored: ids to use in place of the tokenizer.
 
     Raises:
-        InputError: a prompt (with its answer) is longer than the model can read; the case is named.
+        InputError: a prompt (with its answer) is longer than the model can read, or stored ids are of another text; the case is named.
     """
-    prompts = tokenizer([prompt_text(row) for row in rows])["input_ids"]
-    answers: list[list[int]] = [[] for _ in rows]
+    names, texts, outputs = [row["case_id"] for row in rows], [prompt_text(row) for row in rows], [row["output"] for row in rows]
+    prompts: Sequence[Any] = prompt_token_ids(tokenizer, texts) if stored is None else stored.prompts(names, texts)
+    answers: Sequence[Any] = [()] * len(rows)
     if max_answer_tokens is not None:
-        found = tokenizer([row["output"] for row in rows], add_special_tokens=False)["input_ids"]
-        answers = [[*ids[: max_answer_tokens - 1], tokenizer.eos_token_id] for ids in found]
+        answers = answer_token_ids(tokenizer, outputs) if stored is None else stored.answers(names, outputs)
+        answers = [ids if len(ids) <= max_answer_tokens else tuple(shortened(list(ids), max_answer_tokens)) for ids in answers]
     cases = []
     for row, prompt, answer in zip(rows, prompts, answers, strict=True):
         if len(prompt) + len(answer) > longest:
+            parts = f"{len(prompt)} of prompt" + (f" and {len(answer)} of answer" if len(answer) else "")
             raise InputError(
-                f"case {row['case_id']}: expected at most {longest} tokens, the model's context", found=len(prompt) + len(answer)
+                f"case {row['case_id']}: expected at most {longest} tokens, the model's context (prompts.token_budget,"
+                f" training.max_answer_tokens), found {parts}"
             )
-        cases.append(
-            Case(row["case_id"], row["patient_id"], row.get("fold"), tuple(prompt), tuple(answer), row.get("responder"), row.get("score"))
-        )
+        kept: list[Any] = [ids if isinstance(ids, np.ndarray) else tuple(ids) for ids in (prompt, answer)]
+        cases.append(Case(row["case_id"], row["patient_id"], row.get("fold"), kept[0], kept[1], row.get("responder"), row.get("score")))
     return cases
 
 

@@ -1,86 +1,32 @@
-"""The training loop: two losses over one forward pass, normalised over the whole optimiser step.
+"""The training loop: packed micro-batches, two losses normalised over the whole optimiser step, a step at a time until the last.
 
-Language-modelling loss: cross-entropy of the answer tokens over all answer tokens of the step. Score loss: over the step's
-cases, from the final-norm state of the last prompt token, which causal attention keeps blind to the answer. So micro-batches
-change nothing but memory.
+Micro-batches and processes change nothing but memory and speed: sums are divided by the answer tokens and by the cases of the
+whole step before the backward pass, and dropout is drawn by case. So a step is a function of the seed, its number and its
+cases alone, and a resumed run is the run that was not interrupted.
 """
 
 from __future__ import annotations
 
 import math
+import resource
 import signal
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
-from tqdm import tqdm
 
-from oncoraft.config import Strategy, Training
-from oncoraft.errors import RetryLater
-from oncoraft.models.base import causal_of, final_hidden
-from oncoraft.models.cases import Case, batches_by_length, padded
-from oncoraft.models.fold_model import score_logit
+from oncoraft.config import Training
+from oncoraft.errors import InputError, RetryLater
+from oncoraft.models.base import causal_of
+from oncoraft.models.cases import Case
+from oncoraft.models.packing import micro_batches, shares
 from oncoraft.stable import stable_seed
-
-
-@dataclass
-class Trainer:
-    """Model, head, optimiser and schedule of one run, and how far it has come."""
-
-    model: Any
-    head: nn.Sequential
-    optimizer: torch.optim.Optimizer
-    schedule: torch.optim.lr_scheduler.LRScheduler
-    step: int = 0
-    log: list[dict[str, float]] = field(default_factory=list)
-
-    def trainable(self) -> list[nn.Parameter]:
-        """Parameters that learn: adapters, if any, and the head."""
-        return [parameter for module in (self.model, self.head) for parameter in module.parameters() if parameter.requires_grad]
-
-    def state(self) -> dict[str, Any]:
-        """All that a resumed run needs to go on as if it had not stopped."""
-        adapter = {name: value for name, value in self.model.state_dict().items() if "lora_" in name}
-        return {
-            "step": self.step,
-            "log": self.log,
-            "adapter": adapter,
-            "head": self.head.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict(),
-            "random": torch.get_rng_state(),
-        }
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go back to a saved state."""
-        self.step, self.log = state["step"], state["log"]
-        self.model.load_state_dict(state["adapter"], strict=False)
-        self.head.load_state_dict(state["head"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
-        torch.set_rng_state(state["random"])
-
-
-def new_trainer(model: Any, head: nn.Sequential, settings: Training, total_steps: int) -> Trainer:
-    """AdamW with a rate for the adapters and one for the head, both warming up and falling as a cosine."""
-    adapters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups = [{"params": list(head.parameters()), "lr": settings.score_head_learning_rate}]
-    if adapters:
-        groups.append({"params": adapters, "lr": settings.learning_rate})
-    optimizer = torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
-    warmup = max(1, round(settings.warmup_fraction * total_steps))
-
-    def rate(step: int) -> float:
-        if step < warmup:
-            return (step + 1) / warmup
-        return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total_steps - warmup)))
-
-    return Trainer(model, head, optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, rate))
+from oncoraft.training.objective import losses
+from oncoraft.training.progress import Progress
+from oncoraft.training.trainer import Entry, Trainer
 
 
 def steps_of(cases: list[Case], settings: Training) -> Iterator[list[Case]]:
@@ -91,100 +37,151 @@ def steps_of(cases: list[Case], settings: Training) -> Iterator[list[Case]]:
             yield [cases[int(i)] for i in order[start : start + settings.global_batch_size]]
 
 
-def losses(trainer: Trainer, batch: list[Case], strategy: Strategy, pad: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Summed (not averaged) language-modelling and score loss of a micro-batch."""
-    device = next(trainer.head.parameters()).device
-    ids, mask = padded(batch, pad, device)
-    starts = torch.tensor([len(case.prompt) for case in batch], device=device)
-    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-        hidden = final_hidden(trainer.model, ids, mask)
-        language = torch.zeros((), device=device)
-        if strategy.language_model_weight:
-            place = torch.arange(1, ids.shape[1], device=device)
-            answered = (place >= starts[:, None]) & mask[:, 1:].bool()
-            logits = causal_of(trainer.model).lm_head(hidden[:, :-1][answered])
-            language = nn.functional.cross_entropy(logits.float(), ids[:, 1:][answered], reduction="sum")
-    logit = score_logit(trainer.head, hidden[torch.arange(len(batch), device=device), starts - 1])
-    if strategy.score_loss == "bce":
-        wanted = torch.tensor([float(bool(case.responder)) for case in batch], device=device)
-        score = nn.functional.binary_cross_entropy_with_logits(logit, wanted, reduction="sum")
-    else:
-        wanted = torch.tensor([case.score for case in batch], device=device)
-        score = nn.functional.mse_loss(torch.sigmoid(logit), wanted, reduction="sum")
-    return language, score
+def steps_in(cases: int, settings: Training) -> int:
+    """How many optimiser steps a run over so many cases has."""
+    return settings.epochs * -(-cases // settings.global_batch_size)
 
 
-def take_step(trainer: Trainer, cases: list[Case], strategy: Strategy, settings: Training, pad: int) -> None:
-    """One optimiser step over micro-batches, its loss parts and gradient norm logged."""
-    started = time.monotonic()
+def backward(trainer: Trainer, cases: list[Case]) -> tuple[float, float]:
+    """Gradients of one whole optimiser step, summed over micro-batches and processes; the step's mean losses.
+
+    Raises:
+        InputError: memory ran out, or the loss is not a number.
+    """
+    strategy, settings, processes = trainer.strategy, trainer.settings, trainer.processes
     answer_tokens = max(1, sum(len(case.answer) for case in cases))
+    groups = micro_batches(cases, settings.tokens_per_micro_batch, processes.count)
+    total = torch.zeros(2, device=trainer.device)
+    for batch in shares(groups, processes.count)[processes.rank]:
+        tokens = sum(case.length for case in batch)
+        recompute_activations(trainer, tokens)
+        with memory_named(settings, tokens):
+            language, score = losses(trainer.model, trainer.head, batch, strategy, trainer.draws, trainer.step)
+            language, score = language / answer_tokens, score / len(cases)
+            (strategy.language_model_weight * language + strategy.score_weight * score).backward()
+        total += torch.stack([language.detach(), score.detach()]).float()
+    processes.sum_gradients(trainer.trainable())
+    parts = processes.sum(total).tolist()
+    if not all(map(math.isfinite, parts)):
+        raise InputError(f"step {trainer.step + 1}: the loss is not a finite number; lower training.learning_rate")
+    return parts[0], parts[1]
+
+
+def recompute_activations(trainer: Trainer, tokens: int) -> None:
+    """Switch activation checkpointing for a micro-batch of so many tokens: memory for a third more arithmetic."""
+    causal = causal_of(trainer.model)
+    how = trainer.settings.activation_checkpointing
+    wanted = how == "always" or (how == "over_budget" and tokens > trainer.settings.tokens_per_micro_batch)
+    if wanted != causal.is_gradient_checkpointing:
+        if wanted:
+            causal.gradient_checkpointing_enable({"use_reentrant": False})
+        else:
+            causal.gradient_checkpointing_disable()
+
+
+@contextmanager
+def memory_named(settings: Training, tokens: int) -> Iterator[None]:
+    """Turn running out of memory into a line that names the setting to lower."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "alloc" not in str(error):
+            raise
+        raise InputError(
+            f"memory ran out on a micro-batch of {tokens} tokens; lower training.tokens_per_micro_batch (now {settings.tokens_per_micro_batch})"
+            " or set training.activation_checkpointing to always"
+        ) from None
+
+
+def take_step(trainer: Trainer, cases: list[Case]) -> Entry:
+    """One optimiser step; what it cost and how fast it was is logged and returned."""
+    started = time.monotonic()
     trainer.optimizer.zero_grad()
-    parts = np.zeros(2)
-    for batch in batches_by_length(cases, settings.tokens_per_micro_batch):
-        language, score = losses(trainer, batch, strategy, pad)
-        language, score = language / answer_tokens, score / len(cases)
-        (strategy.language_model_weight * language + strategy.score_weight * score).backward()
-        parts += [float(language.detach()), float(score.detach())]
-    norm = torch.nn.utils.clip_grad_norm_(trainer.trainable(), settings.max_gradient_norm)
+    language, score = backward(trainer, cases)
+    norm = float(torch.nn.utils.clip_grad_norm_(trainer.trainable(), trainer.settings.max_gradient_norm))
     rates = trainer.schedule.get_last_lr()
     trainer.optimizer.step()
     trainer.schedule.step()
     trainer.step += 1
-    trainer.log.append(
-        {
-            "step": trainer.step,
-            "loss": float(strategy.language_model_weight * parts[0] + strategy.score_weight * parts[1]),
-            "language_model_loss": float(parts[0]),
-            "score_loss": float(parts[1]),
-            "learning_rate": float(rates[-1]),
-            "gradient_norm": float(norm),
-            "tokens_per_second": sum(case.length for case in cases) / max(1e-9, time.monotonic() - started),
-        }
-    )
+    seconds = max(1e-9, time.monotonic() - started)
+    strategy = trainer.strategy
+    work = 0.0 if trainer.work is None else trainer.work.operations(cases, strategy.language_model_weight > 0)
+    entry: Entry = {
+        "step": trainer.step,
+        "loss": strategy.language_model_weight * language + strategy.score_weight * score,
+        "language_model_loss": language if strategy.language_model_weight else None,
+        "score_loss": score if strategy.has_head else None,
+        "learning_rate": float(rates[-1]),
+        "gradient_norm": norm,
+        "tokens": sum(case.length for case in cases),
+        "tokens_per_second": sum(case.length for case in cases) / seconds,
+        "share_of_roof": work / seconds / trainer.roof / trainer.processes.count,
+        "memory_gib": memory_gib(trainer.device),
+    }
+    trainer.log.append(entry)
+    return entry
 
 
-def train(trainer: Trainer, cases: list[Case], strategy: Strategy, settings: Training, pad: int, save: Callable[[], None]) -> None:
-    """Run (or go on) to the last step, saving now and then; on SIGTERM save and stop.
+def memory_gib(device: torch.device) -> float:
+    """Most memory used so far, in GiB: the allocator's on a GPU, the process's on a CPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**30
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def train(trainer: Trainer, cases: list[Case], save: Callable[[], None]) -> None:
+    """Run (or go on) to the last step, saving now and then; on SIGTERM or an interrupt save and stop.
 
     Raises:
-        RetryLater: stopped by SIGTERM after its state was saved.
+        RetryLater: stopped by a signal after its state was saved.
     """
-    stopped = False
+    total, processes = steps_in(len(cases), trainer.settings), trainer.processes
+    trainer.model.train()
+    if trainer.head is not None:
+        trainer.head.train()
+    progress = Progress(total, trainer.step, processes.is_first)
+    with stop_asked() as asked:
+        for number, batch in enumerate(steps_of(cases, trainer.settings), 1):
+            if number <= trainer.step:
+                continue
+            progress.show(take_step(trainer, batch))
+            stop = processes.any(asked(), trainer.device)
+            if processes.is_first and (stop or trainer.step % trainer.settings.checkpoint_every_steps == 0):
+                save()
+            if stop:
+                progress.close()
+                raise RetryLater(f"stopped after step {trainer.step} of {total}; its state is saved, the next run goes on from there")
+    progress.close()
+
+
+@contextmanager
+def ending_with_75() -> Iterator[None]:
+    """SIGTERM outside the loop (while reading or publishing) ends the step as one worth a retry, temporary files removed."""
 
     def stop(*_: object) -> None:
-        nonlocal stopped
-        stopped = True
+        raise RetryLater("stopped before the end; the next run goes on from the last saved state, if there is one")
 
     before = signal.signal(signal.SIGTERM, stop)
-    plan = list(steps_of(cases, settings))
-    trainer.model.train()
-    trainer.head.train()
     try:
-        for batch in tqdm(plan[trainer.step :], desc="training", initial=trainer.step, total=len(plan), mininterval=5):
-            take_step(trainer, batch, strategy, settings, pad)
-            if stopped or trainer.step % settings.checkpoint_every_steps == 0:
-                save()
-            if stopped:
-                raise RetryLater(f"stopped after step {trainer.step} of {len(plan)}; its state is saved, the next run goes on from there")
+        yield
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-def save_state(path: Path, key: str, trainer: Trainer) -> None:
-    """Write the trainer's state, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".partial")
-    torch.save({"key": key} | trainer.state(), temporary)
-    temporary.replace(path)
+@contextmanager
+def stop_asked() -> Iterator[Callable[[], bool]]:
+    """Whether SIGTERM or an interrupt has come; a second one ends the process at once."""
+    came: list[int] = []
+    before: dict[int, Any] = {}
 
+    def note(number: int, _: object) -> None:
+        came.append(number)
+        signal.signal(number, before[number])
 
-def load_state(path: Path, key: str) -> dict[str, Any] | None:
-    """A saved state of the very same run, or None when there is none, it is of another run, or it cannot be read."""
-    if not path.is_file():
-        return None
+    for number in (int(signal.SIGTERM), int(signal.SIGINT)):
+        before[number] = signal.signal(number, note)
     try:
-        state = torch.load(path, map_location="cpu", weights_only=False)
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
-        tqdm.write(f"the saved state cannot be read ({type(error).__name__}); starting from the first step")
-        return None
-    return state if state.get("key") == key else None
+        yield lambda: bool(came)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -6,33 +6,57 @@ stopped and never goes on from another experiment's state.
 
 from __future__ import annotations
 
+import argparse
 import json
 import logging
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import torch
+from peft.helpers import disable_input_dtype_casting
 
+from oncoraft.config import Strategy
 from oncoraft.edge import read_settings, run, settings_record, step_parser
 from oncoraft.errors import InputError
-from oncoraft.models.base import context_length, device_for, load_base, load_tokenizer
+from oncoraft.models.base import causal_of, context_of_folder, device_for, load_base, load_tokenizer
 from oncoraft.models.cases import Case, encode, read_rows
 from oncoraft.models.fold_model import HEAD_FILE, new_score_head, with_adapter
-from oncoraft.provenance import canonical_json, file_digest, manifest, publishing, text_digest, write_json
+from oncoraft.models.tokens import StoredTokens
+from oncoraft.provenance import canonical_json, file_digest, manifest, publishing, text_digest, versions, write_json
 from oncoraft.stable import stable_seed
-from oncoraft.training.loop import Trainer, load_state, new_trainer, save_state, steps_of, train
+from oncoraft.training.checkpoints import States, locked
+from oncoraft.training.dropout import use_case_dropout
+from oncoraft.training.loop import ending_with_75, steps_in, train
+from oncoraft.training.processes import Processes, joined
+from oncoraft.training.roofline import measured_roof, work_of
+from oncoraft.training.trainer import Trainer, new_optimizer
 
 log = logging.getLogger("oncoraft")
+EXAMPLE = """\
+in:   a fold's training file (instruction, input, output, label of each case) and a base-model folder
+out:  adapter_config.json and adapter_model.safetensors (strategies with an adapter), score_head.pt (with a score loss),
+      training_log.jsonl (a line a step), training_patients.txt, manifest.json
+
+example:
+  oncoraft train train.jsonl --base models/Qwen3-8B --out fold-0 --state state/fold-0 --gpus 1
+several GPUs (the result is the same):
+  torchrun --nproc-per-node 4 -m oncoraft train train.jsonl --base models/Qwen3-8B --out fold-0 --state state/fold-0 --gpus 4
+
+A run that was stopped (SIGTERM: status 75) goes on from its last complete state when called again in the same way."""
 
 
-def read_training_cases(path: Path, tokenizer: Any, longest: int, max_answer_tokens: int) -> list[Case]:
-    """Training cases with their labels.
+def read_training_cases(
+    path: Path, tokenizer: Any, longest: int, max_answer_tokens: int, strategy: Strategy | None = None, stored: StoredTokens | None = None
+) -> list[Case]:
+    """Training cases with their labels; without a language-modelling loss their answers are not read, nothing depends on them.
 
     Raises:
         InputError: a case without label, or labels of one class only.
     """
-    cases = encode(read_rows(path), tokenizer, longest, max_answer_tokens)
+    wants_answers = strategy is None or strategy.language_model_weight > 0
+    cases = encode(read_rows(path), tokenizer, longest, max_answer_tokens if wants_answers else None, stored)
     for number, case in enumerate(cases, 1):
         if case.responder is None or case.score is None:
             raise InputError("expected a label (`responder` and `score`) of every training case", file=path, line=number)
@@ -42,77 +66,120 @@ def read_training_cases(path: Path, tokenizer: Any, longest: int, max_answer_tok
 
 
 def run_key(data: Path, base: Path, record: dict[str, Any]) -> str:
-    """A digest of everything that defines a run: data, base model, settings and code."""
-    files = {file.name: file_digest(file) for file in [*sorted(base.glob("*.safetensors")), base / "config.json"]}
-    return text_digest(canonical_json({"data": file_digest(data), "base": files, "settings": record}))
+    """A digest of everything that defines a run: data, base model, settings, code and versions."""
+    names = sorted(file for file in base.iterdir() if file.suffix in {".safetensors", ".json", ".model"} and file.name != "manifest.json")
+    package = Path(__file__).parent.parent
+    code = {file.name: file_digest(file) for folder in ("training", "models") for file in sorted((package / folder).glob("*.py"))}
+    base_files = {file.name: file_digest(file) for file in names}
+    parts = {"data": file_digest(data), "base": base_files, "settings": record, "versions": versions()}
+    return text_digest(canonical_json(parts if record.get("code") else parts | {"code": code}))
 
 
-def build_trainer(base: Path, device: torch.device, blocks: dict[str, Any], total_steps: int) -> Trainer:
-    """The base model with adapters and a fresh head, started from the configured seed."""
+def build_trainer(
+    base: Path, device: torch.device, blocks: dict[str, Any], total_steps: int, processes: Processes | None = None
+) -> Trainer:
+    """The base model with adapters and a fresh head, as the strategy wants them, started from the configured seed."""
+    strategy, settings, adapter = blocks["strategy"], blocks["training"], blocks["adapter"]
     model = load_base(base, device)
-    torch.manual_seed(stable_seed(blocks["training"].seed, "start"))
+    torch.manual_seed(stable_seed(settings.seed, "start"))
     for parameter in model.parameters():
         parameter.requires_grad_(False)
-    if blocks["strategy"].adapter:
-        adapter = blocks["adapter"]
+    if strategy.has_adapter:
         model = with_adapter(model, adapter.rank, adapter.alpha, adapter.dropout, adapter.target_modules)
-    head = new_score_head(model.config.hidden_size).to(device)
-    return new_trainer(model, head, blocks["training"], total_steps)
+    head = new_score_head(causal_of(model).config.hidden_size).to(device) if strategy.has_head else None
+    draws = use_case_dropout(model, head, settings.seed)
+    optimizer, schedule = new_optimizer(model, head, settings, total_steps)
+    trainer = Trainer(model, head, optimizer, schedule, strategy, settings, draws, processes or Processes())
+    trainer.work, trainer.roof = work_of(model, strategy.has_adapter), measured_roof(device)
+    if settings.compile and device.type == "cuda":
+        compile_layers(model)
+    return trainer
+
+
+def compile_layers(model: Any, backend: str = "inductor") -> None:
+    """Compile each decoder layer, the number of tokens left open; what cannot be compiled runs as it is, with a warning of torch's."""
+    torch._dynamo.config.suppress_errors = True
+    for layer in causal_of(model).model.layers:
+        layer.compile(dynamic=True, backend=backend)
 
 
 def write_fold(folder: Path, trainer: Trainer, cases: list[Case]) -> None:
-    """Adapter, score head, training log and the patients that the fold has seen."""
+    """Adapter and score head, as far as the strategy has them, training log and the patients that the fold has seen."""
     folder.mkdir()
-    if hasattr(trainer.model, "peft_config"):
+    if trainer.strategy.has_adapter:
         trainer.model.save_pretrained(folder)
         (folder / "README.md").unlink(missing_ok=True)
-    torch.save({name: value.cpu() for name, value in trainer.head.state_dict().items()}, folder / HEAD_FILE)
+    if trainer.head is not None:
+        torch.save({name: value.cpu() for name, value in trainer.head.state_dict().items()}, folder / HEAD_FILE)
     with (folder / "training_log.jsonl").open("w", encoding="utf-8") as stream:
         stream.writelines(json.dumps(entry) + "\n" for entry in trainer.log)
     (folder / "training_patients.txt").write_text("\n".join(sorted({case.patient_id for case in cases})) + "\n", encoding="utf-8")
 
 
+def publish(given: argparse.Namespace, trainer: Trainer, cases: list[Case], record: dict[str, Any], max_answer_tokens: int) -> None:
+    """Write the fold's folder, whole or not at all."""
+    counts = {
+        "cases": len(cases),
+        "patients": len({case.patient_id for case in cases}),
+        "responders": sum(bool(case.responder) for case in cases),
+        "tokens": sum(case.length for case in cases),
+        "answers_at_limit": sum(len(case.answer) == max_answer_tokens for case in cases),
+        "steps": trainer.step,
+        "processes": trainer.processes.count,
+    }
+    with publishing(given.out) as (folder,):
+        write_fold(folder, trainer, cases)
+        outputs = {given.out / path.name: path for path in sorted(folder.iterdir())}
+        note = manifest(
+            "train", inputs=[given.train, given.base], outputs=outputs, settings=record, counts=counts, beside=given.out / "manifest.json"
+        )
+        write_json(folder / "manifest.json", note)
+
+
+def train_fold(given: argparse.Namespace, blocks: dict[str, Any], device: torch.device, processes: Processes) -> None:
+    """Read, go on or start, train, publish."""
+    strategy, settings = blocks["strategy"], blocks["training"]
+    stored = StoredTokens(given.tokens) if given.tokens else None
+    tokenizer, longest = load_tokenizer(given.base), context_of_folder(given.base)
+    cases = read_training_cases(given.train, tokenizer, longest, settings.max_answer_tokens, strategy, stored)
+    record = settings_record(given, blocks)
+    states = States(given.state, run_key(given.train, given.base, record))
+    trainer = build_trainer(given.base, device, blocks, steps_in(len(cases), settings), processes)
+    if (state := states.last()) is not None:
+        trainer.restore(state)
+        if processes.is_first:
+            log.info("train: going on after step %d", trainer.step)
+    with ExitStack() as stack:
+        if device.type == "cuda" and strategy.has_adapter:
+            # Under autocast peft's fp32 copy of every adapter's input is waste: the product is taken in bf16 all the same.
+            stack.enter_context(disable_input_dtype_casting(trainer.model))
+        train(trainer, cases, lambda: states.save(trainer.step, trainer.state()))
+    if processes.is_first:
+        publish(given, trainer, cases, record, settings.max_answer_tokens)
+        states.remove()
+        log.info("train: %d cases, %d steps, last loss %.3f", len(cases), trainer.step, trainer.log[-1]["loss"])
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train one fold; status 75 after SIGTERM, with the state saved."""
-    parser = step_parser(
-        "train", "example:\n  oncoraft train train.jsonl --base models/Qwen3-8B --out fold-0 --state state/fold-0 --gpus 1"
-    )
+    parser = step_parser("train", EXAMPLE)
     parser.add_argument("train", type=Path, metavar="TRAIN", help="training file written by `oncoraft split`")
     parser.add_argument("--base", type=Path, required=True, metavar="MODEL_DIR", help="base-model folder")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLD_DIR", help="folder for adapter, score head and log")
     parser.add_argument("--state", type=Path, required=True, metavar="STATE_DIR", help="folder for the trainer's state while it runs")
+    parser.add_argument("--tokens", type=Path, metavar="FILE", help="token ids written by `oncoraft tokens`, read instead of tokenising")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads")
     parser.add_argument("--gpus", type=int, default=0, help="GPUs that must be visible; 0: CPU")
     given = parser.parse_args(arguments)
     blocks = read_settings("train", given)
+    if not blocks["strategy"].is_trained:
+        raise InputError("expected language_model_weight or score_weight above 0; this strategy trains nothing", column="strategy")
     torch.set_num_threads(given.threads)
-    device, settings = device_for(given.gpus), blocks["training"]
-    tokenizer = load_tokenizer(given.base)
-    record = settings_record(given, blocks)
-    key = run_key(given.train, given.base, record)
-    rows = read_rows(given.train)
-    trainer = build_trainer(given.base, device, blocks, len(list(steps_of([None] * len(rows), settings))))  # type: ignore[list-item]
-    cases = read_training_cases(given.train, tokenizer, context_length(trainer.model), settings.max_answer_tokens)
-    state_file = given.state / "state.pt"
-    state = load_state(state_file, key)
-    resumed_from = 0
-    if state is not None:
-        trainer.restore(state)
-        resumed_from = trainer.step
-        log.info("train: going on after step %d", resumed_from)
-    train(trainer, cases, blocks["strategy"], settings, tokenizer.pad_token_id, lambda: save_state(state_file, key, trainer))
-    responders = sum(bool(case.responder) for case in cases)
-    counts = {"cases": len(cases), "patients": len({case.patient_id for case in cases}), "responders": responders, "steps": trainer.step}
-    with publishing(given.out) as (folder,):
-        write_fold(folder, trainer, cases)
-        outputs = {given.out / path.name: path for path in sorted(folder.iterdir())}
-        beside = given.out / "manifest.json"
-        inputs = [given.train, given.base]
-        write_json(
-            folder / "manifest.json", manifest("train", inputs=inputs, outputs=outputs, settings=record, counts=counts, beside=beside)
-        )
-    state_file.unlink(missing_ok=True)
-    log.info("train: %d cases, %d steps, last loss %.3f", len(cases), trainer.step, trainer.log[-1]["loss"])
+    device = device_for(given.gpus)
+    with ending_with_75(), joined(device.type == "cuda") as processes, ExitStack() as stack:
+        if processes.is_first:
+            stack.enter_context(locked(given.state))
+        train_fold(given, blocks, device, processes)
     return 0
 
 

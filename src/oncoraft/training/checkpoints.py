@@ -1,0 +1,95 @@
+"""The trainer's states on disk: keyed by the run, complete or not counted, the last ones kept, one trainer at a time.
+
+`STATE_DIR/<key>/step-00000050.pt` is complete once `step-00000050.json` stands beside it with the same run's key and the file's
+digest; it is written last. The folder's name is a digest of everything that defines the run, so that a run never goes on from
+another's state, and going back to earlier settings finds their state again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from oncoraft.errors import RetryLater
+from oncoraft.provenance import file_digest
+
+log = logging.getLogger("oncoraft")
+KEPT = 2  # the last state, and the one before should the last be damaged
+
+
+class States:
+    """The saved states of one run.
+
+    Args:
+        folder: STATE_DIR, of one fold.
+        key: digest of everything that defines the run.
+    """
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self.key = key
+        self.folder = folder / key[:16]
+
+    def save(self, step: int, state: dict[str, Any]) -> None:
+        """Write the state after `step`, whole or not at all, and drop the oldest."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        file = self._file(step)
+        temporary = file.with_suffix(".partial")
+        torch.save(state, temporary)
+        digest = file_digest(temporary)
+        temporary.replace(file)
+        note = file.with_suffix(".json.partial")
+        note.write_text(json.dumps({"key": self.key, "step": step, "sha256": digest}) + "\n", encoding="utf-8")
+        note.replace(file.with_suffix(".json"))
+        for old in self._complete()[KEPT:]:
+            # The note first: a state without its note is not counted.
+            old.unlink()
+            old.with_suffix(".pt").unlink(missing_ok=True)
+
+    def last(self) -> dict[str, Any] | None:
+        """The last complete state of this very run, or None; damaged ones are passed over, and said."""
+        for note in self._complete():
+            try:
+                written = json.loads(note.read_text(encoding="utf-8"))
+                if written["key"] != self.key:
+                    raise ValueError("it is another run's")
+                if file_digest(note.with_suffix(".pt")) != written["sha256"]:
+                    raise ValueError("its digest differs from the one written beside it")
+                return torch.load(note.with_suffix(".pt"), map_location="cpu", weights_only=True)
+            except (OSError, EOFError, RuntimeError, ValueError, KeyError, TypeError) as error:
+                log.warning("train: the state %s cannot be used (%s); looking for the one before", note.with_suffix(".pt"), error)
+        return None
+
+    def remove(self) -> None:
+        """Forget this run's states: it is finished."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _file(self, step: int) -> Path:
+        return self.folder / f"step-{step:08d}.pt"
+
+    def _complete(self) -> list[Path]:
+        """Notes of complete states, the latest first."""
+        return sorted((note for note in self.folder.glob("step-*.json") if note.with_suffix(".pt").is_file()), reverse=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other trainers out of a state folder; the lock ends with the process, however it ends.
+
+    Raises:
+        RetryLater: another trainer is at work there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RetryLater(f"{folder}: another training run is at work on this fold; wait for it or stop it") from None
+        yield
