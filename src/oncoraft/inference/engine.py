@@ -15,7 +15,7 @@ from torch import nn
 
 from oncoraft.inference.cache import ARGUMENT, Cache, Reading, use_cache_attention
 from oncoraft.inference.sampling import draw
-from oncoraft.models.base import causal_of
+from oncoraft.models.base import causal_of, logits_of
 
 STEPS_BETWEEN_LOOKS = 16  # on a GPU, asking whether all rows have ended stalls it, so it is asked this seldom
 Prompt = Sequence[int]
@@ -59,9 +59,7 @@ class Engine:
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """Next-token logits in fp32, (…, vocabulary), from final-norm states."""
-        found = self.causal.lm_head(hidden.to(self.causal.lm_head.weight.dtype)).float()
-        cap = getattr(self.causal.config, "final_logit_softcapping", None)
-        return found if not cap else torch.tanh(found / cap) * cap
+        return logits_of(self.causal, hidden)
 
     @torch.inference_mode()
     def scores(self, hidden: torch.Tensor) -> torch.Tensor:

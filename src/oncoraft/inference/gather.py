@@ -1,39 +1,109 @@
 """Join the shards of all folds: every held-out case exactly once, sorted by case.
 
-`oncoraft gather SHARD... --heldout HELDOUT... --out predictions.jsonl`
+`oncoraft gather SHARD... --heldout HELDOUT... --out predictions.jsonl`. A line is joined as it was written, byte by byte; before that
+it is proven to be a prediction (all columns, finite numbers, score = sigmoid of the logit) of the fold that holds its case out.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from oncoraft.edge import run, settings_record, step_parser
 from oncoraft.errors import InputError
 from oncoraft.provenance import manifest, publishing, write_json
 
 log = logging.getLogger("oncoraft")
+COLUMNS = ("case_id", "patient_id", "fold", "logit", "score", "rationale", "score_from_text", "finish_reason")
+REASONS = ("stop", "length", "not_sampled")
+EPILOG = """example:
+  oncoraft gather fold-*/predictions/shard-*.jsonl --heldout fold-*/heldout.jsonl --out predictions.jsonl"""
 
 
-def lines_of(paths: Sequence[Path]) -> list[tuple[str, str]]:
-    """(case_id, line) of every line of several JSONL files."""
+class Line(NamedTuple):
+    """One line of a JSONL file, and where it stands."""
+
+    case_id: str
+    text: str
+    row: dict[str, Any]
+    file: Path
+    number: int
+
+
+def read_lines(paths: Sequence[Path]) -> list[Line]:
+    """Every line of several JSONL files.
+
+    Raises:
+        InputError: no such file, one file named twice, or a line that is no JSON object with a case_id.
+    """
     found = []
+    if doubled := [path for path, count in Counter(path.resolve() for path in paths).items() if count > 1]:
+        raise InputError("expected every file once; this one is given twice", file=doubled[0])
     for path in paths:
         if not path.is_file():
             raise InputError("expected a JSONL file", file=path)
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             try:
-                found.append((json.loads(line)["case_id"], line))
+                row = json.loads(text)
+                found.append(Line(str(row["case_id"]), text, row, path, number))
             except (json.JSONDecodeError, KeyError, TypeError):
                 raise InputError("expected a JSON object with a case_id", file=path, line=number) from None
     return found
 
 
-def gather(shards: list[tuple[str, str]], held_out: list[tuple[str, str]]) -> list[str]:
+def lines_of(paths: Sequence[Path]) -> list[tuple[str, str]]:
+    """(case_id, line) of every line of several JSONL files."""
+    return [(line.case_id, line.text) for line in read_lines(paths)]
+
+
+def check_prediction(line: Line) -> None:
+    """Whether a line is a whole prediction.
+
+    Raises:
+        InputError: a column that is absent, a logit that is not finite, a score that is not its sigmoid, or an unknown reason.
+    """
+    place: dict[str, Any] = {"file": line.file, "line": line.number}
+    for name in COLUMNS:
+        if name not in line.row:
+            raise InputError("expected this column of a prediction", column=name, **place)
+    logit, score = line.row["logit"], line.row["score"]
+    if not isinstance(logit, int | float) or isinstance(logit, bool) or not math.isfinite(logit):
+        raise InputError("expected a finite number", column="logit", found=str(logit), **place)
+    sigmoid = 1 / (1 + math.exp(-logit)) if logit > -700 else 0.0
+    if not isinstance(score, int | float) or not math.isclose(score, sigmoid, rel_tol=1e-6, abs_tol=1e-9):
+        raise InputError(f"expected the sigmoid of the logit, {sigmoid:.6g}", column="score", found=str(score), **place)
+    if line.row["finish_reason"] not in REASONS:
+        raise InputError(f"expected one of {', '.join(REASONS)}", column="finish_reason", found=str(line.row["finish_reason"]), **place)
+
+
+def check_folds(predicted: Sequence[Line], held_out: Sequence[Line]) -> None:
+    """Whether each prediction is of the fold that holds its case out: another fold's model may have trained on the patient.
+
+    Raises:
+        InputError: the first that is not.
+    """
+    folds = {line.case_id: line.row.get("fold") for line in held_out}
+    for line in predicted:
+        if line.case_id in folds and line.row["fold"] != folds[line.case_id]:
+            raise InputError(
+                f"expected the prediction of case {line.case_id} from fold {folds[line.case_id]}, which holds it out",
+                file=line.file,
+                line=line.number,
+                column="fold",
+                found=line.row["fold"],
+            )
+
+
+def gather(shards: Sequence[tuple[str, str]], held_out: Sequence[tuple[str, str]]) -> list[str]:
     """Prediction lines sorted by case.
+
+    Args:
+        shards, held_out: (case_id, line) pairs.
 
     Raises:
         InputError: a case is predicted twice, not at all, or is not held out; the first is named.
@@ -48,27 +118,35 @@ def gather(shards: list[tuple[str, str]], held_out: list[tuple[str, str]]) -> li
     ):
         if odd:
             raise InputError(f"expected every held-out case exactly once; case {min(odd)} {what} ({len(odd)} such cases)")
-    return [line for _, line in sorted(shards)]
+    return [text for _, text in sorted(shards)]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Join and check."""
-    parser = step_parser(
-        "gather", "example:\n  oncoraft gather fold-*/predictions/shard-*.jsonl --heldout fold-*/heldout.jsonl --out predictions.jsonl"
-    )
+    parser = step_parser("gather", EPILOG)
     parser.add_argument("shards", type=Path, nargs="+", metavar="SHARD", help="files written by `oncoraft infer`")
     parser.add_argument("--heldout", type=Path, nargs="+", required=True, metavar="HELDOUT", help="held-out files of the same folds")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="predictions.jsonl to write")
     given = parser.parse_args(arguments)
-    lines = gather(lines_of(given.shards), lines_of(given.heldout))
+    predicted, held_out = read_lines(given.shards), read_lines(given.heldout)
+    for line in predicted:
+        check_prediction(line)
+    check_folds(predicted, held_out)
+    lines = gather([(line.case_id, line.text) for line in predicted], [(line.case_id, line.text) for line in held_out])
     record = given.out.with_name(given.out.name + ".manifest.json")
     with publishing(given.out, record) as (out, note):
         out.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
-        counts = {"cases": len(lines), "shards": len(given.shards), "held_out_files": len(given.heldout)}
+        counts = {
+            "cases": len(lines),
+            "shards": len(given.shards),
+            "held_out_files": len(given.heldout),
+            "rationales": sum(line.row["rationale"] is not None for line in predicted),
+            "scores_from_text": sum(line.row["score_from_text"] is not None for line in predicted),
+        }
         inputs = [*given.shards, *given.heldout]
         settings = settings_record(given, {})
         write_json(note, manifest("gather", inputs=inputs, outputs={given.out: out}, settings=settings, counts=counts, beside=record))
-    log.info("gather: %d cases from %d shards", len(lines), len(given.shards))
+    log.info("gather: %d cases from %d shards, %d rationales", len(lines), len(given.shards), counts["rationales"])
     return 0
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import torch
 from peft import PeftModel
+from safetensors import SafetensorError
 from torch import nn
 
 from oncoraft.config import Strategy
 from oncoraft.errors import InputError
-from oncoraft.models.base import causal_of, load_base
+from oncoraft.models.base import causal_of, first_line, load_base
 from oncoraft.models.fold_model import HEAD_FILE
 from oncoraft.models.model_folder import read_score_head
 
@@ -49,15 +50,22 @@ def open_fold(base: Path, folder: Path | None, strategy: Strategy, device: torch
     """
     check_fold_model(folder, strategy)
     model = load_base(base, device)
-    head = None
-    if folder is not None and strategy.has_head:
-        head = read_score_head(folder / HEAD_FILE, model.config.hidden_size).to(device)
-    if folder is not None and strategy.has_adapter:
-        try:
-            model = PeftModel.from_pretrained(model, folder, local_files_only=True)
-        except (RuntimeError, ValueError, OSError) as error:
-            raise InputError(f"expected an adapter of this base model ({str(error).splitlines()[0][:120]})", file=folder) from None
-    return model.eval(), head
+    if folder is None:
+        return model.eval(), None
+    head = read_score_head(folder / HEAD_FILE, model.config.hidden_size).to(device) if strategy.has_head else None
+    return (with_trained_adapter(model, folder) if strategy.has_adapter else model).eval(), head
+
+
+def with_trained_adapter(model: Any, folder: Path) -> Any:
+    """The base model with the adapter of a fold, not merged: the adapter's own numbers are the ones that count.
+
+    Raises:
+        InputError: it cannot be read or is of another base model.
+    """
+    try:
+        return PeftModel.from_pretrained(model, folder, local_files_only=True)
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise InputError(f"expected an adapter of this base model ({first_line(error)})", file=folder) from None
 
 
 def stop_tokens(tokenizer: Any, model: Any) -> list[int]:

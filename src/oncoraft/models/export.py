@@ -21,10 +21,10 @@ from transformers import GenerationConfig
 from oncoraft.config import Inference
 from oncoraft.edge import read_settings, run, settings_record, step_parser
 from oncoraft.errors import InputError
-from oncoraft.models.base import context_length, final_hidden, load_base, load_tokenizer
+from oncoraft.models.base import context_length, final_hidden, first_line, load_base, load_tokenizer
 from oncoraft.models.cases import prompt_text, read_rows
 from oncoraft.models.fold_model import HEAD_FILE, score_logit
-from oncoraft.models.model_folder import load_merged, number_weight_files, read_score_head
+from oncoraft.models.model_folder import number_weight_files, open_model_folder, read_score_head
 from oncoraft.provenance import file_digest, manifest, publishing, write_json
 from oncoraft.stable import stable_fraction
 
@@ -124,7 +124,7 @@ def adapted(base: Any, run_folder: Path) -> Any:
     try:
         return PeftModel.from_pretrained(base, run_folder, local_files_only=True).eval()
     except (RuntimeError, ValueError, OSError) as error:
-        raise InputError(f"expected an adapter of this base model ({str(error).splitlines()[0][:120]})", file=run_folder) from None
+        raise InputError(f"expected an adapter of this base model ({first_line(error)})", file=run_folder) from None
 
 
 def sampling_defaults(base: Path, model: Any, tokenizer: Any, settings: Inference) -> GenerationConfig:
@@ -200,7 +200,7 @@ def merge_and_write(given: Any, base: Path, folder: Path, settings: Inference) -
         != tokenizer([prompt_text(row) for row in rows])["input_ids"]
     ):
         raise InputError("expected a tokenizer that reads the same after it is written; this one does not", file=base)
-    merged = probe_logits(load_merged(folder, torch.float32), read_score_head(folder / HEAD_FILE, width), prompts)
+    merged = probe_logits(*open_model_folder(folder, torch.device("cpu")), prompts)
     return {"dtype": name, "has_adapter": has_adapter, "hidden_size": width, "drift": drift(unmerged, merged, source)}
 
 

@@ -15,16 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import safe_open
 from torch import nn
-from transformers import AutoConfig, AutoModelForCausalLM
 
 from oncoraft.errors import InputError
-from oncoraft.models.base import check_folder
+from oncoraft.models.base import check_folder, first_line, load_base
 from oncoraft.models.fold_model import HEAD_FILE, new_score_head
 
 INDEX_FILE = "model.safetensors.index.json"
-HEAD_WIDTH = 128  # units of the hidden layer, as published
 
 
 def read_score_head(path: Path, hidden_size: int) -> nn.Sequential:
@@ -42,7 +40,7 @@ def read_score_head(path: Path, hidden_size: int) -> nn.Sequential:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a torn or foreign file
-        raise InputError(f"expected the weights of a score head ({str(error).splitlines()[0][:120]})", file=path) from None
+        raise InputError(f"expected the weights of a score head ({first_line(error)})", file=path) from None
     head = new_score_head(hidden_size)
     wanted = {name: tuple(value.shape) for name, value in head.state_dict().items()}
     if not isinstance(state, dict) or set(state) != set(wanted):
@@ -59,57 +57,32 @@ def read_score_head(path: Path, hidden_size: int) -> nn.Sequential:
 
 
 def check_model_folder(folder: Path) -> None:
-    """Whether every file of a model folder is there, weight files named by the index included.
+    """Whether a folder is a model folder: every file there, and a text-only model, whose configuration names the width.
 
     Raises:
-        InputError: the first file that is missing, or an index that cannot be read.
+        InputError: the first file that is missing, or a configuration without `hidden_size`.
     """
     check_folder(folder)
     if not (folder / HEAD_FILE).is_file():
         raise InputError(f"expected {HEAD_FILE} in a model folder written by `oncoraft export`", file=folder)
-    index = folder / INDEX_FILE
-    if not index.is_file():
-        return
+    path = folder / "config.json"
     try:
-        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    except (json.JSONDecodeError, KeyError, AttributeError, UnicodeDecodeError):
-        raise InputError("expected an index of weight files with a `weight_map`", file=index) from None
-    for name in sorted(names):
-        if not (folder / name).is_file():
-            raise InputError(f"expected {name}, which {INDEX_FILE} names", file=folder)
-
-
-def load_merged(folder: Path, dtype: torch.dtype) -> Any:
-    """The merged model of a folder on the CPU, in evaluation mode, every weight from the file.
-
-    Raises:
-        InputError: not a text-only causal language model, a torn weight file, or a weight that is missing: the library would start
-            a missing weight at random and only warn.
-    """
-    try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
-        if not hasattr(config, "hidden_size"):
-            raise InputError("expected a text-only model (a configuration with `hidden_size`)", file=folder / "config.json")
-        loaded: Any = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=dtype, output_loading_info=True)
-    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
-        raise InputError(f"expected a causal language model ({str(error).splitlines()[0][:200]})", file=folder) from None
-    model, information = loaded
-    missing = sorted(information["missing_keys"])
-    if missing:
-        raise InputError(f"expected every weight of the model; {len(missing)} are missing, the first is {missing[0]}", file=folder)
-    return model.eval()
+        is_text_only = "hidden_size" in json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, TypeError):
+        raise InputError("expected the configuration of a model as JSON", file=path) from None
+    if not is_text_only:
+        raise InputError("expected a text-only model (a configuration with `hidden_size`)", file=path)
 
 
 def open_model_folder(folder: Path, device: torch.device) -> tuple[Any, nn.Sequential]:
-    """Model and score head of a folder: bf16 on a GPU, fp32 on a CPU; the head always in fp32.
+    """Model and score head of a folder, in evaluation mode: bf16 on a GPU, fp32 on a CPU; the head always in fp32.
 
     Raises:
-        InputError: see `check_model_folder`, `load_merged` and `read_score_head`.
+        InputError: see `check_model_folder`, `models.base.load_base` and `read_score_head`.
     """
     check_model_folder(folder)
-    model = load_merged(folder, torch.bfloat16 if device.type == "cuda" else torch.float32)
-    head = read_score_head(folder / HEAD_FILE, model.config.hidden_size)
-    return model.to(device), head.to(device)
+    model = load_base(folder, device).eval()
+    return model, read_score_head(folder / HEAD_FILE, model.config.hidden_size).to(device)
 
 
 def number_weight_files(folder: Path) -> None:
@@ -117,8 +90,6 @@ def number_weight_files(folder: Path) -> None:
     single = folder / "model.safetensors"
     if not single.is_file():
         return
-    from safetensors import safe_open
-
     name = "model-00001-of-00001.safetensors"
     with safe_open(single, framework="pt") as weights:
         keys = sorted(weights.keys())
