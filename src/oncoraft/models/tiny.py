@@ -29,8 +29,10 @@ from transformers import (
 from oncoraft.config import TinyModel
 from oncoraft.edge import read_settings, run, settings_record, step_parser
 from oncoraft.errors import InputError
-from oncoraft.models.base import device_for, final_hidden
-from oncoraft.models.cases import Case, encode, padded, prompt_text, read_rows
+from oncoraft.models.attention import packed_hidden
+from oncoraft.models.base import device_for, logits_of
+from oncoraft.models.cases import Case, encode, prompt_text, read_rows
+from oncoraft.models.packing import pack
 from oncoraft.provenance import manifest, publishing, write_json
 from oncoraft.stable import stable_seed
 
@@ -77,18 +79,19 @@ def new_model(settings: TinyModel, tokenizer: Any) -> Any:
     return Gemma3ForCausalLM(Gemma3TextConfig(**common, query_pre_attn_scalar=common["head_dim"]))
 
 
-def document_loss(model: Any, batch: list[Case], pad: int, answer_weight: float) -> torch.Tensor:
-    """Weighted mean cross-entropy of the next token over prompts and answers."""
-    ids, mask = padded(batch, pad, next(model.parameters()).device)
-    logits = model.lm_head(final_hidden(model, ids, mask)[:, :-1])
-    losses = torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), ids[:, 1:].flatten(), reduction="none").view(ids[:, 1:].shape)
-    place = torch.arange(1, ids.shape[1], device=ids.device)
-    starts = torch.tensor([len(case.prompt) for case in batch], device=ids.device)[:, None]
-    weights = torch.where(place >= starts, answer_weight, 1.0) * mask[:, 1:]
-    return (losses * weights).sum() / weights.sum()
+def document_loss(model: Any, batch: list[Case], answer_weight: float) -> torch.Tensor:
+    """Weighted mean cross-entropy of the next token over prompts and answers, the documents packed into one row."""
+    packed = pack(batch, next(model.parameters()).device)
+    tokens = packed.ids[0]
+    weights = torch.ones(len(tokens), device=tokens.device)
+    weights[packed.predictors] = answer_weight
+    weights[packed.bounds[1:] - 1] = 0  # the last token of a document predicts nothing
+    logits = logits_of(model, packed_hidden(model, packed)[:-1])
+    losses = torch.nn.functional.cross_entropy(logits, tokens[1:], reduction="none")
+    return (losses * weights[:-1]).sum() / weights.sum()
 
 
-def pretrain(model: Any, cases: list[Case], settings: TinyModel, pad: int) -> list[float]:
+def pretrain(model: Any, cases: list[Case], settings: TinyModel) -> list[float]:
     """AdamW with a one-cycle schedule over seeded batches of similar length; the loss of every step."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=0.01, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -102,7 +105,7 @@ def pretrain(model: Any, cases: list[Case], settings: TinyModel, pad: int) -> li
         start = int(draw.integers(0, max(1, len(ordered) - 8 * settings.batch_size)))
         pool = ordered[start : start + 8 * settings.batch_size]  # neighbours in length: little padding
         batch = [pool[int(i)] for i in draw.choice(len(pool), min(settings.batch_size, len(pool)), replace=False)]
-        loss = document_loss(model, batch, pad, settings.answer_weight)
+        loss = document_loss(model, batch, settings.answer_weight)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -137,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         len(cases),
         np.mean([c.length for c in cases]),
     )
-    losses = pretrain(model, cases, settings, tokenizer.pad_token_id)
+    losses = pretrain(model, cases, settings)
     counts = {"parameters": size, "documents": len(cases), "first_loss": losses[0], "last_loss": float(np.mean(losses[-20:]))}
     with publishing(given.out) as (folder,):
         model.eval().save_pretrained(folder)
