@@ -18,7 +18,7 @@ ALL_GENES = tuple(sorted({*MATRIX_GENES, *LOCI, *(gene for cancer in CANCERS for
 CODE = {gene: place for place, gene in enumerate(ALL_GENES)}
 GENES = np.array(ALL_GENES, dtype=object)
 CHROMOSOMES = (*(str(number) for number in range(1, 23)), "X")
-LENGTHS = np.array([249, 243, 198, 191, 181, 171, 159, 146, 141, 135, 135, 133, 115, 107, 102, 90, 81, 78, 59, 63, 48, 51, 155]) * 1_000_000
+LENGTHS = np.array([249, 243, 198, 191, 180, 171, 159, 146, 141, 135, 135, 133, 115, 107, 102, 90, 81, 78, 59, 63, 48, 51, 155]) * 1_000_000
 AMINO = np.array(list("ARNDCQEGHILKMFPSTWYV"), dtype=object)
 LONG = np.array(
     [
