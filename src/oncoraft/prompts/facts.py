@@ -62,7 +62,7 @@ def patient(cases: pd.DataFrame, tables: Tables) -> Found:
 
 def _stated(words: pd.Series) -> pd.Series:
     """Words as they stand, spaces settled; missing where the source says that nothing is known."""
-    return words.where(~words.isin(UNKNOWN_WORDS)).str.split().str.join(" ")
+    return words.where(~words.isin(UNKNOWN_WORDS)).astype(object).str.split().str.join(" ")
 
 
 def diagnosis(cases: pd.DataFrame, tables: Tables, receptors: bool) -> Found:
@@ -83,7 +83,7 @@ def diagnosis(cases: pd.DataFrame, tables: Tables, receptors: bool) -> Found:
     rows = closest(rows.iloc[np.lexsort([np.arange(len(rows)), ~fits, rows["case"].to_numpy()])])
     description = rows["dx_description"].fillna("")
     parts = description.str.split("(", n=1).str[0].str.split("|", n=1)
-    histology, site = parts.str[0].str.strip().str.lower(), parts.str[1].str.strip().str.lower()
+    histology, site = (parts.str[place].astype(object).str.strip().str.lower() for place in (0, 1))
     unstaged = (
         (rows["stage_cdm_derived"] == "Stage 1-3")
         & _is_unknown(rows["clinical_group"])
@@ -97,14 +97,14 @@ def diagnosis(cases: pd.DataFrame, tables: Tables, receptors: bool) -> Found:
         "primary_site": facts(rows, site.where(site != ""), reading=_specified(site)),
         "clinical_group": facts(rows, rows["clinical_group"].mask(_is_unknown(rows["clinical_group"]))),
         "pathological_group": facts(rows, rows["path_group"].mask(_is_unknown(rows["path_group"]))),
-        "extent": facts(rows, _stated(rows["summary"]).str.lower()),
+        "extent": facts(rows, _stated(rows["summary"]).astype(object).str.lower()),
     }
     return found | _receptors(cases, tables, rows["case"] if receptors else rows["case"].head(0))
 
 
 def _specified(words: pd.Series) -> pd.Series:
     """Registry words without their "not otherwise specified"."""
-    return words.str.replace(r",?\s*\bnos\b", "", regex=True).str.strip(" ,")
+    return words.astype(object).str.replace(r",?\s*\bnos\b", "", regex=True).str.strip(" ,")
 
 
 def _is_unknown(groups: pd.Series) -> pd.Series:

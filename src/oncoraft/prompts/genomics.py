@@ -16,6 +16,7 @@ SPECIMENS = {
     "Metastasis": "specimen of a metastasis",
     "Local Recurrence": "specimen of a local recurrence",
 }
+LISTED_AS = {"mutation": "mutations", "copy_number": "copy-number calls", "structural_variant": "structural variants"}
 EVENTS = {"sequenced": "sequenced", "acquired": "taken"}
 # Listed first where a tumour has more alterations than are shown: genes that decide treatment of the five cancers, or drive them.
 LISTED_FIRST = tuple(
@@ -138,7 +139,7 @@ def alterations(cases: pd.DataFrame, specimens: pd.DataFrame, tables: Tables, sh
         kept = joined[place < shown]
         found[field] = facts(kept, kept["value"], **({"kind": kept["kind"]} if "kind" in kept else {}))
         more = place[place >= shown].groupby(joined["case"]).size().reset_index(name="number")
-        left.append(facts(more, more["number"].astype(str) + f" further {field.replace('_', ' ')} findings not listed"))
+        left.append(facts(more, more["number"].astype(str) + f" further {LISTED_AS[field]} not listed"))
     found["not_listed"] = pd.concat(left, ignore_index=True)
     found["genomics_status"] = _status(cases, specimens, found)
     return found
