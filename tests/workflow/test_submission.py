@@ -1,0 +1,139 @@
+"""What each rule of the full reproduction asks of a SLURM cluster, through the slurm profile: golden, rule by rule.
+
+The submission lines that the plugin makes of this are held by `tests/slurm/submissions.txt`, on a real SLURM (`.ci/slurm`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from .conftest import ROOT
+
+PROFILES = ROOT / "workflow" / "profiles"
+SLURM = yaml.safe_load((PROFILES / "slurm" / "profile.yaml").read_text())
+RULE_FILES = "\n".join(file.read_text() for file in sorted((ROOT / "workflow" / "rules").glob("*.smk")))
+
+# rule -> partition, minutes, MB, cores, GPUs
+GOLDEN: dict[str, tuple[str, int, int, int, int]] = {
+    "ingest": ("cpu", 30, 4000, 2, 0),
+    "regimens": ("cpu", 30, 4000, 1, 0),
+    "labels": ("cpu", 30, 4000, 1, 0),
+    "followup": ("cpu", 30, 4000, 1, 0),
+    "folds": ("cpu", 30, 4000, 1, 0),
+    "flow": ("cpu", 30, 4000, 1, 0),
+    "evidence": ("cpu", 30, 4000, 1, 0),
+    "audit": ("cpu", 30, 4000, 1, 0),
+    "rationales": ("cpu", 30, 4000, 1, 0),
+    "render": ("cpu", 30, 4000, 1, 0),
+    "split": ("cpu", 30, 4000, 1, 0),
+    "train": ("gpu", 2880, 64000, 8, 1),
+    "infer": ("gpu", 1440, 64000, 8, 1),
+    "gather": ("cpu", 30, 4000, 1, 0),
+    "baselines": ("cpu", 30, 4000, 1, 0),
+    "metrics": ("cpu", 30, 4000, 1, 0),
+    "survival": ("cpu", 30, 4000, 1, 0),
+    "report": ("cpu", 30, 4000, 1, 0),
+}
+
+
+def profile_options() -> list[str]:
+    """The resources of the profile as options: the profile itself wants the plugin, which is not in this environment."""
+    defaults = [f"{name}={value}" for name, value in SLURM["default-resources"].items()]
+    special = [f"{rule}:{name}={value}" for rule, values in SLURM["set-resources"].items() for name, value in values.items()]
+    return ["--default-resources", *defaults, "--set-resources", *special]
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[tuple[Any, ...]]]:
+    """Rule -> what its jobs ask for, of the published reproduction."""
+    folder = tmp_path_factory.mktemp("study")
+    words = ["--snakefile", ROOT / "workflow/Snakefile", "--directory", folder, "--cores", "64", *profile_options()]
+    words += ["--configfile", ROOT / "config/msk_chord.yaml", "--config", f"study={folder}"]
+    done = subprocess.run(
+        [sys.executable, "-P", str(ROOT / "src/oncoraft/reruns/listing.py"), "--all", *map(str, words)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found: dict[str, set[tuple[Any, ...]]] = {}
+    for job in map(json.loads, done.stdout.splitlines()):
+        resources = job["resources"]
+        assert resources["nodes"] == 1
+        line = (resources["slurm_partition"], resources["runtime"], resources["mem_mb"], job["threads"], resources.get("gpu", 0))
+        found.setdefault(job["rule_name"], set()).add(line)
+    return found
+
+
+def test_every_rule_asks_for_what_it_needs_and_every_job_of_it_for_the_same(asked: dict[str, set[tuple[Any, ...]]]) -> None:
+    assert asked == {rule: {line} for rule, line in GOLDEN.items()}
+
+
+def test_the_profile_sends_every_rule_with_a_gpu_to_the_partition_that_has_them(asked: dict[str, set[tuple[Any, ...]]]) -> None:
+    with_gpu = {rule for rule, lines in asked.items() if any(line[-1] for line in lines)}
+    assert with_gpu == {"train", "infer"}
+    assert with_gpu <= set(SLURM["set-resources"])
+    declared = {line.split()[1].rstrip(":") for line in RULE_FILES.splitlines() if line.startswith(("rule ", "use rule "))}
+    named = declared | {line.split()[4] for line in RULE_FILES.splitlines() if line.startswith("use rule ")}
+    assert set(SLURM["set-resources"]) <= named, "the profile names a rule that does not exist"
+
+
+@pytest.mark.parametrize("name", ["default", "gpu", "slurm"])
+def test_every_setting_of_a_profile_has_its_reason_above_it(name: str) -> None:
+    lines = (PROFILES / name / "profile.yaml").read_text().splitlines()
+    for number, line in enumerate(lines):
+        if line and not line.startswith((" ", "#")):
+            above = lines[number - 1].strip()
+            inside = lines[number + 1].strip() if number + 1 < len(lines) else ""
+            assert above.startswith("#") or inside.startswith("#") or line.startswith(("cores:", "jobs:", "executor:", "set-resources:")), (
+                line
+            )
+
+
+def test_no_profile_weakens_what_partial_reruns_stand_on() -> None:
+    for name in ("default", "gpu", "slurm"):
+        profile = yaml.safe_load((PROFILES / name / "profile.yaml").read_text())
+        assert not {"rerun-triggers", "keep-incomplete", "touch", "ignore-incomplete"} & set(profile)
+        assert profile["rerun-incomplete"] is True
+    assert "\n    retries:" not in RULE_FILES, "retries in a rule multiply on a cluster"
+    assert "keep-incomplete" not in RULE_FILES
+
+
+def test_every_shell_line_hands_over_to_its_step_so_that_signals_reach_it() -> None:
+    lines = [line.strip() for line in RULE_FILES.splitlines() if "python -m oncoraft" in line]
+    assert len(lines) >= 20
+    assert all(line.startswith('"exec python -m oncoraft ') for line in lines)
+
+
+def test_gpus_are_what_the_engine_granted_never_a_constant() -> None:
+    for line in RULE_FILES.splitlines():
+        if "--gpus" in line:
+            assert "--gpus {resources.gpu}" in line
+
+
+def test_the_plan_does_not_change_with_the_working_folder_of_the_caller(tmp_path: Path) -> None:
+    """`--directory` and a caller elsewhere: the same jobs, and all paths relative to the run."""
+    words = ["--snakefile", str(ROOT / "workflow/Snakefile"), "--cores", "2", "--configfile", str(ROOT / "tests/workflow/small.yaml")]
+    plans = []
+    for caller, directory in ((tmp_path, tmp_path), (ROOT, tmp_path), (Path("/"), tmp_path)):
+        done = subprocess.run(
+            [sys.executable, "-P", str(ROOT / "src/oncoraft/reruns/listing.py"), *words, "--directory", str(directory)],
+            capture_output=True,
+            text=True,
+            cwd=caller,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        jobs = [json.loads(line) for line in done.stdout.splitlines()]
+        plans.append(sorted((job["rule_name"], job["shellcmd"], *job["output"]) for job in jobs))
+    assert plans[0] == plans[1] == plans[2]
+    assert all(not path.startswith("/") for _, _, *outputs in plans[0] for path in outputs)
