@@ -167,9 +167,9 @@ def drop_last(columns: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda columns: columns["prompt_digest"].__setitem__(3, "0" * 16), "those of case c03 are of another: the file is stale"),
+        (lambda columns: columns["prompt_digest"].__setitem__(3, "0" * 16), "case c03: expected tokens of this prompt"),
         (lambda columns: columns.pop("prompt_tokens"), "column prompt_tokens: expected this column"),
-        (drop_last, "case c19 has none"),
+        (drop_last, "expected tokens of case c19"),
         (lambda columns: columns["prompt_tokens"].__setitem__(2, [5] * 600), "case c02: expected at most 511 tokens"),
     ],
 )
@@ -187,7 +187,7 @@ def test_tokens_that_do_not_fit_are_refused(qwen3: Path, tmp_path: Path, change:
         (("--examples", "none.jsonl"), {}, "none.jsonl: --examples: expected none"),
         ((), UNTRAINED | {"examples": 2}, "expected a training file to take 2 examples from"),
         (("--fold-model", "somewhere"), UNTRAINED, "--fold-model: expected none; this strategy trains nothing"),
-        (("--tokens", "none.arrow"), {}, "none.arrow: expected an Arrow file"),
+        (("--tokens", "none.arrow"), {}, "none.arrow: expected an Arrow file written by `oncoraft tokens`"),
         (("--gpus", "1"), {}, "1 GPU asked for, 0 visible"),
     ],
 )

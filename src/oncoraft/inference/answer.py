@@ -43,7 +43,8 @@ class Result:
 
 def score_tokens(tokenizer: Any) -> list[list[int]]:
     """Token ids of the beginning of an answer with each of `SCORE_TEXTS`, up to the end of its line."""
-    return tokenizer([f"Score: {text}\n" for text in SCORE_TEXTS], add_special_tokens=False)["input_ids"]
+    lines = [opening(float(text)).split("\n")[0] + "\n" for text in SCORE_TEXTS]
+    return tokenizer(lines, add_special_tokens=False)["input_ids"]
 
 
 def response_logit(log_probabilities: torch.Tensor) -> torch.Tensor:

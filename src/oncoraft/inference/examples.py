@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from oncoraft.answers import ANSWER_MARKER, prompt_token_ids
 from oncoraft.errors import InputError
 from oncoraft.models.cases import Case, prompt_text, read_rows
 from oncoraft.stable import stable_fraction
@@ -46,7 +47,7 @@ def refuse_shared_patients(examples: Sequence[dict[str, Any]], held_out: Sequenc
 
 def few_shot_text(row: dict[str, Any], examples: Sequence[dict[str, Any]]) -> str:
     """The instruction once, then each example with its answer, then the case, up to where its answer begins."""
-    solved = "".join(f"{example['input']}\n\nAnswer:\n{example['output']}\n\n" for example in examples)
+    solved = "".join(f"{example['input']}\n\n{ANSWER_MARKER}{example['output']}\n\n" for example in examples)
     return prompt_text(row | {"input": solved + row["input"]})
 
 
@@ -64,7 +65,7 @@ def encode_few_shot(
     cases, cut = [], 0
     for row in rows:
         for count in range(len(examples), -1, -1):
-            ids = tokenizer(few_shot_text(row, examples[:count]))["input_ids"]
+            (ids,) = prompt_token_ids(tokenizer, [few_shot_text(row, examples[:count])])
             if len(ids) <= longest:
                 break
         else:

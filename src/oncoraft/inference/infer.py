@@ -28,9 +28,9 @@ from oncoraft.inference.examples import encode_few_shot, read_examples
 from oncoraft.inference.memory import explained
 from oncoraft.inference.opening import check_fold_model, open_fold, stop_tokens, trained_files
 from oncoraft.inference.progress import Progress, Stop, stopping
-from oncoraft.inference.tokens import encoded
 from oncoraft.models.base import context_length, device_for, load_tokenizer
 from oncoraft.models.cases import Case, encode, read_rows
+from oncoraft.models.tokens import StoredTokens
 from oncoraft.provenance import canonical_json, file_digest, manifest, publishing, text_digest, write_json
 from oncoraft.stable import stable_fraction
 
@@ -151,10 +151,8 @@ def prepared(
         cases: list[Case] = []
     elif examples:
         cases, cut = encode_few_shot(mine, examples, tokenizer, longest - 1 - (0 if settings.score_only else settings.max_new_tokens))
-    elif given.tokens is not None:
-        cases = encoded(mine, given.tokens, longest - 1)
     else:
-        cases = encode(mine, tokenizer, longest - 1)
+        cases = encode(mine, tokenizer, longest - 1, stored=None if given.tokens is None else StoredTokens(given.tokens))
     return sorted(cases, key=lambda case: case.case_id), cut
 
 
@@ -171,7 +169,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--fold-model", type=Path, metavar="FOLD_DIR", help="folder written by `oncoraft train`; none if nothing is trained"
     )
     parser.add_argument("--examples", type=Path, metavar="TRAIN", help="training file of the same fold, for a few-shot strategy")
-    parser.add_argument("--tokens", type=Path, metavar="FILE", help="prompts tokenised before (tokens.arrow)")
+    parser.add_argument("--tokens", type=Path, metavar="FILE", help="prompts tokenised before by `oncoraft tokens`")
     parser.add_argument("--shard", type=int, default=0, help="this shard, from 0")
     parser.add_argument("--shards", type=int, default=1, help="number of shards")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSONL to write")

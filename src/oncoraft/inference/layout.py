@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from oncoraft.answers import answer_text
+
 SCORE_TEXTS = ("1.0", "0.7", "0.3", "0.0")  # complete response, partial response, stable disease, progression
 CATEGORIES = ("CR", "PR", "SD", "PD")
 BORDERS = (0.85, 0.5, 0.15)  # mid-points of neighbouring scores
@@ -34,7 +36,7 @@ def category(probability: float) -> str:
 
 def opening(probability: float) -> str:
     """The first lines of an answer that carries this score, as the training answers write it."""
-    return f"Score: {SCORE_TEXTS[category_index(probability)]}\nReasoning:\n"
+    return answer_text(float(SCORE_TEXTS[category_index(probability)]), "")
 
 
 def is_own_score(found: re.Match[str]) -> bool:

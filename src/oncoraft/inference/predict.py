@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from oncoraft.answers import ANSWER_MARKER, prompt_token_ids
 from oncoraft.config import Inference
 from oncoraft.edge import read_settings, run, step_parser
 from oncoraft.errors import InputError
@@ -30,7 +31,6 @@ from oncoraft.models.cases import Case, prompt_text
 from oncoraft.models.model_folder import open_model_folder
 
 log = logging.getLogger("oncoraft")
-MARKER = "Answer:"
 EPILOG = """what goes in: a model folder written by `oncoraft export`, and a case: {"instruction": "...", "input": "..."} as JSON, several as
 JSONL (a held-out file will do), or a plain text prompt.
 what comes out: score, category and rationale on standard output, in the published layout; --json: one JSON object a case.
@@ -55,7 +55,7 @@ def read_prompts(path: Path) -> list[tuple[str, str]]:
         raise InputError("expected at least one case", file=path)
     if path.suffix not in {".json", ".jsonl"} and not text.lstrip().startswith("{"):
         plain = text.rstrip()
-        return [(path.stem, f"{plain}\n" if plain.endswith(MARKER) else f"{plain}\n\n{MARKER}\n")]
+        return [(path.stem, f"{plain}\n" if plain.endswith(ANSWER_MARKER.rstrip()) else f"{plain}\n\n{ANSWER_MARKER}")]
     try:
         one = json.loads(text)
     except json.JSONDecodeError:
@@ -96,8 +96,8 @@ def encoded(prompts: Sequence[tuple[str, str]], tokenizer: Any, longest: int, pa
         InputError: a prompt leaves no room in the model's context; the case and both lengths are named.
     """
     cases = []
-    for name, text in prompts:
-        ids = tokenizer(text)["input_ids"]
+    tokens = prompt_token_ids(tokenizer, [text for _, text in prompts])
+    for (name, _), ids in zip(prompts, tokens, strict=True):
         if len(ids) >= longest:
             raise InputError(
                 f"case {name}: expected a prompt of fewer than {longest} tokens, the model's context", file=path, found=len(ids)

@@ -18,6 +18,7 @@ from peft import PeftModel
 from torch import nn
 from transformers import GenerationConfig
 
+from oncoraft.answers import prompt_token_ids
 from oncoraft.config import Inference
 from oncoraft.edge import read_settings, run, settings_record, step_parser
 from oncoraft.errors import InputError
@@ -180,7 +181,8 @@ def merge_and_write(given: Any, base: Path, folder: Path, settings: Inference) -
     width = int(model.config.hidden_size)
     head = read_score_head(given.run / HEAD_FILE, width)
     rows, source = probe_rows(given.run, given.prompts, given.probes)
-    prompts = [ids[-context_length(model) :] for ids in tokenizer([prompt_text(row) for row in rows])["input_ids"]]
+    texts = [prompt_text(row) for row in rows]
+    prompts = [ids[-context_length(model) :] for ids in prompt_token_ids(tokenizer, texts)]
     stored = json.loads((base / "config.json").read_text(encoding="utf-8"))
     stored = stored | stored.get("text_config", {})
     name = given.dtype or str(stored.get("dtype") or stored.get("torch_dtype") or "bfloat16")
@@ -195,10 +197,7 @@ def merge_and_write(given: Any, base: Path, folder: Path, settings: Inference) -
     log.info("export: writing %d million parameters as %s", sum(part.numel() for part in model.parameters()) // 10**6, name)
     write_folder(folder, model, tokenizer, sampling_defaults(base, model, tokenizer, settings), head, DTYPES[name])
     del model
-    if (
-        load_tokenizer(folder)([prompt_text(row) for row in rows])["input_ids"]
-        != tokenizer([prompt_text(row) for row in rows])["input_ids"]
-    ):
+    if prompt_token_ids(load_tokenizer(folder), texts) != prompt_token_ids(tokenizer, texts):
         raise InputError("expected a tokenizer that reads the same after it is written; this one does not", file=base)
     merged = probe_logits(*open_model_folder(folder, torch.device("cpu")), prompts)
     return {"dtype": name, "has_adapter": has_adapter, "hidden_size": width, "drift": drift(unmerged, merged, source)}
