@@ -165,7 +165,7 @@ def _early_courses(people: People, state: _State, recurrence: Floats) -> None:
 
 def _recur(people: People, state: _State, comes_back: Booleans, recurrence: Floats) -> None:
     """The disease at recurrence: one to three sites, a new start of treatment."""
-    count = np.where(comes_back, people.draws.whole("recurrence count", 1, 3), 0)
+    count = np.where(comes_back, 1 + people.draws.choice("recurrence count", (0.5, 0.35, 0.15)), 0)
     state.sites = spread(people.cancer, people.draws, state.sites, count, "recurrence")
     state.day = np.where(comes_back, np.maximum(recurrence + people.draws.whole("recurrence wait", 8, 45), state.day), state.day)
     state.ecog = np.where(comes_back, np.clip(state.ecog + people.draws.chance("recurrence ecog", 0.15), 0, 3), state.ecog)
@@ -194,17 +194,20 @@ def _lines(people: People, state: _State, active: Booleans) -> None:
         option = mine.choice(f"option {turn}", weights)
         regimen = _add(people, state, who, option, f"line {turn}", None, np.zeros(len(who), dtype=bool), is_early=False)
         goes_on = mine.chance(f"goes on {turn}", np.where(state.ecog[who] >= 2, 0.75, 0.93)) & (turn + 1 < LINES)
-        following = np.maximum(regimen.stop + mine.whole(f"gap {turn}", 6, 40), regimen.start + 34)
+        rests = np.where(regimen.response <= PR, regimen.progression, 0)  # a response is not given up before it ends
+        following = np.maximum(np.maximum(regimen.stop, rests) + mine.whole(f"gap {turn}", 6, 40), regimen.start + 34)
         active[who] = _survive(state, who, regimen, goes_on, following, mine.exponential(f"death {turn}", 1.0))
         state.used[who, option] = True
         state.day[who] = following
-        state.ecog[who] = np.minimum(state.ecog[who] + mine.chance(f"decline {turn}", 0.16), 3)
+        state.ecog[who] = np.minimum(state.ecog[who] + mine.chance(f"decline {turn}", 0.14), 3)
         state.sites[who] = regimen.sites_after
 
 
 def _survive(state: _State, who: Integers, regimen: Regimens, goes_on: Booleans, following: Integers, luck: Floats) -> Booleans:
     """Draw death from the regimen's hazard, half again as high once treatment has ended for good; who lives to the next line."""
     rate = regimen.hazard / DAYS_PER_MONTH
+    safe = np.where((regimen.response <= PR) & ~state.is_null[who], law.SAFE_DAYS, 0)
+    luck = luck + safe * rate
     until = np.where(goes_on, following, np.where(IS_NULL[regimen.option], NEVER, regimen.stop + 30)) - regimen.start
     spent = rate * until
     dies = luck < spent
@@ -221,7 +224,7 @@ def _logit(people: People, state: _State, who: Integers, option: Integers) -> Fl
     logit = law.INTERCEPT + INTERCEPTS[option] + np.array(law.ECOG_EFFECT)[state.ecog[who]]
     logit += law.LINE_EFFECT * np.minimum(state.line[who], 4) + law.LIVER_EFFECT * state.sites[who, LIVER]
     logit += law.STAGE_FOUR_EFFECT * (people.stage[who] == 4) + law.BRAIN_EFFECT * state.sites[who, BRAIN]
-    logit += law.TP53_EFFECT * people.states["TP53"][who]
+    logit += law.TP53_EFFECT * people.states["TP53"][who] + law.OLD_EFFECT * (people.age[who] >= 75)
     return logit + (state.states[who] * EFFECTS[:, option].T).sum(axis=1)
 
 
@@ -247,7 +250,7 @@ def _add(
         planned = np.asarray(start + np.minimum(days * part + 6.0, np.where(IS_LONG[option], 1500.0, 800.0)), dtype=np.float64)
     state.is_null[who] |= is_null
     before = state.sites[who].copy()
-    grown = spread(people.cancer[who], mine, before, mine.chance(f"{name} new site", 0.65).astype(np.int64), name)
+    grown = spread(people.cancer[who], mine, before, mine.chance(f"{name} new site", 0.45).astype(np.int64), name)
     assert planned is not None
     regimen = Regimens(
         person=who, option=option, start=start, stop=np.maximum(np.floor(planned).astype(np.int64), start + 1),

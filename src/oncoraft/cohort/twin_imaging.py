@@ -17,12 +17,12 @@ from oncoraft.cohort.twin_parameters import CANCERS, SITES
 
 FIRST_SCAN, SCAN_GAP = 52, 68  # days from the first dose, and between scans on treatment
 QUIET_GAP, WATCH_GAP = 120, 160  # days between scans off treatment, and without evidence of disease
-IMAGED, IMAGED_EARLY = 0.51, 0.20  # share of regimens imaged within the window, and of courses for early disease
-WRONG = 0.05  # share of verdicts that the language processing gets wrong
-UNCERTAIN, UNCERTAIN_PRESENCE = 0.12, 0.03  # share that stays Indeterminate
+IMAGED, IMAGED_EARLY = 0.47, 0.20  # share of regimens imaged within the window, and of courses for early disease
+WRONG = 0.04  # share of verdicts that the language processing gets wrong
+UNCERTAIN, UNCERTAIN_PRESENCE = 0.14, 0.025  # share that stays Indeterminate
 STILL_PROGRESSING = 0.42  # a scan after the one that first shows progression says so again
-SECOND_REPORT = 0.16  # another modality on the same day
-MENTIONED = 0.97  # reports with cancer that name a site
+SECOND_REPORT = 0.18  # another modality on the same day
+MENTIONED = 0.99  # reports with cancer that name a site
 PROCEDURES = ("CT", "MR", "PET", "Submitted Films")
 REGION_SHARES = np.array(
     [[0.81, 0.55, 0.56, 0.06, 0.05], [0.05, 0.1, 0.12, 0.23, 0.66], [0.01, 0.01, 0.01, 0.59, 0.41], [0.5, 0.4, 0.4, 0.1, 0.2]]
@@ -62,7 +62,7 @@ def _on_treatment(cohort: Cohort) -> Part:
     """Scans while a regimen runs, the one that shows progression among them."""
     regimens = cohort.regimens
     mine = cohort.draws.repeat(regimens.person, regimens.line, "regimen scans")
-    in_time = mine.chance("imaged", np.where(regimens.is_early & (regimens.progression >= NEVER // 2), IMAGED_EARLY, IMAGED))
+    in_time = _imaged_in_time(cohort)
     first = regimens.start + np.where(in_time, mine.whole("first", FIRST_SCAN - 14, FIRST_SCAN + 20), mine.whole("late", 124, 190))
     gap = mine.whole("gap", SCAN_GAP - 14, SCAN_GAP + 20)
     last = np.minimum(regimens.stop + 24, cohort.following - 1)
@@ -70,6 +70,14 @@ def _on_treatment(cohort: Cohort) -> Part:
     row, place = expand(counts)
     day = first[row] + place * gap[row] + mine.repeat(row, place, "jitter").whole("days", -6, 6)
     return _state(cohort, row, np.minimum(day, last[row]))
+
+
+def _imaged_in_time(cohort: Cohort) -> Booleans:
+    """Whose response is judged in time, a value a regimen."""
+    regimens = cohort.regimens
+    dry = regimens.is_early & (regimens.progression >= NEVER // 2)
+    mine = cohort.draws.repeat(regimens.person, regimens.line, "regimen scans")
+    return mine.chance("imaged", np.where(dry, IMAGED_EARLY, IMAGED))
 
 
 def _state(cohort: Cohort, row: Integers, day: Integers) -> Part:
@@ -103,6 +111,7 @@ def _off_treatment(cohort: Cohort) -> Part:
     regimens = cohort.regimens
     mine = cohort.draws.repeat(regimens.person, regimens.line, "quiet scans")
     first = regimens.stop + mine.whole("first", 60, 130)
+    first = np.where(_imaged_in_time(cohort), first, np.maximum(first, regimens.start + 124))
     recurrence = cohort.recurrence[regimens.person]
     last = np.minimum(cohort.following - 28, np.where(regimens.is_early & (recurrence > regimens.start), recurrence - 1, NEVER))
     dry = np.logical_not(regimens.sites_after.any(axis=1))
@@ -188,7 +197,8 @@ def _verdict(
 ) -> tuple[Any, Floats]:
     """Word and probability of the language processing; Y from 0.8, N to 0.2. A second report of the day reads the same film again."""
     mistaken = day_draws.chance(f"{name} mistaken", wrong)
-    vague = np.where(place == 0, day_draws.chance(f"{name} vague", uncertain), draws.chance(f"{name} vague", 0.4))
+    # One number for both verdicts: a report too vague on presence is too vague on progression.
+    vague = np.where(place == 0, day_draws.chance("vague", uncertain), draws.chance("vague", 3 * uncertain))
     said = truth != mistaken
     depth = draws.uniform(f"{name} depth") ** 2.5
     sure = np.where(said, 0.9992 - 0.199 * depth, 0.0009 + 0.199 * depth)

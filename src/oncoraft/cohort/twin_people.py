@@ -156,7 +156,7 @@ def _sites(cancer: Integers, draws: Draws, stage: Integers) -> Booleans:
     organ = np.array([SITES.index(one.primary_organ) for one in CANCERS])[cancer]
     sites[np.arange(len(cancer)), organ] = draws.chance("organ", _of(cancer, "organ_share"))
     sites[:, SITES.index("Lymph Nodes")] |= (stage == 3) & draws.chance("nodes", 0.5)
-    return spread(cancer, draws, sites, np.where(stage == 4, draws.whole("spread count", 1, 3), 0), "diagnosis")
+    return spread(cancer, draws, sites, np.where(stage == 4, 1 + draws.choice("spread count", (0.42, 0.36, 0.22)), 0), "diagnosis")
 
 
 def spread(cancer: Integers, draws: Draws, sites: Booleans, count: Integers, name: str) -> Booleans:

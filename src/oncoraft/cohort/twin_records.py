@@ -195,7 +195,7 @@ def pathology(cohort: Cohort) -> dict[str, Columns]:
     near = cohort.draws.chance("pathology near sequencing", 0.4)
     low, soon = np.where(near, np.minimum(-18, 0), low + 2), np.where(near, np.minimum(8, high), soon)
     low = np.minimum(low, soon)
-    pdl1 = _scatter(cohort, "pdl1", _share(PDL1_TESTED, cohort) * 1.05, np.full(len(cohort), 1.35), low, soon)
+    pdl1 = _scatter(cohort, "pdl1", _share(PDL1_TESTED, cohort) * 1.05, np.full(len(cohort), 1.1), low, soon)
     mmr = _scatter(cohort, "mmr", _share(MMR_TESTED, cohort) * 1.03, np.full(len(cohort), 0.95), low, soon)
     gleason = _scatter(cohort, "gleason", _share((0.018, 0.0, 0.01, 0.93, 0.018), cohort), np.full(len(cohort), 1.75), low, soon)
     positive = cohort.people.states["PDL1"][pdl1["person"]] ^ pdl1["draws"].chance("wrong", 0.04)

@@ -113,15 +113,16 @@ LOCAL: tuple[tuple[tuple[Option, ...], ...], ...] = (
 )  # fmt: skip
 LOCAL_CONTINUES = ((0.0,), (0.62, 0.75), (0.0,), (0.0,), (0.0,))  # chance of the second and third course
 
-SIGNAL = 1.1  # scales the logit, so that the truth predicts the strict label with an AUROC of about 0.8
-INTERCEPT = -0.05
-ECOG_EFFECT = (1.0, 0.0, -1.3, -2.0, -2.3)
+SIGNAL = 1.15  # scales the logit, so that the truth predicts the strict label with an AUROC of about 0.8
+INTERCEPT = 0.75
+ECOG_EFFECT = (0.85, 0.0, -1.15, -1.8, -2.1)
 LIVER_EFFECT = -1.1
 BRAIN_EFFECT = -0.6
-LINE_EFFECT = -0.2  # a line, up to the fifth
-STAGE_FOUR_EFFECT = -0.5
-TP53_EFFECT = -0.4
-NOISE_DEVIATION = 0.3  # of the logit: what no record tells
+LINE_EFFECT = -0.08  # a line, up to the fifth
+STAGE_FOUR_EFFECT = -0.7
+TP53_EFFECT = -0.5
+OLD_EFFECT = -0.6  # from 75 years on, at diagnosis
+NOISE_DEVIATION = 0.25  # of the logit: what no record tells
 
 CHECKPOINT = frozenset({"PEMBROLIZUMAB", "NIVOLUMAB"})
 ENDOCRINE = frozenset({"ABIRATERONE", "ENZALUTAMIDE", "LEUPROLIDE", "PALBOCICLIB", "FULVESTRANT", "EXEMESTANE", "LETROZOLE"})
@@ -147,6 +148,7 @@ BIOMARKERS: tuple[tuple[str, frozenset[str], float], ...] = (
 NULL_RATE = 0.25  # response in a null regimen
 COMPLETE_SHARE = 0.14  # of responses
 HAZARD_BY_RESPONSE = {"CR": 0.20, "PR": 0.45, "SD": 1.0, "PD": 2.2}
+SAFE_DAYS = 110  # in which nobody dies who responds
 ECOG_HAZARD = (0.65, 1.0, 1.8, 2.8, 4.0)
 LIVER_HAZARD, TP53_HAZARD, STAGE_FOUR_HAZARD = 1.4, 1.25, 1.15
 FRAILTY_DEVIATION = 0.45  # of the log hazard: what no record tells
