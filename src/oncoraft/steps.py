@@ -26,6 +26,7 @@ STEPS: dict[str, Step] = {
     "followup": Step("oncoraft.cases.followup", ("followup",), "Follow each case from its index date, with delayed entry at sequencing."),
     "folds": Step("oncoraft.cases.folds", ("folds",), "Assign patients to folds, disjoint and frozen."),
     "flow": Step("oncoraft.cases.flow", ("labels",), "Count the cohort from patients to analysed cases."),
+    "label-truth": Step("oncoraft.cases.label_truth", (), "Compare every label definition with the true responses of a twin."),
     "cases": Step(
         "oncoraft.cases.build",
         ("regimens", "labels", "followup", "folds"),
@@ -43,6 +44,12 @@ STEPS: dict[str, Step] = {
         "Evidence and rendering in one call: tables and cases in, prompts out.",
     ),
     "split": Step("oncoraft.prompts.split", ("split", "labels"), "Write the training and held-out JSONL files of one fold."),
+    "tokens": Step("oncoraft.prompts.tokens", ("labels",), "Turn prompts and answers into token ids once, shared by all folds."),
+    "leakage": Step(
+        "oncoraft.prompts.leakage",
+        ("audit", "labels"),
+        "Look for the label in rationales with a text model, beside the same model on prompts.",
+    ),
     "base-model": Step("oncoraft.models.tiny", ("model",), "Build and pretrain a tiny base model on a corpus of prompts and answers."),
     "train": Step(
         "oncoraft.training.train",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,95 +10,154 @@ from typing import Any
 
 import pandas as pd
 
+from oncoraft.cases.definitions import PUBLISHED
+from oncoraft.cases.flow_comparisons import against_published, agreement, fold_tables, published_rule
+from oncoraft.cases.flow_tables import label_balance, scan_counts, table_one
 from oncoraft.cases.tables import read_tables
+from oncoraft.config import Labels
 from oncoraft.edge import read_settings, run, settings_record, step_parser
 from oncoraft.provenance import manifest, publishing, write_json
 
 log = logging.getLogger("oncoraft")
+COLUMNS = {
+    "clinical_patient": [
+        "patient_id", "gender", "race", "current_age_deid", "stage_highest_recorded", "smoking_predictions_3_classes", "prior_med_to_msk",
+        "os_days", "os_status", "is_deceased",
+    ],
+    "timeline_treatment": ["patient_id"],
+    "timeline_specimen": ["patient_id"],
+    "timeline_progression": ["patient_id", "start_day", "progression", "nlp_progression_probability"],
+}  # fmt: skip
+LABEL_COLUMNS = ["case_id", "definition", "category", "responder", "is_immortal"]
+NAMES = ("cases", "followup", "folds")
 
 
-def flow(patients: pd.DataFrame, cases: pd.DataFrame, labels: pd.DataFrame, followup: pd.DataFrame, definition: str) -> dict[str, Any]:
-    """Steps with counts, label categories of each definition, cases by cancer type and by regimen.
+def stage(
+    name: str, patients: int, cases: int | None, before: dict[str, Any] | None, reasons: Sequence[tuple[str, int, int | None]]
+) -> dict[str, Any]:
+    """One step of the flow: what is left, what was lost since `before`, and why; a reason is (words, patients, cases)."""
+    lost = before["cases"] - cases if before and before["cases"] is not None and cases is not None else None
+    return {
+        "name": name,
+        "patients": patients,
+        "cases": cases,
+        "excluded_patients": before["patients"] - patients if before else None,
+        "excluded_cases": lost,
+        "reason": "; ".join(words for words, _, _ in reasons),
+        "reasons": [{"reason": words, "patients": people, "cases": count} for words, people, count in reasons],
+    }
+
+
+def attrition(parts: dict[str, pd.DataFrame], chosen: pd.DataFrame, definition: str) -> list[dict[str, Any]]:
+    """Steps from patients to evaluable cases.
+
+    A patient is counted under a reason with the cases lost for it; one who keeps another case is not excluded by it. Follow-up and
+    evaluability are two ways out of the same cases, so the last two steps both count from the treated.
+    """
+    cases, specimens = parts["cases"], set(parts["timeline_specimen"]["patient_id"])
+    people, given = set(parts["clinical_patient"]["patient_id"]), set(parts["timeline_treatment"]["patient_id"])
+    treated = set(cases["patient_id"])
+    followed = parts["followup"].loc[parts["followup"]["endpoint"] == "os", "case_id"]
+    at_risk, unseen = cases[cases["case_id"].isin(followed)], cases[~cases["case_id"].isin(followed)]
+    evaluable, rest = chosen[chosen["responder"].notna()], chosen[chosen["responder"].isna()]
+    first = stage("patients in the study", len(people), None, None, [])
+    recorded = stage("with a treatment recorded", len(people & given), None, first, [("no treatment recorded", len(people - given), None)])
+    unseated = (people & given) - treated
+    aside = [
+        ("only supportive agents, other indications or agents set aside", len(unseated & specimens), None),
+        ("no sequenced specimen with a cancer type", len(unseated - specimens), None),
+    ]
+    with_case = stage("with an anticancer regimen", len(treated), len(cases), recorded, [reason for reason in aside if reason[1]])
+    late = "the follow-up ends before the patient is under observation"
+    risk = stage(
+        "with follow-up at risk",
+        at_risk["patient_id"].nunique(),
+        len(at_risk),
+        with_case,
+        [(late, unseen["patient_id"].nunique(), len(unseen))],
+    )
+    reasons = [
+        (str(reason), part["patient_id"].nunique(), len(part))
+        for reason, part in sorted(rest.groupby("reason"), key=lambda item: (-len(item[1]), str(item[0])))
+    ]
+    last = stage(f"evaluable for response ({definition})", evaluable["patient_id"].nunique(), len(evaluable), with_case, reasons)
+    return [first, recorded, with_case, risk, last]
+
+
+def flow(parts: dict[str, pd.DataFrame], labels: pd.DataFrame, judged: pd.DataFrame, settings: Labels) -> dict[str, Any]:
+    """Everything of `flow.json` but what the regimen builder counted.
 
     Args:
-        patients: clinical_patient.
-        cases: cases.parquet.
-        labels: labels.parquet, all definitions.
-        followup: followup.parquet.
-        definition: the label definition that trains.
+        parts: clinical_patient, timeline_treatment, timeline_specimen, timeline_progression, cases, followup, folds.
+        labels: all definitions: case_id, definition, category, responder, is_immortal.
+        judged: rows of `strict`, of the published rule and of the definition that trains, all columns.
+        settings: windows, and which definition trains.
     """
-    chosen = labels[labels["definition"] == definition].merge(cases[["case_id", "patient_id", "cancer_type"]], on="case_id")
-    evaluable = chosen[chosen["responder"].notna()]
-    survival = cases[cases["case_id"].isin(followup.loc[followup["endpoint"] == "os", "case_id"])]
-    stages = [
-        ("patients in the study", patients["patient_id"].nunique(), None, ""),
-        ("patients with a treated regimen", cases["patient_id"].nunique(), len(cases), "no anticancer agent recorded"),
-        (
-            "with follow-up at risk",
-            survival["patient_id"].nunique(),
-            len(survival),
-            "the follow-up ends before the patient is under observation",
-        ),
-        (
-            f"evaluable for response ({definition})",
-            evaluable["patient_id"].nunique(),
-            len(evaluable),
-            "no assessment, or nothing to respond",
-        ),
-    ]
-    steps: list[dict[str, Any]] = []
-    for number, (name, people, count, reason) in enumerate(stages):
-        # Follow-up and evaluability are two ways out of the same cases, so both are counted from the treated.
-        before = steps[min(number, 2) - 1] if number else None
-        lost_cases = before["cases"] - count if before and before["cases"] is not None and count is not None else None
-        lost = before["patients"] - people if before else None
-        steps.append(
-            {"name": name, "patients": people, "cases": count, "excluded_patients": lost, "excluded_cases": lost_cases, "reason": reason}
-        )
+    cases, patients = parts["cases"], parts["clinical_patient"]
+    of_case = cases[["case_id", "patient_id", "cancer_type", "drug_class"]]
+    chosen = judged[judged["definition"] == settings.definition].merge(of_case, on="case_id", validate="one_to_one")
     by_type = [
         {
             "cancer_type": name,
             "patients": part["patient_id"].nunique(),
             "cases": len(part),
             "evaluable": int(part["responder"].notna().sum()),
-            "responders": int(part["responder"].fillna(False).sum()),
+            "responders": int(part["responder"].eq(True).sum()),
         }
         for name, part in chosen.groupby("cancer_type")
     ]
     counts = cases.groupby(["cancer_type", "regimen", "regimen_name"]).size().reset_index(name="cases")
-    counts = counts.sort_values(["cases", "regimen"], ascending=[False, True])
+    counts = counts.sort_values(["cases", "regimen", "cancer_type"], ascending=[False, True, True])
+    folds, balance = fold_tables(parts["folds"], cases, chosen)
     return {
-        "definition": definition,
-        "steps": steps,
-        "labels": {name: part["category"].value_counts().sort_index().to_dict() for name, part in labels.groupby("definition")},
+        "definition": settings.definition,
+        "steps": attrition(parts, chosen, settings.definition),
+        "labels": {name: part.value_counts().sort_index().to_dict() for name, part in labels.groupby("definition")["category"]},
         "by_cancer_type": by_type,
         "regimens": counts.to_dict("records"),
-        "published_rule": published_rule(labels),
+        "table_one": table_one(patients, cases),
+        "label_balance": label_balance(chosen),
+        "scans": scan_counts(cases, patients, parts["timeline_progression"], settings),
+        "agreement": agreement(labels),
+        "strict_against_published": against_published(labels),
+        "published_rule": published_rule(judged),
+        "folds": folds,
+        "fold_balance": balance,
     }
 
 
-def published_rule(labels: pd.DataFrame) -> dict[str, int]:
-    """How many responders of the published rule were never imaged in its window."""
-    theirs = labels[(labels["definition"] == "oncoraft") & labels["category"].isin(["CR", "PR"])]
-    return {"responders": len(theirs), "responders_never_imaged": int((theirs["scan_days"].map(len) == 0).sum())}
+def treatment_rows(cases: Path) -> dict[str, Any]:
+    """What the regimen builder counted on its way from treatment rows to regimens; empty where its manifest is not there."""
+    path = cases / "cases.parquet.manifest.json"
+    return json.loads(path.read_text(encoding="utf-8"))["counts"] if path.is_file() else {}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Read cases, labels and follow-up, write the flow."""
-    parser = step_parser("flow", "example:\n  oncoraft flow tables cases")
+    """Read cases, labels, follow-up and folds, write the flow."""
+    parser = step_parser(
+        "flow",
+        "in:  cases, labels, followup, folds; clinical_patient, timeline_treatment, timeline_specimen, timeline_progression\n"
+        "out: flow.json (docs/artefacts.md)\n\nexample:\n  oncoraft flow tables cases",
+    )
     parser.add_argument("tables", type=Path, metavar="TABLES", help="folder written by `oncoraft ingest`")
     parser.add_argument(
-        "cases", type=Path, metavar="CASES", help="folder with cases, labels and follow-up; flow.json is written beside them"
+        "cases", type=Path, metavar="CASES", help="folder with cases, labels, follow-up and folds; flow.json is written beside them"
     )
     given = parser.parse_args(arguments)
     blocks = read_settings("flow", given)
-    patients = read_tables(given.tables, ["clinical_patient"])["clinical_patient"]
-    parts = read_tables(given.cases, ["cases", "labels", "followup"])
-    result = flow(patients, parts["cases"], parts["labels"], parts["followup"], blocks["labels"].definition)
+    definition = blocks["labels"].definition
+    parts = read_tables(given.tables, COLUMNS, COLUMNS) | read_tables(given.cases, NAMES)
+    labels = read_tables(given.cases, ["labels"], {"labels": LABEL_COLUMNS})["labels"]
+    path = given.cases / "labels.parquet"
+    judged = pd.read_parquet(path, filters=[("definition", "in", sorted({"strict", PUBLISHED, definition}))])
+    result = {**flow(parts, labels, judged, blocks["labels"]), "treatment_rows": treatment_rows(given.cases)}
     final, record = given.cases / "flow.json", given.cases / "flow.json.manifest.json"
     with publishing(final, record) as (out, note):
         write_json(out, result)
-        inputs = [given.tables / "clinical_patient.parquet", *(given.cases / f"{name}.parquet" for name in parts)]
+        inputs = [
+            *(given.tables / f"{name}.parquet" for name in COLUMNS),
+            *(given.cases / f"{name}.parquet" for name in (*NAMES, "labels")),
+        ]
         counts = {step["name"]: step["patients"] for step in result["steps"]}
         settings = settings_record(given, blocks)
         write_json(note, manifest("flow", inputs=inputs, outputs={final: out}, settings=settings, counts=counts, beside=record))
