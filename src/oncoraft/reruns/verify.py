@@ -118,7 +118,9 @@ def check_crate(root: Path) -> list[Finding]:
     for file in sorted({*root.glob(CRATE), *root.glob(f"*/{CRATE}")}):
         try:
             graph = json.loads(file.read_text(encoding="utf-8"))["@graph"]
-            wanted = {plain(file.parent / entry["@id"]): entry["sha256"] for entry in graph if "sha256" in entry}
+            wanted = {
+                plain(file.parent / entry["@id"]): entry["sha256"] for entry in graph if "sha256" in entry and entry["@type"] == "File"
+            }
         except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
             findings.append(Finding("broken", file, f"not an RO-Crate ({error})"))
             continue
