@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow.parquet as parquet
 import pytest
 
 from oncoraft.cohort.ingest import main
@@ -68,6 +69,41 @@ def test_an_older_release_is_read_and_dated(tmp_path: Path) -> None:
     assert checks["study"]["layout"]["not_before"] is None
     manifest = json.loads((tmp_path / "tables" / "manifest.json").read_text())
     assert manifest["study"] == checks["study"]
+
+
+MARKERS = """PATIENT_ID\tSTART_DATE\tSTOP_DATE\tEVENT_TYPE\tTEST\tRESULT
+P-0000001\t3\t\tLAB_TEST\tCA 15-3\t25
+P-0000002\t10\t\tLAB_TEST\tPSA\t1.25
+P-0000003\t4\t\tLAB_TEST\tCEA\t2.3
+P-0000003\t4\t\tLAB_TEST\tCEA\t2.3
+P-0000002\t11\t\tLAB_TEST\tTSH\t2
+P-0000002\t12
+P-0000002\tx\t\tLAB_TEST\tPSA\t1.25
+"""
+
+
+def test_one_file_of_tumour_markers_is_split_by_test_and_every_row_is_accounted_for(tmp_path: Path) -> None:
+    files = {name: text for name, text in STUDY.items() if not name.endswith("_labs.txt")} | {"data_timeline_tumor_markers.txt": MARKERS}
+    study = write_study(tmp_path / "study", files)
+    assert main([str(study), "--out", str(tmp_path / "tables")]) == 0
+    ledger = {line["table"]: line for line in parquet.read_table(tmp_path / "tables" / "ledger.parquet").to_pylist()}
+    counts = {
+        name: tuple(ledger[name][f"rows_{what}"] for what in ("read", "kept", "refused", "duplicate")) for name in ledger if "_labs" in name
+    }
+    assert counts == {
+        "timeline_ca_15_3_labs": (3, 1, 2, 0),  # with the row of another test and the short one
+        "timeline_ca_19_9_labs": (0, 0, 0, 0),
+        "timeline_cea_labs": (2, 1, 0, 1),
+        "timeline_psa_labs": (2, 1, 1, 0),
+    }
+    assert sum(read for read, *_ in counts.values()) == len(MARKERS.splitlines()) - 1
+    marker = parquet.read_table(tmp_path / "tables" / "timeline_ca_15_3_labs.parquet").to_pylist()[0]
+    assert (marker["test"], marker["result"], marker["source_line"]) == ("CA_15-3", 25.0, 2)
+    rejects = parquet.read_table(tmp_path / "tables" / "rejects.parquet").to_pylist()
+    assert [(row["source_line"], row["column"]) for row in rejects] == [(6, "TEST"), (7, None), (8, "START_DATE")]
+    assert rejects[0]["reason"] == "expected one of CA_15-3, CA_19-9, CEA, PSA, found 'TSH'"
+    checks = json.loads((tmp_path / "tables" / "checks.json").read_text())
+    assert checks["files_not_read"] == []
 
 
 def test_a_file_is_found_by_name_then_case_then_meta_file(tmp_path: Path) -> None:

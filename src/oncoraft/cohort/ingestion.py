@@ -12,6 +12,7 @@ import pyarrow.parquet as parquet
 
 from oncoraft.cohort.cells import schema, type_distinct
 from oncoraft.cohort.checks import add_follow_up, months_constant
+from oncoraft.cohort.older import SHARED_FILE, rows_of_test, shared_file
 from oncoraft.cohort.reader import Header, RawTable, Refusal, raw_lines, read_header, read_rows
 from oncoraft.cohort.recognise import Layout, columns_of_signs
 from oncoraft.cohort.rows import HOME, TypedTable, type_table
@@ -67,7 +68,7 @@ class Ingestion:
 
     def read(self, table: Table) -> None:
         """Read one table, write its Parquet, account for its rows."""
-        path = find_file(self.study, table)
+        path = find_file(self.study, table) or shared_file(self.study, table)
         if path is None:
             self._absent(table)
             return
@@ -95,6 +96,8 @@ class Ingestion:
         header = read_header(path)
         ignored = _check_header(table, header, path)
         raw = read_rows(path, header)
+        if path.name.casefold() == SHARED_FILE:
+            raw = rows_of_test(table, raw, path)
         self._see(table, raw)
         typed = type_table(table, raw, self.known)
         rows = typed.rows

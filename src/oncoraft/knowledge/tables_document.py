@@ -11,7 +11,8 @@ What `oncoraft ingest` expects of each data file and what it writes to `tables/<
 Made from `src/oncoraft/knowledge/` by `make docs`.
 
 - A file is found by its name here, whatever its case, or (mutations, copy number, segments, structural variants, panels, clinical)
-  as the study's meta file of that kind names it. A packed file, a Git LFS pointer or text that is not UTF-8 ends the run.
+  as the study's meta file of that kind names it. Older releases hold the four laboratory tables in one file,
+  `data_timeline_tumor_markers.txt`, which is split by test. A packed file, a Git LFS pointer or text that is not UTF-8 ends the run.
 - Headers and vocabularies match without regard to case; columns are found by name, in any order. Extra columns are named in
   the log and in the ledger, and ignored.
 - Cells are stripped of spaces and of a pair of double quotes around the whole cell; an empty cell is missing. In columns that are

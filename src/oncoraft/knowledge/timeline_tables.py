@@ -110,7 +110,9 @@ def _laboratory(name: str, test: str, unit: str) -> Table:
         f"{name.replace('-', '_')}_labs",
         "Lab_Test",
         (),
-        column("TEST", required=False, vocabulary=(test,)),
+        column(
+            "TEST", required=False, vocabulary=(test,), aliases=tuple((test.replace("_", mark), test) for mark in (" ", "") if "_" in test)
+        ),
         column("RESULT", "number", unit=unit, minimum=0, note="0: below detection"),
         column("LR_UNIT_MEASURE", required=False, vocabulary=(unit,)),
         file=f"data_timeline_{name}_labs.txt",
