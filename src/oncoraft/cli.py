@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import logging
+import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
+from typing import NoReturn
 
 from oncoraft import __version__
 from oncoraft.steps import STEPS
@@ -42,3 +45,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from oncoraft.edge import run
 
     return run(importlib.import_module(STEPS[name].module).main, words[1:])
+
+
+def entry() -> NoReturn:
+    """The command: run, flush, leave with the status.
+
+    The process leaves without the interpreter's own end: worker threads of native libraries that are still winding down on a busy
+    machine can abort it there, and a job whose files are whole would count as failed.
+    """
+    status = main()
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
