@@ -72,3 +72,21 @@ def test_the_saved_head_keeps_its_published_names() -> None:
     assert list(head.state_dict()) == ["0.weight", "0.bias", "3.weight", "3.bias"]
     assert isinstance(head[2], CaseDropout)
     assert head[2].probability == 0.2
+
+
+def test_query_key_and_value_read_one_dropped_copy_and_nothing_is_held_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = with_adapter(random_model("qwen3"), 2, 4, 0.3, ("q_proj", "k_proj", "v_proj", "o_proj")).train()
+    draws = use_case_dropout(model, None, seed=5)
+    layers = {module for module in model.modules() if isinstance(module, CaseDropout)}
+    assert sorted(layer.readers for layer in layers) == [1, 1, 1, 3, 3, 3]  # of three decoder layers: o, and q, k and v
+    calls: list[int] = []
+
+    def counted(keys: torch.Tensor, columns: torch.Tensor, probability: float) -> torch.Tensor:
+        calls.append(1)
+        return keep(keys, columns, probability)
+
+    monkeypatch.setattr("oncoraft.training.dropout.keep", counted)
+    losses(model, None, random_cases(3), Strategy(score_weight=0), draws)
+    assert len(calls) == 6
+    assert all(layer.waiting is None for layer in layers)
+    assert len({tuple(layer.get_buffer("columns").tolist()) for layer in layers}) == 6

@@ -19,6 +19,8 @@ from oncoraft.models.cases import Case
 from oncoraft.models.packing import Packed
 from oncoraft.stable import stable_seed
 
+# Layers that read the same states in every supported architecture.
+SAME_INPUT = {"q_proj": "qkv", "k_proj": "qkv", "v_proj": "qkv", "gate_proj": "gate_up", "up_proj": "gate_up"}
 # Odd 32-bit multipliers, as signed integers: 0x9E3779B1 and 0x85EBCA6B.
 FIRST_MULTIPLIER, SECOND_MULTIPLIER = 0x9E3779B1 - 2**32, 0x85EBCA6B - 2**32
 
@@ -50,12 +52,15 @@ class CaseDropout(nn.Module):
         width: features.
         salt: a number of this layer's own.
         draws: where the keys of the current row are found.
+        readers: linear layers that read the very same states through this one (query, key and value); it then drops once for all.
     """
 
-    def __init__(self, probability: float, width: int, salt: int, draws: Draws) -> None:
+    def __init__(self, probability: float, width: int, salt: int, draws: Draws, readers: int = 1) -> None:
         super().__init__()
         self.probability = probability
         self.draws = draws
+        self.readers = readers
+        self.waiting: tuple[torch.Tensor, torch.Tensor, int] | None = None  # states, dropped states, readers still to come
         columns = np.random.default_rng(salt).integers(-(2**31), 2**31, width, dtype=np.int32)
         # A buffer, so that layers differ in data only and a compiled layer serves all; not part of what is saved.
         self.register_buffer("columns", torch.from_numpy(columns), persistent=False)
@@ -64,6 +69,15 @@ class CaseDropout(nn.Module):
         """States (..., tokens, width) with some features set to 0."""
         if not self.training or self.probability == 0:
             return states
+        if self.readers == 1 or torch.compiler.is_compiling():  # a compiler finds by itself what is computed twice
+            return self._dropped(states)
+        if self.waiting is None or self.waiting[0] is not states:
+            self.waiting = (states, self._dropped(states), self.readers)
+        _, dropped, left = self.waiting
+        self.waiting = (states, dropped, left - 1) if left > 1 else None  # nothing is held beyond the last reader
+        return dropped
+
+    def _dropped(self, states: torch.Tensor) -> torch.Tensor:
         assert self.draws.keys is not None, "the keys of the row have to be set before it is read"
         kept = keep(self.draws.keys, self.get_buffer("columns"), self.probability)
         return states * (kept.to(states.dtype) * (1 / (1 - self.probability)))
@@ -90,13 +104,13 @@ def token_keys(cases: Sequence[Case], seed: int, step: int) -> np.ndarray:
 def use_case_dropout(model: Any, head: nn.Sequential | None, seed: int) -> CaseDraws:
     """Put this dropout in place of torch's in the adapters and in the score head; what is returned has to be prepared for each batch."""
     draws = CaseDraws(seed)
-    homes = [(name, module) for name, module in model.named_modules() if isinstance(getattr(module, "lora_dropout", None), nn.ModuleDict)]
-    for name, module in homes:
-        device = next(module.parameters()).device
-        for adapter, old in module.lora_dropout.items():
-            if isinstance(old, nn.Dropout) and old.p > 0:
-                salt = stable_seed(seed, "dropout", name)
-                module.lora_dropout[adapter] = CaseDropout(old.p, module.in_features, salt, draws.model).to(device)
+    homes: dict[str, list[Any]] = {}
+    for name, module in model.named_modules():
+        if isinstance(getattr(module, "lora_dropout", None), nn.ModuleDict):
+            parent, _, last = name.rpartition(".")
+            homes.setdefault(f"{parent}.{SAME_INPUT.get(last, last)}", []).append(module)
+    for name, readers in homes.items():
+        _share_dropout(readers, stable_seed(seed, "dropout", name), draws.model)
     width = 0
     for place, layer in enumerate(head if head is not None else []):
         if isinstance(layer, nn.Linear):
@@ -105,3 +119,13 @@ def use_case_dropout(model: Any, head: nn.Sequential | None, seed: int) -> CaseD
             salt = stable_seed(seed, "dropout", "head")
             head[place] = CaseDropout(layer.p, width, salt, draws.head).to(next(head.parameters()).device)
     return draws
+
+
+def _share_dropout(readers: list[Any], salt: int, draws: Draws) -> None:
+    """Give adapters that read the same states one dropout layer."""
+    for adapter, old in list(readers[0].lora_dropout.items()):
+        if isinstance(old, nn.Dropout) and old.p > 0:
+            width = int(readers[0].in_features)
+            layer = CaseDropout(old.p, width, salt, draws, len(readers)).to(next(readers[0].parameters()).device)
+            for reader in readers:
+                reader.lora_dropout[adapter] = layer
