@@ -7,8 +7,8 @@ holder ends, however it ends: a killed job leaves nothing to clean up.
 A `CUDA_VISIBLE_DEVICES` that is set limits what may be leased. Inside a SLURM job it holds what SLURM gave to that job: one job a step
 gets just those, and several jobs side by side in one allocation (`salloc`) share them out, apart from other allocations. Neither torch nor anything heavy is imported, since CUDA reads the variable once, when it starts.
 
-    with leased_devices(given.gpus):
-        ...                            # CUDA_VISIBLE_DEVICES names this job's devices
+    device = device_for(hold_devices(given.gpus))      # until the process ends
+    with leased_devices(2) as devices: ...             # while a block runs
 """
 
 from __future__ import annotations
@@ -118,7 +118,8 @@ def leased_devices(count: int) -> Iterator[list[str]]:
     """Hold `count` GPUs while the block runs, and name them in `CUDA_VISIBLE_DEVICES`.
 
     Args:
-        count: devices wanted; 0: none is taken and the environment stays as it is.
+        count: devices wanted; 0: none is taken and the environment stays as it is. Nor is it in a process that torchrun has started:
+            the devices of all its processes are one job's, and its launcher's to hold.
 
     Yields:
         the leased devices.
@@ -126,7 +127,7 @@ def leased_devices(count: int) -> Iterator[list[str]]:
     Raises:
         RetryLater: the machine has fewer devices, or they did not come free in time (status 75: a retry may find them).
     """
-    if count == 0:
+    if count == 0 or "LOCAL_RANK" in os.environ:
         yield []
         return
     devices = known_devices()
@@ -155,6 +156,17 @@ def leased_devices(count: int) -> Iterator[list[str]]:
                 os.environ[VISIBLE] = before
 
 
-def cuda_devices(count: int) -> int:
-    """How many CUDA devices to expect where `count` GPUs were asked for: none where the GPUs are only pretended (tests)."""
+_HELD = ExitStack()
+
+
+def hold_devices(count: int) -> int:
+    """Hold `count` GPUs until this process ends: the one call of a step that computes on them, before CUDA starts.
+
+    Returns:
+        how many CUDA devices to expect now: `count`, or 0 where the GPUs are only pretended (tests).
+
+    Raises:
+        RetryLater: as `leased_devices`.
+    """
+    _HELD.enter_context(leased_devices(count))
     return 0 if FAKE in os.environ else count

@@ -144,6 +144,25 @@ def test_a_machine_whose_devices_are_hidden_has_none(visible: str, monkeypatch: 
         pass
 
 
+def test_a_process_of_torchrun_leases_nothing_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    with leased_devices(2), leased_devices(2) as none:
+        assert none == []
+        assert VISIBLE not in os.environ
+
+
+def test_devices_are_held_until_the_process_ends() -> None:
+    code = "from oncoraft.lease import hold_devices; print(hold_devices(1), flush=True); input()"
+    job = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert job.stdout is not None
+    assert job.stdout.readline() == "0\n"  # the device is only pretended: no CUDA to expect
+    with leased_devices(1) as other:
+        assert other == ["1"]
+    job.communicate("\n", timeout=30)
+    with leased_devices(2) as both:
+        assert both == ["0", "1"]
+
+
 def test_a_lease_imports_nothing_heavy() -> None:
     code = "import sys, oncoraft.lease; print(sorted({'torch', 'numpy', 'pandas', 'pydantic'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

@@ -7,7 +7,7 @@ The engine's records are not needed: they may be lost, or the tree may have come
     stale     a file was made from another version of its input than the one that now stands there
     extra     a file that no manifest names
     broken    a manifest that cannot be read, or that was edited
-    partial   a half-written file that a killed job left
+    partial   a half-written file of a job that was killed, or is at work
 """
 
 from __future__ import annotations
@@ -105,8 +105,8 @@ def unnamed(files: list[Path], manifests: list[Manifest]) -> list[Finding]:
     named = {path for one in manifests for path in one.outputs}
     findings = []
     for path in files:
-        if any(part.startswith(".partial-") for part in path.parts):
-            findings.append(Finding("partial", path, "left by a job that was killed; it may be deleted"))
+        if any(part.startswith((".partial-", ".progress-")) for part in path.parts):
+            findings.append(Finding("partial", path, "left by a job that was killed, or is at work"))
         elif path not in named and not is_manifest(path):
             findings.append(Finding("extra", path, "no manifest names it"))
     return findings
