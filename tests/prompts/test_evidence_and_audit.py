@@ -11,7 +11,6 @@ from oncoraft.errors import InputError
 from oncoraft.prompts import facts
 from oncoraft.prompts.audit import audit
 from oncoraft.prompts.evidence import collect, read_cases, read_tables
-from oncoraft.prompts.rationales import clean, compose, grounded
 from oncoraft.prompts.render import Renderer, estimated_tokens, render
 from oncoraft.prompts.split import fold_parts
 
@@ -77,18 +76,6 @@ def test_a_short_budget_cuts_low_value_evidence_and_never_drugs_or_genomics(coho
         assert not set(prompt["cut"]) & {"drug", "cancer_type", "mutation", "tmb", "copy_number", "structural_variant"}
     with pytest.raises(InputError, match="token_budget"):
         render(evidence, Renderer("full"), 64, estimated_tokens)
-
-
-def test_a_rationale_cites_only_the_evidence_and_states_no_outcome() -> None:
-    statements = [("drug", "osimertinib (EGFR inhibitor)"), ("mutation", "EGFR L858R"), ("ecog", "2"), ("line", "1")]
-    for side in (True, False, None):
-        text = compose(statements, side, seed=4)
-        assert grounded(text, statements) == 1.0
-        assert clean(text)
-    assert "EGFR L858R is the target" in compose(statements, True, 0)
-    assert grounded("Because of KRAS G12D and ECOG 0.", statements) == 0.0
-    assert not clean("The patient responded.")
-    assert not clean("Score 0.7")
 
 
 def test_training_and_held_out_rows_share_no_patient_and_the_cap_is_stable() -> None:

@@ -1,183 +1,249 @@
-"""Rationales by the offline teacher: composed from the drug table and the case's own evidence, then verified.
+"""Rationales: a teacher proposes, verifiers judge, what is rejected is asked for again or falls back to the template; all of it counted.
 
-The teacher lists what speaks for and against a response, each with the statement it rests on, and closes with a judgement. If
-it sees the label (as published) the side that agrees with the label comes last and decides the judgement. No score, no outcome
-and nothing that is not in the evidence may be written: a rationale that fails the verifier falls back to a plainer one, counted.
+`oncoraft rationales evidence.parquet CASES --out rationales.jsonl`. Teachers: `template` (offline), `endpoint` (a language model behind
+an OpenAI-compatible chat API), `file`. Every case with an evaluable label of the configured definition gets one rationale; which of them
+may be learned from is decided per fold by `oncoraft split`. No case or patient id is ever shown to a teacher.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import logging
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from oncoraft.config import Rationales
 from oncoraft.edge import read_settings, run, settings_record, step_parser
-from oncoraft.prompts.render import write_jsonl
+from oncoraft.errors import InputError
+from oncoraft.prompts.teacher import Lesson, Teacher
+from oncoraft.prompts.teacher_endpoint import EndpointTeacher, Plan
+from oncoraft.prompts.teacher_file import FileTeacher
+from oncoraft.prompts.teacher_template import TemplateTeacher
 from oncoraft.provenance import manifest, publishing, write_json
-from oncoraft.stable import stable_seed
+from oncoraft.verifiers.combine import NAMES, Rule, Verification, verify
+from oncoraft.verifiers.record import Record
 
 log = logging.getLogger("oncoraft")
 EVALUABLE = ("CR", "PR", "SD", "PD")
-OUTCOME_WORDS = re.compile(
-    r"\b(responded|responder|relapsed|died|death|survived|complete response|partial response|stable disease)\b", re.I
-)
+HELP = """in:
+  EVIDENCE   evidence.parquet: one statement a row, known at the index date
+  CASES      folder with labels.parquet
+out:
+  --out      one JSON object a case: case_id, rationale, teacher, verifiers {name: score}, status (accepted or fallback),
+             attempts, spans {verifier: [[start, end, outcome, reason], ...]}
+  and <out>.manifest.json with the counts of what was rejected, by verifier, and why cases fell back
+
+examples:
+  oncoraft rationales prompts/evidence.parquet cases --out prompts/rationales.jsonl
+  ONCORAFT_TEACHER_KEY=... oncoraft rationales prompts/evidence.parquet cases --config mine.yaml --out prompts/rationales.jsonl
+  oncoraft rationales prompts/evidence.parquet cases --config mine.yaml --out prompts/rationales.jsonl --dry-run   # what would it cost?"""
 
 
-@dataclass(frozen=True)
-class Reason:
-    """One clinical argument: a field whose value matches, with drugs whose class matches, speaks for or against."""
+@dataclass
+class Tally:
+    """What happened on the way to one rationale a case."""
 
-    field: str
-    value: str
-    drug: str
-    favours: bool
-    text: str
+    proposed: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    missing: int = 0
 
-
-# General oncology, in our own words; which biomarker goes with which drug is that of the drugs' labels.
-REASONS = (
-    Reason("mutation", r"^EGFR ", r"EGFR inhibitor", True, "{value} is the target of the drug"),
-    Reason("mutation", r"^(KRAS|NRAS) ", r"anti-EGFR antibody", False, "{value} signals past EGFR"),
-    Reason("mutation", r"^(STK11|KEAP1) ", r"PD-1|PD-L1", False, "{value} goes with poor benefit from immunotherapy"),
-    Reason("mutation", r"^BRCA[12] ", r"PARP|platinum", True, "{value} weakens DNA repair"),
-    Reason("mutation", r"^PIK3CA ", r"PI3K", True, "{value} is the target of the drug"),
-    Reason("mutation", r"^TP53 ", r".", False, "{value} marks aggressive disease"),
-    Reason("structural_variant", r"ALK", r"ALK", True, "{value} is the target of the drug"),
-    Reason("msi", r"^instable$", r"PD-1|PD-L1|CTLA", True, "microsatellite instability favours immunotherapy"),
-    Reason("tmb", r"^high$", r"PD-1|PD-L1|CTLA", True, "a high mutational burden favours immunotherapy"),
-    Reason("pdl1", r"^positive$", r"PD-1|PD-L1", True, "PD-L1 is positive"),
-    Reason("pdl1", r"^negative$", r"PD-1|PD-L1", False, "PD-L1 is negative"),
-    Reason("her2", r"^positive$", r"HER2", True, "HER2 is the target of the drug"),
-    Reason("hormone_receptor", r"^positive$", r"aromatase|oestrogen|CDK4", True, "hormone receptors are the target"),
-    Reason("hormone_receptor", r"^negative$", r"aromatase|oestrogen|CDK4", False, "the hormone receptors are absent"),
-    Reason("ecog", r"^0$", r".", True, "ECOG 0 promises tolerance"),
-    Reason("ecog", r"^1$", r".", True, "ECOG 1 allows full treatment"),
-    Reason("ecog", r"^[234]$", r".", False, "ECOG {value} limits treatment"),
-    Reason("tumor_sites", r"^liver", r".", False, "liver disease is a poor sign"),
-    Reason("tumor_sites", r"^cns", r".", False, "brain disease is a poor sign"),
-    Reason("progression", r"^yes$", r".", False, "the disease progressed on the last imaging"),
-    Reason("progression", r"^no$", r".", True, "no progression on the last imaging"),
-    Reason("line", r"^1$", r".", True, "this is the first line"),
-    Reason("line", r"^([3-9]|\d\d+)$", r".", False, "line {value} meets a pretreated tumour"),
-    Reason("stage", r"4$", r".", False, "stage 4 at diagnosis"),
-    Reason("tumor_marker", r"rising$", r".", False, "{value}"),
-    Reason("tumor_marker", r"falling$", r".", True, "{value}"),
-)
-OPENINGS = ("For", "In favour", "Speaking for it")
-COUNTERS = ("Against", "On the other side", "Speaking against it")
-CLOSINGS = {
-    True: ("Overall a benefit is likely.", "On balance this treatment is likely to help."),
-    False: ("Overall a benefit is unlikely.", "On balance this treatment is unlikely to help."),
-}
+    def record(self) -> dict[str, Any]:
+        """For the manifest."""
+        return {"proposed": self.proposed, "rejected_by": {name: self.rejected[name] for name in (*NAMES, "mean") if self.rejected[name]}}
 
 
-def reasons_of(statements: list[tuple[str, str]], limit: int = 3) -> tuple[list[str], list[str]]:
-    """What speaks for and against, at most `limit` each, strongest kinds first.
-
-    Args:
-        statements: (field, value) of a case's evidence.
-        limit: arguments on each side.
-    """
-    drug = "; ".join(value for field, value in statements if field == "drug")
-    sides: dict[bool, list[str]] = {True: [], False: []}
-    for reason in REASONS:
-        if not re.search(reason.drug, drug or "-"):
-            continue
-        for field, value in statements:
-            if field == reason.field and re.search(reason.value, value):
-                sides[reason.favours].append(reason.text.format(value=value))
-                break
-    return sides[True][:limit], sides[False][:limit]
-
-
-def compose(statements: list[tuple[str, str]], favours: bool | None, seed: int) -> str:
-    """A rationale of two to three sentences.
-
-    Args:
-        statements: (field, value) of a case's evidence; of repeated kinds the closest first.
-        favours: the side that the label takes, or None if the teacher does not see it.
-        seed: picks the wording.
-    """
-    gains, doubts = reasons_of(statements)
-    if favours is None:
-        favours = len(gains) > len(doubts)
-    for_it = f"{OPENINGS[seed % 3]}: {', '.join(gains)}." if gains else ""
-    against = f"{COUNTERS[seed // 3 % 3]}: {', '.join(doubts)}." if doubts else ""
-    ordered = [against, for_it] if favours else [for_it, against]
-    return " ".join([*filter(None, ordered), CLOSINGS[favours][seed // 9 % 2]])
-
-
-def grounded(rationale: str, statements: list[tuple[str, str]]) -> float:
-    """Share of the gene alterations, ECOG values and lines named that stand in the evidence; 1 if none is named."""
-    values = {value for _, value in statements}
-    named = re.findall(r"\b[A-Z][A-Z0-9]{2,} [A-Z*]\d+\S*?(?=[\s,.]|$)", rationale)
-    checks = [any(value.startswith(name) for value in values) for name in named]
-    for field, pattern in (("ecog", r"ECOG (\d)"), ("line", r"line (\d+)")):
-        own = {value for name, value in statements if name == field}
-        checks += [value in own for value in re.findall(pattern, rationale)]
-    return sum(checks) / len(checks) if checks else 1.0
-
-
-def clean(rationale: str) -> bool:
-    """Whether a rationale states neither an outcome nor a score."""
-    return not OUTCOME_WORDS.search(rationale) and not re.search(r"\b0?\.\d", rationale)
-
-
-def write(evidence: pd.DataFrame, labels: pd.DataFrame, sees_label: bool, seed: int) -> list[dict[str, Any]]:
-    """A verified rationale of every evaluable case, sorted by case.
+def lessons_of(evidence: pd.DataFrame, labels: pd.DataFrame, sees_label: bool) -> list[Lesson]:
+    """Every evaluable case with its evidence, sorted by case.
 
     Args:
         evidence: columns of `evidence.parquet`.
         labels: rows of one definition.
-        sees_label: whether the teacher argues towards the label.
-        seed: varies the wording.
+        sees_label: whether the teacher is told the score.
+
+    Raises:
+        InputError: an evaluable case has no evidence.
     """
-    evaluable = labels[labels["category"].isin(EVALUABLE)].set_index("case_id")["responder"]
+    evaluable = labels[labels["category"].isin(EVALUABLE) & labels["score"].notna()].set_index("case_id")["score"]
     shown = evidence[evidence["case_id"].isin(evaluable.index)]
     by_case: dict[str, list[tuple[str, str]]] = {}
-    for case_id, field, value in zip(shown["case_id"], shown["field"], shown["value"]):
-        by_case.setdefault(case_id, []).append((field, value))
-    written = []
-    for case_id in sorted(by_case):
-        statements = by_case[case_id]
-        side = bool(evaluable[case_id]) if sees_label else None
-        rationale = compose(statements, side, stable_seed(seed, case_id))
-        accepted = grounded(rationale, statements) == 1.0 and clean(rationale)
-        if not accepted:
-            rationale = CLOSINGS[bool(side)][0]
-        scores = {"factual": grounded(rationale, statements), "no_outcome": float(clean(rationale))}
-        status = "accepted" if accepted else "fallback"
-        written.append({"case_id": case_id, "rationale": rationale, "teacher": "template", "verifiers": scores, "status": status})
-    return written
+    for case_id, section, text in zip(shown["case_id"], shown["section"], shown["text"]):
+        by_case.setdefault(case_id, []).append((section, text))
+    if absent := set(evaluable.index) - set(by_case):
+        raise InputError(f"expected evidence of every labelled case; {len(absent)} have none, the first {min(absent)}")
+    return [
+        Lesson(
+            case_id, tuple(by_case[case_id]), Record.from_statements(by_case[case_id]), float(evaluable[case_id]) if sees_label else None
+        )
+        for case_id in sorted(by_case)
+    ]
+
+
+def write(
+    lessons: Sequence[Lesson], teacher: Teacher, template: TemplateTeacher, rule: Rule, samples: int
+) -> tuple[list[dict[str, Any]], Tally]:
+    """A rationale of every case, sorted by case.
+
+    The teacher is asked up to `samples` times for a rationale that the verifiers accept. What it cannot give, the template gives.
+
+    Args:
+        lessons: cases, sorted.
+        teacher: who writes.
+        template: who writes where the teacher cannot.
+        rule: when a rationale is accepted.
+        samples: tries of a case.
+    """
+    tally = Tally()
+    rows: dict[str, dict[str, Any]] = {}
+    waiting = list(lessons)
+    for attempt in range(samples):
+        if not waiting:
+            break
+        proposals = teacher.propose(waiting, attempt)
+        judged = [(lesson, text, judge(lesson, text, rule)) for lesson in waiting if (text := proposals.get(lesson.case_id)) is not None]
+        tally.proposed += len(judged)
+        if attempt == 0:
+            tally.missing = len(waiting) - len(judged)
+        for lesson, text, verification in judged:
+            tally.rejected.update(verification.failed)
+            if verification.accepted:
+                rows[lesson.case_id] = row(lesson, text, teacher.name, verification, "accepted", attempt + 1)
+        waiting = [lesson for lesson in waiting if lesson.case_id not in rows]
+        log.info("rationales: attempt %d, %d of %d cases accepted", attempt + 1, len(rows), len(lessons))
+    for lesson in waiting:
+        text, verification = last_resort(lesson, template, rule)
+        rows[lesson.case_id] = row(lesson, text, template.name, verification, "fallback", samples)
+    return [rows[lesson.case_id] for lesson in lessons], tally
+
+
+def judge(lesson: Lesson, text: str, rule: Rule) -> Verification:
+    """All verifiers on a rationale of a case."""
+    return verify(text, lesson.record, lesson.score, rule)
+
+
+def last_resort(lesson: Lesson, template: TemplateTeacher, rule: Rule) -> tuple[str, Verification]:
+    """The template's rationale of a case, else its plainest; the latter is taken whatever the verifiers say, its scores beside it."""
+    composed = template.propose([lesson], 0)[lesson.case_id] or ""
+    verification = judge(lesson, composed, rule)
+    if verification.accepted:
+        return composed, verification
+    text = template.plain(lesson)
+    return text, judge(lesson, text, rule)
+
+
+def row(lesson: Lesson, text: str, teacher: str, verification: Verification, status: str, attempts: int) -> dict[str, Any]:
+    """One line of `rationales.jsonl`."""
+    return {
+        "case_id": lesson.case_id,
+        "rationale": text,
+        "teacher": teacher,
+        "verifiers": verification.scores,
+        "status": status,
+        "attempts": attempts,
+        "spans": verification.spans(),
+    }
+
+
+def make_teacher(block: Rationales, template: TemplateTeacher, cache: Path) -> Teacher:
+    """The configured teacher."""
+    if block.teacher == "file":
+        return FileTeacher(Path(block.file or ""))
+    if block.teacher == "endpoint":
+        return EndpointTeacher(block, cache)
+    return template
+
+
+def counts_of(rows: Sequence[dict[str, Any]], tally: Tally, block: Rationales, teacher: Teacher) -> dict[str, Any]:
+    """What the manifest tells: who wrote, what was rejected and why, how sure the verifiers are."""
+    scores = pd.DataFrame([row["verifiers"] for row in rows], columns=list(NAMES))
+    fallback = [row for row in rows if row["status"] == "fallback"]
+    counts: dict[str, Any] = {
+        "teacher": block.teacher,
+        "teacher_sees_label": block.sees_label,
+        "rationales": len(rows),
+        "accepted": len(rows) - len(fallback),
+        "fallback": len(fallback),
+        "fallback_missing": tally.missing,
+        "fallback_below_the_rule": sum(
+            any(row["verifiers"].get(name, 1) < least for name, least in block.minimum.items()) for row in fallback
+        ),
+        **tally.record(),
+        "attempts": {str(number): count for number, count in sorted(Counter(row["attempts"] for row in rows).items())},
+        "mean_score": {name: round(float(scores[name].mean()), 4) for name in NAMES if scores[name].notna().any()},
+    }
+    if isinstance(teacher, FileTeacher):
+        counts["cases_of_the_file_not_needed"] = len(set(teacher.texts) - {row["case_id"] for row in rows})
+    if isinstance(teacher, EndpointTeacher):
+        counts["endpoint"] = teacher.counts()
+    return counts
+
+
+def write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """One JSON object a line."""
+    with path.open("w", encoding="utf-8") as stream:
+        stream.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in rows)
+
+
+def read_inputs(given: argparse.Namespace, definition: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Evidence and the labels of one definition.
+
+    Raises:
+        InputError: a file is absent, or no case has a label of that definition.
+    """
+    path = given.cases / "labels.parquet"
+    for file, made_by in ((given.evidence, "evidence"), (path, "labels")):
+        if not file.is_file():
+            raise InputError(f"expected a file written by `oncoraft {made_by}`", file=file)
+    labels = pd.read_parquet(path)
+    labels = labels[labels["definition"] == definition]
+    if labels.empty:
+        raise InputError("expected labels of the configured definition", file=path, column="definition", found=definition)
+    return pd.read_parquet(given.evidence, columns=["case_id", "section", "text"]), labels
+
+
+def named(numbers: Mapping[Any, float]) -> dict[str, float]:
+    """Numbers of verifiers by plain name."""
+    return {str(name): number for name, number in numbers.items()}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Read evidence and labels, write rationales."""
-    parser = step_parser("rationales", "example:\n  oncoraft rationales prompts/evidence.parquet cases --out prompts/rationales.jsonl")
+    """Read evidence and labels, write rationales; or tell what they would cost."""
+    parser = step_parser("rationales", HELP)
     parser.add_argument("evidence", type=Path, metavar="EVIDENCE", help="evidence.parquet")
     parser.add_argument("cases", type=Path, metavar="CASES", help="folder that holds labels.parquet")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="rationales.jsonl to write")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print what the teacher would cost in requests and tokens; ask and write nothing"
+    )
     given = parser.parse_args(arguments)
     blocks = read_settings("rationales", given)
-    labels = pd.read_parquet(given.cases / "labels.parquet")
-    labels = labels[labels["definition"] == blocks["labels"].definition]
-    block = blocks["rationales"]
-    written = write(pd.read_parquet(given.evidence), labels, block.sees_label, block.seed)
-    counts = {
-        "teacher": block.teacher,
-        "teacher_sees_label": block.sees_label,
-        "rationales": len(written),
-        "fallback": sum(row["status"] == "fallback" for row in written),
-    }
+    block: Rationales = blocks["rationales"]
+    evidence, labels = read_inputs(given, blocks["labels"].definition)
+    lessons = lessons_of(evidence, labels, block.sees_label)
+    cache = Path(block.endpoint_cache) if block.endpoint_cache else given.out.parent / "teacher-cache"
+    if given.dry_run:
+        print(
+            json.dumps(
+                Plan.of(block, cache, lessons).record() if block.teacher == "endpoint" else {"requests": 0, "cases": len(lessons)}, indent=1
+            )
+        )
+        return 0
+    template = TemplateTeacher(block.seed)
+    teacher = make_teacher(block, template, cache)
+    rule = Rule(named(block.weights), named(block.minimum), block.threshold)
+    rows, tally = write(lessons, teacher, template, rule, block.samples)
+    if tally.missing and block.missing == "refuse":
+        raise InputError(f"rationales.missing: refuse; expected a rationale of every case, the teacher has none of {tally.missing}")
+    counts = counts_of(rows, tally, block, teacher)
     record = given.out.with_name(given.out.name + ".manifest.json")
+    inputs = [given.evidence, given.cases / "labels.parquet", *([Path(block.file)] if block.teacher == "file" and block.file else [])]
     with publishing(given.out, record) as (out, note):
-        write_jsonl(out, written)
-        inputs = [given.evidence, given.cases / "labels.parquet"]
+        write_lines(out, rows)
         settings = settings_record(given, blocks)
         write_json(note, manifest("rationales", inputs=inputs, outputs={given.out: out}, settings=settings, counts=counts, beside=record))
     log.info("rationales: %s", counts)

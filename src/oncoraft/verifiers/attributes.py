@@ -1,0 +1,199 @@
+"""Clinical values in running text: how each is named, in a prompt's terse statements and in prose alike, and its normal form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+LINK = (
+    r"(?:\W{1,3}(?:is|was|are|were|status|score|expression|performance|ps|of|at|in|remains?|being|type|tested|about|still|now|currently"
+    r"|reads|has been|stays|sum)\b){0,4}\W{1,3}(?P<no>not\s)?"
+)
+ORDINALS = {
+    word: str(place)
+    for place, word in enumerate(
+        ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth"), 1
+    )
+}
+COUNTS = {word: str(place) for place, word in enumerate(("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"), 1)}
+ROMAN = {"I": "1", "II": "2", "III": "3", "IV": "4"}
+SITES = {
+    "liver": "liver hepatic",
+    "bone": "bone bones bony osseous skeletal",
+    "brain": "brain cns cns/brain central cerebral intracranial leptomeningeal",
+    "lung": "lung lungs pulmonary",
+    "pleura": "pleura pleural",
+    "abdomen": "intra-abdominal intraabdominal abdominal peritoneal peritoneum",
+    "adrenal": "adrenal adrenals",
+    "nodes": "lymph node nodes nodal lymphatic",
+    "reproductive": "reproductive",
+    "": "other",  # it holds a list of sites together and says nothing itself
+}
+SITE_OF = {word: site for site, words in SITES.items() for word in words.split()}
+SITE_WORD = (
+    "(?:" + "|".join(sorted(map(re.escape, SITE_OF), key=len, reverse=True)) + ")(?: glands?| nodes?| organs?| nervous system| sites?)?"
+)
+SITE_LIST = rf"{SITE_WORD}(?:(?:\s*,\s*|\s*/\s*|,?\s+(?:and|or|nor)\s+){SITE_WORD})*"
+CANCERS = (
+    "non-small cell lung|small cell lung|lung|breast|colorectal|colon|rectal|prostate|pancreatic|ovarian|gastric|oesophageal|esophageal"
+    "|bladder|urothelial|renal|kidney|hepatocellular|thyroid|endometrial|cervical|skin|head and neck|testicular|uterine|pancreas"
+)
+CANCER_NAMES = {
+    "nsclc": "lung",
+    "sclc": "small cell lung",
+    "crc": "colorectal",
+    "colon": "colorectal",
+    "rectal": "colorectal",
+    "pancreas": "pancreatic",
+    "non-small cell lung": "lung",
+}
+TREND = r"(?P<v>rising|falling|steady|stable|unchanged|rose|fell|increas\w+|decreas\w+|declin\w+|dropp\w+|climb\w+)"
+MARKER = r"\b(?P<who>cea|ca[ -]?15-3|ca[ -]?19-9|psa)\b"
+
+
+class Pattern(NamedTuple):
+    """One way to name a value: groups `v` (value), `no` (a "not" before it) and `who` (subject) where the name varies."""
+
+    subject: str
+    regex: re.Pattern[str]
+    normal: Callable[[str], str]
+
+
+def _of(table: dict[str, str], default: str | None = None) -> Callable[[str], str]:
+    """Normal form by the first prefix that fits; without one, `default` or the lower-case word itself."""
+    prefixes = sorted(table.items(), key=lambda item: -len(item[0]))
+
+    def normal(value: str) -> str:
+        word = " ".join(value.lower().split())
+        for prefix, meaning in prefixes:
+            if word.startswith(prefix):
+                return meaning
+        return word if default is None else default
+
+    return normal
+
+
+def _stage(value: str) -> str:
+    numeral = value.upper()
+    return ROMAN.get(numeral, ROMAN.get(numeral.rstrip("ABC"), numeral.rstrip("ABC"))).lower()
+
+
+def _age(value: str) -> str:
+    return value if value.endswith("s") else str(int(float(value)))
+
+
+SIGN = _of(
+    {
+        "pos": "positive",
+        "neg": "negative",
+        "high": "positive",
+        "express": "positive",
+        "yes": "positive",
+        "no": "negative",
+        "absent": "negative",
+    }
+    | {"present": "positive", "low": "low", "amplified": "positive", "lost": "negative", "+": "positive", "-": "negative"}
+)
+MSI = _of(
+    {"instab": "instable", "unstab": "instable", "high": "instable", "h": "instable", "stab": "stable", "s": "stable", "low": "stable"}
+)
+MMR = _of(
+    {"defic": "deficient", "d": "deficient", "absent": "deficient", "lost": "deficient", "i": "intact", "p": "intact", "ret": "intact"}
+)
+TRENDS = _of(
+    {"ris": "rising", "ros": "rising", "incr": "rising", "climb": "rising", "fall": "falling", "fell": "falling", "decr": "falling"}
+    | {"decl": "falling", "drop": "falling", "ste": "steady", "sta": "steady", "unch": "steady"}
+)
+YES_NO = _of({"y": "yes", "n": "no"}, "yes")
+CANCER = _of(CANCER_NAMES)
+SIGNS = r"(?P<v>positive|positivity|negative|negativity|high|low|yes|no|absent|present|expressed|amplified)\b"
+
+
+def _pattern(subject: str, regex: str, normal: Callable[[str], str] = str.lower) -> Pattern:
+    return Pattern(subject, re.compile(regex, re.IGNORECASE), normal)
+
+
+PATTERNS: tuple[Pattern, ...] = (
+    _pattern("cancer", rf"\b(?P<v>{CANCERS})[ -](?:cancers?|(?:adeno)?carcinomas?|tumou?rs?)\b|\b(?P<w>NSCLC|SCLC|CRC)\b", CANCER),
+    _pattern("ecog", rf"\b(?:ecog|performance status){LINK}(?:ecog )?(?P<v>[0-4](?:\s?[-–]\s?[0-4])?)\b", lambda v: re.sub(r"\s", "", v)),
+    _pattern("line", r"\bline(?: of therapy)?\W{1,2}(?P<no>not )?(?P<v>\d{1,2})\b"),
+    _pattern("line", r"\b(?P<v>\d{1,2})(?:st|nd|rd|th)[- ]line\b"),
+    _pattern("line", rf"\b(?P<v>{'|'.join(ORDINALS)})[- ]line\b", _of(ORDINALS)),
+    _pattern(
+        "prior_lines", rf"\b(?P<v>{'|'.join(COUNTS)}|\d{{1,2}}) (?:prior|previous|earlier) (?:lines?|regimens?|treatments?)\b", _of(COUNTS)
+    ),
+    _pattern(
+        "treated",
+        r"\b(?P<v>no (?:prior|previous|earlier) (?:systemic )?(?:therapy|treatments?|lines?|regimens?)|treatment[- ]na[iï]ve"
+        r"|previously untreated|heavily pretreated|pretreated|previously treated|untreated)\b",
+        _of({"heavily": "yes", "pret": "yes", "previously t": "yes"}, "no"),
+    ),
+    _pattern("gleason", rf"\bgleason{LINK}(?P<v>\d{{1,2}})\b"),
+    _pattern(
+        "age",
+        r"\bage(?:d| is| of)?\W{1,2}(?P<v>\d{1,3}s|\d{1,3}(?:\.\d)?\b)|\b(?P<w>\d{1,3})[- ]years?[- ]old\b|\bin (?:his|her|their) (?:early |mid |late )?(?P<x>\d0s)\b",
+        _age,
+    ),
+    _pattern("sex", r"\b(?P<v>female|woman|male|man)\b", _of({"fem": "female", "wom": "female", "m": "male"})),
+    _pattern("stage", r"\bstage\W{1,2}(?:of |is |at )?(?P<no>not )?(?P<v>1-3|[0-4][abc]?|IV[abc]?|I{1,3}[abc]?)\b", _stage),
+    _pattern(
+        "msi",
+        rf"\bMSI{LINK}(?P<v>instable|unstable|instability|stable|high|H\b|low|indeterminate)|\bmicrosatellite[- ](?P<w>instab\w+|unstable|stab\w+)|\b(?P<x>MSS)\b",
+        lambda v: "stable" if v.lower() == "mss" else MSI(v),
+    ),
+    _pattern(
+        "mmr",
+        rf"\b(?:mismatch[- ]repair|MMR){LINK}(?P<v>deficien\w+|intact|proficien\w+|absent|retained|lost)|\b(?P<w>d|p)MMR\b|\b(?P<x>deficient|intact|proficient) mismatch[- ]repair\b",
+        MMR,
+    ),
+    _pattern(
+        "tmb",
+        rf"\b(?:tmb|(?:tumou?r )?mutational burden)(?: \(nonsynonymous\))?{LINK}(?P<v>very low|low|intermediate|high|\d+(?:\.\d+)?)\b",
+    ),
+    _pattern("tmb", r"\b(?P<v>very low|low|intermediate|high)[- ](?:tmb|(?:tumou?r )?mutational burden)\b"),
+    _pattern("pdl1", r"\bpd-?l1 positive\W{1,3}(?P<v>yes|no)\b", SIGN),
+    _pattern("pdl1", rf"\bpd-?l1{LINK}{SIGNS}|\b(?P<w>positive|negative|high|low|absent)(?: for)? pd-?l1\b", SIGN),
+    _pattern("her2", rf"\bher-?2{LINK}{SIGNS}|\b(?P<w>positive|negative)(?: for)? her-?2\b", SIGN),
+    _pattern("hormone_receptor", rf"\b(?:hormone[- ]receptors?|HR|ER){LINK}{SIGNS}", SIGN),
+    _pattern("her2", r"\b(?P<v>triple[- ]negative)\b", lambda v: "negative"),
+    _pattern("hormone_receptor", r"\b(?P<v>triple[- ]negative)\b", lambda v: "negative"),
+    _pattern("marker", rf"{MARKER}(?:\W+[\w./]+){{0,5}}?\W+(?P<no>not )?{TREND}\b", TRENDS),
+    _pattern("marker", rf"\b{TREND} {MARKER}", TRENDS),
+    _pattern("progression", r"\bprogression\W{1,2}(?P<v>yes|no)\b", YES_NO),
+    _pattern(
+        "progression",
+        r"\b(?P<v>(?<!to )(?:has |had )?progressed|progression (?:is |was )?(?:seen |shown |noted )?(?:on|at|by) (?:the |his |her )?"
+        r"(?:last |latest |most recent |prior |previous |recent |earlier )*(?:imaging|(?:bone |pet )?scans?|CT|MRI?|PET|X-?ray|radiology|staging)"
+        r"|(?:recent|documented|radiological|current) progression)\b",
+        YES_NO,
+    ),
+    _pattern(
+        "cancer_presence",
+        r"\bcancer (?:is |was )?(?:visible |seen |present )?on (?:the )?(?:last |latest )?imaging\W*(?P<v>yes|no)?\b",
+        YES_NO,
+    ),
+    _pattern("radiation", r"\b(?P<v>radiation(?: therapy| courses?)?|radiotherapy|irradiat\w+)\b", lambda v: "yes"),
+    _pattern("surgery", r"\b(?P<v>surger(?:y|ies)|resect(?:ion|ions|ed)|operated)\b", lambda v: "yes"),
+)
+SITE_PATTERNS = tuple(
+    re.compile(regex, re.IGNORECASE)
+    for regex in (
+        rf"\b(?P<v>{SITE_LIST})[ -](?:diseases?|metast\w+|involvement|lesions?|spread|mets|tumou?rs?|deposits?|progression)\b",
+        rf"\b(?:metast\w+|disease|spread|involvement|lesions?|tumou?r sites?|sites?)(?: is| are| was)?(?: seen| found| known)?(?: on imaging)?(?: (?:in|to|of)|:)? (?:the )?(?P<v>{SITE_LIST})\b",
+    )
+)
+SITE_ONE = re.compile(SITE_WORD, re.IGNORECASE)
+
+
+def sites_in(text: str, start: int = 0, end: int | None = None) -> list[tuple[str, int, int]]:
+    """Sites of a list of sites: (site, start, end)."""
+    found = [
+        (SITE_OF[one.group().lower().split()[0]], *one.span()) for one in SITE_ONE.finditer(text, start, len(text) if end is None else end)
+    ]
+    return [one for one in found if one[0]]
+
+
+OPPOSITES = {"yes": "no", "no": "yes", "stable": "instable", "instable": "stable", "intact": "deficient", "deficient": "intact"}
+OPPOSITES |= {"positive": "negative", "negative": "positive"}
+LATEST = re.compile(r"\b(?:last|latest|most recent|current|currently|now|today)\b", re.IGNORECASE)

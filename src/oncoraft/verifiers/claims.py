@@ -1,0 +1,180 @@
+"""What a text states as fact: drugs, alterations, genes, values, numbers, each with its place and whether it is denied.
+
+The same reading serves the prompt (`record`) and the rationale, so that the two are compared in one language.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from oncoraft.verifiers.attributes import PATTERNS, SITE_PATTERNS, sites_in
+from oncoraft.verifiers.text import Span, denied, sentences
+from oncoraft.verifiers.vocabulary import ACTION, gene_token, mechanism_texts, named_drugs, symbols
+
+CHANGE = (
+    r"(?:p\.)?(?P<change>[A-Z*]\d{1,5}(?:_[A-Z*]?\d{1,5})?(?:delins[A-Z*]+|del[A-Z]*|ins[A-Z*]+|dup|_splice|[A-Z]?fs(?:\*\d*)?|[A-Z*]|=)"
+    r"|X\d{1,5}_splice)(?![A-Za-z0-9])"
+)
+KIND = (
+    r"(?P<kind>mutations?|mutated|mutants?|alterations?|altered|variants?|amplifications?|amplified|copy[- ]number gain|deletions?|deleted"
+    r"|loss|fusions?|rearrange\w+|translocations?|exon \d{1,2} (?:deletions?|insertions?|skipping)|wild[- ]?type)"
+)
+KINDS = {"muta": "mutation", "alt": "any", "var": "mutation", "ampl": "amplification", "copy": "amplification", "dele": "deletion"}
+KINDS |= {"loss": "deletion", "fus": "fusion", "rear": "fusion", "tran": "fusion", "wild": "any"}
+AFTER_GENE = re.compile(
+    rf"(?:[- ](?:an? |activating |pathogenic |driver |somatic |the |gene |is |are |was |carries )*)(?:{CHANGE}|{KIND}\b)", re.IGNORECASE
+)
+CHANGE_ALONE = re.compile(rf"(?<![\w*]){CHANGE}")
+BEFORE_GENE = re.compile(rf"\b{KIND}(?: in| of)?(?: the)?[ ]$", re.IGNORECASE)
+FUSION_PAIR = re.compile(r"(?<![\w-])(?P<one>[A-Z][A-Z0-9]{1,9})(?:-|::|/)(?P<two>[A-Z][A-Z0-9]{1,9})(?P<word>[ -]fusions?)?(?![\w-])")
+CLASS_AFTER = re.compile(rf"(?:[- ]G12C)?{ACTION}\b", re.IGNORECASE)
+NUMBER = re.compile(r"(?<![\w.*-])\d+(?:\.\d+)?(?![\w*]|\.\d)")
+ENUMERATION = re.compile(r"(?:^|\n)\s*\(?\d+[.)]\s")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One fact as a text states it.
+
+    Args:
+        kind: `drug`, `drug_class`, `family`, `target_class`, `alteration`, `change`, `gene`, `value`, `number`.
+        subject: agent, class, gene, or the value's name (`ecog`, `marker:cea`, `site`).
+        value: protein change or kind of alteration; the value's normal form; the number. Empty where the subject says all.
+        denied: the text says that it is not so.
+        span: where it stands.
+        options: other subjects any of which may be meant ("RAS"), the first being `subject`.
+    """
+
+    kind: str
+    subject: str
+    value: str
+    denied: bool
+    span: Span
+    options: tuple[str, ...] = ()
+
+
+class Reading:
+    """A text being read; every stretch is taken once, by the first reader that knows it."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.taken = bytearray(len(text))
+        self.claims: list[Claim] = []
+
+    def free(self, start: int, end: int) -> bool:
+        """Whether nothing has taken any of these characters."""
+        return not any(self.taken[start:end])
+
+    def take(self, start: int, end: int) -> None:
+        """Mark characters as understood."""
+        self.taken[start:end] = b"\x01" * (end - start)
+
+    def add(self, kind: str, subject: str, value: str, start: int, end: int, no: bool = False, options: tuple[str, ...] = ()) -> None:
+        """Note a claim and take its characters."""
+        self.claims.append(Claim(kind, subject, value, no, Span(start, end), options or (subject,)))
+        self.take(start, end)
+
+
+def read_claims(text: str) -> list[Claim]:
+    """Every fact that a text names, in order of place, with denials resolved sentence by sentence."""
+    reading = Reading(text)
+    lower = text.lower()
+    for sentence in mechanism_texts():
+        at = lower.find(sentence.rstrip("."))
+        if at >= 0:
+            reading.take(at, at + len(sentence) - 1)
+    _read_drugs(reading)
+    _read_values(reading)
+    _read_genes(reading)
+    _read_numbers(reading)
+    return _resolved(text, sorted(reading.claims, key=lambda claim: (claim.span, claim.subject)))
+
+
+def _resolved(text: str, claims: list[Claim]) -> list[Claim]:
+    found: list[Claim] = []
+    for sentence in sentences(text):
+        mine = [claim for claim in claims if sentence.start <= claim.span.start < sentence.end]
+        flipped = denied(text, sentence, [claim.span for claim in mine])
+        found += [replace(claim, denied=claim.denied != (index in flipped)) for index, claim in enumerate(mine)]
+    return found
+
+
+def _read_drugs(reading: Reading) -> None:
+    for name in named_drugs(reading.text):
+        if reading.free(name.start, name.end):
+            for value in name.values:
+                reading.claims.append(Claim(name.kind, value, "", False, Span(name.start, name.end), (value,)))
+            reading.take(name.start, name.end)
+
+
+def _read_values(reading: Reading) -> None:
+    for pattern in PATTERNS:
+        for match in pattern.regex.finditer(reading.text):
+            if not reading.free(*match.span()):
+                continue
+            groups = match.groupdict()
+            value = next((groups[name] for name in ("v", "w", "x") if groups.get(name)), "yes")
+            subject = pattern.subject
+            if groups.get("who"):
+                subject += ":" + re.sub(r"^ca[ -]?(?=1)", "ca", groups["who"].lower())
+            reading.add("value", subject, pattern.normal(value), *match.span(), no=bool(groups.get("no")))
+    for regex in SITE_PATTERNS:
+        for match in regex.finditer(reading.text):
+            if reading.free(*match.span()):
+                for site, start, end in sites_in(reading.text, *match.span("v")):
+                    reading.add("value", "site", site, start, end)
+                reading.take(*match.span())
+
+
+def _kind(word: str) -> str:
+    word = word.lower()
+    if word.startswith("exon"):
+        return word.rstrip("s")
+    return next(kind for prefix, kind in KINDS.items() if word.startswith(prefix))
+
+
+def _read_genes(reading: Reading) -> None:
+    text = reading.text
+    for match in FUSION_PAIR.finditer(text):
+        one, two = match.group("one", "two")
+        if symbols(one) and symbols(two) and reading.free(*match.span()):
+            reading.add("alteration", one, "fusion", *match.span(), options=(one, two))
+    for match in gene_token().finditer(text):
+        start, end = match.span()
+        if not reading.free(start, end):
+            continue
+        named = symbols(match.group())
+        after = AFTER_GENE.match(text, end)
+        if not named and not (after and after.group("change")):
+            continue
+        named = named or (match.group(),)
+        if CLASS_AFTER.match(text, end):
+            reading.add("target_class", named[0], "", start, CLASS_AFTER.match(text, end).end(), options=named)  # type: ignore[union-attr]
+        elif after and reading.free(end, after.end()):
+            word = after.group("kind")
+            value = after.group("change") or _kind(word)
+            reading.add("alteration", named[0], value, start, after.end(), bool(word) and word.lower().startswith("wild"), named)
+        elif before := BEFORE_GENE.search(text, max(0, start - 30), start):
+            begin = before.start()
+            if reading.free(begin, end):
+                word = before.group("kind")
+                reading.add("alteration", named[0], _kind(word), begin, end, word.lower().startswith("wild"), named)
+        else:
+            reading.add("gene", named[0], "", start, end, options=named)
+    for match in CHANGE_ALONE.finditer(text):
+        if reading.free(*match.span()):
+            reading.add("change", match.group("change"), "", *match.span())
+
+
+def _read_numbers(reading: Reading) -> None:
+    listed = {match.end() for match in ENUMERATION.finditer(reading.text)}
+    for match in NUMBER.finditer(reading.text):
+        if reading.free(*match.span()) and not any(match.end() < end <= match.end() + 3 for end in listed):
+            reading.add("number", f"{float(match.group()):g}", "", *match.span())
+
+
+def of_kind(claims: Iterable[Claim], *kinds: str) -> list[Claim]:
+    """Claims of some kinds."""
+    return [claim for claim in claims if claim.kind in kinds]

@@ -1,0 +1,197 @@
+"""Factual: every gene, alteration, drug, value, number and prior line that a rationale names stands in the prompt.
+
+The score is the share of named facts that the prompt bears out. A denied fact ("no KRAS mutation") is borne out where the prompt shows
+the kind of record and not that fact; what the prompt is silent about may be neither stated nor denied. A rationale that names fewer than
+two facts of its case argues from nothing and is scored down in proportion.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+from oncoraft.verifiers.attributes import LATEST, OPPOSITES
+from oncoraft.verifiers.claims import Claim
+from oncoraft.verifiers.finding import Finding, Outcome, Verdict
+from oncoraft.verifiers.record import PRIOR_WORDS, Record
+from oncoraft.verifiers.text import clauses, sentences
+
+LEAST_FACTS = 2
+KIND_WORDS = {"mutation", "amplification", "deletion", "fusion", "any"}
+THIS_LINE = re.compile(r"\b(?:this|current|now|planned)\b", re.IGNORECASE)
+EXON_RESIDUES = {("EGFR", "19"): (729, 761), ("EGFR", "20"): (762, 823), ("ERBB2", "20"): (770, 831), ("MET", "14"): (963, 1028)}
+EXON = re.compile(r"exon (\d+) (deletion|insertion|skipping)")
+Judgement = tuple[Outcome, str]
+
+
+def factual(text: str, claims: Iterable[Claim], record: Record) -> Verdict:
+    """Hold every claim of a rationale against its prompt.
+
+    Args:
+        text: the rationale.
+        claims: from `read_claims(text)`.
+        record: what stands in the prompt.
+    """
+    listed = list(claims)
+    places = [(clause.start, clause.end) for sentence in sentences(text) for clause in clauses(text, sentence)]
+    findings = []
+    for claim in listed:
+        around = next((text[start:end] for start, end in places if start <= claim.span.start < end), text)
+        outcome, reason = CHECKS[claim.kind](claim, record, around)
+        findings.append(Finding(claim.span, outcome, reason))
+    distinct = {(claim.kind, claim.subject, claim.value) for claim in listed}
+    if not distinct:
+        return Verdict(0.0)
+    share = sum(finding.outcome == "supported" for finding in findings) / len(findings)
+    return Verdict(share * min(1.0, len(distinct) / LEAST_FACTS), tuple(findings))
+
+
+def _answer(holds: bool | None, claim: Claim, name: str) -> Judgement:
+    """Outcome of a fact that holds, does not, or is unknown (None) in the prompt, with the denial taken into account."""
+    if holds is None:
+        return "unsupported", f"the prompt does not tell {name}"
+    if holds != claim.denied:
+        return "supported", name
+    return "contradicted", f"the prompt {'shows' if claim.denied else 'does not show'} {name}"
+
+
+def _drug(claim: Claim, record: Record, around: str) -> Judgement:
+    name = claim.subject.lower()
+    if claim.denied:
+        return _answer(claim.subject in (record.prior if PRIOR_WORDS.search(around) else record.given), claim, name)
+    if PRIOR_WORDS.search(around):
+        known = record.given | record.prior
+    else:
+        known = record.given
+    if claim.subject in known:
+        return "supported", name
+    told = "was given earlier, not now" if claim.subject in record.prior else "is not among the drugs"
+    return "contradicted", f"{name} {told}"
+
+
+def _drug_class(claim: Claim, record: Record, around: str) -> Judgement:
+    return _answer(claim.subject in record.classes, claim, claim.subject)
+
+
+def _family(claim: Claim, record: Record, around: str) -> Judgement:
+    return _answer(claim.subject in record.families, claim, f"a drug of kind {claim.subject}")
+
+
+def _target_class(claim: Claim, record: Record, around: str) -> Judgement:
+    return _answer(bool(set(claim.options) & record.targets), claim, f"a drug against {claim.subject}")
+
+
+def _gene(claim: Claim, record: Record, around: str) -> Judgement:
+    known = bool(set(claim.options) & record.genes)
+    if claim.denied and not known:
+        return _answer(False if record.sequenced else None, claim, claim.subject)
+    return ("supported", claim.subject) if known else ("contradicted", f"the prompt does not name {claim.subject}")
+
+
+def _alteration(claim: Claim, record: Record, around: str) -> Judgement:
+    name = f"{claim.subject} {claim.value}"
+    if not record.sequenced:
+        return _answer(None, claim, name)
+    return _answer(any(altered(gene, claim.value, record.alterations.get(gene, set())) for gene in claim.options), claim, name)
+
+
+def altered(gene: str, value: str, shown: set[str]) -> bool:
+    """Whether the alterations shown of a gene bear out one that is named, exactly or by its kind.
+
+    Args:
+        gene: symbol.
+        value: protein change, kind, or `exon 19 deletion`.
+        shown: changes and kinds in the prompt.
+    """
+    changes = {change for change in shown if change not in KIND_WORDS}
+    if value in shown or value == "any":
+        return bool(shown) if value == "any" else True
+    if value == "mutation":
+        return bool(changes)
+    if value == "deletion":
+        return any("del" in change for change in changes)
+    if value.startswith("exon"):
+        return any(_in_exon(gene, value, change) for change in changes)
+    return value.removeprefix("p.") in changes
+
+
+def _in_exon(gene: str, value: str, change: str) -> bool:
+    found, place = EXON.match(value), re.search(r"\d+", change)
+    if found is None or place is None:
+        return False
+    low, high = EXON_RESIDUES.get((gene, found.group(1)), (0, -1))
+    part = {"deletion": ("del",), "insertion": ("ins", "dup"), "skipping": ("splice",)}[found.group(2)]
+    return low <= int(place.group()) <= high and any(word in change for word in part)
+
+
+def _change(claim: Claim, record: Record, around: str) -> Judgement:
+    holds = any(claim.subject in changes for changes in record.alterations.values())
+    # Without its gene a protein change is not a statement that a reader could check.
+    return _answer(holds if record.sequenced else None, claim, claim.subject)
+
+
+def _number(claim: Claim, record: Record, around: str) -> Judgement:
+    return _answer(claim.subject in record.numbers, claim, f"the number {claim.subject}")
+
+
+def _value(claim: Claim, record: Record, around: str) -> Judgement:
+    name = f"{claim.subject} {claim.value}"
+    special = SPECIAL.get(claim.subject)
+    if special is not None:
+        return _answer(special(claim.value, record), claim, name)
+    shown = record.values.get(claim.subject, [])
+    if claim.subject == "line" and not THIS_LINE.search(around):
+        shown = shown + record.values.get("earlier_line", [])
+    if not shown:
+        # Surgery and radiation are listed wherever there was any; of all else silence is not absence.
+        return _answer(False if claim.subject in ("radiation", "surgery") else None, claim, name)
+    if claim.subject in ("ecog", "progression") and LATEST.search(around):
+        shown = shown[:1]
+    holds = any(_same(claim, value) for value in shown)
+    if claim.denied and claim.value in OPPOSITES:
+        # "No progression" may speak of one of several scans: it holds where one says so.
+        opposite = OPPOSITES[claim.value] in shown
+        return ("supported", name) if opposite else ("contradicted", f"the prompt shows {name}")
+    return _answer(holds, claim, name)
+
+
+def _same(claim: Claim, value: str) -> bool:
+    if value == claim.value:
+        return True
+    if value.startswith("-"):
+        return OPPOSITES.get(value[1:]) == claim.value
+    if claim.subject == "ecog" and "-" in claim.value:
+        return claim.value[0] <= value <= claim.value[-1]
+    if claim.subject == "stage" and value != "1-3":
+        return value.rstrip("abc") == claim.value
+    return claim.subject == "cancer" and claim.value == "lung" and value == "small cell lung"
+
+
+def _line(record: Record) -> int | None:
+    lines = [int(value) for value in record.values.get("line", []) if value.isdigit()]
+    return lines[0] if lines else None
+
+
+def _prior_lines(value: str, record: Record) -> bool | None:
+    line = _line(record)
+    return None if line is None else int(value) == line - 1
+
+
+def _treated(value: str, record: Record) -> bool | None:
+    line = _line(record)
+    was_treated = bool(record.prior) or (line is not None and line > 1)
+    return was_treated if value == "yes" else not was_treated
+
+
+SPECIAL: dict[str, Callable[[str, Record], bool | None]] = {"prior_lines": _prior_lines, "treated": _treated}
+CHECKS: dict[str, Callable[[Claim, Record, str], Judgement]] = {
+    "drug": _drug,
+    "drug_class": _drug_class,
+    "family": _family,
+    "target_class": _target_class,
+    "gene": _gene,
+    "alteration": _alteration,
+    "change": _change,
+    "number": _number,
+    "value": _value,
+}

@@ -1,0 +1,194 @@
+"""Form and silence: a rationale is an argument in sentences, not a pile of words or the prompt again, and it tells no outcome.
+
+The other verifiers read meaning off words and can be fooled by words without grammar; this one asks for the grammar. It knows English
+only by its function words: which follow which, and how many there are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from itertools import pairwise
+
+from oncoraft.verifiers.claims import Claim
+from oncoraft.verifiers.finding import Finding, Verdict
+from oncoraft.verifiers.text import Span, sentences, word_set
+
+TOKEN = re.compile(r"[A-Za-z0-9][\w*/'’+-]*|[.,;:!?]")
+DETERMINERS = "the a an this that these those its his her their no every each"
+PREPOSITIONS = "of to in on at for with by from into against without than as about between past"
+CONJUNCTIONS = "and or but so because while where when if although though that which who yet"
+VERBS = (
+    "is are was were be been has have had do does did can could may might will would should must cannot makes make gives give goes keeps"
+    " leaves lets lies works shows speaks argues favours favors supports marks meets promises allows limits offers weakens blocks targets"
+    " predicts suggests points remains lowers raises helps responds carries holds stands comes takes adds needs weighs means expects"
+)
+PRONOUNS = "it they he she we i one none nothing there what"
+ADVERBS = "not only also very more most less here now overall likely unlikely still even together"
+FUNCTION_WORDS = frozenset(" ".join((DETERMINERS, PREPOSITIONS, CONJUNCTIONS, VERBS, PRONOUNS, ADVERBS)).split())
+OPENERS = word_set(f"{DETERMINERS} {PREPOSITIONS}") - {"that", "this", "these", "those", "her", "past", "no", "each"}
+ARTICLES = word_set("the a an its his their")
+NEVER_AFTER_ARTICLE = word_set(f"{VERBS} {CONJUNCTIONS} {PREPOSITIONS} the a an") - {
+    "makes",
+    "works",
+    "so",
+    "targets",
+    "past",
+    "needs",
+    "limits",
+}
+FINITE = frozenset(word for word in VERBS.split() if word.endswith("s")) | {"are", "were"}
+SUBORDINATORS = word_set("because although though while whereas if")
+NEVER_AFTER_PREPOSITION = word_set("and or but because is are was were has have")
+BARE_PREPOSITIONS = word_set("of to at for with from by into between")
+BE = word_set("is are was were")
+NEVER_AFTER_BE = word_set("is are was were has have does do did can will would and or")
+VERB_LIKE = re.compile(r"^(?:\w{3,}(?:s|ed|en|ing)|is|are|was|were|has|have|had|can|may|might|will|would|should|be)$", re.IGNORECASE)
+LONGEST_BREATH = 30  # words without a comma or stop; English argues in shorter ones
+MODIFIERS = frozenset({"stage", "line", "her2", "hormone_receptor", "age", "pdl1", "msi", "mmr", "tmb", "sex", "treated", "cancer"})
+LEAST_WORDS, MOST_WORDS = 12, 600
+LEAST_FUNCTION, MOST_FUNCTION = 0.12, 0.75
+TOLERATED_BREACHES = 0.02  # per word: ungrammatical neighbours that a good text may show to so crude a reader
+COPIED_RUN = 6  # words in a row that also stand in the prompt
+TOLERATED_COPY = 0.4
+OUTCOME = re.compile(
+    r"\b(?:responded|responders?|non-responders?|relapsed|recurred|died|dies|death|deceased|survived|survival|complete response|partial response"
+    r"|stable disease|progressive disease|ground truth|true (?:score|label|outcome)|given (?:score|label|outcome)|the label|actual outcome)\b|\b(?:CR|PR|NED|PD(?!-?L?1))\b"
+    r"|\b(?:the )?score (?:is|of|was)\b|\bscore\s*[:=]",
+    re.IGNORECASE,
+)
+WRITTEN_SCORE = re.compile(r"(?<![\w.])[01]?\.\d+(?!\w)")
+IDENTIFIER = re.compile(r"\bP-\d{4,}|\b\d{4}-\d{2}-\d{2}\b|-T\d{2}-IM\d")
+UPPER_ONLY = frozenset({"cr", "pr", "pd", "ned"})
+EARLIER = re.compile(r"\b(?:earlier|prior|previous|previously|before|last|line)\b", re.IGNORECASE)
+
+
+def form(text: str, claims: Iterable[Claim], prompt: str) -> Verdict:
+    """Sentences that hold together, of a sensible length, in words of one's own; the least of its marks.
+
+    Args:
+        text: the rationale.
+        claims: from `read_claims(text)`.
+        prompt: the statements of the prompt, one a line.
+    """
+    tokens = [(match.group(), match.start(), match.end()) for match in TOKEN.finditer(text)]
+    words = [token for token in tokens if token[0] not in ".,;:!?"]
+    if not words:
+        return Verdict(0.0)
+    findings: list[Finding] = []
+    length = min(1.0, len(words) / LEAST_WORDS) if len(words) <= MOST_WORDS else MOST_WORDS / len(words)
+    if len(words) < LEAST_WORDS:
+        length *= 0.5
+    share = sum(word.lower() in FUNCTION_WORDS for word, _, _ in words) / len(words)
+    balance = 1.0 if LEAST_FUNCTION <= share <= MOST_FUNCTION else 0.0
+    breaches = sorted([*_breaches(tokens), *_collisions(text, claims)])
+    grammar = max(0.0, 1.0 - max(0.0, len(breaches) / len(words) - TOLERATED_BREACHES) / TOLERATED_BREACHES)
+    findings += [Finding(span, "contradicted", "these words do not follow each other") for span in breaches]
+    copied = copied_spans(words, prompt)
+    copy_share = sum(len(TOKEN.findall(text[span.start : span.end])) for span in copied) / len(words)
+    own = max(0.0, 1.0 - max(0.0, copy_share - TOLERATED_COPY) / 0.2)
+    findings += [Finding(span, "noted", "copied from the prompt") for span in copied]
+    breath = 1.0 if _longest_breath(tokens) <= LONGEST_BREATH else 0.0
+    return Verdict(min(length, balance, grammar, own, breath, _sentence_share(text), _variety(words)), tuple(sorted(findings)))
+
+
+def _breaches(tokens: list[tuple[str, int, int]]) -> list[Span]:
+    """Neighbours that English does not allow: an article before a verb or a stop, a preposition before a stop, and the like."""
+    found = []
+    for (one, start, _), (two, _, end) in pairwise(tokens):
+        first, second = one.lower(), two.lower()
+        stop = second in ".,;:!?"
+        if (
+            (first in OPENERS and stop)
+            or (first in ARTICLES and second in NEVER_AFTER_ARTICLE)
+            or (first in BE and second in NEVER_AFTER_BE)
+            or (first in FINITE and second in FINITE)
+            or (first in SUBORDINATORS and second in FINITE)
+            or (first in BARE_PREPOSITIONS and second in NEVER_AFTER_PREPOSITION)
+            or (first == second and first.isalpha())
+            or (one in ".!?" and two[0].islower())
+            or (
+                one not in ".!?:"
+                and two[0].isupper()
+                and two[1:].islower()
+                and len(two) > 2
+                and first in FUNCTION_WORDS
+                and two.lower() in FUNCTION_WORDS
+            )
+        ):
+            found.append(Span(start, end))
+    return found
+
+
+def _collisions(text: str, claims: Iterable[Claim]) -> list[Span]:
+    """Facts that follow each other with nothing between ("EGFR L858R ECOG 1"); a modifier before its noun is none ("stage 4 lung cancer")."""
+    return [
+        Span(one.span.start, two.span.end)
+        for one, two in pairwise(claims)
+        if text[one.span.end : two.span.start] == " "
+        and one.subject not in MODIFIERS
+        and one.kind not in ("number", "drug_class", "family")
+    ]
+
+
+def _longest_breath(tokens: list[tuple[str, int, int]]) -> int:
+    """Most words in a row without a mark between them."""
+    longest = run = 0
+    for word, _, _ in tokens:
+        run = 0 if word in ".,;:!?" else run + 1
+        longest = max(longest, run)
+    return longest
+
+
+def _sentence_share(text: str) -> float:
+    """1 where at least three in five sentences hold a verb and the text ends with a stop; else falling."""
+    parts = [text[span.start : span.end] for span in sentences(text)]
+    with_verb = sum(any(VERB_LIKE.match(word) and not word.isupper() for word in re.findall(r"[A-Za-z]+", part)) for part in parts)
+    ended = bool(re.search(r"[.!?][\"')]*\s*$", text))
+    return min(1.0, with_verb / max(1, len(parts)) / 0.6) * (1.0 if ended else 0.5)
+
+
+def _variety(words: list[tuple[str, int, int]]) -> float:
+    """1 unless the same three words come again and again."""
+    triples = [tuple(word.lower() for word, _, _ in words[place : place + 3]) for place in range(len(words) - 2)]
+    if len(triples) < 10:
+        return 1.0
+    return min(1.0, len(set(triples)) / len(triples) / 0.7)
+
+
+def copied_spans(words: list[tuple[str, int, int]], prompt: str) -> list[Span]:
+    """Runs of six or more words that stand in the prompt in the same order, joined where they overlap."""
+    theirs = [word.lower() for word in re.findall(r"[A-Za-z0-9][\w*/'’+-]*", prompt)]
+    runs = {tuple(theirs[place : place + COPIED_RUN]) for place in range(len(theirs) - COPIED_RUN + 1)}
+    found: list[Span] = []
+    for place in range(len(words) - COPIED_RUN + 1):
+        window = words[place : place + COPIED_RUN]
+        if tuple(word.lower() for word, _, _ in window) in runs:
+            start, end = window[0][1], window[-1][2]
+            if found and start <= found[-1].end:
+                found[-1] = Span(found[-1].start, end)
+            else:
+                found.append(Span(start, end))
+    return found
+
+
+def no_outcome(text: str, known: Iterable[str] = ()) -> Verdict:
+    """1 where neither an outcome, a label, a score nor an identifier is written; else 0. What earlier treatment brought may be told.
+
+    Args:
+        text: the rationale.
+        known: numbers of the prompt, which are values and no score.
+    """
+    values = set(known)
+    findings = []
+    for pattern, reason in ((OUTCOME, "tells an outcome"), (WRITTEN_SCORE, "writes a score"), (IDENTIFIER, "writes an identifier or date")):
+        for match in pattern.finditer(text):
+            if match.group().lower() in UPPER_ONLY and not match.group().isupper():
+                continue
+            if pattern is WRITTEN_SCORE and f"{float(match.group()):g}" in values:
+                continue
+            start = max((end.end() for end in re.finditer(r"[.;\n]", text[: match.start()])), default=0)
+            if pattern is OUTCOME and EARLIER.search(text[start : match.start()]):
+                continue
+            findings.append(Finding(Span(*match.span()), "contradicted", reason))
+    return Verdict(0.0 if findings else 1.0, tuple(sorted(findings)))

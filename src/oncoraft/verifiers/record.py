@@ -1,0 +1,148 @@
+"""What stands in a case's prompt, in the language of claims: the ground that a rationale is held against."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from oncoraft.verifiers.attributes import OPPOSITES, SITE_LIST, sites_in
+from oncoraft.verifiers.claims import Claim, read_claims
+from oncoraft.verifiers.vocabulary import drug_of, related_genes, targets
+
+PRIOR_WORDS = re.compile(r"\b(?:earlier|prior|previous(?:ly)?|before|past|pretreat\w+|after)\b", re.IGNORECASE)
+PRIOR_SECTION = re.compile(r"prior|earlier|previous|so far")
+NUMBER = re.compile(r"(?<![\w.*])\d+(?:\.\d+)?")
+DAYS = re.compile(r"\s*\([^()]*\bdays? before\b[^()]*\)", re.IGNORECASE)
+EARLIER_LINE = re.compile(r"^\W*line \d+\s*[,:(]", re.IGNORECASE)
+NOT_SEQUENCED = re.compile(
+    r"\b(?:no sequenced|not (?:yet )?sequenced|no (?:tumou?r )?(?:sequencing|genomics)|unknown|not available)\b", re.IGNORECASE
+)
+SITES_ALONE = re.compile(rf"^\W*(?:{SITE_LIST})\W*$", re.IGNORECASE)
+HEADING = re.compile(r"^(?P<title>[A-Z][A-Za-z /()-]{2,50}):?$")
+INLINE = re.compile(r"^(?P<title>[A-Z][A-Za-z -]{2,30}): (?P<rest>.+)$")
+HIGH_BURDEN = 10.0  # mutations per megabase; FDA approval of pembrolizumab for TMB-high tumours, 2020
+
+
+@dataclass
+class Record:
+    """A case as its prompt shows it.
+
+    Args:
+        text: the prompt's statements, one a line.
+        given: agents about to start; `prior`: agents received before.
+        alterations: gene -> protein changes and kinds (`amplification`, `deletion`, `fusion`).
+        genes: symbols that the text names, or that one may name of the drugs.
+        values: name -> values in the order of the prompt, the closest first; `-value` where the prompt denies it.
+        numbers: every number of the text, in shortest form.
+        sequenced: whether tumour genomics are shown at all; absence of an alteration is known only then.
+    """
+
+    text: str
+    given: set[str] = field(default_factory=set)
+    prior: set[str] = field(default_factory=set)
+    alterations: dict[str, set[str]] = field(default_factory=dict)
+    genes: set[str] = field(default_factory=set)
+    values: dict[str, list[str]] = field(default_factory=dict)
+    numbers: set[str] = field(default_factory=set)
+    sequenced: bool = False
+
+    @property
+    def classes(self) -> set[str]:
+        """Drug classes of the drugs given now or before, lower case."""
+        return {drug.drug_class.lower() for drug in map(drug_of, self.given | self.prior) if drug}
+
+    @property
+    def families(self) -> set[str]:
+        """Source subtypes of the drugs given now or before."""
+        return {drug.subtype for drug in map(drug_of, self.given | self.prior) if drug}
+
+    @property
+    def targets(self) -> set[str]:
+        """Genes that the drugs given now or before act on."""
+        return {gene for agent in self.given | self.prior for gene in targets(agent)}
+
+    def first(self, name: str) -> str:
+        """The first (closest) value of a name; empty if the prompt has none."""
+        return self.values.get(name, [""])[0]
+
+    @classmethod
+    def from_statements(cls, statements: Iterable[tuple[str, str]]) -> Record:
+        """From (section, text) of a case's evidence, in prompt order."""
+        listed = list(statements)
+        record = cls("\n".join(text for _, text in listed))
+        for section, text in listed:
+            record._add(section.lower().replace("_", " "), text)
+        return record._complete()
+
+    @classmethod
+    def from_prompt(cls, text: str) -> Record:
+        """From the `input` of a prompt, whatever the template: headings are recognised by their form."""
+        return cls.from_statements(_sections(text))
+
+    def _add(self, section: str, text: str) -> None:
+        self.numbers |= _numbers(text)
+        bare = DAYS.sub("", text)
+        is_prior = bool(PRIOR_SECTION.search(section) or PRIOR_WORDS.search(bare))
+        for claim in _claims_of(bare):
+            if claim.kind == "drug" and not claim.denied:
+                (self.prior if is_prior else self.given).add(claim.subject)
+            elif claim.kind == "alteration" and not claim.denied and "drug" not in section:
+                for gene in claim.options:
+                    self.alterations.setdefault(gene, set()).add(claim.value)
+            elif claim.kind == "value" and not (claim.subject == "progression" and is_prior):
+                # What an earlier line brought is history, not the state of the disease now.
+                subject = "earlier_line" if claim.subject == "line" and EARLIER_LINE.search(bare) else claim.subject
+                self.values.setdefault(subject, []).append(_told(claim))
+            if claim.kind in ("gene", "alteration", "target_class"):
+                self.genes |= set(claim.options)
+        if "disease" in section and SITES_ALONE.match(bare):
+            for site, _, _ in sites_in(bare):
+                self.values.setdefault("site", []).append(site)
+        if ("genom" in section or "genetic" in section) and not NOT_SEQUENCED.search(bare):
+            self.sequenced = True
+
+    def _complete(self) -> Record:
+        self.genes |= {gene for agent in self.given | self.prior for gene in related_genes(agent)}
+        self.sequenced = self.sequenced or bool(self.alterations) or "msi" in self.values or "tmb" in self.values
+        burden = [float(value) for value in self.values.get("tmb", []) if NUMBER.fullmatch(value)]
+        if burden:
+            self.values["tmb"] += ["high"] if max(burden) >= HIGH_BURDEN else ["low", "intermediate", "very low"]
+        for age in [value for value in self.values.get("age", []) if not value.endswith("s")]:
+            self.values["age"].append(f"{int(float(age)) // 10 * 10}s")
+        return self
+
+
+def _told(claim: Claim) -> str:
+    """A value as the prompt tells it: what is denied becomes its opposite, or is marked with a minus where it has none."""
+    return OPPOSITES.get(claim.value, "-" + claim.value) if claim.denied else claim.value
+
+
+@lru_cache(maxsize=200_000)
+def _claims_of(statement: str) -> tuple[Claim, ...]:
+    return tuple(read_claims(statement))
+
+
+@lru_cache(maxsize=200_000)
+def _numbers(statement: str) -> frozenset[str]:
+    return frozenset(f"{float(number):g}" for number in NUMBER.findall(statement))
+
+
+def _sections(text: str) -> list[tuple[str, str]]:
+    """(heading, statement) of a rendered prompt: headings on their own line, or before a colon with the statements behind."""
+    heading, found = "", []
+    for raw in text.splitlines():
+        line = raw.strip().lstrip("-*• ").strip()
+        if not line:
+            continue
+        inline = INLINE.match(line)
+        if line == raw.strip() and HEADING.match(line) and not read_claims(line):
+            heading = line.rstrip(":")
+        elif inline and ";" in line and line == raw.strip():
+            found += [(inline.group("title"), part.strip()) for part in inline.group("rest").split(";")]
+        elif inline:
+            found.append((f"{heading} {inline.group('title')}", line))
+        else:
+            found.append((heading, line))
+    return found

@@ -1,0 +1,178 @@
+"""Names of drugs, drug classes and genes as text writes them, in dictionaries that one scan over the words can ask."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from oncoraft.knowledge.drugs import Drug, drugs
+from oncoraft.knowledge.genes import SPOKEN, genes
+from oncoraft.verifiers.text import WORD
+
+# Trade names and shorthand of everyday use that the drug table does not list.
+SHORTHAND: dict[str, tuple[str, ...]] = {
+    "keytruda": ("PEMBROLIZUMAB",),
+    "opdivo": ("NIVOLUMAB",),
+    "yervoy": ("IPILIMUMAB",),
+    "tecentriq": ("ATEZOLIZUMAB",),
+    "imfinzi": ("DURVALUMAB",),
+    "tagrisso": ("OSIMERTINIB",),
+    "tarceva": ("ERLOTINIB",),
+    "herceptin": ("TRASTUZUMAB",),
+    "perjeta": ("PERTUZUMAB",),
+    "kadcyla": ("ADO-TRASTUZUMAB EMTANSINE",),
+    "enhertu": ("FAM-TRASTUZUMAB DERUXTECAN",),
+    "trastuzumab emtansine": ("ADO-TRASTUZUMAB EMTANSINE",),
+    "trastuzumab deruxtecan": ("FAM-TRASTUZUMAB DERUXTECAN",),
+    "avastin": ("BEVACIZUMAB",),
+    "erbitux": ("CETUXIMAB",),
+    "vectibix": ("PANITUMUMAB",),
+    "lynparza": ("OLAPARIB",),
+    "ibrance": ("PALBOCICLIB",),
+    "xtandi": ("ENZALUTAMIDE",),
+    "zytiga": ("ABIRATERONE",),
+    "abraxane": ("PACLITAXEL PROTEIN-BOUND",),
+    "nab-paclitaxel": ("PACLITAXEL PROTEIN-BOUND",),
+    "xeloda": ("CAPECITABINE",),
+    "alimta": ("PEMETREXED",),
+    "5-fu": ("FLUOROURACIL",),
+    "5-fluorouracil": ("FLUOROURACIL",),
+    "folfox": ("FLUOROURACIL", "OXALIPLATIN"),
+    "folfiri": ("FLUOROURACIL", "IRINOTECAN"),
+    "folfirinox": ("FLUOROURACIL", "IRINOTECAN", "OXALIPLATIN"),
+    "folfoxiri": ("FLUOROURACIL", "IRINOTECAN", "OXALIPLATIN"),
+    "capox": ("CAPECITABINE", "OXALIPLATIN"),
+    "xelox": ("CAPECITABINE", "OXALIPLATIN"),
+}
+# Families of drugs, by the source's subtype.
+FAMILIES = {
+    "chemotherapy": "Chemo",
+    "cytotoxic": "Chemo",
+    "immunotherapy": "Immuno",
+    "checkpoint inhibitor": "Immuno",
+    "immune checkpoint inhibitor": "Immuno",
+    "checkpoint blockade": "Immuno",
+    "immune checkpoint blockade": "Immuno",
+    "endocrine therapy": "Hormone",
+    "hormone therapy": "Hormone",
+    "hormonal therapy": "Hormone",
+}
+VAGUE_CLASSES = ("unrelated indication", "investigational agent", "other targeted agent")
+STEM = re.compile(
+    r"\b[a-z]{3,}(?:mab|nib|ciclib|parib|platin|taxel|rubicin|citabine|trexed|limus|lisib|sertib|relin|relix|lutamide|trozole|tecan|poside"
+    r"|mustine|rasib|degib|estrant)\b",
+    re.IGNORECASE,
+)
+ACTION = r"[- ](?:inhibitors?|inhibition|blockade|blockers?|antibod(?:y|ies)|antagonists?|degraders?|TKIs?|(?:antibody-drug )?conjugates?)"
+
+
+class Name(NamedTuple):
+    """What a phrase names: agents, or a class of agents (`drug_class`, `family`), and where it stands."""
+
+    kind: str
+    values: tuple[str, ...]
+    start: int
+    end: int
+
+
+@lru_cache(maxsize=1)
+def phrases() -> dict[str, list[tuple[tuple[str, ...], str, tuple[str, ...]]]]:
+    """First word -> phrases that begin with it, longest first: (words, kind, values)."""
+    names: dict[str, tuple[str, tuple[str, ...]]] = {}
+    for family, subtype in FAMILIES.items():
+        names[family] = ("family", (subtype,))
+    for drug in drugs().values():
+        # Supportive and unrelated agents have classes that are everyday words ("oestrogen", "vitamin"): no claim about a treatment.
+        if not drug.supportive and drug.drug_class not in VAGUE_CLASSES:
+            names[drug.drug_class.lower()] = ("drug_class", (drug.drug_class.lower(),))
+    for agent, drug in drugs().items():
+        for name in (agent, *drug.synonyms):
+            names[name.lower()] = ("drug", (agent,))
+    for short, agents in SHORTHAND.items():
+        names.setdefault(short, ("drug", agents))
+    found: dict[str, list[tuple[tuple[str, ...], str, tuple[str, ...]]]] = {}
+    for name, (kind, values) in names.items():
+        words = tuple(word.group().lower() for word in WORD.finditer(name))
+        found.setdefault(words[0], []).append((words, kind, values))
+    for entries in found.values():
+        entries.sort(key=lambda entry: -len(entry[0]))
+    return found
+
+
+def singular(word: str) -> str:
+    """A plural or compound without its ending: inhibitors -> inhibitor, platinum-based -> platinum."""
+    if word.endswith("-based") or word.endswith("-treated") or word.endswith("-containing"):
+        return word.rsplit("-", 1)[0]
+    return word[:-1] if word.endswith("s") and not word.endswith("ss") else word
+
+
+def named_drugs(text: str) -> list[Name]:
+    """Drugs and drug classes named in a text, in order; the longest name wins, so that no part of a name is another drug.
+
+    A word built like a drug's name that the table does not know counts as a drug of that name.
+    """
+    table = phrases()
+    words = [(word.group().lower(), word.start(), word.end()) for word in WORD.finditer(text)]
+    found: list[Name] = []
+    place = 0
+    while place < len(words):
+        word = words[place][0]
+        length = 1
+        entries = table.get(word) or table.get(singular(word)) or ()
+        for phrase, kind, values in entries:
+            window = words[place : place + len(phrase)]
+            if len(window) == len(phrase) and all(part in (word, singular(word)) for part, (word, _, _) in zip(phrase, window)):
+                found.append(Name(kind, values, window[0][1], window[-1][2]))
+                length = len(phrase)
+                break
+        else:
+            for part in STEM.finditer(word):
+                known = table.get(part.group())
+                agent = known[0][2] if known else (part.group().upper(),)
+                found.append(Name("drug", agent, words[place][1] + part.start(), words[place][1] + part.end()))
+        place += length
+    return found
+
+
+@lru_cache(maxsize=1)
+def gene_token() -> re.Pattern[str]:
+    """Pattern of a gene symbol or of a spoken name, followed by nothing that continues the word."""
+    spoken = "|".join(sorted((re.escape(name) for name in SPOKEN), key=len, reverse=True))
+    return re.compile(rf"(?<![\w-])(?:(?P<spoken>(?i:{spoken}))|(?P<symbol>[A-Z][A-Z0-9]{{1,9}}(?:-[A-Z0-9]{{1,2}}(?![\w]))?))(?![a-z0-9])")
+
+
+@lru_cache(maxsize=65536)
+def symbols(token: str) -> tuple[str, ...]:
+    """Symbols that a token may mean; empty if it is no gene."""
+    if token in genes():
+        return (token,)
+    return SPOKEN.get(token.lower(), ())
+
+
+def mechanism_texts() -> tuple[str, ...]:
+    """Every mechanism sentence of the drug table, lower case: knowledge about drugs, not findings of a patient."""
+    return tuple(sorted({drug.mechanism.lower() for drug in drugs().values() if drug.mechanism}, key=len, reverse=True))
+
+
+def drug_of(agent: str) -> Drug | None:
+    """The drug table's row, if there is one."""
+    return drugs().get(agent)
+
+
+@lru_cache(maxsize=1024)
+def targets(agent: str) -> frozenset[str]:
+    """Genes that an agent acts on: its targets in the table and the genes in the name of its class."""
+    drug = drugs().get(agent)
+    return frozenset() if drug is None else frozenset(drug.targets) | _symbols_in(drug.drug_class)
+
+
+@lru_cache(maxsize=1024)
+def related_genes(agent: str) -> frozenset[str]:
+    """Genes that one may name when speaking of an agent: its targets, and those that its mechanism sentence mentions."""
+    drug = drugs().get(agent)
+    return frozenset() if drug is None else targets(agent) | _symbols_in(drug.mechanism)
+
+
+def _symbols_in(text: str) -> frozenset[str]:
+    return frozenset(symbol for match in gene_token().finditer(text) for symbol in symbols(match.group()))

@@ -1,0 +1,174 @@
+"""Texts that mean nothing or the wrong thing, made to please a verifier: none passes; sound ones do."""
+
+import random
+import re
+
+import pytest
+
+from oncoraft.verifiers.combine import verify
+from oncoraft.verifiers.text import word_set
+from tests.verifiers.examples import COLON, GOOD, LUNG, PROSE, UNSEQUENCED
+
+
+def failed(text: str, record=LUNG, score: float | None = 0.7) -> tuple[str, ...]:
+    return verify(text, record, score).failed
+
+
+def test_a_sound_rationale_passes_with_every_score_at_its_best() -> None:
+    verification = verify(GOOD, LUNG, 0.7)
+    assert verification.accepted
+    assert verification.scores["factual"] == verification.scores["mechanism"] == verification.scores["consistency"] == 1.0
+
+
+def test_free_prose_about_the_case_passes_but_for_the_drug_family_that_is_not_given() -> None:
+    verification = verify(PROSE, LUNG, 0.7)
+    assert [finding.reason for finding in verification.verdicts["factual"].findings if finding.outcome != "supported"] == [
+        "the prompt does not show a drug of kind Immuno"
+    ]
+    assert verify(PROSE.replace(", so immunotherapy was not chosen", ""), LUNG, 0.7).accepted
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\n", ".", "Overall a benefit is likely.", "depends context varies. uncertain unclear."])
+def test_empty_text_and_text_about_no_case_fail(text: str) -> None:
+    assert failed(text)
+    assert failed(text, score=0.5)
+    assert failed(text, score=None)
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_word_salad_of_a_sound_rationale_fails(seed: int) -> None:
+    words = GOOD.split()
+    random.Random(seed).shuffle(words)
+    assert failed(" ".join(words))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_word_salad_that_keeps_each_fact_whole_fails(seed: int) -> None:
+    facts = ["EGFR L858R", "EGFR T790M", "TP53 R175H", "osimertinib", "ECOG 1", "liver disease", "line 2", "CEA rising", "stage 4"]
+    filler = sorted(word_set("benefit likely favours supports target the of and is sensitive because promising overall treatment this"))
+    draw = random.Random(seed)
+    pieces = facts + [draw.choice(filler) for _ in range(20)]
+    draw.shuffle(pieces)
+    assert failed(" ".join(pieces) + ".")
+
+
+def test_a_bare_list_of_true_facts_fails() -> None:
+    assert failed("EGFR L858R, EGFR T790M, TP53 R175H, ECOG 1, osimertinib, liver disease, bone disease, CEA rising, line 2, likely.")
+
+
+NEGATIONS = [
+    ("EGFR L858R is the target", "no EGFR L858R is there as the target"),
+    ("TP53 R175H marks", "the absence of TP53 R175H marks"),
+    ("ECOG 1 allows", "ECOG is not 1 and this allows"),
+    ("liver disease is", "the lack of liver disease is"),
+    ("CEA is rising", "CEA is not rising"),
+    ("EGFR T790M is covered", "EGFR T790M was not found and is covered"),
+]
+
+
+@pytest.mark.parametrize(("fact", "denial"), NEGATIONS)
+def test_one_denied_fact_fails(fact: str, denial: str) -> None:
+    assert fact in GOOD
+    assert "factual" in failed(GOOD.replace(fact, denial))
+
+
+def test_every_fact_negated_scores_next_to_nothing() -> None:
+    text = (
+        "There is no EGFR L858R and the tumour does not carry EGFR T790M. TP53 R175H was not detected. ECOG is not 1, there is no liver or bone"
+        " disease, CEA is not rising, and this is not line 2. She does not receive osimertinib. Overall a benefit is likely."
+    )
+    assert verify(text, LUNG, 0.7).scores["factual"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("KRAS G12D signals past EGFR", "another patient's mutation"),
+        ("ECOG 2 limits what can be given", "another patient's performance status"),
+        ("EGFR L861Q is the target of osimertinib", "another change of the same gene"),
+        ("EGFR amplification is a good sign", "another kind of alteration"),
+        ("brain disease is a poor sign", "another site"),
+        ("line 3 meets a pretreated tumour", "another line"),
+        ("microsatellite instability favours a benefit", "another phenotype"),
+        ("PD-L1 is positive at 80%", "a value that is nowhere"),
+        ("CEA is falling", "the trend the other way round"),
+        ("a mutational burden of 17.5 favours it", "a number that is nowhere"),
+        ("she received earlier oxaliplatin", "another patient's earlier treatment"),
+        ("this breast cancer is slow", "another cancer"),
+    ],
+)
+def test_a_fact_of_another_patient_fails(text: str, why: str) -> None:
+    assert "factual" in failed(GOOD.replace("ECOG 1 allows full treatment", text)), why
+
+
+@pytest.mark.parametrize(
+    "drug",
+    ["pembrolizumab", "Keytruda", "sotorasib", "FOLFOX", "a PARP inhibitor", "zolbetuximab", "trastuzumab deruxtecan", "a MEK inhibitor"],
+)
+def test_a_drug_not_given_fails(drug: str) -> None:
+    assert "factual" in failed(GOOD.replace("ECOG 1 allows full treatment", f"{drug} adds to the effect"))
+
+
+def test_a_drug_given_earlier_is_not_a_drug_given() -> None:
+    assert "factual" in failed(GOOD.replace("osimertinib", "erlotinib").replace("Osimertinib", "Erlotinib"))
+    assert not failed(GOOD.replace("ECOG 1 allows full treatment", "earlier erlotinib had its time"))
+
+
+def test_a_copied_prompt_fails() -> None:
+    copied = ". ".join(LUNG.text.splitlines()) + "."
+    assert "form" in failed(copied)
+    assert "form" in failed(copied + " Overall a benefit is likely.")
+    assert "form" in failed(re.sub(r"\(.*?\)", "", copied) + " Overall a benefit is likely.")
+
+
+def test_false_mechanisms_fail() -> None:
+    assert "mechanism" in failed(GOOD.replace("EGFR L858R is the target of osimertinib", "TP53 R175H is the target of osimertinib"))
+    assert "mechanism" in failed(
+        "Cetuximab blocks EGFR. KRAS G12D makes the tumour sensitive to cetuximab. ECOG 2 limits treatment. Overall a benefit is likely.",
+        COLON,
+    )
+    assert "mechanism" in failed(GOOD.replace("Osimertinib blocks the kinase of mutant EGFR.", "Osimertinib inhibits TP53."))
+    assert "mechanism" not in failed(
+        "Cetuximab blocks EGFR. KRAS G12D speaks against cetuximab. ECOG 2 limits treatment. Overall a benefit is unlikely.", COLON, 0.3
+    )
+
+
+def test_arguing_against_the_score_fails() -> None:
+    assert "consistency" in failed(GOOD, score=0.3)
+    assert "consistency" in failed(GOOD.replace("likely.", "unlikely."), score=0.7)
+    assert "consistency" in failed(
+        GOOD.replace("Overall a benefit is likely.", "Overall it is likely to work. Overall it is unlikely to work.")
+    )
+
+
+def test_confidence_out_of_keeping_with_the_score_fails() -> None:
+    assert "uncertainty" in failed(
+        GOOD.replace("Overall a benefit is likely.", "Overall it is entirely unclear whether a benefit is likely."), score=1.0
+    )
+    assert verify(GOOD.replace("is likely.", "is very likely."), LUNG, 1.0).scores["uncertainty"] == 1.0
+
+
+@pytest.mark.parametrize(
+    "addition",
+    [
+        "The patient responded.",
+        "This was a partial response.",
+        "The score is 0.7.",
+        "P-0001234 did well.",
+        "The label is PR.",
+        "She died later.",
+    ],
+)
+def test_an_outcome_a_score_or_an_identifier_fails(addition: str) -> None:
+    assert "no_outcome" in failed(GOOD + " " + addition)
+
+
+def test_what_the_prompt_is_silent_about_may_be_neither_stated_nor_denied() -> None:
+    text = "Docetaxel freezes microtubules so that cells cannot divide. In favour, ECOG 1 allows full treatment and {}. Overall a benefit is likely."
+    assert not failed(text.format("this is the first line of treatment"), UNSEQUENCED)
+    assert "factual" in failed(text.format("there is no BRCA2 mutation"), UNSEQUENCED)
+    assert "factual" in failed(text.format("there is no liver disease"), UNSEQUENCED)
+
+
+def test_copying_one_case_s_rationale_to_another_fails() -> None:
+    assert "factual" in failed(GOOD, COLON)
