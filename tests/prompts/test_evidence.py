@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from oncoraft.errors import InputError
 from oncoraft.knowledge.tables import table
+from oncoraft.prompts.allow_list import declared_columns, undeclarable
+from oncoraft.prompts.declaration import KNOWN_IN_WORDS
 from oncoraft.prompts.evidence import EVIDENCE_COLUMNS, collect, main, read_cases, read_tables
-from oncoraft.prompts.fields import BY_NAME, FIELDS, KNOWN_IN_WORDS, SECTIONS, declared_columns, undeclarable
+from oncoraft.prompts.fields import BY_NAME, FIELDS, SECTIONS
 from tests.prompts.study import cases, draw_study, tables
 
 LUNG = "Non-Small Cell Lung Cancer"

@@ -18,9 +18,9 @@ import pandas as pd
 
 from oncoraft.edge import read_settings, run, settings_record, step_parser
 from oncoraft.errors import InputError
+from oncoraft.prompts.allow_list import UNDATED, undeclarable
 from oncoraft.prompts.budget import estimated_tokens
 from oncoraft.prompts.evidence import TABLES_READ, collect, read_cases, read_tables
-from oncoraft.prompts.fields import UNDATED, undeclarable
 from oncoraft.prompts.known import Tables
 from oncoraft.prompts.perturb import PERTURBATIONS, is_late, own_space, perturb
 from oncoraft.prompts.render import Renderer, render, renderer_of

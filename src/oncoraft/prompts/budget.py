@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from oncoraft.errors import InputError
-from oncoraft.prompts.fields import NEVER_CUT
+from oncoraft.prompts.declaration import NEVER_CUT
 
 CHARACTERS_PER_TOKEN = 3  # without a tokenizer; on the safe side for English clinical text (measured: above 4)
 Count = Callable[[list[str]], list[int]]
@@ -60,6 +60,8 @@ def load_tokenizer(folder: Path):  # type: ignore[no-untyped-def]  # the library
     Raises:
         InputError: the folder holds no tokenizer.
     """
+    if not folder.is_dir():
+        raise InputError("expected a folder with a tokenizer", file=folder)
     from transformers import AutoTokenizer
 
     try:

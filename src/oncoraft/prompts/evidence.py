@@ -18,7 +18,9 @@ import pyarrow.parquet as pq
 from oncoraft.edge import read_settings, run, settings_record, step_parser
 from oncoraft.errors import InputError
 from oncoraft.prompts import disease, facts, genomics, treatment
-from oncoraft.prompts.fields import FIELDS, KNOWN_IN_WORDS, Field, declared_columns
+from oncoraft.prompts.allow_list import declared_columns
+from oncoraft.prompts.declaration import KNOWN_IN_WORDS, Field
+from oncoraft.prompts.fields import FIELDS
 from oncoraft.prompts.known import Tables, ago, numbered, prepare
 from oncoraft.provenance import manifest, publishing, write_json
 

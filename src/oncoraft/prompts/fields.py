@@ -1,76 +1,13 @@
 """The allow-list: every field that may enter a prompt, where it comes from, when it becomes known, and how it reads.
 
 What is not declared here cannot enter: only the declared columns are read from the tables, and a record counts only where
-`is_known` says so. Undated whole-history columns (highest stage, highest Gleason score, tumour-site flags, PD-L1 ever,
-current age as such, smoking as summarised over all notes, survival) are not declared and never will be.
+`declaration.is_known` says so. Undated whole-history columns (highest stage, highest Gleason score, tumour-site flags, PD-L1
+ever, current age as such, smoking as summarised over all notes, survival) are not declared and never will be.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
-import pandas as pd
-
-from oncoraft.knowledge.tables import table
-
-Known = Literal["before_index", "by_index", "specimen", "from_diagnosis", "fixed", "planned", "derived"]
-KNOWN_IN_WORDS: dict[str, str] = {
-    "before_index": "from the day after the record; a record of the index day itself does not count",
-    "by_index": "from the day of the record",
-    "specimen": "from the day on which the specimen was sequenced (setting: or acquired)",
-    "from_diagnosis": "undated in the source; shown from the first diagnosis on (setting: or never)",
-    "fixed": "fixed for life",
-    "planned": "part of the decision itself: agents started within the configured days of the index date",
-    "derived": "only a difference of two undated values enters, in bands",
-}
-NEVER_CUT = 100
-LIFETIME_DAYS = 36_525  # a record "known" for more than a hundred years is a date error of the source (one Gleason score is)
-
-
-@dataclass(frozen=True)
-class Field:
-    """One kind of fact.
-
-    Args:
-        name: the field's name in `evidence.parquet`.
-        section: the heading under which it reads.
-        priority: higher is kept longer when the token budget is short; 100 is never cut.
-        sources: `table.column` of what is read; `cases.…` is the case list itself.
-        known: when a record becomes known; see `KNOWN_IN_WORDS`.
-        text: how a statement reads; `{value}` is the machine-readable value, `{ago}` the days before treatment in words, other
-            names are given by the field's function.
-        brief: how it reads in the compact template; empty: not there.
-        stale_after_days: an older record is not shown; None: it keeps its meaning for life.
-        listed: title under which all statements of a case read as one line; empty: a line each.
-        layout_only: shown by the published layout alone, because other fields say the same in words.
-        note: what a reader should know.
-    """
-
-    name: str
-    section: str
-    priority: int
-    sources: tuple[str, ...]
-    known: Known
-    text: str
-    brief: str = "{value}"
-    stale_after_days: int | None = None
-    listed: str = ""
-    layout_only: bool = False
-    note: str = ""
-
-    @property
-    def table(self) -> str:
-        """Name of the first source table."""
-        return self.sources[0].split(".")[0]
-
-
-def is_known(field: Field, days_before_index: pd.Series) -> pd.Series:
-    """Which records of a field may be shown, by their age at the index date in days (negative: later)."""
-    earliest = 0 if field.known in {"by_index", "specimen", "from_diagnosis"} else 1
-    longest = LIFETIME_DAYS if field.stale_after_days is None else field.stale_after_days
-    return (days_before_index >= earliest) & (days_before_index <= longest)
-
+from oncoraft.prompts.declaration import Field
 
 DIAGNOSIS = "timeline_diagnosis"
 MARKERS = {"PSA": "timeline_psa_labs", "CEA": "timeline_cea_labs", "CA 19-9": "timeline_ca_19_9_labs", "CA 15-3": "timeline_ca_15_3_labs"}
@@ -359,35 +296,3 @@ FIELDS: tuple[Field, ...] = (
 )
 BY_NAME = {field.name: field for field in FIELDS}
 SECTIONS = ("drugs", "diagnosis", "patient", "disease_status", "prior_treatment", "biomarkers", "specimen", "genomics")
-# Not dated by a row of their own: the one derived field, and tumour biology that is tested at diagnosis.
-UNDATED = {"age_at_index": "derived", "hormone_receptor": "from_diagnosis", "her2": "from_diagnosis"}
-KEYS = {"cases": (), "clinical_patient": ("patient_id",), "clinical_sample": ("sample_id", "patient_id", "cancer_type")}
-GENOMIC_KEYS = {"mutations": ("tumor_sample_barcode",), "cna": ("sample_id",), "sv": ("sample_id",)}
-SPECIMEN_TABLES = {"sequenced": "timeline_specimen", "acquired": "timeline_specimen_surgery"}
-
-
-def declared_columns() -> dict[str, list[str]]:
-    """Table -> columns that the fields declare, with the keys that join them; nothing else is read."""
-    columns: dict[str, set[str]] = {name: {"patient_id", "start_day", "sample_id"} for name in SPECIMEN_TABLES.values()}
-    for field in FIELDS:
-        for source in field.sources:
-            name, column = source.split(".")
-            keys = KEYS.get(name, GENOMIC_KEYS.get(name, ("patient_id", "start_day")))
-            columns.setdefault(name, set(keys)).add(column)
-    columns.pop("cases")
-    return {name: sorted(found) for name, found in sorted(columns.items())}
-
-
-def undeclarable() -> dict[str, str]:
-    """Field -> source column that may never enter a prompt by the table specification: must be empty."""
-    wrong = {}
-    for field in FIELDS:
-        for source in field.sources:
-            name, column = source.split(".")
-            if name == "cases" or UNDATED.get(field.name) == field.known:
-                continue
-            specification = table(name)
-            found = {item.name: item.known for item in (*specification.columns, *specification.derived)}
-            if found.get(column, "never") == "never":
-                wrong[field.name] = source
-    return wrong

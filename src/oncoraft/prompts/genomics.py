@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from oncoraft.prompts.fields import SPECIMEN_TABLES
+from oncoraft.prompts.allow_list import SPECIMEN_TABLES
 from oncoraft.prompts.known import Tables, closest, facts, in_figures, known_records
 
 SILENT = ("Silent", "Intron", "3'UTR", "5'UTR", "3'Flank", "5'Flank", "IGR", "RNA")

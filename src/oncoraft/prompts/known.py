@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from oncoraft.prompts.fields import BY_NAME, is_known
+from oncoraft.prompts.declaration import is_known
+from oncoraft.prompts.fields import BY_NAME
 
 Tables = dict[str, pd.DataFrame]
 

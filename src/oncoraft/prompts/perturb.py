@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.knowledge.tables import table
-from oncoraft.prompts.fields import BY_NAME, SPECIMEN_TABLES, UNDATED
+from oncoraft.prompts.allow_list import SPECIMEN_TABLES, UNDATED
+from oncoraft.prompts.fields import BY_NAME
 from oncoraft.prompts.known import Tables
 from oncoraft.stable import stable_seed
 

@@ -181,21 +181,34 @@ def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:
         stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
-def read_jsonl(path: Path) -> list[dict[str, Any]]:
-    """Rows of a JSONL file.
+def read_jsonl(path: Path, keys: Sequence[str] = ("case_id",)) -> list[dict[str, Any]]:
+    """Rows of a JSONL file, one a case.
+
+    Args:
+        path: the file.
+        keys: what every row must have.
 
     Raises:
-        InputError: the file is absent or a line is not JSON.
+        InputError: the file is absent, a line is not a JSON object, lacks a key, or repeats a case.
     """
     if not path.is_file():
         raise InputError("expected a JSONL file", file=path)
-    rows = []
+    rows: list[dict[str, Any]] = []
+    lines: dict[str, int] = {}
     with path.open(encoding="utf-8") as stream:
         for number, line in enumerate(stream, 1):
             try:
-                rows.append(json.loads(line))
+                row = json.loads(line)
             except json.JSONDecodeError as error:
                 raise InputError(f"expected a JSON object ({error.msg})", file=path, line=number) from None
+            if not isinstance(row, dict):
+                raise InputError("expected a JSON object", file=path, line=number, found=type(row).__name__)
+            for key in keys:
+                if key not in row:
+                    raise InputError("expected this key", file=path, line=number, column=key)
+            if (first := lines.setdefault(str(row["case_id"]), number)) != number:
+                raise InputError(f"expected each case once, the first time was line {first}", file=path, line=number, found=row["case_id"])
+            rows.append(row)
     return rows
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from oncoraft.answers import answer_text
 from oncoraft.edge import read_settings, run, settings_record, step_parser
 from oncoraft.errors import InputError
 from oncoraft.prompts.evidence import read_cases
@@ -22,20 +23,43 @@ from oncoraft.stable import stable_fraction
 
 log = logging.getLogger("oncoraft")
 ROW = ["instruction", "input", "output", "case_id", "patient_id", "fold", "category", "score", "responder", "prompt_tokens", "cut"]
+PROMPT_KEYS = ("case_id", "instruction", "input", "prompt_tokens", "cut")
+RATIONALE_KEYS = ("case_id", "rationale")
 
 
-def answer(score: float, rationale: str) -> str:
-    """The answer that the model learns to write, in the published layout."""
-    return f"Score: {score:.1f}\nReasoning:\n{rationale}"
+def read_labels(folder: Path, definition: str) -> pd.DataFrame:
+    """Labels of one definition.
+
+    Raises:
+        InputError: the file is absent, or the definition is not in it.
+    """
+    path = folder / "labels.parquet"
+    if not path.is_file():
+        raise InputError("expected labels written by `oncoraft labels`", file=path)
+    labels = pd.read_parquet(path)
+    found = labels[labels["definition"] == definition]
+    if found.empty:
+        raise InputError(f"expected labels of definition {definition!r}", file=path, column="definition")
+    return found
 
 
 def join(prompts: list[dict[str, Any]], rationales: list[dict[str, Any]], cases: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
-    """Prompts with label and answer, one row a case; the answer of a case without score or rationale is empty."""
+    """Prompts with label and answer, one row a case; the answer of a case without score or rationale is empty.
+
+    Raises:
+        InputError: a case has no prompt, or a prompt or rationale belongs to no case.
+    """
+    known = set(cases["case_id"])
+    for what, found in (("prompt", {row["case_id"] for row in prompts}), ("rationale", {row["case_id"] for row in rationales})):
+        if strange := found - known:
+            raise InputError(f"expected every {what} to belong to a case; {len(strange)} do not, the first", found=min(strange))
+        if what == "prompt" and (absent := known - found):
+            raise InputError(f"expected a prompt of every case; {len(absent)} have none, the first", found=min(absent))
     frame = cases[["case_id", "patient_id"]].merge(pd.DataFrame(prompts), on="case_id")
     frame = frame.merge(labels[["case_id", "category", "score", "responder"]], on="case_id", how="left", validate="one_to_one")
     texts = frame["case_id"].map({row["case_id"]: row["rationale"] for row in rationales})
     has = frame["score"].notna() & texts.notna()
-    frame["output"] = [answer(score, text) if told else "" for score, text, told in zip(frame["score"], texts, has)]
+    frame["output"] = [answer_text(score, text) if told else "" for score, text, told in zip(frame["score"], texts, has)]
     return frame.sort_values("case_id", kind="stable")
 
 
@@ -86,9 +110,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if (given.all is None) == (None in (given.fold, given.train, given.heldout)):
         parser.error("give either --all, or all of --fold, --train and --heldout")
     blocks = read_settings("split", given)
-    labels = pd.read_parquet(given.cases / "labels.parquet")
-    labels = labels[labels["definition"] == blocks["labels"].definition]
-    frame = join(read_jsonl(given.prompts), read_jsonl(given.rationales), read_cases(given.cases), labels)
+    labels = read_labels(given.cases, blocks["labels"].definition)
+    frame = join(read_jsonl(given.prompts, PROMPT_KEYS), read_jsonl(given.rationales, RATIONALE_KEYS), read_cases(given.cases), labels)
     inputs = [given.prompts, given.rationales, given.cases / "cases.parquet", given.cases / "labels.parquet"]
     if given.all is not None:
         parts = {given.all: frame[frame["output"] != ""]}

@@ -1,0 +1,102 @@
+"""Fold files: patient-disjoint, without held-out answers, capped stably, in the published format."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from oncoraft.errors import InputError
+from oncoraft.prompts.render import read_jsonl, write_jsonl
+from oncoraft.prompts.split import fold_parts, join, main
+
+PEOPLE = [f"p{number:02}" for number in range(40)]
+FOLDS = pd.DataFrame(
+    {
+        "case_id": PEOPLE,
+        "patient_id": PEOPLE,
+        "design": "kfold",
+        "fold": [n % 4 for n in range(40)],
+        "is_tuning": [n % 10 == 1 for n in range(40)],
+    }
+)
+
+
+def test_training_and_held_out_rows_share_no_patient_and_the_cap_is_stable() -> None:
+    frame = pd.DataFrame({"case_id": PEOPLE, "patient_id": PEOPLE, "output": ["x"] * 40})
+    train, held_out = fold_parts(frame, FOLDS, "kfold", 0, None)
+    assert len(held_out) == 10
+    assert len(train) == 26  # 30 of other folds less the tuning patients 1, 11, 21 and 31
+    assert set(held_out["output"]) == {""}
+    capped, _ = fold_parts(frame.sample(frac=1, random_state=1), FOLDS, "kfold", 0, 20)
+    again, _ = fold_parts(frame, FOLDS, "kfold", 0, 20)
+    assert set(capped["case_id"]) == set(again["case_id"])
+    with pytest.raises(InputError, match="expected a fold"):
+        fold_parts(frame, FOLDS, "kfold", 9, None)
+
+
+def test_a_patient_in_two_folds_is_caught() -> None:
+    frame = pd.DataFrame({"case_id": PEOPLE, "patient_id": ["same"] * 40, "output": ["x"] * 40})
+    with pytest.raises(AssertionError, match="are in training and held out"):
+        fold_parts(frame, FOLDS, "kfold", 0, None)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[str]:
+    cases = pd.DataFrame({"case_id": PEOPLE, "patient_id": PEOPLE, "index_day": 0, "cancer_type": "x", "line_of_therapy": 1})
+    cases["agents"] = cases["agents_at_index"] = [["A"]] * 40
+    cases.to_parquet(tmp_path / "cases.parquet")
+    categories = ["PR", "PD", "NE", "SD"] * 10
+    scores = {"PR": 0.7, "PD": 0.0, "SD": 0.3}
+    labels = pd.DataFrame(
+        {"case_id": PEOPLE, "definition": "strict", "category": categories, "score": [scores.get(word) for word in categories]}
+    )
+    labels["responder"] = [None if word == "NE" else word == "PR" for word in categories]
+    labels.to_parquet(tmp_path / "labels.parquet")
+    FOLDS.to_parquet(tmp_path / "folds.parquet")
+    prompts = [
+        {"case_id": name, "instruction": "Judge.", "input": "x", "output": "", "prompt_tokens": 4, "cut": ["race"]} for name in PEOPLE
+    ]
+    write_jsonl(tmp_path / "prompts.jsonl", prompts)
+    write_jsonl(tmp_path / "rationales.jsonl", [{"case_id": name, "rationale": f"secret of {name}"} for name in PEOPLE])
+    return [str(tmp_path / "prompts.jsonl"), str(tmp_path / "rationales.jsonl"), str(tmp_path)]
+
+
+def test_rationales_of_held_out_patients_are_in_no_training_file(files: list[str], tmp_path: Path) -> None:
+    for fold in range(4):
+        train, held_out = tmp_path / f"{fold}" / "train.jsonl", tmp_path / f"{fold}" / "heldout.jsonl"
+        assert main([*files, "--fold", str(fold), "--train", str(train), "--heldout", str(held_out)]) == 0
+        kept_out = [row["case_id"] for row in read_jsonl(held_out)]
+        assert all(f"secret of {name}" not in train.read_text() for name in kept_out)
+        assert "secret" not in held_out.read_text()
+        assert len(kept_out) == 10
+        for row in read_jsonl(train):
+            assert list(row)[:3] == ["instruction", "input", "output"]
+            assert row["output"] == f"Score: {row['score']}\nReasoning:\nsecret of {row['case_id']}"
+            assert row["category"] != "NE"
+            assert row["fold"] == fold
+            assert row["cut"] == ["race"]
+
+
+def test_held_out_rows_keep_cases_that_cannot_be_judged(files: list[str], tmp_path: Path) -> None:
+    train, held_out = tmp_path / "t.jsonl", tmp_path / "h.jsonl"
+    main([*files, "--fold", "2", "--train", str(train), "--heldout", str(held_out)])
+    rows = read_jsonl(held_out)
+    assert {row["category"] for row in rows} == {"NE"}  # every fourth case is, and folds go round in four
+    assert {row["score"] for row in rows} == {row["responder"] for row in rows} == {None}
+
+
+def test_a_corpus_holds_every_labelled_case(files: list[str], tmp_path: Path) -> None:
+    assert main([*files, "--all", str(tmp_path / "corpus.jsonl")]) == 0
+    assert len(read_jsonl(tmp_path / "corpus.jsonl")) == 30
+
+
+def test_a_rationale_of_no_case_and_a_missing_key_are_named(files: list[str], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="expected every rationale to belong to a case; 1 do not, the first, found 'zz'"):
+        join([], [{"case_id": "zz", "rationale": ""}], pd.DataFrame({"case_id": [], "patient_id": []}), pd.DataFrame())
+    Path(files[0]).write_text(json.dumps({"case_id": "p00"}) + "\n")
+    with pytest.raises(InputError, match=r"prompts\.jsonl, line 1, column instruction: expected this key"):
+        main([*files, "--all", str(tmp_path / "corpus.jsonl")])
+    with pytest.raises(SystemExit) as caught:
+        main([*files, "--fold", "0"])
+    assert caught.value.code == 2
