@@ -9,9 +9,9 @@ those of an undisturbed run on this machine.
 
 from __future__ import annotations
 
-import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -23,6 +23,10 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "src")]
+
+from tests.workflow.killing import differences  # noqa: E402
+
 GOLDEN = Path(__file__).with_name("submissions.txt")
 GPU_RULES = {"train", "infer"}
 SHIM = """#!/usr/bin/env bash
@@ -117,21 +121,65 @@ def disturb(run: Path, controller: subprocess.Popen[str]) -> tuple[dict[int, dic
             os.kill(process, signal.SIGKILL)
             hurt["killed"] = process
         if "requeued" not in hurt and (states / "fold-1/state.pt").exists() and trainer_of(1):
-            running = [
-                n
-                for n, job in jobs().items()
-                if rule_of(job) == "train" and "fold_1" in job["Comment"] + job.get("JobName", "") and job["JobState"] == "RUNNING"
-            ]
-            running = running or [
-                n
-                for n, job in jobs().items()
-                if rule_of(job) == "train" and "-1.log" in job.get("StdOut", "") and job["JobState"] == "RUNNING"
-            ]
+            running = [n for n, job in jobs().items() if job.get("Comment", "").endswith("_kfold_1") and job["JobState"] == "RUNNING"]
             for number in running[:1]:
                 subprocess.run(["scontrol", "requeue", str(number)], check=True)
                 hurt["requeued"] = number
         time.sleep(0.3)
     return seen, hurt
+
+
+def submissions(log: Path) -> dict[str, set[str]]:
+    """Rule -> the options of its submission lines that say what it asks for: names, paths and the wrapped command left out."""
+    found: dict[str, set[str]] = {}
+    for line in log.read_text().splitlines():
+        words = shlex.split(line)
+        rule = rule_of({"Comment": words[words.index("--comment") + 1]})
+        kept, skipping = [], False
+        for word in words:
+            if skipping or word in {"--parsable", "--export=ALL"} or word.startswith("--wrap="):
+                skipping = False
+            elif word in {"--job-name", "--output", "--comment", "-D"}:
+                skipping = True
+            else:
+                kept.append(word)
+        found.setdefault(rule, set()).add(" ".join(kept))
+    return found
+
+
+def check_submissions(log: Path) -> None:
+    """Every rule's submission line is the one on record."""
+    golden = dict(line.split(": ", 1) for line in GOLDEN.read_text().splitlines())
+    found = submissions(log)
+    for rule in sorted(golden.keys() | found.keys()):
+        if found.get(rule) != {golden.get(rule)}:
+            raise Fault(f"{rule} to be submitted with {golden.get(rule)}, found {sorted(found.get(rule, []))}")
+    print(f"slurm: {len(found)} rules were submitted with the lines on record", flush=True)
+
+
+def check_placement(seen: dict[int, dict[str, str]]) -> None:
+    """SLURM's own account of the jobs: partition, memory, time, cores and GPUs."""
+    for number, job in seen.items():
+        wanted = ("gpu", "62.50G", "gpu:1", 8) if rule_of(job) in GPU_RULES else ("cpu", "4000M", "", None)
+        found = (job["Partition"], job["MinMemoryNode"], job.get("JOB_GRES", ""), int(job["NumCPUs"]) if wanted[3] else None)
+        if found != wanted:
+            raise Fault(f"job {number} ({rule_of(job)}) to be given {wanted}, found {found}")
+    limits = {rule_of(job): job["TimeLimit"] for job in seen.values()}
+    wanted_limits = ("2-00:00:00", "1-00:00:00", "00:30:00")
+    check((limits["train"], limits["infer"], limits["labels"]) == wanted_limits, "jobs have the time that they asked for")
+    gpu = sum(job["Partition"] == "gpu" for job in seen.values())
+    check(gpu >= 7, f"{gpu} GPU jobs and {len(seen) - gpu} CPU jobs went to their partitions with the memory, cores and GPUs asked for")
+
+
+def check_recovery(run: Path, seen: dict[int, dict[str, str]], hurt: dict[str, Any]) -> None:
+    """The killed training was submitted once more, the requeued one kept its number; both went on from their state."""
+    logs = run / "results/small/given/raft/kfold/logs"
+    trained = {number: job for number, job in seen.items() if rule_of(job) == "train"}
+    check(set(hurt) == {"killed", "requeued"}, f"one training was killed ({hurt.get('killed')}), one requeued (job {hurt.get('requeued')})")
+    check(len(trained) == 3, "the killed training was submitted once more, the requeued one was not")
+    check(trained[hurt["requeued"]].get("Restarts") == "1", "SLURM restarted the requeued job under its number")
+    for fold in (0, 1):
+        check("going on after step" in (logs / f"train-{fold}.log").read_text(), f"fold {fold} went on from its saved state")
 
 
 def main(work: Path) -> None:
@@ -141,37 +189,22 @@ def main(work: Path) -> None:
     run, undisturbed = work / "run", work / "undisturbed"
     base = ["--cores", "2", "--configfile", small, "--quiet", "all", "--", "results/pretraining/tiny/base/manifest.json"]
     subprocess.run(snakemake(run, *base), env=env, check=True)
+    print("slurm: the base model is built; submitting the rest", flush=True)
     shutil.copytree(run, undisturbed)
     quick = ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "2", "--slurm-no-account"]
     words = ["--profile", ROOT / "workflow/profiles/slurm", "--configfile", given, *quick, "--latency-wait", "20"]
     with (work / "controller.log").open("w") as log:
         controller = subprocess.Popen(snakemake(run, *words), env=env, stdout=log, stderr=log, text=True)
         seen, hurt = disturb(run, controller)
-    print((work / "controller.log").read_text()[-3000:])
-    print(json.dumps(hurt), controller.returncode)
-    for number, job in sorted(seen.items()):
-        print(
-            number,
-            rule_of(job),
-            {
-                key: job.get(key)
-                for key in (
-                    "Comment",
-                    "JobName",
-                    "Partition",
-                    "TimeLimit",
-                    "TRES",
-                    "MinMemoryNode",
-                    "JOB_GRES",
-                    "GRES",
-                    "NumCPUs",
-                    "JobState",
-                    "Restarts",
-                    "StdOut",
-                )
-            },
-        )
-    print((work / "submissions.log").read_text()[:6000])
+    if controller.returncode:
+        raise Fault("the run to finish; the end of its log:\n" + (work / "controller.log").read_text()[-3000:])
+    check_submissions(work / "submissions.log")
+    check_placement(seen)
+    check_recovery(run, seen, hurt)
+    calm = ["--cores", "8", "--resources", "gpu=2", "--configfile", given, "--quiet", "all"]
+    subprocess.run(snakemake(undisturbed, *calm), env=env, check=True)
+    odd = differences(run / "results", undisturbed / "results")
+    check(not odd, "the results are those of an undisturbed run on this machine" + (f": {odd[:5]}" if odd else ""))
 
 
 if __name__ == "__main__":

@@ -56,3 +56,9 @@ def test_the_full_plan_of_three_models_five_folds_and_every_strategy_takes_at_mo
     figures = json.loads(done.stdout)
     assert figures["jobs"] > 500
     assert figures["cpu_seconds"] <= 10
+
+
+def test_the_rule_graph_in_the_documents_is_that_of_the_workflow() -> None:
+    from oncoraft.reruns.rulegraph import PICTURE, picture
+
+    assert (ROOT / PICTURE).read_text() == picture(), "run: python -m oncoraft.reruns.rulegraph"
