@@ -250,7 +250,7 @@ def _add(
         planned = np.asarray(start + np.minimum(days * part + 6.0, np.where(IS_LONG[option], 1500.0, 800.0)), dtype=np.float64)
     state.is_null[who] |= is_null
     before = state.sites[who].copy()
-    grown = spread(people.cancer[who], mine, before, mine.chance(f"{name} new site", 0.45).astype(np.int64), name)
+    grown = spread(people.cancer[who], mine, before, mine.chance(f"{name} new site", 0.42).astype(np.int64), name)
     assert planned is not None
     regimen = Regimens(
         person=who, option=option, start=start, stop=np.maximum(np.floor(planned).astype(np.int64), start + 1),

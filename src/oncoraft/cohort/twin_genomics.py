@@ -206,7 +206,7 @@ def variant_table(cohort: Cohort, samples: Samples) -> Columns:
     known = np.array([pairs[cancer][which] for cancer, which in zip(samples.cancer[mine], fusion[mine])], dtype=np.int64).reshape(-1, 2)
     flipped = draws[mine].chance("flipped", 0.3)
     known[flipped] = known[flipped][:, ::-1]
-    chance = np.array([0.22, 0.24, 0.14, 0.30, 0.13])[samples.cancer]
+    chance = np.array([0.21, 0.21, 0.135, 0.16, 0.125])[samples.cancer]
     counts = np.where(draws.chance("rearranged", chance), 1 + np.floor(draws.exponential("rearrangements", 0.35)), 0).astype(np.int64)
     row, place = expand(counts)
     other = draws.repeat(row, place, "rearrangement")

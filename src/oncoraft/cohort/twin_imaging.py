@@ -16,11 +16,11 @@ from oncoraft.cohort.twin_draws import Booleans, Draws, Floats, Integers, expand
 from oncoraft.cohort.twin_parameters import CANCERS, SITES
 
 FIRST_SCAN, SCAN_GAP = 52, 68  # days from the first dose, and between scans on treatment
-QUIET_GAP, WATCH_GAP = 120, 160  # days between scans off treatment, and without evidence of disease
+QUIET_GAP, WATCH_GAP = 100, 185  # days between scans off treatment, and without evidence of disease
 IMAGED, IMAGED_EARLY = 0.47, 0.20  # share of regimens imaged within the window, and of courses for early disease
 WRONG = 0.04  # share of verdicts that the language processing gets wrong
 UNCERTAIN, UNCERTAIN_PRESENCE = 0.14, 0.025  # share that stays Indeterminate
-STILL_PROGRESSING = 0.42  # a scan after the one that first shows progression says so again
+STILL_PROGRESSING = 0.5  # a scan after the one that first shows progression says so again
 SECOND_REPORT = 0.18  # another modality on the same day
 MENTIONED = 0.99  # reports with cancer that name a site
 PROCEDURES = ("CT", "MR", "PET", "Submitted Films")
@@ -174,6 +174,7 @@ def reports(cohort: Cohort) -> dict[str, dict[str, Any]]:
     seen |= {"procedure_type": _name(procedure[~films]), "style_color": _colours(present[~films])}
     seen |= {name: regions[~films, place] for place, name in enumerate(("chest", "abdomen", "pelvis", "head", "other"))}
     named = sites & (draws.chance("named", np.where(present == "Y", MENTIONED, np.where(present == "N", 0.08, 0.34))))[:, None]
+    named |= _passing_mentions(cohort, draws, person, day)
     at, site = np.nonzero(named)
     mentions = {
         "person": person[at],
@@ -190,6 +191,16 @@ def reports(cohort: Cohort) -> dict[str, dict[str, Any]]:
         "style_color": _colours(verdict),
     }
     return {"timeline_progression": read, "timeline_cancer_presence": seen, "timeline_tumor_sites": mentions}
+
+
+def _passing_mentions(cohort: Cohort, draws: Draws, person: Integers, day: Integers) -> Booleans:
+    """Sites named in passing, long after the last regimen began: they fill the ever-seen flags and touch no response."""
+    regimens = cohort.regimens
+    latest = np.full(len(cohort), -NEVER)
+    np.maximum.at(latest, regimens.person, regimens.start)
+    late = day > latest[person] + 130
+    site = draws.choice("passing site", np.array([cancer.spread for cancer in CANCERS])[cohort.people.cancer[person]])
+    return (late & draws.chance("passing", 0.16))[:, None] & (site[:, None] == np.arange(len(SITES)))
 
 
 def _verdict(

@@ -17,12 +17,13 @@ from oncoraft.cohort.twin_parameters import (
     OUTSIDE,
     OUTSIDE_KNOWN,
     PDL1_POSITIVE,
+    QUIET,
     SITES,
     Cancer,
 )
 
 DAYS_PER_MONTH = 365 / 12
-STATES = ("EGFR", "G12C", "RAS", "BRAF", "STK11", "ALK", "BRCA", "TP53", "ESR1", "MSI", "TMB_HIGH", "PDL1", "HR", "HER2")
+STATES = ("EGFR", "G12C", "RAS", "BRAF", "STK11", "ALK", "BRCA", "TP53", "ESR1", "MSI", "TMB_HIGH", "PDL1", "HR", "HER2", "TRIPLE_NEGATIVE")
 CALLABLE = tuple(sorted({gene for cancer in CANCERS for gene in cancer.driver}))
 
 
@@ -82,7 +83,7 @@ def make_people(numbers: Integers, base: Keys, attempt: Integers) -> People:
     fusion = _fusions(cancer, draws, states, drivers)
     stage = np.where(draws.chance("stage four", _of(cancer, "stage_four")), 4, 1 + draws.choice("stage", _rows(cancer, "early_stages")))
     age = np.clip(draws.normal("age", _of(cancer, "age"), _of(cancer, "age_deviation")), 22, 92)
-    ecog = draws.choice("ecog", np.where((stage == 4)[:, None], ECOG_WEIGHTS, (0.58, 0.36, 0.05, 0.01)))
+    ecog = draws.choice("ecog", np.where((stage == 4)[:, None], ECOG_WEIGHTS, (0.52, 0.42, 0.05, 0.01)))
     ecog = np.clip(ecog + draws.chance("old", np.clip((age - 66) / 80, 0, 0.3)), 0, 3)
     delay = draws.lognormal("delay", _of(cancer, "delay_days") * np.where(stage == 4, 0.7, 1.3), _of(cancer, "delay_sigma"))
     follow_up = HORIZON_MONTHS * DAYS_PER_MONTH * np.clip(draws.uniform("cut") ** 0.95, 0.01, 1)
@@ -116,6 +117,8 @@ def _biology(cancer: Integers, draws: Draws) -> tuple[Booleans, dict[str, Boolea
     share = _shares("driver")[cancer]
     unstable = draws.chance("unstable", _of(cancer, "unstable"))
     drivers = np.stack([draws.chance(f"gene {gene}", share[:, place]) for place, gene in enumerate(CALLABLE)], axis=1)
+    quiet = draws.chance("quiet", np.array(QUIET)[cancer]) & ~unstable
+    drivers &= ~quiet[:, None]
     at = {gene: place for place, gene in enumerate(CALLABLE)}
     lung, colon = cancer == 0, cancer == 2
     drivers[:, at["KRAS"]] &= ~(lung & drivers[:, at["EGFR"]])
@@ -124,8 +127,9 @@ def _biology(cancer: Integers, draws: Draws) -> tuple[Booleans, dict[str, Boolea
     drivers[:, at["NRAS"]] &= ~drivers[:, at["KRAS"]]
     drivers[:, at["BRAF"]] &= ~(lung & (drivers[:, at["EGFR"]] | drivers[:, at["KRAS"]]))
     median, sigma = _rows(cancer, "burden").T
-    burden = np.where(unstable, draws.lognormal("unstable burden", 46, 0.4), draws.lognormal("burden", median, sigma))
+    burden = np.where(unstable, draws.lognormal("unstable burden", 56, 0.4), draws.lognormal("burden", median, sigma))
     burden *= np.where(lung & drivers[:, at["EGFR"]], 0.7, 1.0)
+    burden = np.where(quiet, 0.05, burden)
     states = {gene: drivers[:, at[gene]] for gene in ("EGFR", "BRAF", "STK11", "TP53", "ESR1")}
     states["RAS"] = drivers[:, at["KRAS"]] | drivers[:, at["NRAS"]]
     states["G12C"] = lung & drivers[:, at["KRAS"]] & draws.chance("G12C", 0.42)
@@ -134,6 +138,7 @@ def _biology(cancer: Integers, draws: Draws) -> tuple[Booleans, dict[str, Boolea
     breast = cancer == 1
     states["HR"] = breast & draws.chance("HR", HORMONE_RECEPTOR)
     states["HER2"] = breast & draws.chance("HER2", np.where(states["HR"], HER2_WITH, HER2_WITHOUT))
+    states["TRIPLE_NEGATIVE"] = breast & ~states["HR"] & ~states["HER2"]
     return drivers, states, burden
 
 
@@ -155,7 +160,7 @@ def _sites(cancer: Integers, draws: Draws, stage: Integers) -> Booleans:
     sites = np.zeros((len(cancer), len(SITES)), dtype=bool)
     organ = np.array([SITES.index(one.primary_organ) for one in CANCERS])[cancer]
     sites[np.arange(len(cancer)), organ] = draws.chance("organ", _of(cancer, "organ_share"))
-    sites[:, SITES.index("Lymph Nodes")] |= (stage == 3) & draws.chance("nodes", 0.5)
+    sites[:, SITES.index("Lymph Nodes")] |= (stage == 3) & draws.chance("nodes", 0.8)
     return spread(cancer, draws, sites, np.where(stage == 4, 1 + draws.choice("spread count", (0.42, 0.36, 0.22)), 0), "diagnosis")
 
 

@@ -13,7 +13,8 @@ from oncoraft.cohort.twin_regimens import ENDOCRINE, OPTIONS, PLATINUM
 from oncoraft.knowledge.drugs import drugs
 
 Columns = dict[str, Any]
-AGENTS = tuple(sorted({agent for option in OPTIONS for agent in option.agents} | {"ZOLEDRONIC ACID"}))
+UNRELATED = ("FLUOROURACIL TOPICAL", "HYDROXYUREA", "BCG", "AFLIBERCEPT OPHTHALMIC")  # given for something else
+AGENTS = tuple(sorted({agent for option in OPTIONS for agent in option.agents} | {"ZOLEDRONIC ACID", *UNRELATED}))
 BONE = SITES.index("Bone")
 INVESTIGATIONAL_REPEATS = 0.10  # exact duplicates among masked trial drugs
 DUPLICATES = {"timeline_radiation": 0.131, "timeline_mmr": 0.0055, "timeline_pdl1": 0.0055, "timeline_gleason": 0.0006}
@@ -44,8 +45,12 @@ def treatment(cohort: Cohort, clean: bool) -> Columns:
     stop = np.where(trial, start, np.clip(stop, np.minimum(start + 1, end), end))
     pieces = _split(person, agent, start, stop, draws)
     again = np.flatnonzero(trial & (not clean) & draws.chance("again", INVESTIGATIONAL_REPEATS))
+    trials = np.flatnonzero(trial & draws.chance("second trial drug", 0.6))
+    second_day = np.minimum(start[trials] + draws[trials].whole("second day", 1, 21), end[trials])
+    second = [person[trials], agent[trials], second_day, second_day]
+    other = _other_indications(cohort)
     bone = _bone_agents(cohort, code["ZOLEDRONIC ACID"])
-    rows = [np.concatenate(parts) for parts in zip(pieces, [values[again] for values in (person, agent, start, stop)], bone)]
+    rows = [np.concatenate(parts) for parts in zip(pieces, [values[again] for values in (person, agent, start, stop)], second, bone, other)]
     names = np.array(AGENTS, dtype=object)
     oral = np.array([known[name].oral for name in AGENTS])
     subtype = np.array([known[name].subtype for name in AGENTS], dtype=object)
@@ -82,6 +87,16 @@ def _bone_agents(cohort: Cohort, code: int) -> list[Integers]:
     row, start = row[keep], start[keep]
     person = regimens.person[row]
     return [person, np.full(len(row), code), start, np.minimum(start + 1, cohort.end[person])]
+
+
+def _other_indications(cohort: Cohort) -> list[Integers]:
+    """Agents for another condition, mostly long before the diagnosis, in one of fifty patients."""
+    person = np.flatnonzero(cohort.draws.chance("other indication", 0.02))
+    mine = cohort.draws[person]
+    start = np.minimum(cohort.diagnosis[person] - mine.whole("other day", -300, 3000), cohort.end[person])
+    code = np.array([AGENTS.index(name) for name in UNRELATED])
+    agent = code[mine.choice("other agent", (0.45, 0.25, 0.15, 0.15))]
+    return [person, agent, start, np.minimum(start + mine.whole("other days", 1, 150), cohort.end[person])]
 
 
 def performance_status(cohort: Cohort) -> Columns:

@@ -31,17 +31,19 @@ def option(agents: str, first: float, later: float, needs: str = "", intercept: 
 # For metastatic disease, by cancer type.
 METASTATIC: tuple[tuple[Option, ...], ...] = (
     (
-        option("CARBOPLATIN + PEMETREXED", 3.4, 0.9),
-        option("CARBOPLATIN + PEMBROLIZUMAB + PEMETREXED", 3.0, 0.4, "", 0.3),
-        option("PEMBROLIZUMAB", 2.2, 1.5, "", 0.0),
-        option("NIVOLUMAB", 0.3, 2.2, "", -0.3),
-        option("OSIMERTINIB", 11, 6, "EGFR", 0.4),
-        option("ERLOTINIB", 5, 1.5, "EGFR", 0.0),
-        option("ALECTINIB", 16, 6, "ALK", 1.4),
+        option("CARBOPLATIN + PEMETREXED", 3.2, 0.9),
+        option("BEVACIZUMAB + CARBOPLATIN + PEMETREXED", 2.2, 0.6, "", 0.1),
+        option("CARBOPLATIN + PEMBROLIZUMAB + PEMETREXED", 2.2, 0.3, "", 0.3),
+        option("PEMBROLIZUMAB", 1.3, 1.0, "", 0.0),
+        option("NIVOLUMAB", 0.15, 1.4, "", -0.3),
+        option("OSIMERTINIB", 32, 14, "EGFR", 0.4),
+        option("ERLOTINIB", 16, 5, "EGFR", 0.0),
+        option("ALECTINIB", 40, 10, "ALK", 1.4),
         option("CARBOPLATIN + PACLITAXEL", 1.3, 0.8, "", -0.2),
-        option("SOTORASIB", 0, 3.0, "G12C", 0.1),
+        option("SOTORASIB", 0.3, 4.0, "G12C", 0.1),
         option("GEMCITABINE", 0.1, 1.4, "", -0.8),
-        option("DOCETAXEL", 0, 2.6, "", -0.8, True),
+        option("DOCETAXEL + RAMUCIRUMAB", 0, 1.2, "", -0.5),
+        option("DOCETAXEL", 0, 2.2, "", -0.8, True),
         option("INVESTIGATIONAL", 0.5, 1.3, "", -0.4),
     ),
     (
@@ -51,8 +53,10 @@ METASTATIC: tuple[tuple[Option, ...], ...] = (
         option("EVEROLIMUS + EXEMESTANE", 0, 1.6, "HR", -0.3),
         option("CAPECITABINE", 0.7, 2.8, "", -0.4),
         option("PACLITAXEL", 1.6, 1.6, "", 0.0),
+        option("PACLITAXEL + PEMBROLIZUMAB", 1.6, 0.5, "TRIPLE_NEGATIVE", 0.0),
+        option("LETROZOLE", 0.8, 0.6, "HR", -0.2),
         option("CARBOPLATIN + GEMCITABINE", 0.8, 1.2, "", -0.1),
-        option("DOCETAXEL + PERTUZUMAB + TRASTUZUMAB", 14, 2, "HER2", 0.5),
+        option("DOCETAXEL + PERTUZUMAB + TRASTUZUMAB", 40, 2, "HER2", 0.5),
         option("ADO-TRASTUZUMAB EMTANSINE", 0.5, 6, "HER2", 0.1),
         option("FAM-TRASTUZUMAB DERUXTECAN", 0, 4, "HER2", 0.5),
         option("OLAPARIB", 0.8, 7, "BRCA", -0.2),
@@ -61,16 +65,17 @@ METASTATIC: tuple[tuple[Option, ...], ...] = (
     ),
     (
         option("FLUOROURACIL + LEUCOVORIN + OXALIPLATIN", 4, 0.8, "", 0.2),
-        option("BEVACIZUMAB + FLUOROURACIL + LEUCOVORIN + OXALIPLATIN", 3, 0.7, "", 0.4),
-        option("BEVACIZUMAB + FLUOROURACIL + IRINOTECAN + LEUCOVORIN", 0.7, 2.6, "", 0.1),
+        option("BEVACIZUMAB + FLUOROURACIL + LEUCOVORIN + OXALIPLATIN", 1.8, 0.5, "", 0.4),
+        option("BEVACIZUMAB + FLUOROURACIL + IRINOTECAN + LEUCOVORIN", 0.5, 1.9, "", 0.1),
         option("FLUOROURACIL + IRINOTECAN + LEUCOVORIN", 0.6, 2.2, "", -0.1),
         option("CAPECITABINE", 0.9, 1.1, "", -0.5),
-        option("CETUXIMAB + IRINOTECAN", 0.2, 2.2, "", -0.1),
-        option("PANITUMUMAB", 0.1, 1.4, "", -0.3),
+        option("CETUXIMAB + IRINOTECAN", 0.2, 1.8, "", -0.1),
+        option("REGORAFENIB", 0, 0.4, "", -1.0),
+        option("PANITUMUMAB", 0.1, 1.2, "", -0.3),
         option("PEMBROLIZUMAB", 9, 7, "MSI", -0.2),
         option("FLOXURIDINE", 0.7, 0.8, "", 0.0),
-        option("TIPIRACIL-TRIFLURIDINE", 0, 2.2, "", -1.0, True),
-        option("INVESTIGATIONAL", 0.2, 0.8, "", -0.5),
+        option("TIPIRACIL-TRIFLURIDINE", 0, 1.8, "", -1.0, True),
+        option("INVESTIGATIONAL", 0.15, 0.6, "", -0.5),
     ),
     (
         option("LEUPROLIDE", 3.2, 0, "", 0.3),
@@ -94,16 +99,17 @@ METASTATIC: tuple[tuple[Option, ...], ...] = (
         option("CISPLATIN + GEMCITABINE", 0.4, 0.5, "", 0.0),
         option("OLAPARIB", 0.3, 7, "BRCA", -0.2),
         option("GEMCITABINE", 0.9, 1.8, "", -0.7, True),
-        option("INVESTIGATIONAL", 0.3, 0.9, "", -0.5),
+        option("EVEROLIMUS", 0.1, 0.35, "", -0.5),
+        option("INVESTIGATIONAL", 0.4, 1.2, "", -0.5),
     ),
 )
 
 # For early disease, by cancer type: up to three courses one after another; of each, options with weight and the state needed.
 LOCAL: tuple[tuple[tuple[Option, ...], ...], ...] = (
-    ((option("CISPLATIN + PEMETREXED", 3, 0), option("CARBOPLATIN + PACLITAXEL", 1, 0), option("CISPLATIN + VINORELBINE", 1.2, 0)),),
+    ((option("CISPLATIN + PEMETREXED", 3, 0), option("OSIMERTINIB", 2, 0, "EGFR"), option("CARBOPLATIN + PACLITAXEL", 1, 0), option("CISPLATIN + VINORELBINE", 1.2, 0)),),
     (
         (option("CYCLOPHOSPHAMIDE + DOXORUBICIN", 3.4, 0), option("LETROZOLE", 1.2, 0, "HR"), option("TAMOXIFEN", 1.0, 0, "HR"),
-         option("CYCLOPHOSPHAMIDE + DOCETAXEL", 0.7, 0), option("PACLITAXEL + TRASTUZUMAB", 5, 0, "HER2")),
+         option("CYCLOPHOSPHAMIDE + DOCETAXEL", 0.7, 0), option("PACLITAXEL + TRASTUZUMAB", 30, 0, "HER2")),
         (option("PACLITAXEL", 3, 0), option("TAMOXIFEN", 0.8, 0, "HR"), option("ANASTROZOLE", 1.0, 0, "HR")),
         (option("LETROZOLE", 1.2, 0, "HR"), option("ANASTROZOLE", 1.0, 0, "HR"), option("TAMOXIFEN", 0.9, 0, "HR"), option("CAPECITABINE", 0.3, 0)),
     ),
@@ -111,13 +117,13 @@ LOCAL: tuple[tuple[tuple[Option, ...], ...], ...] = (
     ((option("DEGARELIX", 0.9, 0), option("LEUPROLIDE", 2, 0), option("BICALUTAMIDE + LEUPROLIDE", 1.5, 0)),),
     ((option("FLUOROURACIL + IRINOTECAN + LEUCOVORIN + OXALIPLATIN", 3, 0), option("GEMCITABINE", 2, 0), option("CAPECITABINE + GEMCITABINE", 1.6, 0)),),
 )  # fmt: skip
-LOCAL_CONTINUES = ((0.0,), (0.62, 0.75), (0.0,), (0.0,), (0.0,))  # chance of the second and third course
+LOCAL_CONTINUES = ((0.0,), (0.75, 0.85), (0.0,), (0.0,), (0.0,))  # chance of the second and third course
 
 SIGNAL = 1.15  # scales the logit, so that the truth predicts the strict label with an AUROC of about 0.8
 INTERCEPT = 0.75
 ECOG_EFFECT = (0.85, 0.0, -1.15, -1.8, -2.1)
-LIVER_EFFECT = -1.1
-BRAIN_EFFECT = -0.6
+LIVER_EFFECT = -0.95
+BRAIN_EFFECT = -0.5
 LINE_EFFECT = -0.08  # a line, up to the fifth
 STAGE_FOUR_EFFECT = -0.7
 TP53_EFFECT = -0.5

@@ -134,9 +134,9 @@ def sample_table(cohort: Cohort, samples: Samples) -> Columns:
 def _metastatic(cohort: Cohort, samples: Samples) -> Floats:
     """The chance that the specimen is of a metastasis: with stage 4 or after a recurrence."""
     late = (cohort.people.stage == 4) | (cohort.recurrence <= 0)
-    return np.where(
-        late[samples.person] & ~samples.is_second, np.where(samples.acquired > cohort.diagnosis[samples.person] + 30, 0.75, 0.5), 0.06
-    )
+    later = samples.acquired > cohort.diagnosis[samples.person] + 30
+    share = np.array([0.95, 1.5, 0.75, 0.85, 1.0])[samples.cancer] * np.where(later, 0.64, 0.45)
+    return np.where(late[samples.person] & ~samples.is_second, share, 0.06)
 
 
 def _msi(cohort: Cohort, samples: Samples) -> Integers:
