@@ -45,6 +45,14 @@ def test_a_file_of_a_header_alone_has_no_rows(tmp_path: Path) -> None:
         assert (typed.rows.num_rows, typed.rows_read) == (0, 0)
 
 
+def test_a_row_longer_than_what_is_read_at_a_time_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    path.write_bytes(b"a\tb\n1\t2\n" + b"x" * 9_000_000 + b"\t3\nshort\n4\t5\n")
+    raw = read_rows(path)
+    assert raw.columns[1].to_pylist() == ["2", "3", "5"]
+    assert (raw.source_line.tolist(), [refusal.line for refusal in raw.malformed]) == ([2, 3, 5], [4])
+
+
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=60))
 def test_duplicates_are_those_of_a_plain_search(rows: list[tuple[int, ...]]) -> None:
     expected = [rows.index(row) for row in rows]

@@ -78,7 +78,9 @@ class Ingestion:
             typed, ignored = (self._matrix if table.layout == "gene_by_sample" else self._rows)(table, path)
             self._account(table, path, typed, ignored)
         except OSError as error:
-            raise InputError("expected a file that can be read", file=path, found=error.strerror or str(error)) from None
+            if error.filename is None or Path(error.filename) != path:
+                raise  # not the source's fault
+            raise InputError("expected a file that can be read", file=path, found=error.strerror) from None
         log.info("%s: %d rows in %.1f s", path.name, typed.rows_read, time.monotonic() - started)
 
     def _absent(self, table: Table) -> None:

@@ -16,6 +16,7 @@ import pyarrow.csv as arrow_csv
 
 from oncoraft.errors import InputError
 
+BLOCK = 4 << 20  # bytes that one thread reads at a time
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 LFS_POINTER = b"version https://git-lfs"
 PACKED = {
@@ -139,8 +140,11 @@ def _one_chunk(column: pa.ChunkedArray) -> pa.DictionaryArray:
     return combined.chunk(0) if isinstance(combined, pa.ChunkedArray) else combined
 
 
-def _read(path: Path, header: Header, *, use_threads: bool) -> tuple[pa.Table, list[Refusal]]:
-    """One pass over the rows; `line` of a malformed row is 0 where the pass was threaded."""
+def _read(path: Path, header: Header, *, use_threads: bool, block: int = BLOCK) -> tuple[pa.Table, list[Refusal]]:
+    """One pass over the rows; `line` of a malformed row is 0 where the pass was threaded.
+
+    A row longer than a block makes it start again with the file as one block.
+    """
     malformed: list[Refusal] = []
     width = len(header.names)
 
@@ -153,12 +157,17 @@ def _read(path: Path, header: Header, *, use_threads: bool) -> tuple[pa.Table, l
     try:
         table = arrow_csv.read_csv(
             path,
-            read_options=arrow_csv.ReadOptions(use_threads=use_threads, skip_rows=header.line, column_names=names, block_size=4 << 20),
+            read_options=arrow_csv.ReadOptions(use_threads=use_threads, skip_rows=header.line, column_names=names, block_size=block),
             parse_options=arrow_csv.ParseOptions(delimiter="\t", quote_char=False, ignore_empty_lines=False, invalid_row_handler=keep),
             convert_options=arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, text), strings_can_be_null=False),
         )
-    except pa.ArrowInvalid:
-        raise InputError("expected text in UTF-8", file=path, line=_line_that_is_not_text(path)) from None
+    except pa.ArrowInvalid as error:
+        line = _line_that_is_not_text(path)
+        if line is not None:
+            raise InputError("expected text in UTF-8", file=path, line=line) from None
+        if block < path.stat().st_size:
+            return _read(path, header, use_threads=False, block=path.stat().st_size + 1)
+        raise InputError("expected rows separated by line ends and cells by tabs", file=path, found=str(error)[:80]) from None
     return table, malformed
 
 
