@@ -121,6 +121,19 @@ def test_a_copied_prompt_fails() -> None:
     assert "form" in failed(re.sub(r"\(.*?\)", "", copied) + " Overall a benefit is likely.")
 
 
+def test_a_conversation_handed_back_fails() -> None:
+    instruction = (
+        "You weigh what speaks for a treatment and what speaks against it. Say how likely a benefit is, and be as sure as the case allows."
+    )
+    echo = f"system: {instruction} user: " + "; ".join(LUNG.text.splitlines()) + ". It is judged likely to help: argue so."
+    assert "form" in verify(echo, LUNG, 0.7, instruction=instruction).failed
+    assert "form" in verify(echo, LUNG, 0.7).failed
+    assert (
+        "form"
+        in verify(f"{instruction} {instruction} EGFR L858R and ECOG 1 are likely to help.", LUNG, 0.7, instruction=instruction).failed
+    )
+
+
 def test_false_mechanisms_fail() -> None:
     assert "mechanism" in failed(GOOD.replace("EGFR L858R is the target of osimertinib", "TP53 R175H is the target of osimertinib"))
     assert "mechanism" in failed(

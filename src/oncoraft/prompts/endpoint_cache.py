@@ -52,19 +52,25 @@ class Cache:
         self.damaged += 1
         return None
 
-    def put(self, digest: str, body: dict[str, Any], answer: dict[str, Any]) -> None:
-        """Keep an answer: whole on disk before this returns, whatever happens next."""
-        self._write(self.path(digest), json.dumps({"request": body, "answer": answer}, ensure_ascii=False, indent=1))
+    def put(self, digest: str, body: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+        """Keep an answer: whole on disk before this returns, whatever happens next. Returns it as kept, which is what a later run reads."""
+        text = self._without_secret(json.dumps({"request": body, "answer": answer}, ensure_ascii=False, indent=1))
+        self._write(self.path(digest), text)
+        kept: dict[str, Any] = json.loads(text)["answer"]
+        return kept
 
     def put_garbage(self, digest: str, attempt: int, raw: str) -> None:
         """Keep what came instead of an answer, for a person to look at; it is never read back."""
-        self._write(self.folder / "garbage" / f"{digest}.{attempt}.txt", raw)
+        self._write(self.folder / "garbage" / f"{digest}.{attempt}.txt", self._without_secret(raw))
+
+    def _without_secret(self, text: str) -> str:
+        return text.replace(self.secret, "***").replace(json.dumps(self.secret)[1:-1], "***") if self.secret else text
 
     def _write(self, path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".partial-{os.getpid()}-{threading.get_ident()}-{path.name}")
         with temporary.open("w", encoding="utf-8", errors="replace") as stream:
-            stream.write(text.replace(self.secret, "***") if self.secret else text)
+            stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(temporary, path)

@@ -105,7 +105,11 @@ def write(
         if not waiting:
             break
         proposals = teacher.propose(waiting, attempt)
-        judged = [(lesson, text, judge(lesson, text, rule)) for lesson in waiting if (text := proposals.get(lesson.case_id)) is not None]
+        judged = [
+            (lesson, text, judge(lesson, text, rule, teacher.instruction))
+            for lesson in waiting
+            if (text := proposals.get(lesson.case_id)) is not None
+        ]
         tally.proposed += len(judged)
         if attempt == 0:
             tally.missing = len(waiting) - len(judged)
@@ -121,9 +125,9 @@ def write(
     return [rows[lesson.case_id] for lesson in lessons], tally
 
 
-def judge(lesson: Lesson, text: str, rule: Rule) -> Verification:
+def judge(lesson: Lesson, text: str, rule: Rule, instruction: str = "") -> Verification:
     """All verifiers on a rationale of a case."""
-    return verify(text, lesson.record, lesson.score, rule)
+    return verify(text, lesson.record, lesson.score, rule, instruction)
 
 
 def last_resort(lesson: Lesson, template: TemplateTeacher, rule: Rule) -> tuple[str, Verification]:
@@ -241,7 +245,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise InputError(f"rationales.missing: refuse; expected a rationale of every case, the teacher has none of {tally.missing}")
     counts = counts_of(rows, tally, block, teacher)
     record = given.out.with_name(given.out.name + ".manifest.json")
-    inputs = [given.evidence, given.cases / "labels.parquet", *([Path(block.file)] if block.teacher == "file" and block.file else [])]
+    own = {"file": block.file, "endpoint": block.endpoint_instruction}.get(block.teacher)
+    inputs = [given.evidence, given.cases / "labels.parquet", *([Path(own)] if own else [])]
     with publishing(given.out, record) as (out, note):
         write_lines(out, rows)
         settings = settings_record(given, blocks)

@@ -30,6 +30,7 @@ class Teacher(Protocol):
     """Writes rationales; a rejected one is asked for again with the next `attempt`."""
 
     name: str
+    instruction: str  # what it is told beside the case; a rationale may not hand it back
 
     def propose(self, lessons: Sequence[Lesson], attempt: int) -> dict[str, str | None]:
         """A rationale of each case by case_id; None where the teacher has none (it failed, or has no more)."""

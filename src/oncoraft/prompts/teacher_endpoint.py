@@ -39,7 +39,9 @@ ATTITUDE = (
     (-1.0, "The treatment is judged very unlikely to help: argue so, surely."),
 )
 THINKING = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL | re.IGNORECASE)
-PREFACE = re.compile(r"\A\W*(?:score\W+[01]?\.?\d+\W+)?(?:(?:reasoning|rationale|answer)\s*:\s*)?", re.IGNORECASE)
+PREFACE = re.compile(
+    r"\A\W*(?:(?:assistant|model)\s*:\s*)?(?:score\W+[01]?\.?\d+\W+)?(?:(?:reasoning|rationale|answer)\s*:\s*)?", re.IGNORECASE
+)
 
 
 def instruction_of(block: Rationales) -> str:
@@ -90,6 +92,7 @@ class EndpointTeacher:
     """
 
     name = "endpoint"
+    instruction: str
 
     def __init__(self, block: Rationales, cache: Path) -> None:
         self.block = block
@@ -99,7 +102,7 @@ class EndpointTeacher:
         self.client = Client(block, key)
         self.cached = self.answered = self.failed = 0
         self.tokens = {"prompt_tokens": 0, "completion_tokens": 0}
-        self.gave_up: str | None = None
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells every request
 
     def counts(self) -> dict[str, Any]:
         """For the manifest: how many requests were answered, from where, what went wrong on the way, tokens as the server counts them."""
@@ -132,7 +135,7 @@ class EndpointTeacher:
             answers: dict[str, dict[str, Any] | None] = {digest: self.cache.get(digest) for digest in bodies}
             self.cached += sum(answer is not None for answer in answers.values())
             answers.update(self._ask_all({digest: bodies[digest] for digest, answer in answers.items() if answer is None}))
-        texts = {digest: text_of(answer) if answer is not None else None for digest, answer in answers.items()}
+        texts = {digest: text_of(answer, bodies[digest]) if answer is not None else None for digest, answer in answers.items()}
         return {case_id: texts[digest] for case_id, digest in digest_by_case.items()}
 
     def _ask_all(self, bodies: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any] | None]:
@@ -175,7 +178,7 @@ class EndpointTeacher:
 
     def _ask(self, digest: str, body: dict[str, Any]) -> dict[str, Any]:
         answer = self.client.ask(digest, body, self.cache.put_garbage)
-        self.cache.put(digest, body, answer)
+        answer = self.cache.put(digest, body, answer)
         with self.client.lock:
             self.answered += 1
             usage = answer.get("usage")
@@ -185,9 +188,10 @@ class EndpointTeacher:
         return answer
 
 
-def text_of(answer: dict[str, Any]) -> str:
-    """The rationale in a server's answer."""
-    return cleaned(answer["choices"][0]["message"]["content"])
+def text_of(answer: dict[str, Any], body: dict[str, Any]) -> str:
+    """The rationale in a server's answer; some servers hand the conversation back before it."""
+    content: str = answer["choices"][0]["message"]["content"]
+    return cleaned(content.rpartition(body["messages"][-1]["content"])[2])
 
 
 def key_of(block: Rationales) -> str | None:

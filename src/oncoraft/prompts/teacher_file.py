@@ -14,6 +14,7 @@ class FileTeacher:
     """Hands out the rationales of a file; a rejected one has no successor."""
 
     name = "file"
+    instruction = ""
 
     def __init__(self, path: Path) -> None:
         self.texts = read_texts(path)

@@ -60,6 +60,7 @@ class TemplateTeacher:
     """Composes rationales; `plain` is the last resort of every teacher."""
 
     name = "template"
+    instruction = ""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed

@@ -64,7 +64,7 @@ class Verification:
         }
 
 
-def verify(text: str, record: Record, score: float | None, rule: Rule | None = None) -> Verification:
+def verify(text: str, record: Record, score: float | None, rule: Rule | None = None, instruction: str = "") -> Verification:
     """Run every verifier.
 
     Args:
@@ -72,6 +72,7 @@ def verify(text: str, record: Record, score: float | None, rule: Rule | None = N
         record: what stands in the case's prompt.
         score: the score that the rationale belongs to, in [0, 1]; None if it was written without one.
         rule: weights, minimum scores and threshold; None: the defaults.
+        instruction: what else the writer was shown and may not hand back.
     """
     rule = rule or Rule()
     claims, parts = read_claims(text), leans(text)
@@ -80,7 +81,7 @@ def verify(text: str, record: Record, score: float | None, rule: Rule | None = N
         "mechanism": mechanism(text, claims, record),
         "consistency": consistency(text, score, parts),
         "uncertainty": uncertainty(text, score, parts),
-        "form": form(text, claims, record.text),
+        "form": form(text, claims, record.text, instruction),
         "no_outcome": no_outcome(text, record.numbers),
     }
     applying = {name: verdict.score for name, verdict in verdicts.items() if verdict.score is not None}

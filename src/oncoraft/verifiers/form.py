@@ -49,6 +49,8 @@ MODIFIERS = frozenset({"stage", "line", "her2", "hormone_receptor", "age", "pdl1
 LEAST_WORDS, MOST_WORDS = 12, 600
 LEAST_FUNCTION, MOST_FUNCTION = 0.12, 0.75
 TOLERATED_BREACHES = 0.02  # per word: ungrammatical neighbours that a good text may show to so crude a reader
+TOLERATED_RECITAL = 0.5  # share of the prompt's longer statements that stand in a rationale word for word
+LEAST_STATEMENT = 4  # words
 COPIED_RUN = 6  # words in a row that also stand in the prompt
 TOLERATED_COPY = 0.4
 OUTCOME = re.compile(
@@ -63,13 +65,14 @@ UPPER_ONLY = frozenset({"cr", "pr", "pd", "ned"})
 EARLIER = re.compile(r"\b(?:earlier|prior|previous|previously|before|last|line)\b", re.IGNORECASE)
 
 
-def form(text: str, claims: Iterable[Claim], prompt: str) -> Verdict:
+def form(text: str, claims: Iterable[Claim], prompt: str, instruction: str = "") -> Verdict:
     """Sentences that hold together, of a sensible length, in words of one's own; the least of its marks.
 
     Args:
         text: the rationale.
         claims: from `read_claims(text)`.
         prompt: the statements of the prompt, one a line.
+        instruction: other text that the writer was shown and may not hand back either.
     """
     tokens = [(match.group(), match.start(), match.end()) for match in TOKEN.finditer(text)]
     words = [token for token in tokens if token[0] not in ".,;:!?"]
@@ -84,9 +87,9 @@ def form(text: str, claims: Iterable[Claim], prompt: str) -> Verdict:
     breaches = sorted([*_breaches(tokens), *_collisions(text, claims)])
     grammar = max(0.0, 1.0 - max(0.0, len(breaches) / len(words) - TOLERATED_BREACHES) / TOLERATED_BREACHES)
     findings += [Finding(span, "contradicted", "these words do not follow each other") for span in breaches]
-    copied = copied_spans(words, prompt)
+    copied = copied_spans(words, f"{prompt}\n{instruction}")
     copy_share = sum(len(TOKEN.findall(text[span.start : span.end])) for span in copied) / len(words)
-    own = max(0.0, 1.0 - max(0.0, copy_share - TOLERATED_COPY) / 0.2)
+    own = max(0.0, 1.0 - max(0.0, copy_share - TOLERATED_COPY) / 0.2) if recited(text, prompt) <= TOLERATED_RECITAL else 0.0
     findings += [Finding(span, "noted", "copied from the prompt") for span in copied]
     breath = 1.0 if _longest_breath(tokens) <= LONGEST_BREATH else 0.0
     return Verdict(min(length, balance, grammar, own, breath, _sentence_share(text), _variety(words)), tuple(sorted(findings)))
@@ -170,6 +173,13 @@ def copied_spans(words: list[tuple[str, int, int]], prompt: str) -> list[Span]:
             else:
                 found.append(Span(start, end))
     return found
+
+
+def recited(text: str, prompt: str) -> float:
+    """Share of the prompt's statements of four words or more that a text holds word for word; 0 where the prompt has fewer than three."""
+    flat = " ".join(text.lower().split())
+    longer = [" ".join(line.lower().split()) for line in prompt.splitlines() if len(line.split()) >= LEAST_STATEMENT]
+    return sum(line.rstrip(".") in flat for line in longer) / len(longer) if len(longer) >= 3 else 0.0
 
 
 def no_outcome(text: str, known: Iterable[str] = ()) -> Verdict:
