@@ -117,6 +117,10 @@ def test_settings_are_compared_key_by_key_and_the_code_is_none() -> None:
         "adapter.rank: 8 -> 16",
     ]
     assert changed_settings({"a": {"x": 32}}, {"a": {"x": 32.0}}) == []
+    assert changed_settings({"a": {"x": 1}, "gone": {"y": 1, "z": 2}}, {"a": {"x": 1}, "fresh": {}}) == [
+        "fresh: the step reads this block now",
+        "gone: the step no longer reads this block",
+    ]
 
 
 def test_jobs_come_after_those_whose_files_they_read() -> None:

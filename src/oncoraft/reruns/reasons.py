@@ -33,8 +33,10 @@ def flat(value: Any, prefix: str = "") -> dict[str, Any]:
 
 def changed_settings(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """One line for every configuration key whose value differs; the code digest is no setting."""
-    old, new = ({key: value for key, value in flat(record).items() if key != "code"} for record in (before, now))
-    lines = []
+    lines = [f"{block}: the step reads this block now" for block in sorted(now.keys() - before.keys() - {"code"})]
+    lines += [f"{block}: the step no longer reads this block" for block in sorted(before.keys() - now.keys() - {"code"})]
+    both = (before.keys() & now.keys()) - {"code"}
+    old, new = (flat({block: record[block] for block in both}) for record in (before, now))
     for key in sorted(old.keys() | new.keys()):
         if key not in old:
             lines.append(f"{key}: a new key, {_shown(new[key])}")
