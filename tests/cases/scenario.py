@@ -18,7 +18,6 @@ from oncoraft.config import Config
 from oncoraft.config_files import check_config
 from oncoraft.knowledge.drugs import agent_names, drugs
 
-PATIENT = "P-0000001"
 LINES = {
     "followed": r"followed to day (?P<day>-?\d+), (?P<state>alive|died)",
     "prior": r"prior treatment elsewhere",
@@ -97,35 +96,48 @@ def record(scenario: Scenario, kind: str, values: dict[str, str]) -> None:
         scenario.sites += [{"start_day": day, "tumor_site": site} for site in names(values["sites"] or "", ",") if site]
 
 
-def tables_of(scenario: Scenario) -> dict[str, pd.DataFrame]:
-    """Tables as ingestion leaves them, as far as cases need them."""
+def tables_of(scenarios: list[Scenario]) -> dict[str, pd.DataFrame]:
+    """Tables as ingestion leaves them, as far as cases need them; the patient has the scenario's name."""
 
-    def table(rows: list[dict[str, Any]], **columns: str) -> pd.DataFrame:
-        frame = pd.DataFrame(rows, columns=list(columns)).astype(columns)
-        return frame.assign(patient_id=PATIENT, source_line=range(2, len(frame) + 2))
+    def table(attribute: str, **columns: str) -> pd.DataFrame:
+        rows = [{"patient_id": one.name, **row} for one in scenarios for row in getattr(one, attribute)]
+        frame = pd.DataFrame(rows, columns=["patient_id", *columns]).astype(columns)
+        return frame.assign(source_line=range(2, len(frame) + 2))
 
-    patient = {"patient_id": PATIENT, "os_days": scenario.os_days, "is_deceased": scenario.died}
-    patient["prior_med_to_msk"] = "Prior medications to MSK" if scenario.prior else "No prior medications"
-    sample = {"sample_id": f"{PATIENT}-T01-IM6", "cancer_type": "Non-Small Cell Lung Cancer", "gene_panel": "IMPACT468"}
+    people = [one.name for one in scenarios]
+    samples = [f"{name}-T01-IM6" for name in people]
+    patient = pd.DataFrame(
+        {"patient_id": people, "os_days": [one.os_days for one in scenarios], "is_deceased": [one.died for one in scenarios]}
+    )
+    patient["prior_med_to_msk"] = ["Prior medications to MSK" if one.prior else "No prior medications" for one in scenarios]
     return {
-        "clinical_patient": pd.DataFrame([patient]),
-        "clinical_sample": pd.DataFrame([sample]),
-        "timeline_specimen": pd.DataFrame([{"patient_id": PATIENT, "start_day": 0, "sample_id": sample["sample_id"]}]),
-        "timeline_treatment": table(scenario.treatment, start_day="int32", stop_day="int32", agent="object", subtype="object"),
-        "timeline_progression": table(scenario.progression, start_day="int32", progression="object", nlp_progression_probability="float64"),
-        "timeline_cancer_presence": table(scenario.presence, start_day="int32", has_cancer="object"),
-        "timeline_tumor_sites": table(scenario.sites, start_day="int32", tumor_site="object"),
+        "clinical_patient": patient,
+        "clinical_sample": pd.DataFrame({"sample_id": samples, "cancer_type": "Non-Small Cell Lung Cancer", "gene_panel": "IMPACT468"}),
+        "timeline_specimen": pd.DataFrame({"patient_id": people, "start_day": 0, "sample_id": samples}),
+        "timeline_treatment": table("treatment", start_day="int32", stop_day="int32", agent="object", subtype="object"),
+        "timeline_progression": table("progression", start_day="int32", progression="object", nlp_progression_probability="float64"),
+        "timeline_cancer_presence": table("presence", start_day="int32", has_cancer="object"),
+        "timeline_tumor_sites": table("sites", start_day="int32", tumor_site="object"),
     }
 
 
-def outcome(scenario: Scenario) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Cases, labels and follow-up of a scenario."""
-    tables, config = tables_of(scenario), scenario.config
-    cases, _ = build(tables, config.regimens)
-    labels = label(cases, tables, config.labels).to_pandas()
-    followed, _ = follow(cases, tables["clinical_patient"], tables["timeline_progression"], config.followup)
-    day = cases.set_index("case_id")["index_day"]
-    return cases, labels.assign(day=labels["case_id"].map(day)), followed.assign(day=followed["case_id"].map(day))
+def outcomes(scenarios: list[Scenario]) -> dict[str, tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]]:
+    """Cases, labels and follow-up of each scenario by name; those of one configuration are one cohort, which is faster."""
+    found = {}
+    groups: dict[str, list[Scenario]] = {}
+    for one in scenarios:
+        groups.setdefault(one.config.model_dump_json(), []).append(one)
+    for group in groups.values():
+        tables, config = tables_of(group), group[0].config
+        cases, _ = build(tables, config.regimens)
+        labels = label(cases, tables, config.labels).to_pandas()
+        followed, _ = follow(cases, tables["clinical_patient"], tables["timeline_progression"], config.followup)
+        keys = cases.set_index("case_id")[["patient_id", "index_day"]].rename(columns={"index_day": "day"})
+        labels, followed = labels.join(keys, on="case_id"), followed.join(keys, on="case_id")
+        for one in group:
+            mine = tuple(frame[frame["patient_id"] == one.name] for frame in (cases, labels, followed))
+            found[one.name] = (mine[0], mine[1], mine[2])
+    return found
 
 
 def extras(text: str) -> Iterator[tuple[str, str]]:

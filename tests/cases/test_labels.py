@@ -110,7 +110,7 @@ def plain_published(case: pd.Series, tables: dict[str, pd.DataFrame]) -> str:
     return "SD"
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.integers(0, 100_000))
 def test_labels_are_those_of_a_plain_reading_of_the_rules(seed: int) -> None:
     cases, tables = random_cohort(seed)
