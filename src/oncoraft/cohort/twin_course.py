@@ -231,11 +231,12 @@ def _logit(people: People, state: _State, who: Integers, option: Integers) -> Fl
 def _add(
     people: People, state: _State, who: Integers, option: Integers, name: str, planned: Floats | None, is_dry: Booleans, *, is_early: bool
 ) -> Regimens:
-    """Start a regimen: draw its response and what follows from it; `is_dry`: no disease is left that could respond."""
+    """Start a regimen: draw its response and what follows from it; `is_dry`: no disease is left that could respond
+    (the probability is then what it would be with disease)."""
     mine = people.draws[who]
     logit = law.SIGNAL * (_logit(people, state, who, option) + mine.normal(f"{name} noise", 0, law.NOISE_DEVIATION))
     is_null = IS_NULL[option] & (not is_early)
-    probability = np.where(is_dry, 0.0, np.where(is_null, law.NULL_RATE, 1 / (1 + np.exp(-logit))))
+    probability = np.where(is_null, law.NULL_RATE, 1 / (1 + np.exp(-logit)))
     responds = mine.chance(f"{name} responds", probability)
     stable = mine.chance(f"{name} stable", np.where(is_null, 0.5, 1 / (1 + np.exp(-0.5 * logit - 0.35))))
     response = np.where(responds, np.where(mine.chance(f"{name} complete", law.COMPLETE_SHARE), CR, PR), np.where(stable, SD, PD))
