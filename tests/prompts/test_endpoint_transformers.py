@@ -85,7 +85,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
     try:
         deadline = time.monotonic() + 240
         while True:
-            assert process.poll() is None and time.monotonic() < deadline, (model.parent / "log").read_text()[-3000:]
+            assert process.poll() is None, (model.parent / "log").read_text()[-3000:]
+            assert time.monotonic() < deadline
             try:
                 if httpx.get(f"http://127.0.0.1:{port}/health", timeout=2, trust_env=False).status_code == 200:
                     break

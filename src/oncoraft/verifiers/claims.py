@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from oncoraft.verifiers.attributes import PATTERNS, SITE_PATTERNS, sites_in
 from oncoraft.verifiers.text import Span, denied, sentences
-from oncoraft.verifiers.vocabulary import ACTION, gene_token, mechanism_texts, named_drugs, symbols
+from oncoraft.verifiers.vocabulary import ACTION, gene_token, mechanism_spans, named_drugs, symbols
 
 CHANGE = (
     r"(?:p\.)?(?P<change>[A-Z*]\d{1,5}(?:_[A-Z*]?\d{1,5})?(?:delins[A-Z*]+|del[A-Z]*|ins[A-Z*]+|dup|_splice|[A-Z]?fs(?:\*\d*)?|[A-Z*]|=)"
@@ -80,11 +80,8 @@ class Reading:
 def read_claims(text: str) -> list[Claim]:
     """Every fact that a text names, in order of place, with denials resolved sentence by sentence."""
     reading = Reading(text)
-    lower = text.lower()
-    for sentence in mechanism_texts():
-        at = lower.find(sentence.rstrip("."))
-        if at >= 0:
-            reading.take(at, at + len(sentence) - 1)
+    for start, end in mechanism_spans(text.lower()):
+        reading.take(start, end)
     _read_drugs(reading)
     _read_values(reading)
     _read_genes(reading)
@@ -110,7 +107,10 @@ def _read_drugs(reading: Reading) -> None:
 
 
 def _read_values(reading: Reading) -> None:
+    lower = reading.text.lower()
     for pattern in PATTERNS:
+        if not any(hint in lower for hint in pattern.hints):
+            continue
         for match in pattern.regex.finditer(reading.text):
             if not reading.free(*match.span()):
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from oncoraft.verifiers.text import Span, clauses, sentences
@@ -64,6 +65,7 @@ class Lean(NamedTuple):
     is_conclusion: bool
 
 
+@lru_cache(maxsize=1024)
 def lean(text: str, span: Span) -> int:
     """Direction of a stretch; cues of both kinds cancel to 0."""
     signs: set[int] = set()

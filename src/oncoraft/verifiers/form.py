@@ -15,6 +15,7 @@ from oncoraft.verifiers.finding import Finding, Verdict
 from oncoraft.verifiers.text import Span, sentences, word_set
 
 TOKEN = re.compile(r"[A-Za-z0-9][\w*/'’+-]*|[.,;:!?]")
+PLAIN_WORD = re.compile(r"[a-z0-9][\w*/'’+-]*")
 DETERMINERS = "the a an this that these those its his her their no every each"
 PREPOSITIONS = "of to in on at for with by from into against without than as about between past"
 CONJUNCTIONS = "and or but so because while where when if although though that which who yet"
@@ -161,13 +162,12 @@ def _variety(words: list[tuple[str, int, int]]) -> float:
 
 def copied_spans(words: list[tuple[str, int, int]], prompt: str) -> list[Span]:
     """Runs of six or more words that stand in the prompt in the same order, joined where they overlap."""
-    theirs = [word.lower() for word in re.findall(r"[A-Za-z0-9][\w*/'’+-]*", prompt)]
-    runs = {tuple(theirs[place : place + COPIED_RUN]) for place in range(len(theirs) - COPIED_RUN + 1)}
+    theirs = f" {' '.join(PLAIN_WORD.findall(prompt.lower()))} "
+    mine = [word.lower() for word, _, _ in words]
     found: list[Span] = []
-    for place in range(len(words) - COPIED_RUN + 1):
-        window = words[place : place + COPIED_RUN]
-        if tuple(word.lower() for word, _, _ in window) in runs:
-            start, end = window[0][1], window[-1][2]
+    for place in range(len(mine) - COPIED_RUN + 1):
+        if f" {' '.join(mine[place : place + COPIED_RUN])} " in theirs:
+            start, end = words[place][1], words[place + COPIED_RUN - 1][2]
             if found and start <= found[-1].end:
                 found[-1] = Span(found[-1].start, end)
             else:

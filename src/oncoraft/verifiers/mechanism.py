@@ -79,6 +79,8 @@ def _of_class(claims: list[Claim]) -> set[str]:
     classes = {claim.subject for claim in of_kind(claims, "drug_class")}
     genes = {gene for claim in of_kind(claims, "target_class") for gene in claim.options}
     families = {claim.subject for claim in of_kind(claims, "family")}
+    if not (classes or genes or families):
+        return set()
     return {
         agent
         for agent, drug in drugs().items()

@@ -84,7 +84,7 @@ class Record:
     def _add(self, section: str, text: str) -> None:
         self.numbers |= _numbers(text)
         bare = DAYS.sub("", text)
-        is_prior = bool(PRIOR_SECTION.search(section) or PRIOR_WORDS.search(bare))
+        is_prior = _is_prior_section(section) or PRIOR_WORDS.search(bare) is not None
         for claim in _claims_of(bare):
             if claim.kind == "drug" and not claim.denied:
                 (self.prior if is_prior else self.given).add(claim.subject)
@@ -112,6 +112,11 @@ class Record:
         for age in [value for value in self.values.get("age", []) if not value.endswith("s")]:
             self.values["age"].append(f"{int(float(age)) // 10 * 10}s")
         return self
+
+
+@lru_cache(maxsize=1024)
+def _is_prior_section(section: str) -> bool:
+    return PRIOR_SECTION.search(section) is not None
 
 
 def _told(claim: Claim) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9\"'(*•-])|\s*\n+\s*")
@@ -63,14 +64,16 @@ def split(text: str, at: re.Pattern[str], within: Span) -> list[Span]:
     return [piece for piece in pieces if text[piece.start : piece.end].strip()]
 
 
-def sentences(text: str) -> list[Span]:
+@lru_cache(maxsize=1024)
+def sentences(text: str) -> tuple[Span, ...]:
     """Sentences; a line break ends one."""
-    return split(text, SENTENCE_END, Span(0, len(text)))
+    return tuple(split(text, SENTENCE_END, Span(0, len(text))))
 
 
-def clauses(text: str, sentence: Span) -> list[Span]:
+@lru_cache(maxsize=1024)
+def clauses(text: str, sentence: Span) -> tuple[Span, ...]:
     """Clauses of a sentence: what one direction of argument may govern."""
-    return split(text, CLAUSE_END, sentence)
+    return tuple(split(text, CLAUSE_END, sentence))
 
 
 def denied(text: str, sentence: Span, facts: Sequence[Span]) -> set[int]:

@@ -100,9 +100,10 @@ def phrases() -> dict[str, list[tuple[tuple[str, ...], str, tuple[str, ...]]]]:
     return found
 
 
+@lru_cache(maxsize=65536)
 def singular(word: str) -> str:
     """A plural or compound without its ending: inhibitors -> inhibitor, platinum-based -> platinum."""
-    if word.endswith("-based") or word.endswith("-treated") or word.endswith("-containing"):
+    if word.endswith(("-based", "-treated", "-containing")):
         return word.rsplit("-", 1)[0]
     return word[:-1] if word.endswith("s") and not word.endswith("ss") else word
 
@@ -127,7 +128,7 @@ def named_drugs(text: str) -> list[Name]:
                 length = len(phrase)
                 break
         else:
-            for part in STEM.finditer(word):
+            for part in STEM.finditer(word) if len(word) > 5 else ():
                 known = table.get(part.group())
                 agent = known[0][2] if known else (part.group().upper(),)
                 found.append(Name("drug", agent, words[place][1] + part.start(), words[place][1] + part.end()))
@@ -150,9 +151,25 @@ def symbols(token: str) -> tuple[str, ...]:
     return SPOKEN.get(token.lower(), ())
 
 
-def mechanism_texts() -> tuple[str, ...]:
-    """Every mechanism sentence of the drug table, lower case: knowledge about drugs, not findings of a patient."""
-    return tuple(sorted({drug.mechanism.lower() for drug in drugs().values() if drug.mechanism}, key=len, reverse=True))
+@lru_cache(maxsize=1)
+def _mechanism_texts() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for sentence in sorted({drug.mechanism.lower().rstrip(".") for drug in drugs().values() if drug.mechanism}, key=len, reverse=True):
+        first = WORD.match(sentence)
+        if first:
+            found.setdefault(first.group(), []).append(sentence)
+    return found
+
+
+def mechanism_spans(lower: str) -> list[tuple[int, int]]:
+    """Where a lower-case text quotes a mechanism sentence of the drug table: knowledge about drugs, not findings of a patient."""
+    table = _mechanism_texts()
+    return [
+        (word.start(), word.start() + len(sentence))
+        for word in WORD.finditer(lower)
+        for sentence in table.get(word.group(), ())
+        if lower.startswith(sentence, word.start())
+    ]
 
 
 def drug_of(agent: str) -> Drug | None:
