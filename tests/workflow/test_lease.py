@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +16,8 @@ import pytest
 
 from oncoraft.errors import RetryLater
 from oncoraft.lease import FAKE, FOLDER, VISIBLE, WAIT, known_devices, leased_devices
+
+from .finished_run import FinishedRun
 
 HOLDER = """
 import json, os, sys, time
@@ -166,3 +170,30 @@ def test_devices_are_held_until_the_process_ends() -> None:
 def test_a_lease_imports_nothing_heavy() -> None:
     code = "import sys, oncoraft.lease; print(sorted({'torch', 'numpy', 'pandas', 'pydantic'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("small-run")
+def test_two_trainings_of_the_workflow_run_side_by_side_on_two_devices(finished_run: FinishedRun, tmp_path: Path) -> None:
+    """The engine counts two GPUs, the jobs hold one each: both trainings, then four scorings, never two on one device."""
+    run = finished_run.copy(tmp_path / "copy")
+    shutil.rmtree(run.results / "tiny" / "raft")
+    resources = ["--resources", "gpu=2", "--set-resources", "train:gpu=1", "infer:gpu=1"]
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", *run.engine_arguments(*resources), "--until", "infer"],
+        env=run.environment(),
+        cwd=run.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    devices = {}
+    for log in (run.results / "tiny/raft/kfold/logs").glob("*.log"):
+        held = re.search(r"lease: GPU (\d)", log.read_text())
+        assert held, log.name
+        devices[log.stem] = held.group(1)
+    assert len(devices) == 6
+    assert {devices["train-0"], devices["train-1"]} == {"0", "1"}
+    assert {device for name, device in devices.items() if name.startswith("infer")} == {"0", "1"}
+    shutil.rmtree(run.folder)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
+
+from oncoraft.plan import Plan
 
 from .conftest import ROOT, SMALL
 
@@ -45,6 +48,19 @@ def test_another_workflow_takes_it_as_a_module_from_any_folder(tmp_path: Path) -
     assert rules["oncoraft_train"] == 2
     assert rules["oncoraft_infer"] == 4
     assert all(name == "summary" or name.startswith("oncoraft_") for name in rules)
+
+
+def test_every_rules_files_are_asked_for_so_that_a_deleted_one_is_made_again() -> None:
+    """The engine by itself remakes a missing file only where something that has to run reads it."""
+    files = {file.name: file.read_text() for file in (ROOT / "workflow" / "rules").glob("*.smk")}
+    declared = set(re.findall(r"^rule (\w+):", "\n".join(files.values()), re.M))
+    kept = files["common.smk"].split("def kept_files")[1].split("\ndef ")[0]
+    plan = Plan({"models": {"tiny": {"build": {}}}})
+    of_cohort = {name for cohort in plan.cohorts for name in plan.rules_of_cohort(cohort)}
+    asked = of_cohort | set(re.findall(r"rules\.(\w+)", kept)) | {"report"}
+    # What a strategy trains has names of its own, one list for the rules and for this.
+    assert "plan.fold_model_names" in kept
+    assert {name for name in declared if not name.startswith("train")} == asked
 
 
 @pytest.mark.slow

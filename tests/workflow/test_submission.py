@@ -78,6 +78,20 @@ def test_every_rule_asks_for_what_it_needs_and_every_job_of_it_for_the_same(aske
     assert asked == {rule: {line} for rule, line in GOLDEN.items()}
 
 
+def submission_line(partition: str, minutes: int, megabytes: int, cores: int, gpus: int) -> str:
+    """The options that the plugin was seen to make of a request, on a real SLURM."""
+    tasks = f"--cpus-per-task={cores} --gpus={gpus}" if gpus else f"--ntasks=1 --cpus-per-task={cores}"
+    requeue = " --requeue" if SLURM["slurm-requeue"] else ""
+    return f"-p {partition} -t {minutes} --mem {megabytes} --nodes={SLURM['default-resources']['nodes']}{requeue} {tasks}"
+
+
+def test_the_lines_on_record_are_those_of_the_rules(asked: dict[str, set[tuple[Any, ...]]]) -> None:
+    """So that a change of resources is seen here, and not first where a SLURM can be brought up."""
+    record = dict(line.split(": ", 1) for line in (ROOT / "tests/slurm/submissions.txt").read_text().splitlines())
+    assert record.pop("twin") == submission_line("cpu", 20, 4000, 1, 0)
+    assert record == {rule: submission_line(*next(iter(lines))) for rule, lines in asked.items()}
+
+
 def test_the_profile_sends_every_rule_with_a_gpu_to_the_partition_that_has_them(asked: dict[str, set[tuple[Any, ...]]]) -> None:
     with_gpu = {rule for rule, lines in asked.items() if any(line[-1] for line in lines)}
     assert with_gpu == {"train", "infer"}
