@@ -132,6 +132,35 @@ def test_scans_after_the_window_change_no_label(seed: int, data: st.DataObject) 
     same(labels[mine], after[(after["case_id"] == case["case_id"]) & (after["definition"] == rule)])
 
 
+@SLOW
+@given(st.integers(0, 10_000), st.sampled_from([0, 7, 14]))
+def test_what_a_prompt_may_show_does_not_hang_on_the_future(seed: int, planned: int) -> None:
+    """Each case again from what was recorded by its index date: treatment that had started by the planned days, scans until index."""
+    tables, rules = cohort(seed), Config().regimens.model_copy(update={"known_at_index_days": planned})
+    shown = [
+        "case_id",
+        "specimen_id",
+        "cancer_type",
+        "line_of_therapy",
+        "agents_at_index",
+        "is_maintenance",
+        "opened_by",
+        "is_prior_outside",
+    ]
+    for _, case in build(tables, rules)[0].iterrows():
+        last = case["index_day"] + planned
+        treatment, progression = tables["timeline_treatment"], tables["timeline_progression"]
+        then = tables | {
+            "timeline_treatment": treatment[treatment["start_day"] <= last].assign(
+                stop_day=lambda rows, last=last: rows["stop_day"].clip(upper=last)
+            ),
+            "timeline_progression": progression[progression["start_day"] <= case["index_day"]],
+        }
+        again = build(then, rules)[0].set_index("case_id", drop=False)
+        assert case["case_id"] in again.index
+        assert again.loc[case["case_id"], shown].to_dict() == case[shown].to_dict()
+
+
 def others(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[~frame["case_id"].str.startswith("P-0999999")]
 

@@ -98,16 +98,24 @@ def verdict(regimen: Regimen, agent: str, start: int, rules: Regimens, of: Trait
     return "new agent"
 
 
-def early_agents(regimen: Regimen, rules: Regimens, of: Traits) -> list[str]:
-    """Agents that name the regimen: carried over or started within the combination window, substitutes left out; sorted."""
-    limit = regimen.index_day + rules.combination_window_days
-    return sorted(agent for agent, day in regimen.first.items() if day <= limit and not is_substitute(agent, regimen, of))
-
-
 def agents_known(regimen: Regimen, rules: Regimens, of: Traits) -> list[str]:
-    """Agents known at the index date: those that start on it or within `known_at_index_days`; carried ones are not known to go on."""
+    """Agents known at the index date: recorded to start on it or within `known_at_index_days`; sorted.
+
+    Only these starts are looked at: whether an agent is carried over is seen later. Of two that stand in for each other the earlier.
+    """
     days = range(regimen.index_day, regimen.index_day + rules.known_at_index_days + 1)
-    return [agent for agent in early_agents(regimen, rules, of) if regimen.first[agent] in days]
+    known = Regimen(regimen.index_day, regimen.opened_by)
+    for one in regimen.intervals:
+        if one.start in days:
+            known.add(one)
+    return sorted(agent for agent in known.first if not is_substitute(agent, known, of))
+
+
+def early_agents(regimen: Regimen, rules: Regimens, of: Traits) -> list[str]:
+    """Agents that name the regimen: known at index, carried over or started within the combination window; substitutes left out; sorted."""
+    limit = regimen.index_day + rules.combination_window_days
+    named = {agent for agent, day in regimen.first.items() if day <= limit and not is_substitute(agent, regimen, of)}
+    return sorted(named.union(agents_known(regimen, rules, of)))
 
 
 def restarted(regimen: Regimen, day: int, rules: Regimens) -> list[Interval]:
