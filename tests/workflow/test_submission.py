@@ -148,6 +148,6 @@ def test_the_plan_does_not_change_with_the_working_folder_of_the_caller(tmp_path
         )
         assert done.returncode == 0, done.stderr[-2000:]
         jobs = [json.loads(line) for line in done.stdout.splitlines()]
-        plans.append(sorted((job["rule_name"], job["shellcmd"], *job["output"]) for job in jobs))
+        plans.append(sorted((job["rule_name"], *job["input"], *job["output"]) for job in jobs))
     assert plans[0] == plans[1] == plans[2]
-    assert all(not path.startswith("/") for _, _, *outputs in plans[0] for path in outputs)
+    assert all(not path.startswith("/") for _, *paths in plans[0] for path in paths)
