@@ -78,9 +78,21 @@ def run_key(data: Path, base: Path, record: dict[str, Any]) -> str:
 def build_trainer(
     base: Path, device: torch.device, blocks: dict[str, Any], total_steps: int, processes: Processes | None = None
 ) -> Trainer:
-    """The base model with adapters and a fresh head, as the strategy wants them, started from the configured seed."""
+    """The base model of a folder, equipped for training."""
+    return equip(load_base(base, device), blocks, total_steps, processes)
+
+
+def equip(model: Any, blocks: dict[str, Any], total_steps: int, processes: Processes | None = None) -> Trainer:
+    """A base model with adapters and a fresh head, as the strategy wants them, started from the configured seed.
+
+    Args:
+        model: on its device.
+        blocks: `strategy`, `training` and `adapter` of the configuration.
+        total_steps: optimiser steps of the whole run, which the learning rate follows.
+        processes: of this launch; None: one.
+    """
     strategy, settings, adapter = blocks["strategy"], blocks["training"], blocks["adapter"]
-    model = load_base(base, device)
+    device = next(model.parameters()).device
     torch.manual_seed(stable_seed(settings.seed, "start"))
     for parameter in model.parameters():
         parameter.requires_grad_(False)
