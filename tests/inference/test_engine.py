@@ -173,6 +173,19 @@ def test_sampled_text_does_not_depend_on_the_batch(fold: Path, tokenizer: Any, h
     assert {result.case_id: result.text for result in other} != together
 
 
+def test_an_answer_is_cut_at_the_context_of_its_own_prompt_alone(
+    fold: Path, tokenizer: Any, head: nn.Sequential, cases: list[Case]
+) -> None:
+    engine = engine_of(fold, tokenizer, head)
+    longest = len(cases[0].prompt) + 3  # room for three tokens after the longest prompt, for all twelve after the short ones
+    together = answer_group(engine, tokenizer, cases, GREEDY, longest)
+    alone = [answer_group(engine, tokenizer, [case], GREEDY, longest)[0] for case in cases]
+    assert [(found.text, found.reason) for found in together] == [(found.text, found.reason) for found in alone]
+    whole = answer_group(engine, tokenizer, cases, GREEDY, CONTEXT)
+    assert together[0].text != whole[0].text
+    assert together[-1].text == whole[-1].text
+
+
 @given(st.lists(st.integers(1, 50), max_size=30), st.integers(1, 200), st.integers(0, 30))
 def test_groups_hold_every_index_once_and_keep_to_the_budget(lengths: list[int], tokens: int, extra: int) -> None:
     groups = in_groups(lengths, tokens, extra)

@@ -187,6 +187,7 @@ def test_tokens_that_do_not_fit_are_refused(qwen3: Path, tmp_path: Path, change:
         (("--examples", "none.jsonl"), {}, "none.jsonl: --examples: expected none"),
         ((), UNTRAINED | {"examples": 2}, "expected a training file to take 2 examples from"),
         (("--fold-model", "somewhere"), UNTRAINED, "--fold-model: expected none; this strategy trains nothing"),
+        (("--settings", settings(FEW | {"engine": "vllm"}, {})), {}, "inference.engine: expected vllm to be installed"),
         (("--tokens", "none.arrow"), {}, "none.arrow: expected an Arrow file written by `oncoraft tokens`"),
         (("--gpus", "1"), {}, "1 GPU asked for, 0 visible"),
     ],

@@ -63,7 +63,7 @@ def tokenizer_of(architecture: str) -> Any:
     split = pre_tokenizers.Split("\n", behavior="isolated")
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(add_prefix_space=False)])
     tokenizer.decoder = decoders.ByteLevel()
-    special = ["<end>", "<begin>", "<pad>"]
+    special = ["<end>", "<begin>", "<pad>", "<unused0>"]
     trainer = trainers.BpeTrainer(
         vocab_size=384, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
     )

@@ -102,9 +102,10 @@ def answer_group(
         logits = response_logit(engine.weigh(cache, starts, hidden, score_tokens(tokenizer), lengths[-1], lengths[0]))
     room = settings.max_new_tokens if is_written else STATED_SCORE_TOKENS
     filled = [length + len(ids) for length, ids in zip(lengths, forced, strict=True)]
-    room = max(1, min(room, longest - max(filled)))
-    draws = uniforms(settings.seed, [case.case_id for case in cases], room)
+    rooms = [max(1, min(room, longest - length)) for length in filled]  # each row's own: a neighbour's length must not cut its answer
+    draws = uniforms(settings.seed, [case.case_id for case in cases], max(rooms))
     written = engine.write(cache, filled, hidden, draws, settings.temperature, settings.top_p, is_stopped)
+    written = [tokens[:own] for tokens, own in zip(written, rooms, strict=True)]
     stops = set(engine.stops.tolist())
     return [
         result(case, logit, [*begun, *tokens], tokens[-1] in stops, tokenizer, engine.head is not None, bool(begun), is_written)

@@ -46,7 +46,8 @@ class Cache:
     def keep(self, rows: torch.Tensor) -> None:
         """Drop all rows but these (indices), so that finished answers cost no further reading."""
         self.rows = len(rows)
-        for index, (keys, values) in list(self.layers.items()):
+        for index in self.layers:  # one layer at a time, so that no more than one stands twice
+            keys, values = self.layers[index]
             self.layers[index] = (keys[rows], values[rows])
             del keys, values
 

@@ -11,13 +11,11 @@ import argparse
 import json
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from oncoraft.config import Inference, Strategy
 from oncoraft.edge import read_settings, run, settings_record, step_parser
@@ -25,14 +23,14 @@ from oncoraft.errors import InputError
 from oncoraft.inference.answer import Result, answer_group, answer_room, score_group
 from oncoraft.inference.engine import Engine, in_groups
 from oncoraft.inference.examples import encode_few_shot, read_examples
-from oncoraft.inference.memory import explained
 from oncoraft.inference.opening import check_fold_model, open_fold, stop_tokens, trained_files
-from oncoraft.inference.progress import Progress, Stop, stopping
+from oncoraft.inference.progress import Progress, stopping
+from oncoraft.inference.vllm_engine import VllmEngine
+from oncoraft.inference.work import Work, go_through, plan, sampled, shard_of
 from oncoraft.models.base import context_length, device_for, load_tokenizer
 from oncoraft.models.cases import Case, encode, read_rows
 from oncoraft.models.tokens import StoredTokens
 from oncoraft.provenance import canonical_json, file_digest, manifest, publishing, text_digest, write_json
-from oncoraft.stable import stable_fraction
 
 log = logging.getLogger("oncoraft")
 EPILOG = """what goes in: a held-out file, the base model and, for a strategy that trains, the folder that `oncoraft train` wrote; for a few-shot
@@ -44,28 +42,12 @@ examples:
 LARGE_FILE_BYTES = 64 * 2**20
 
 
-@dataclass(frozen=True)
-class Work:
-    """One group of cases that go through the model together, longest first."""
+class Answering(NamedTuple):
+    """An engine as the shard sees it: what it says of a group, the room that an answer needs, the model's context in tokens."""
 
-    cases: tuple[Case, ...]
-    is_read_only: bool  # the head's score alone: nothing is cached, nothing written
-    is_written: bool
-
-
-def shard_of(case_id: str, shards: int) -> int:
-    """The shard of a case."""
-    return int(stable_fraction("shard", case_id) * shards)
-
-
-def sampled(rows: list[dict[str, Any]], settings: Inference) -> set[str]:
-    """Cases that get a rationale: all, none, or a stable sample of the whole fold."""
-    if settings.score_only:
-        return set()
-    if settings.rationales is None:
-        return {row["case_id"] for row in rows}
-    ordered = sorted((stable_fraction(settings.seed, row["case_id"]), row["case_id"]) for row in rows)
-    return {case_id for _, case_id in ordered[: settings.rationales]}
+    answer: Callable[[Work, Callable[[], None]], list[Result]]
+    room: Callable[[bool], int]
+    longest: int
 
 
 def score(model: Any, head: nn.Sequential, cases: Sequence[Case], pad: int, tokens: int) -> dict[str, float]:
@@ -74,52 +56,6 @@ def score(model: Any, head: nn.Sequential, cases: Sequence[Case], pad: int, toke
     for group in in_groups([len(case.prompt) for case in cases], tokens):
         logits.update((result.case_id, result.logit) for result in score_group(engine, [cases[index] for index in group]))
     return logits
-
-
-def plan(cases: Sequence[Case], chosen: set[str], settings: Inference, room: Callable[[bool], int], has_head: bool) -> list[Work]:
-    """The shard's groups: cases that are only scored, then those that are also written.
-
-    Args:
-        room: tokens that a group's cache needs after each prompt, with a whole answer or with its score alone.
-    """
-    work = []
-    for is_written in (False, True):
-        members = [case for case in cases if (case.case_id in chosen) == is_written]
-        is_read_only = has_head and not is_written
-        tokens, extra = (settings.batch_tokens, 0) if is_read_only else (settings.cache_tokens, room(is_written))
-        for group in in_groups([len(case.prompt) for case in members], tokens, extra):
-            work.append(Work(tuple(members[index] for index in group), is_read_only, is_written))
-    return work
-
-
-def prediction(case: Case, result: Result) -> dict[str, Any]:
-    """One line of `predictions.jsonl`."""
-    return {
-        "case_id": case.case_id,
-        "patient_id": case.patient_id,
-        "fold": case.fold,
-        "logit": result.logit,
-        "score": float(torch.tensor(result.logit, dtype=torch.float64).sigmoid()),
-        "rationale": result.text,
-        "score_from_text": result.score_from_text,
-        "finish_reason": result.reason,
-    }
-
-
-def go_through(engine: Engine, tokenizer: Any, work: Sequence[Work], settings: Inference, longest: int, kept: Progress, stop: Stop) -> None:
-    """Every group that is not finished; its predictions are kept as soon as it is."""
-    bar = tqdm(total=sum(len(one.cases) for one in work), desc="inference", unit="case", mininterval=5)
-    for one in work:
-        if not all(case.case_id in kept.done for case in one.cases):
-            stop()
-            with explained("inference.batch_tokens", *(() if one.is_read_only else ("inference.cache_tokens",))):
-                if one.is_read_only:
-                    results = score_group(engine, one.cases)
-                else:
-                    results = answer_group(engine, tokenizer, one.cases, settings, longest, one.is_written, stop)
-            kept.add([prediction(case, result) for case, result in zip(one.cases, results, strict=True)])
-        bar.update(len(one.cases))
-    bar.close()
 
 
 def run_key(given: argparse.Namespace, record: dict[str, Any], strategy: Strategy) -> str:
@@ -181,6 +117,31 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return given
 
 
+def opened(given: argparse.Namespace, strategy: Strategy, settings: Inference, tokenizer: Any) -> Answering:
+    """The engine that the settings ask for.
+
+    Raises:
+        InputError: vllm for a strategy without a score head, or see the engines.
+    """
+    device = device_for(given.gpus)
+    if settings.engine == "transformers":
+        model, head = open_fold(given.base, given.fold_model, strategy, device)
+        engine = Engine(model, head, tokenizer.pad_token_id, stop_tokens(tokenizer, model), settings.batch_tokens)
+        longest = context_length(model)
+
+        def answer(one: Work, stop: Callable[[], None]) -> list[Result]:
+            if one.is_read_only:
+                return score_group(engine, one.cases)
+            return answer_group(engine, tokenizer, one.cases, settings, longest, one.is_written, stop)
+
+        return Answering(answer, lambda written: answer_room(engine, tokenizer, settings, written), longest)
+    if not strategy.has_head or given.fold_model is None:
+        raise InputError("inference.engine: expected transformers for a strategy without a score head", found="vllm")
+    fast = VllmEngine(given.base, given.fold_model, strategy, settings, tokenizer)
+    room = settings.max_new_tokens
+    return Answering(lambda one, stop: fast.answer(one.cases, one.is_written, stop), lambda written: room if written else 0, fast.longest)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Score one shard; status 75 after SIGTERM, with the finished cases kept."""
     given = parse(arguments)
@@ -190,19 +151,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = read_rows(given.heldout)
     check_fold_model(given.fold_model, strategy)
     tokenizer = load_tokenizer(given.base)
-    model, head = open_fold(given.base, given.fold_model, strategy, device_for(given.gpus))
-    longest = context_length(model)
-    cases, cut = prepared(given, rows, tokenizer, longest, strategy, settings)
-    engine = Engine(model, head, tokenizer.pad_token_id, stop_tokens(tokenizer, model), settings.batch_tokens)
-    work = plan(
-        cases, sampled(rows, settings), settings, lambda written: answer_room(engine, tokenizer, settings, written), head is not None
-    )
+    engine = opened(given, strategy, settings, tokenizer)
+    cases, cut = prepared(given, rows, tokenizer, engine.longest, strategy, settings)
+    work = plan(cases, sampled(rows, settings), settings, engine.room, strategy.has_head)
     record = settings_record(given, blocks)
     with stopping() as stop:
         kept = Progress(given.out.with_name(f".progress-{given.out.name}"), run_key(given, record, strategy))
         resumed, is_finished = len(kept.done), False
         try:
-            go_through(engine, tokenizer, work, settings, longest, kept, stop)
+            go_through(work, lambda one: engine.answer(one, stop), kept, stop)
             counts = publish(
                 given, [kept.done[case.case_id] for case in cases], record, strategy, {"resumed": resumed, "examples_cut": cut}
             )

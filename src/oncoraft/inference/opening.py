@@ -63,9 +63,15 @@ def with_trained_adapter(model: Any, folder: Path) -> Any:
         InputError: it cannot be read or is of another base model.
     """
     try:
-        return PeftModel.from_pretrained(model, folder, local_files_only=True)
+        adapted: Any = PeftModel.from_pretrained(model, folder, local_files_only=True)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise InputError(f"expected an adapter of this base model ({first_line(error)})", file=folder) from None
+    # The library holds adapters in fp32 whatever the base; on a GPU they are rounded to bf16 as autocast did while training, or each
+    # adapted layer would copy its input to fp32 and multiply in it.
+    for name, weight in adapted.named_parameters():
+        if "lora_" in name:
+            weight.data = weight.data.to(model.dtype)
+    return adapted
 
 
 def stop_tokens(tokenizer: Any, model: Any) -> list[int]:
