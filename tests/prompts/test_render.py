@@ -115,7 +115,7 @@ def test_every_budget_is_kept_and_what_was_cut_is_recorded(template: str) -> Non
 
 def test_every_statement_stands_in_the_full_prompt_and_sections_in_their_order() -> None:
     found = prompts("full")
-    for case_id, statements in statements_by_case(EVIDENCE):
+    for case_id, statements in (pair for part in statements_by_case(EVIDENCE) for pair in part.items()):
         text = str(found[case_id]["input"]).lower()
         assert all(item.text.lower() in text for item in statements if item.field not in {"diagnosis", "msi_comment", "tmb_value", "organ"})
         titles = [line for line in str(found[case_id]["input"]).splitlines() if line and not line.startswith("- ")]

@@ -7,7 +7,7 @@ how many is found by bisection over the fixed order of cutting, for all cases to
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -77,7 +77,7 @@ def cutting_order(statements: Sequence[Statement]) -> list[int]:
 
 
 def fit(
-    cases: dict[str, Sequence[Statement]],
+    cases: Mapping[str, Sequence[Statement]],
     budget: int,
     compose: Callable[[Sequence[Statement], frozenset[str]], str],
     count: Callable[[list[str]], list[int]],

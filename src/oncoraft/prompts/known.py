@@ -109,6 +109,14 @@ def with_earlier(records: pd.DataFrame, reading: pd.Series, count: int) -> tuple
     return first, pd.Series(told.to_numpy(), index=first.index)
 
 
+def in_one(keys: pd.Series, words: pd.Series, separator: str) -> pd.Series:
+    """Words of equal keys joined in their order; indexed by key."""
+    found: dict[int, str] = {}
+    for key, word in zip(keys.tolist(), words.tolist()):
+        found[key] = found[key] + separator + word if key in found else word
+    return pd.Series(found, dtype=object)
+
+
 def in_figures(numbers: pd.Series) -> pd.Series:
     """Measured numbers as a report prints them: whole from 100 on, else up to two decimals."""
     rounded = numbers.astype(float).round(2).mask(numbers >= 100, numbers.round(0))

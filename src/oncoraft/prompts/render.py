@@ -33,7 +33,9 @@ DATA_FILES = ("templates",)
 FOLDER = Path(__file__).parent / DATA_FILES[0]
 NAMES = {name: name.replace("_", " ").capitalize() for name in SECTIONS}
 TITLES = NAMES | {"drugs": "Treatment about to start", "prior_treatment": "Treatment so far", "specimen": "Sequenced specimen"}
-CHUNK = 4096  # cases rendered and counted together
+# Field -> the title under which its statements read as one line; empty for what only the published layout shows.
+LISTED = {field.name: "" if field.layout_only else field.listed for field in BY_NAME.values() if field.listed or field.layout_only}
+CHUNK = 2048  # cases rendered and counted together
 
 
 @cache
@@ -42,15 +44,32 @@ def brief(field: str, value: str) -> str:
     return BY_NAME[field].brief.format(value=value)
 
 
-def lines(statements: Sequence[Statement]) -> list[str]:
-    """Statements of a section as lines: one each, or one for all of a field that is listed."""
-    found: dict[str, list[str]] = {}
-    for place, statement in enumerate(statements):
-        field = BY_NAME[statement.field]
-        if not field.layout_only:
-            found.setdefault(field.listed or str(place), []).append(statement.text)
-    texts = (texts[0] if title.isdecimal() else f"{title}: {', '.join(texts)}" for title, texts in found.items())
-    return [text[:1].upper() + text[1:] for text in texts]
+class Section:
+    """One heading with its statements, as a template sees it; what it does not ask for is not made."""
+
+    def __init__(self, name: str, statements: Sequence[Statement]) -> None:
+        """Take the section's name and its statements in reading order."""
+        self.name, self.title, self.statements = NAMES[name], TITLES[name], statements
+
+    @property
+    def lines(self) -> list[str]:
+        """Statements as lines: one each, or one for all of a field that is listed."""
+        found: list[list[str]] = []
+        listed: dict[str, list[str]] = {}
+        for statement in self.statements:
+            title = LISTED.get(statement.field)
+            if title is None:
+                found.append([statement.text])
+            elif title in listed:
+                listed[title].append(statement.text)
+            elif title:
+                found.append(listed.setdefault(title, [f"{title}: {statement.text}"]))
+        return [text[:1].upper() + text[1:] for text in map(", ".join, found)]
+
+    @property
+    def briefs(self) -> list[str]:
+        """Statements as the compact template has them, those left out that do not stand there."""
+        return [text for statement in self.statements if (text := brief(statement.field, statement.value))]
 
 
 def protein_change(mutation: str) -> str:
@@ -95,16 +114,7 @@ class Renderer:
         for statement in statements:
             by_section.setdefault(statement.section, []).append(statement)
             known[statement.field].append(statement)
-        sections = [
-            {
-                "name": NAMES[name],
-                "title": TITLES[name],
-                "lines": lines(by_section[name]),
-                "briefs": [text for statement in by_section[name] if (text := brief(statement.field, statement.value))],
-            }
-            for name in SECTIONS
-            if name in by_section
-        ]
+        sections = [Section(name, by_section[name]) for name in SECTIONS if name in by_section]
         return self.template.render(
             sections=sections,
             known=known,
@@ -121,19 +131,23 @@ def _drugs(known: dict[str, list[Statement]]) -> list[dict[str, str]]:
     return [{"name": name, "drug_class": rest.removesuffix(")"), "mechanism": mechanisms.get(name, "")} for name, _, rest in names]
 
 
-def statements_by_case(evidence: pd.DataFrame) -> Iterator[tuple[str, list[Statement]]]:
-    """Cases with their statements, in the order of the evidence; rows of a case stand together.
+def statements_by_case(evidence: pd.DataFrame) -> Iterator[dict[str, list[Statement]]]:
+    """Cases with their statements, some thousands at a time, in the order of the evidence.
 
     Args:
-        evidence: columns of `evidence.parquet`.
+        evidence: columns of `evidence.parquet`; rows of a case stand together.
     """
-    days = [None if day is pd.NA else day for day in evidence["days_before_index"].tolist()]
-    columns = [evidence[name].tolist() for name in ("section", "field", "value", "text", "priority")]
-    rows = list(map(Statement, *columns, days))
     names = evidence["case_id"].to_numpy(object)
     starts = np.flatnonzero(np.r_[True, names[1:] != names[:-1]]) if len(names) else np.array([], dtype=int)
-    for start, stop in zip(starts, np.r_[starts[1:], len(names)]):
-        yield names[start], rows[start:stop]
+    stops = np.r_[starts[1:], len(names)]
+    for first in range(0, len(starts), CHUNK):
+        begin, end = starts[first], stops[min(first + CHUNK, len(starts)) - 1]
+        part = evidence.iloc[begin:end]
+        days = [None if day is pd.NA else day for day in part["days_before_index"].tolist()]
+        columns = [part[name].tolist() for name in ("section", "field", "value", "text", "priority")]
+        rows = list(map(Statement, *columns, days))
+        places = zip(starts[first : first + CHUNK] - begin, stops[first : first + CHUNK] - begin)
+        yield {names[begin + start]: rows[start:stop] for start, stop in places}
 
 
 def render(evidence: pd.DataFrame, renderer: Renderer, budget: int, count: Count) -> list[dict[str, Any]]:
@@ -148,31 +162,32 @@ def render(evidence: pd.DataFrame, renderer: Renderer, budget: int, count: Count
     Raises:
         InputError: a prompt cannot be brought within the budget.
     """
-    cases = dict(statements_by_case(evidence))
-    prompts: list[dict[str, Any]] = []
-    names = sorted(cases)
-    told = time.monotonic()
+    prompts: dict[str, dict[str, Any]] = {}
+    too_long: dict[str, list[Statement]] = {}
+    total, told = evidence["case_id"].nunique(), time.monotonic()
 
     def count_inputs(texts: list[str]) -> list[int]:
         return count([full_prompt(renderer.instruction, text) for text in texts])
 
-    too_long: list[int] = []
-    for start in range(0, len(names), CHUNK):
-        texts = [renderer.input_text(cases[case_id]) for case_id in names[start : start + CHUNK]]
-        for case_id, text, tokens in zip(names[start : start + CHUNK], texts, count_inputs(texts)):
+    for cases in statements_by_case(evidence):
+        texts = [renderer.input_text(statements) for statements in cases.values()]
+        for (case_id, statements), text, tokens in zip(cases.items(), texts, count_inputs(texts)):
             if tokens > budget:
-                too_long.append(len(prompts))
-            prompts.append(
-                {"case_id": case_id, "instruction": renderer.instruction, "input": text, "output": "", "prompt_tokens": tokens, "cut": []}
-            )
+                too_long[case_id] = statements
+            prompts[case_id] = {
+                "case_id": case_id,
+                "instruction": renderer.instruction,
+                "input": text,
+                "output": "",
+                "prompt_tokens": tokens,
+                "cut": [],
+            }
         if time.monotonic() - told > 10:
             told = time.monotonic()
-            log.info("render: %d of %d prompts", len(prompts), len(names))
-    fitted = fit({names[place]: cases[names[place]] for place in too_long}, budget, renderer.input_text, count_inputs)
-    for place in too_long:
-        found = fitted[names[place]]
-        prompts[place] |= {"input": found.text, "prompt_tokens": found.tokens, "cut": list(found.cut)}
-    return prompts
+            log.info("render: %d of %d prompts", len(prompts), total)
+    for case_id, found in fit(too_long, budget, renderer.input_text, count_inputs).items():
+        prompts[case_id] |= {"input": found.text, "prompt_tokens": found.tokens, "cut": list(found.cut)}
+    return [prompts[case_id] for case_id in sorted(prompts)]
 
 
 def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:

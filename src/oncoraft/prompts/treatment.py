@@ -10,7 +10,7 @@ import pandas as pd
 
 from oncoraft.knowledge.drugs import drugs
 from oncoraft.prompts.disease import decided
-from oncoraft.prompts.known import Tables, closest, facts, known_records
+from oncoraft.prompts.known import Tables, closest, facts, in_one, known_records
 
 RESPONSE_LAG_DAYS = 14  # imaging of the first two weeks tells of the time before the line (as for the labels)
 OUTSIDE = {"Prior medications to MSK": ("yes", "treated elsewhere before"), "No prior medications": ("no", "not treated elsewhere before")}
@@ -63,7 +63,7 @@ def _occasions(cases: pd.DataFrame, rows: pd.DataFrame, field: str, count: int, 
     records = known_records(cases, rows[["person", "start_day"]], field).drop_duplicates(["case", "days_before_index"])
     total = records.groupby("case").size()
     shown = closest(records, count)
-    days = shown["days_before_index"].astype("int64").astype(str).groupby(shown["case"]).agg(", ".join)
+    days = in_one(shown["case"], shown["days_before_index"].astype("int64").astype(str), ", ").reindex(total.index)
     last = records.groupby("case")["days_before_index"].min()
     frame = pd.DataFrame({"case": total.index, "days_before_index": last.to_numpy()}, index=total.index)
     number = (total.astype(str) + words[1]).mask(total == 1, words[0])
@@ -109,7 +109,7 @@ def _agents_begun(lines: pd.DataFrame, treatment: pd.DataFrame) -> pd.Series:
     begun = agents.merge(treatment[["person", "agent", "start_day"]], on=["person", "agent"], suffixes=("", "_agent"))
     begun = begun[(begun["start_day_agent"] >= begun["start_day"]) & (begun["start_day_agent"] < begun["index_day"])]
     begun = begun.drop_duplicates(["number", "agent"]).sort_values(["number", "agent"], kind="stable")
-    return begun["agent"].str.lower().groupby(begun["number"]).agg(" + ".join)
+    return in_one(begun["number"], begun["agent"].str.lower(), " + ")
 
 
 def _verdicts(lines: pd.DataFrame, tables: Tables) -> pd.DataFrame:
