@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from oncoraft.cohort.references import FIRST_IDS, orphans, positions, specimens_of_others, without_clinical_row
 from oncoraft.errors import InputError
 from oncoraft.knowledge.tables import TABLES, Table
 
 DAY_ZERO_SHARE = 0.99  # least share of patients whose first sequencing is day 0
 FOLLOW_UP_GRACE_DAYS = 31  # slack for the dead, whose last month may be recorded by its end
-FIRST_IDS = 5
 WHOLE_DAYS = 0.2  # mean distance to whole days from which no constant is borne out (0.25 is chance)
 # Days in a month by different conventions. The released OS_MONTHS is days x 12/365; the study's own pipeline divides by 30.417.
 DAYS_PER_MONTH = {"365/12": 365 / 12, "30.417": 30.417, "365.25/12": 365.25 / 12, "30.44": 30.44, "30": 30.0}
@@ -63,8 +64,9 @@ def day_zero(sequencing: pa.Table, patients: pa.Table, file: Path) -> dict[str, 
     Raises:
         InputError: the share is below 99 %: survival would not count from day 0.
     """
-    first = sequencing.select(["patient_id", "start_day"]).to_pandas().groupby("patient_id")["start_day"].min()
-    everyone = pd.Index(patients["patient_id"].to_pandas())
+    rows = pd.DataFrame({"patient": sequencing["patient_id"].cast(pa.string()).to_pandas(), "day": sequencing["start_day"].to_numpy()})
+    first = rows.groupby("patient")["day"].min()
+    everyone = pd.Index(patients["patient_id"].cast(pa.string()).to_pandas())
     first = first.reindex(everyone)
     unsequenced = int(first.isna().sum())
     share = float((first == 0).mean()) if len(first) else 0.0
@@ -87,82 +89,31 @@ def day_zero(sequencing: pa.Table, patients: pa.Table, file: Path) -> dict[str, 
     }
 
 
-def orphans(found: Mapping[str, Mapping[str, list[str]]]) -> list[dict[str, Any]]:
-    """Rows that name a patient or a specimen which the clinical tables do not have, per table and column.
-
-    Args:
-        found: table -> column -> the unknown ids, one a row (of the copy-number matrix: a column), for tables that were read.
-    """
-    homes = {"patient": "clinical_patient", "sample": "clinical_sample"}
-    return [
-        {
-            "table": table.name,
-            "column": column.name,
-            "refers_to": column.refers,
-            "rows": len(ids),
-            "ids": len(set(ids)),
-            "first_ids": sorted(set(ids))[:FIRST_IDS],
-        }
-        for table in TABLES
-        if table.name in found
-        for column in table.columns
-        if column.refers and table.name != homes[column.refers]
-        for ids in [found[table.name].get(column.name, [])]
-    ]
-
-
-def without_clinical_row(tables: Mapping[str, pa.Table]) -> list[dict[str, Any]]:
-    """Kept rows of patients and specimens whose own clinical row was set aside, where there are any."""
-    homes = {"patient": ("clinical_patient", "patient_id"), "sample": ("clinical_sample", "sample_id")}
-    known = {kind: pd.Index(tables[table][column].to_pandas()) for kind, (table, column) in homes.items()}
-    found = []
-    for table in TABLES:
-        for column in table.columns:
-            if column.refers and table.name in tables and table.name != homes[column.refers][0]:
-                ids = tables[table.name][column.name].to_pandas()
-                stray = ids[~ids.isin(known[column.refers])]
-                first = sorted(stray.unique())[:FIRST_IDS]
-                found.append({"table": table.name, "column": column.name, "rows": len(stray), "first_ids": first})
-    return [record for record in found if record["rows"]]
-
-
-def specimens_of_others(tables: Mapping[str, pa.Table]) -> list[dict[str, Any]]:
-    """Rows that give a specimen to another patient than the sample table does, per table that names both."""
-    owners = tables["clinical_sample"].select(["sample_id", "patient_id"]).to_pandas().set_index("sample_id")["patient_id"]
-    found = []
-    for table in TABLES:
-        names = {column.refers: column.name for column in table.columns if column.refers}
-        if table.name != "clinical_sample" and table.name in tables and {"patient", "sample"} <= set(names):
-            rows = tables[table.name].select([names["patient"], names["sample"]]).to_pandas()
-            owner = rows[names["sample"]].map(owners)
-            wrong = owner.notna() & (owner != rows[names["patient"]])
-            ids = sorted(rows[names["sample"]][wrong].unique())
-            found.append({"table": table.name, "rows": int(wrong.sum()), "first_ids": ids[:FIRST_IDS]})
-    return found
-
-
 def after_follow_up(tables: Mapping[str, pa.Table]) -> list[dict[str, Any]]:
     """Events dated after the patient's last day of follow-up, per timeline and day column.
 
     `rows_beyond_grace` counts those of the deceased that lie more than 31 days after death.
     """
-    patients = tables["clinical_patient"].select(["patient_id", "os_days", "is_deceased"]).to_pandas().set_index("patient_id")
+    patients = tables["clinical_patient"]
+    ids = patients["patient_id"].combine_chunks().cast(pa.string())
+    last = patients["os_days"].to_numpy().astype(np.int64)
+    dead = patients["is_deceased"].to_numpy()
     found = []
     for table in TABLES:
         for name in _day_columns(table, tables):
-            events = tables[table.name].select(["patient_id", name]).to_pandas().dropna()
-            last = events["patient_id"].map(patients["os_days"])
-            beyond = events[name] - last
-            dead = events["patient_id"].map(patients["is_deceased"]).eq(True)
+            who = positions(tables[table.name]["patient_id"], ids)
+            day = tables[table.name][name].to_numpy()  # NaN where there is none
+            beyond = np.where(who >= 0, day - last[who], 0)
             late = beyond > 0
+            first = pc.unique(ids.take(pa.array(who[late])))
             found.append(
                 {
                     "table": table.name,
                     "column": name,
                     "rows": int(late.sum()),
-                    "patients": int(events["patient_id"][late].nunique()),
-                    "rows_beyond_grace": int(((beyond > FOLLOW_UP_GRACE_DAYS) & dead).sum()),
-                    "first_ids": sorted(events["patient_id"][late].unique())[:FIRST_IDS],
+                    "patients": len(first),
+                    "rows_beyond_grace": int(((beyond > FOLLOW_UP_GRACE_DAYS) & (who >= 0) & dead[who]).sum()),
+                    "first_ids": sorted(first.to_pylist())[:FIRST_IDS],
                 }
             )
     return found

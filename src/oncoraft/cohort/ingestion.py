@@ -113,7 +113,7 @@ class Ingestion:
         if table.name == "gene_panel_matrix":
             pairs = zip(rows["sample_id"].to_pylist(), rows["cna"].to_pylist(), strict=True)
             self.panels = {sample: panel for sample, panel in pairs if panel is not None}
-        self._write(table.name, rows.cast(schema(table)))
+        self._write(table.name, rows.select(schema(table).names))
         needed = [column.name for column in table.columns if column.refers or column.kind == "day"]
         self.kept[table.name] = rows.select([*needed, *(column.name for column in table.derived)])
         return typed, ignored
@@ -182,7 +182,8 @@ class Ingestion:
         ]
 
     def _write(self, name: str, rows: pa.Table) -> None:
-        parquet.write_table(rows, self.outputs[name])
+        # Without Arrow's own schema in the file, so that dictionary-encoded text is read back as the text that it is.
+        parquet.write_table(rows, self.outputs[name], store_schema=False)
 
 
 def _few(names: list[str], limit: int = 8) -> str:

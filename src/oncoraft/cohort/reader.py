@@ -16,7 +16,7 @@ import pyarrow.csv as arrow_csv
 
 from oncoraft.errors import InputError
 
-BLOCK = 4 << 20  # bytes that one thread reads at a time
+BLOCK = 16 << 20  # bytes that one thread reads at a time
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 LFS_POINTER = b"version https://git-lfs"
 PACKED = {
@@ -174,7 +174,8 @@ def _read(path: Path, header: Header, *, use_threads: bool, block: int = BLOCK) 
 def _check_line_ends(path: Path) -> None:
     """Refuse a carriage return that ends no line: readers disagree on it, and every later line number would be wrong."""
     data = path.read_bytes()
-    if data.count(b"\r") != data.count(b"\r\n"):
+    returns = data.count(b"\r")
+    if returns and returns != data.count(b"\r\n"):
         lines = data.split(b"\n")
         number = next(
             number for number, line in enumerate(lines, start=1) if b"\r" in line[:-1] or (number == len(lines) and b"\r" in line)

@@ -37,7 +37,7 @@ class TypedTable:
         notes: accepted, but worth telling: quoted cells and words outside a vocabulary, with their counts.
     """
 
-    rows: pa.Table
+    rows: pa.Table  # text columns dictionary-encoded
     refusals: list[Refusal]
     rows_read: int
     rows_duplicate: int
@@ -99,7 +99,7 @@ class _Typing:
         if bad.any():
             rows = np.flatnonzero(bad[coded.indices.to_numpy()] & ~self.repeated & ~self.refused)
             self._refuse(rows, self.raw.header.names[position], expectation(column, is_checked=known is not None), coded)
-        return values.take(coded.indices)
+        return _spread(values, coded.indices)
 
     def ordered(self, earlier: str, later: str, arrays: dict[str, pa.Array]) -> None:
         """Refuse rows whose later day is before the earlier one."""
@@ -116,7 +116,7 @@ class _Typing:
         kept = np.flatnonzero(~self.repeated & ~self.refused)
         if not self.table.key or not len(kept):
             return
-        keys = pd.DataFrame({name: arrays[name].to_pandas().to_numpy()[kept] for name in self.table.key})
+        keys = pd.DataFrame({name: arrays[name].cast(ARROW_TYPES["text"]).to_numpy(zero_copy_only=False)[kept] for name in self.table.key})
         shared = keys.duplicated(keep=False).to_numpy()
         if not shared.any():
             return
@@ -144,6 +144,14 @@ class _Typing:
                 count = int(np.bincount(coded.indices.to_numpy(), minlength=len(marked))[marked & ~bad].sum())
                 words = sorted(pc.unique(values.filter(pa.array(marked & ~bad))).cast(pa.string()).to_pylist(), key=str)[:FIRST_WORDS]
                 self.notes.append({"table": self.table.name, "column": column.name, "what": kind, "rows": count, "first_words": words})
+
+
+def _spread(values: pa.Array, indices: pa.Array) -> pa.Array:
+    """The value of every row from those of the distinct texts; text stays dictionary-encoded, which is quicker to write."""
+    if not pa.types.is_string(values.type):
+        return values.take(indices)
+    distinct = values.dictionary_encode()
+    return pa.DictionaryArray.from_arrays(distinct.indices.take(indices), distinct.dictionary)
 
 
 def type_table(table: Table, raw: RawTable, known: Known | None = None) -> TypedTable:
