@@ -95,8 +95,9 @@ def compose(record: Record, score: float | None, seed: int) -> str:
         True: sentence(FOR[seed // 6 % len(FOR)], sides[True]),
         False: sentence(AGAINST[seed // 24 % len(AGAINST)], sides[False]),
     }
-    opening = mechanism(record, seed // 96)
-    return " ".join([*opening, texts[not favours], texts[favours], CLOSINGS[favours, certain][seed // 480 % 2]])
+    # Where the record argues little, patient and drugs are named first: a rationale speaks of its case.
+    opening = (mechanism(record, seed // 96) if len(found) >= 2 else "") or setting(record)
+    return " ".join([opening, texts[not favours], texts[favours], CLOSINGS[favours, certain][seed // 480 % 2]])
 
 
 def side(found: Iterable[Argument], score: float | None) -> tuple[bool, bool]:
@@ -113,13 +114,20 @@ def plain(record: Record, score: float | None) -> str:
     favours, certain = side(found, score)
     mine = sorted((argument for argument in found if argument.favours == favours), key=lambda argument: -argument.weight)
     reason = mine[0].text if mine else stand_in(record, favours, favours)
-    names = listed([agent.lower() for agent in sorted(record.given)[:3]]) or "The treatment"
-    lines = [value for value in record.values.get("line", []) if value.isdigit()]
-    cancers = record.values.get("cancer", [])
-    place = f"is planned as line {lines[0]}" if lines else "is planned"
-    patient = f" for {cancers[0]} cancer" if cancers else ""
     template = (FOR if favours else AGAINST)[0]
-    return f"{capital(names)} {place}{patient}. {sentence(template, [reason])} {CLOSINGS[favours, certain][0]}"
+    return f"{setting(record)} {sentence(template, [reason])} {CLOSINGS[favours, certain][0]}"
+
+
+def agent_name(agent: str) -> str:
+    """An agent as prose names it; trial drugs are masked in the source."""
+    return "an investigational agent" if agent == "INVESTIGATIONAL" else agent.lower()
+
+
+def setting(record: Record) -> str:
+    """What is given to whom, in which line."""
+    names = listed([agent_name(agent) for agent in sorted(record.given)[:3]]) or "the treatment"
+    line, cancer = record.first("line"), record.first("cancer")
+    return f"{capital(names)} is planned{f' as line {line}' if line else ''}{f' for {cancer} cancer' if cancer else ''}."
 
 
 def arguments(record: Record) -> Iterator[Argument]:
@@ -190,17 +198,17 @@ def _history(record: Record) -> Iterator[Argument]:
             yield Argument(f"earlier {agent.lower()} was of the same class", False, 2)
 
 
-def mechanism(record: Record, seed: int) -> list[str]:
-    """A sentence on how one of the drugs works, if the table tells; the seed picks the drug."""
+def mechanism(record: Record, seed: int) -> str:
+    """A sentence on how one of the drugs works, empty if the table does not tell; the seed picks the drug."""
     known = [
         (agent, drug.mechanism.split(";")[0].rstrip("."))
         for agent, drug in ((agent, drugs().get(agent)) for agent in sorted(record.given))
         if drug and drug.mechanism and not drug.mechanism.lower().startswith(SILENT_MECHANISMS) and not drug.supportive
     ]
     if not known:
-        return []
+        return ""
     agent, how = known[seed % len(known)]
-    return [f"{capital(agent.lower())} {how[0].lower()}{how[1:]}."]
+    return f"{capital(agent.lower())} {how[0].lower()}{how[1:]}."
 
 
 def stand_in(record: Record, which: bool, favours: bool) -> str:
@@ -209,7 +217,7 @@ def stand_in(record: Record, which: bool, favours: bool) -> str:
         return "the record holds little"
     if not favours:
         return "the record holds no finding that predicts a benefit"
-    return f"{min((agent.lower() for agent in record.given), default='the treatment')} can work without a marker"
+    return f"{agent_name(min(record.given, default='the treatment'))} can work without a marker"
 
 
 def sentence(template: str, parts: list[str]) -> str:
