@@ -124,6 +124,8 @@ def live(people: People) -> Lives:
     comes_back = early & draws.chance("recurs", people.of("recurs") * np.choose(np.minimum(people.stage, 3) - 1, (0.75, 1.0, 1.25)))
     wait = draws.lognormal("recurrence", people.of("recurrence_days") * np.choose(np.minimum(people.stage, 3) - 1, (1.3, 1.0, 0.8)), 0.8)
     recurrence = np.where(comes_back, np.floor(wait) + 120, NEVER)
+    nobody = np.empty(0, dtype=np.int64)  # so that there is a table also where nobody is treated
+    _add(people, state, nobody, nobody, "nobody", np.empty(0), np.empty(0, dtype=bool), is_early=True)
     _early_courses(people, state, recurrence)
     waits = comes_back & draws.chance("sequenced at recurrence", 0.4)
     sequencing = np.where(waits, recurrence + np.floor(draws.exponential("after recurrence", 70)) + 5, people.delay)
