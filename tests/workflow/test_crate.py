@@ -137,7 +137,7 @@ def test_a_tree_with_a_fault_gets_no_crate(results: Path) -> None:
     with pytest.raises(InputError, match=r"expected results that verify; 1 problems?, the first: changed .*a\.parquet"):
         crate.main([str(results)])
     assert not (results / CRATE).exists()
-    assert not (results / "workflow").exists()
+    assert not (results / "_workflow").exists()
 
 
 def test_a_crate_that_is_none_is_told(results: Path) -> None:

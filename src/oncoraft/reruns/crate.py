@@ -26,8 +26,8 @@ from oncoraft.steps import STEPS
 
 log = logging.getLogger("oncoraft")
 
-CHECKOUT = Path(__file__).parents[3]
-WORKFLOW = "workflow"  # folder of the copied workflow files, in the crate
+SOURCE = Path(__file__).parents[3] / "workflow"
+WORKFLOW = "_workflow"  # folder of the copied workflow files, in the crate; no cohort or model can have this name
 MAIN = f"{WORKFLOW}/Snakefile"
 CONTEXT = ["https://w3id.org/ro/crate/1.1/context", "https://w3id.org/ro/terms/workflow-run/context"]
 PROFILES = [
@@ -211,17 +211,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"expected results that verify; {len(faults)} problems, the first: {first} (`oncoraft verify` lists them)", file=given.results
         )
     manifests = [read_manifest(path) for path in manifest_files(root)]
-    files = sorted(
-        path.relative_to(CHECKOUT / WORKFLOW)
-        for path in (CHECKOUT / WORKFLOW).rglob("*")
-        if path.suffix == ".smk" or path.name == "Snakefile"
-    )
+    files = sorted(path.relative_to(SOURCE) for path in SOURCE.rglob("*") if path.suffix == ".smk" or path.name == "Snakefile")
     if not files:
-        raise InputError("expected the workflow's own files beside the package", file=CHECKOUT / WORKFLOW)
+        raise InputError("expected the workflow's own files beside the package", file=SOURCE)
     with publishing(root / WORKFLOW, root / CRATE) as (workflow, metadata):
         for file in files:
             (workflow / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(CHECKOUT / WORKFLOW / file, workflow / file)
+            shutil.copyfile(SOURCE / file, workflow / file)
         write_json(metadata, crate(root, manifests, files, given.license))
     log.info("crate: %d manifests described in %s", len(manifests), given.results / CRATE)
     return 0

@@ -26,7 +26,7 @@ from oncoraft.reruns.manifests import Manifest, digests, is_manifest, manifest_f
 log = logging.getLogger("oncoraft")
 
 # Folders whose files are no results, and files that stand beside them: they change with every run and no manifest names them.
-ASIDE = {"logs", "benchmarks", "state", "workflow", ".snakemake", ".sources"}
+ASIDE = {"logs", "benchmarks", "state", "_workflow", ".snakemake", ".sources"}
 CRATE = "ro-crate-metadata.json"
 BESIDE = {"README.md", CRATE}
 KINDS = ("broken", "missing", "changed", "stale", "extra", "partial")
