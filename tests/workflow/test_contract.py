@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -167,40 +170,61 @@ def test_a_change_runs_exactly_these_jobs(copy: FinishedRun, name: str) -> None:
     assert count(copy.jobs()) == expected
 
 
-# One edit in each stage: the step whose code it is -> the rules that run again, and with them whatever reads their files.
-CODE: dict[str, tuple[str, ...]] = {
-    "cohort/twin.py": ("twin",),
-    "cohort/ingest.py": ("ingest",),
-    "cases/labels.py": ("labels",),
-    "cases/followup.py": ("followup",),
-    "cases/folds.py": ("folds",),
-    "cases/flow.py": ("flow",),
-    "prompts/evidence.py": ("evidence", "audit"),
-    "prompts/audit.py": ("audit",),
-    "prompts/rationales.py": ("rationales",),
-    "prompts/split.py": ("split", "corpus"),
-    "prompts/templates": ("render", "corpus_prompts", "rationales"),
-    "models/tiny.py": ("base_model",),
-    "training/train.py": ("train",),
-    "inference/infer.py": ("infer",),
-    "inference/gather.py": ("gather",),
-    "evaluation/baselines.py": ("baselines",),
-    "evaluation/metrics.py": ("metrics",),
-    "survival/stratify.py": ("survival",),
-    "report/report.py": ("report",),
-    "report/templates": ("report",),
+# One edit in each stage: file -> (rules whose code it is, rules that it has nothing to do with).
+CODE: dict[str, tuple[set[str], set[str]]] = {
+    "cohort/twin.py": ({"twin"}, set()),
+    "cohort/ingest.py": ({"ingest"}, {"twin"}),
+    "cases/labels.py": ({"labels"}, {"ingest", "regimens", "evidence"}),
+    "cases/followup.py": ({"followup"}, {"labels", "folds", "train", "metrics"}),
+    "cases/folds.py": ({"folds"}, {"labels", "evidence", "render", "base_model"}),
+    "cases/flow.py": ({"flow"}, {"labels", "folds", "train", "metrics"}),
+    "prompts/evidence.py": ({"evidence"}, {"ingest", "regimens", "labels", "folds"}),
+    "prompts/audit.py": ({"audit"}, {"evidence", "render", "split", "base_model"}),
+    "prompts/rationales.py": ({"rationales"}, {"evidence", "audit", "baselines"}),
+    "prompts/split.py": ({"split", "corpus"}, {"evidence", "rationales", "baselines"}),
+    "prompts/templates": ({"render", "corpus_prompts"}, {"evidence", "labels", "baselines"}),
+    "models/tiny.py": ({"base_model"}, {"corpus", "baselines", "audit"}),
+    "training/train.py": ({"train"}, {"split", "base_model", "baselines"}),
+    "inference/infer.py": ({"infer"}, {"train", "split", "baselines"}),
+    "inference/gather.py": ({"gather"}, {"train", "infer", "baselines"}),
+    "evaluation/baselines.py": ({"baselines"}, {"train", "infer", "gather", "survival"}),
+    "evaluation/metrics.py": ({"metrics"}, {"train", "infer", "gather", "baselines", "survival"}),
+    "survival/stratify.py": ({"survival"}, {"train", "infer", "gather", "baselines", "metrics"}),
+    "report/report.py": ({"report"}, {"train", "infer", "gather", "baselines", "metrics", "survival"}),
+    "report/templates": ({"report"}, {"train", "infer", "gather", "baselines", "metrics", "survival"}),
 }
 
 
-@pytest.mark.parametrize("file", CODE)
-def test_an_edit_in_a_stage_runs_that_stage_and_what_follows_from_it(copy: FinishedRun, whole_plan: list[Job], file: str) -> None:
-    path = copy.code / "src" / "oncoraft" / file
-    if path.is_dir():
-        file = next(inner for inner in sorted(path.rglob("*")) if inner.is_file()).relative_to(copy.code / "src" / "oncoraft").as_posix()
+@pytest.fixture(scope="session")
+def files_of_steps(finished_run: FinishedRun, whole_plan: list[Job]) -> dict[str, list[str]]:
+    """Step -> source and data files that it stands on, by its imports (that these are the real ones, tests/frame/test_sources holds)."""
+    steps = sorted({step_of(job) for job in whole_plan})
+    code = (
+        f"import json; from oncoraft.reruns.source_record import modules_of; print(json.dumps({{s: list(modules_of(s)) for s in {steps}}}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=finished_run.environment(), capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def step_of(job: Job) -> str:
+    return job.record["shellcmd"].split("-m oncoraft ")[1].split()[0]
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_an_edit_in_a_stage_runs_that_stage_and_what_follows_from_it(
+    copy: FinishedRun, whole_plan: list[Job], files_of_steps: dict[str, list[str]], name: str
+) -> None:
+    own, apart = CODE[name]
+    source = copy.code / "src" / "oncoraft"
+    files = sorted(path for path in (source / name).rglob("*") if path.is_file()) or [source / name]
+    file = files[0].relative_to(source).as_posix()
     copy.edit(file)
-    expected = downstream(whole_plan, lambda job: job.rule in CODE.get(file, CODE.get(file.rsplit("/", 1)[0], ())))
-    assert len(expected) < len(whole_plan) or file.startswith("cohort/twin")
-    assert {(job.rule, job.of) for job in copy.jobs()} == expected
+    seeds = {job.rule for job in whole_plan if file in files_of_steps[step_of(job)]}
+    assert own <= seeds
+    expected = downstream(whole_plan, lambda job: job.rule in seeds)
+    jobs = {(job.rule, job.of) for job in copy.jobs()}
+    assert jobs == expected
+    assert not apart & {rule for rule, _ in jobs}
 
 
 def test_a_new_model_runs_its_own_jobs_and_the_report(copy: FinishedRun) -> None:
