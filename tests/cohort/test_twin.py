@@ -45,7 +45,7 @@ def test_every_data_file_has_a_meta_file(folder: Path) -> None:
 
 def test_truth_is_outside_the_study_and_complete(folder: Path) -> None:
     truth = pd.read_parquet(folder / "truth.parquet")
-    assert ["patient_id", "start_day", "agents", "probability", "response"] == list(truth.columns[:5])
+    assert list(truth.columns[:5]) == ["patient_id", "start_day", "agents", "probability", "response"]
     assert truth["probability"].between(0, 1, inclusive="neither").all()
     assert set(truth["response"]) == {"CR", "PR", "SD", "PD", "NED"}
     assert (truth["hazard_per_month"] > 0).all()

@@ -210,7 +210,7 @@ def _survive(state: _State, who: Integers, regimen: Regimens, goes_on: Booleans,
     rate = regimen.hazard / DAYS_PER_MONTH
     safe = np.where((regimen.response <= PR) & ~state.is_null[who], law.SAFE_DAYS, 0)
     luck = luck + safe * rate
-    until = np.where(goes_on, following, np.where(IS_NULL[regimen.option], NEVER, regimen.stop + 30)) - regimen.start
+    until = np.where(goes_on, following, np.where(state.is_null[who], NEVER, regimen.stop + 30)) - regimen.start
     spent = rate * until
     dies = luck < spent
     after = np.where(goes_on, float(NEVER), until + (luck - spent) / (1.5 * rate))
@@ -252,6 +252,7 @@ def _add(
         part = np.where(stopped, mine.uniform(f"{name} part", 0.15, 0.9), 1.0)
         planned = np.asarray(start + np.minimum(days * part + 6.0, np.where(IS_LONG[option], 1500.0, 800.0)), dtype=np.float64)
     state.is_null[who] |= is_null
+    state.other[who[is_null]] = NEVER  # age must not tell either
     before = state.sites[who].copy()
     grown = spread(people.cancer[who], mine, before, mine.chance(f"{name} new site", 0.42).astype(np.int64), name)
     assert planned is not None
