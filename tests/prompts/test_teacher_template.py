@@ -1,5 +1,6 @@
 """The offline teacher: every rationale of a small twin passes every verifier; both sides are told; the wording varies, reproducibly."""
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 
 from oncoraft.cases import build
 from oncoraft.cohort import ingest, twin
-from oncoraft.prompts import evidence
+from oncoraft.prompts import evidence, render
 from oncoraft.prompts.rationales import lessons_of
+from oncoraft.prompts.shown import shown_fields
 from oncoraft.prompts.teacher import Lesson
 from oncoraft.prompts.teacher_template import TemplateTeacher, arguments, compose, plain
 from oncoraft.verifiers.combine import verify
@@ -20,14 +22,23 @@ from tests.verifiers.examples import COLON, LUNG, UNSEQUENCED
 
 
 @pytest.fixture(scope="module")
-def lessons(tmp_path_factory: pytest.TempPathFactory) -> list[Lesson]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cohort")
     assert twin.main(["--patients", "90", "--seed", "7", "--out", str(folder / "study")]) == 0
     assert ingest.main([str(folder / "study"), "--out", str(folder / "tables")]) == 0
     assert build.main([str(folder / "tables"), "--out", str(folder / "cases")]) == 0
     assert evidence.main([str(folder / "tables"), str(folder / "cases"), "--out", str(folder / "evidence.parquet")]) == 0
-    labels = pd.read_parquet(Path(folder / "cases" / "labels.parquet"))
-    return lessons_of(pd.read_parquet(folder / "evidence.parquet"), labels[labels["definition"] == "strict"], True)
+    return folder
+
+
+def read_lessons(folder: Path, template: str) -> list[Lesson]:
+    labels = pd.read_parquet(folder / "cases" / "labels.parquet")
+    return lessons_of(pd.read_parquet(folder / "evidence.parquet"), labels[labels["definition"] == "strict"], True, shown_fields(template))
+
+
+@pytest.fixture(scope="module")
+def lessons(folder: Path) -> list[Lesson]:
+    return read_lessons(folder, "full")
 
 
 def test_every_rationale_of_a_small_twin_passes_at_the_first_attempt(lessons: list[Lesson]) -> None:
@@ -42,6 +53,25 @@ def test_every_rationale_of_a_small_twin_passes_at_the_first_attempt(lessons: li
 def test_so_does_the_plainest_rationale(lessons: list[Lesson]) -> None:
     teacher = TemplateTeacher(29)
     failed = {case.case_id: found.failed for case in lessons if (found := verify(teacher.plain(case), case.record, case.score)).failed}
+    assert not failed
+
+
+@pytest.mark.parametrize("template", ["full", "oncoraft"])
+def test_a_rationale_stands_in_the_prompt_that_the_template_renders(folder: Path, template: str) -> None:
+    """What is held against the evidence here must hold against the prompt itself, as it is for a model's own rationale."""
+    out = folder / f"{template}.jsonl"
+    settings_json = json.dumps({"prompts": {"template": template}})
+    assert render.main([str(folder / "evidence.parquet"), str(folder / "cases"), "--out", str(out), "--settings", settings_json]) == 0
+    prompts = {row["case_id"]: row["input"] for row in map(json.loads, out.read_text(encoding="utf-8").splitlines())}
+    labelled = read_lessons(folder, template)
+    texts = TemplateTeacher(29).propose(labelled, 0)
+    failed = {}
+    for case in labelled:
+        record = Record.from_prompt(prompts[case.case_id])
+        assert (record.given, record.prior, record.sequenced) == (case.record.given, case.record.prior, case.record.sequenced), case.case_id
+        found = verify(texts[case.case_id] or "", record, case.score)
+        if not found.accepted:
+            failed[case.case_id] = found.failed
     assert not failed
 
 

@@ -11,7 +11,7 @@ import argparse
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ import pandas as pd
 from oncoraft.config import Rationales
 from oncoraft.edge import read_settings, run, settings_record, step_parser
 from oncoraft.errors import InputError
+from oncoraft.prompts.shown import shown_fields
 from oncoraft.prompts.teacher import Lesson, Teacher
 from oncoraft.prompts.teacher_endpoint import EndpointTeacher, Plan
 from oncoraft.prompts.teacher_file import FileTeacher
@@ -58,19 +59,22 @@ class Tally:
         return {"proposed": self.proposed, "rejected_by": {name: self.rejected[name] for name in (*NAMES, "mean") if self.rejected[name]}}
 
 
-def lessons_of(evidence: pd.DataFrame, labels: pd.DataFrame, sees_label: bool) -> list[Lesson]:
+def lessons_of(evidence: pd.DataFrame, labels: pd.DataFrame, sees_label: bool, fields: Collection[str] | None = None) -> list[Lesson]:
     """Every evaluable case with its evidence, sorted by case.
 
     Args:
         evidence: columns of `evidence.parquet`.
         labels: rows of one definition.
         sees_label: whether the teacher is told the score.
+        fields: fields that the prompt shows; None: all.
 
     Raises:
         InputError: an evaluable case has no evidence.
     """
     evaluable = labels[labels["category"].isin(EVALUABLE) & labels["score"].notna()].set_index("case_id")["score"]
     shown = evidence[evidence["case_id"].isin(evaluable.index)]
+    if fields is not None:
+        shown = shown[shown["field"].isin(fields)]
     by_case: dict[str, list[tuple[str, str]]] = {}
     for case_id, section, text in zip(shown["case_id"], shown["section"], shown["text"]):
         by_case.setdefault(case_id, []).append((section, text))
@@ -207,7 +211,7 @@ def read_inputs(given: argparse.Namespace, definition: str) -> tuple[pd.DataFram
     labels = labels[labels["definition"] == definition]
     if labels.empty:
         raise InputError("expected labels of the configured definition", file=path, column="definition", found=definition)
-    return pd.read_parquet(given.evidence, columns=["case_id", "section", "text"]), labels
+    return pd.read_parquet(given.evidence, columns=["case_id", "section", "field", "text"]), labels
 
 
 def named(numbers: Mapping[Any, float]) -> dict[str, float]:
@@ -228,7 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     blocks = read_settings("rationales", given)
     block: Rationales = blocks["rationales"]
     evidence, labels = read_inputs(given, blocks["labels"].definition)
-    lessons = lessons_of(evidence, labels, block.sees_label)
+    lessons = lessons_of(evidence, labels, block.sees_label, shown_fields(block.fields_of))
     cache = Path(block.endpoint_cache) if block.endpoint_cache else given.out.parent / "teacher-cache"
     if given.dry_run:
         print(

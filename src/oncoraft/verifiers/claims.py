@@ -139,7 +139,8 @@ def _read_genes(reading: Reading) -> None:
     text = reading.text
     for match in FUSION_PAIR.finditer(text):
         one, two = match.group("one", "two")
-        if symbols(one) and symbols(two) and reading.free(*match.span()):
+        known = bool(symbols(one)) + bool(symbols(two))
+        if (known == 2 or (known and match.group("word"))) and reading.free(*match.span()):
             reading.add("alteration", one, "fusion", *match.span(), options=(one, two))
     for match in gene_token().finditer(text):
         start, end = match.span()

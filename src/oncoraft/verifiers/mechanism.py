@@ -21,8 +21,11 @@ from oncoraft.verifiers.record import Record
 from oncoraft.verifiers.text import Span, clauses, sentences
 from oncoraft.verifiers.vocabulary import targets
 
-ACTS_ON = re.compile(r"^\W*(?:\w+\W+){0,4}?(?:targets?|blocks?|inhibits?|binds?|hits?|acts on|is directed (?:at|against)|neutrali[sz]es|antagoni[sz]es)\W+"
-                     r"(?:the |kinase |receptor |of |mutant |both |activity )*$", re.IGNORECASE)  # fmt: skip
+ACTS_ON = re.compile(
+    r"^ (?:[\w-]+ ){0,4}?(?<!few )(?<!no )(?:targets?|blocks?|inhibits?|binds?|hits?|acts on|is directed (?:at|against)|neutrali[sz]es|antagoni[sz]es) "
+    r"(?:the |kinase |receptor |of |mutant |both |activity )*$",
+    re.IGNORECASE,
+)
 TARGET_OF = re.compile(r"^\W*(?:\w+\W+){0,4}?(?:is|are|being) (?:\w+ ){0,2}?targets? of\b", re.IGNORECASE)
 PART = re.compile(r",(?! which| that)\s*(?:and\s+)?|\s+and\s+")
 PART_VERB = re.compile(

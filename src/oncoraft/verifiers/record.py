@@ -12,12 +12,13 @@ from oncoraft.verifiers.claims import Claim, read_claims
 from oncoraft.verifiers.vocabulary import drug_of, related_genes, targets
 
 PRIOR_WORDS = re.compile(r"\b(?:earlier|prior|previous(?:ly)?|before|past|pretreat\w+|after)\b", re.IGNORECASE)
+DRUG_SECTION = re.compile(r"drug|mechanism|about to start")
 PRIOR_SECTION = re.compile(r"prior|earlier|previous|so far")
 NUMBER = re.compile(r"(?<![\w.*])\d+(?:\.\d+)?")
 DAYS = re.compile(r"\s*\([^()]*\bdays? before\b[^()]*\)", re.IGNORECASE)
 EARLIER_LINE = re.compile(r"^\W*line \d+\s*[,:(]", re.IGNORECASE)
-NOT_SEQUENCED = re.compile(
-    r"\b(?:no sequenced|not (?:yet )?sequenced|no (?:tumou?r )?(?:sequencing|genomics)|unknown|not available)\b", re.IGNORECASE
+NOTHING_FOUND = re.compile(
+    r"\bno (?:\w+ ){0,3}(?:mutations?|alterations?|variants?|changes?) (?:were |was )?(?:detected|found|reported)\b", re.IGNORECASE
 )
 SITES_ALONE = re.compile(rf"^\W*(?:{SITE_LIST})\W*$", re.IGNORECASE)
 HEADING = re.compile(r"^(?P<title>[A-Z][A-Za-z /()-]{2,50}):?$")
@@ -84,11 +85,12 @@ class Record:
     def _add(self, section: str, text: str) -> None:
         self.numbers |= _numbers(text)
         bare = DAYS.sub("", text)
-        is_prior = _is_prior_section(section) or PRIOR_WORDS.search(bare) is not None
+        # A mechanism may hold such a word ("before DNA synthesis"); it is told of the drugs about to start.
+        is_prior = not DRUG_SECTION.search(section) and (_is_prior_section(section) or PRIOR_WORDS.search(bare) is not None)
         for claim in _claims_of(bare):
             if claim.kind == "drug" and not claim.denied:
                 (self.prior if is_prior else self.given).add(claim.subject)
-            elif claim.kind == "alteration" and not claim.denied and "drug" not in section:
+            elif claim.kind == "alteration" and not claim.denied and not DRUG_SECTION.search(section):
                 for gene in claim.options:
                     self.alterations.setdefault(gene, set()).add(claim.value)
             elif claim.kind == "value" and not (claim.subject == "progression" and is_prior):
@@ -100,7 +102,7 @@ class Record:
         if "disease" in section and SITES_ALONE.match(bare):
             for site, _, _ in sites_in(bare):
                 self.values.setdefault("site", []).append(site)
-        if ("genom" in section or "genetic" in section) and not NOT_SEQUENCED.search(bare):
+        if NOTHING_FOUND.search(bare):
             self.sequenced = True
 
     def _complete(self) -> Record:
