@@ -35,6 +35,7 @@ Definition = Literal[
     "strict_any_scan",
     "strict_death_excluded",
     "strict_switch_progression",
+    "strict_in_view",
 ]
 RESERVED_FOLDERS = {"study", "tables", "cases", "prompts", "baselines", "report", "logs", "benchmarks", "base"}
 
@@ -248,6 +249,9 @@ class Rationales(Block):
         "an OpenAI-compatible chat API; file: a JSONL file of case_id and rationale.",
     )
     sees_label: bool = Field(True, description="Whether the teacher argues towards the label (as published) or from the evidence alone.")
+    fields_of: Literal["full", "oncoraft", "compact"] = Field(
+        "full", description="The teacher uses only what this prompt template shows; give the one of prompts.template."
+    )
     samples: int = Field(3, ge=1, le=20, description="Rationales to try for a case before it falls back to the template.")
     missing: Literal["fallback", "refuse"] = Field(
         "fallback", description="A case that the teacher has no answer for takes the template's (counted), or ends the run."
