@@ -15,9 +15,10 @@ except InputError as error:
     raise WorkflowError(str(error)) from None
 
 # Jobs import the package from this checkout and, unless a conda environment is activated for them, run on the
-# interpreter that runs snakemake. Neither path enters a rule, so a moved checkout stays current.
+# interpreter that runs snakemake. Neither path enters a rule, so a moved checkout stays current. Order of sets, time zone
+# and sorting of text are fixed, so that two equal runs write equal bytes.
 shell.prefix(
-    f"export PYTHONPATH='{PACKAGE.resolve()}'; "
+    f"export PYTHONPATH='{PACKAGE.resolve()}' PYTHONHASHSEED=0 TZ=UTC LC_ALL=C.UTF-8; "
     + (
         ""
         if workflow.deployment_settings.deployment_method
