@@ -12,7 +12,7 @@ from oncoraft.cohort.ingest import main
 from oncoraft.cohort.recognise import Layout, recognise, sentence
 from oncoraft.errors import InputError
 from oncoraft.knowledge.releases import KNOWN_FILES, SIGNS
-from oncoraft.knowledge.study_files import find_file, meta_fields
+from oncoraft.knowledge.study_files import data_files, find_file, meta_fields
 from oncoraft.knowledge.tables import TABLES, table
 
 from .conftest import STUDY, write_study
@@ -104,6 +104,9 @@ def test_one_file_of_tumour_markers_is_split_by_test_and_every_row_is_accounted_
     assert rejects[0]["reason"] == "expected one of CA_15-3, CA_19-9, CEA, PSA, found 'TSH'"
     checks = json.loads((tmp_path / "tables" / "checks.json").read_text())
     assert checks["files_not_read"] == []
+    assert {name: path.name for name, path in data_files(study).items()} == {
+        line["table"]: line["file"] for line in ledger.values() if line["sha256"]
+    }
 
 
 def test_a_file_is_found_by_name_then_case_then_meta_file(tmp_path: Path) -> None:

@@ -12,13 +12,13 @@ import pyarrow.parquet as parquet
 
 from oncoraft.cohort.cells import schema, type_distinct
 from oncoraft.cohort.checks import add_follow_up, months_constant
-from oncoraft.cohort.older import SHARED_FILE, rows_of_test, shared_file
+from oncoraft.cohort.older import rows_of_test
 from oncoraft.cohort.reader import Header, RawTable, Refusal, raw_lines, read_header, read_rows
 from oncoraft.cohort.recognise import Layout, columns_of_signs
 from oncoraft.cohort.rows import HOME, TypedTable, type_table
 from oncoraft.cohort.wide import ANNOTATIONS, read_matrix
 from oncoraft.errors import InputError
-from oncoraft.knowledge.study_files import find_file
+from oncoraft.knowledge.study_files import MARKERS_FILE, find_file, markers_file
 from oncoraft.knowledge.tables import DERIVED_TABLES, Column, Table
 from oncoraft.provenance import file_digest
 
@@ -68,7 +68,7 @@ class Ingestion:
 
     def read(self, table: Table) -> None:
         """Read one table, write its Parquet, account for its rows."""
-        path = find_file(self.study, table) or shared_file(self.study, table)
+        path = find_file(self.study, table) or markers_file(self.study, table)
         if path is None:
             self._absent(table)
             return
@@ -98,7 +98,7 @@ class Ingestion:
         header = read_header(path)
         ignored = _check_header(table, header, path)
         raw = read_rows(path, header)
-        if path.name.casefold() == SHARED_FILE:
+        if path.name.casefold() == MARKERS_FILE:
             raw = rows_of_test(table, raw, path)
         self._see(table, raw)
         typed = type_table(table, raw, self.known)

@@ -7,7 +7,6 @@ in the account of the first table, and so are rows that are no rows.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,18 +14,10 @@ import pyarrow as pa
 
 from oncoraft.cohort.reader import RawTable, Refusal
 from oncoraft.errors import InputError
-from oncoraft.knowledge.study_files import find_file
+from oncoraft.knowledge.study_files import is_marker_table
 from oncoraft.knowledge.tables import TABLES, Table
 
-SHARED_FILE = "data_timeline_tumor_markers.txt"
-MARKER_TABLES = tuple(table for table in TABLES if table.name.endswith("_labs"))
-
-
-def shared_file(study: Path, table: Table) -> Path | None:
-    """The file that holds a laboratory table's rows beside others', where the study has no file of its own for any of them."""
-    if table not in MARKER_TABLES or any(find_file(study, other) for other in MARKER_TABLES):
-        return None
-    return find_file(study, replace(table, file=SHARED_FILE))
+MARKER_TABLES = tuple(table for table in TABLES if is_marker_table(table))
 
 
 def rows_of_test(table: Table, raw: RawTable, path: Path) -> RawTable:

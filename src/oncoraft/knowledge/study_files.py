@@ -5,10 +5,11 @@ Pure and light, so that the workflow can ask it while it is parsed.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from oncoraft.errors import InputError
-from oncoraft.knowledge.table_specification import Table
+from oncoraft.knowledge.tables import TABLES, Table
 
 # Table -> genetic alteration type and data type of its meta file, where these two say which table it is
 # (a timeline's do not). From the cBioPortal file-format documentation.
@@ -21,6 +22,8 @@ PORTAL_KINDS = {
     "sv": ("STRUCTURAL_VARIANT", "SV"),
     "gene_panel_matrix": ("GENE_PANEL_MATRIX", "GENE_PANEL_MATRIX"),
 }
+# Until 2024-12-11 the release held its four laboratory tables in this one file.
+MARKERS_FILE = "data_timeline_tumor_markers.txt"
 PACKED_SUFFIXES = (".gz", ".bz2", ".xz", ".zip")
 
 
@@ -63,6 +66,28 @@ def find_file(study: Path, table: Table) -> Path | None:
         if name.casefold() in {table.file.casefold() + suffix for suffix in PACKED_SUFFIXES}:
             raise InputError(f"expected the unpacked table {table.file}; unpack it or take it away", file=study / name)
     return None
+
+
+def is_marker_table(table: Table) -> bool:
+    """Whether a table is one of the four laboratory tables."""
+    return table.name.endswith("_labs")
+
+
+def markers_file(study: Path, table: Table) -> Path | None:
+    """The file of all tumour markers, for a laboratory table of a study that has a file of its own for none of them."""
+    if not is_marker_table(table) or any(find_file(study, other) for other in TABLES if is_marker_table(other)):
+        return None
+    return find_file(study, replace(table, file=MARKERS_FILE))
+
+
+def data_files(study: Path) -> dict[str, Path]:
+    """Table -> the file that ingestion reads it from, for every table that the study has.
+
+    Raises:
+        InputError: as `find_file`.
+    """
+    found = {table.name: find_file(study, table) or markers_file(study, table) for table in TABLES}
+    return {name: path for name, path in found.items() if path is not None}
 
 
 def _declared(study: Path, table: Table, names: list[str]) -> Path | None:
