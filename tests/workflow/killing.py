@@ -12,9 +12,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-# Folders that differ between any two runs, and what of a training log is about the clock.
+# Folders that differ between any two runs.
 ASIDE = {"logs", "benchmarks", "state", ".snakemake", ".sources"}
-CLOCK = {"tokens_per_second", "seconds", "samples_per_second", "wall_seconds", "elapsed_seconds"}
+# What of a training log is measured and not computed.
+CLOCK = {"tokens_per_second", "share_of_roof", "memory_gib", "seconds"}
 LOG = "training_log.jsonl"
 
 
