@@ -138,3 +138,30 @@ rule flow:
         "Counting the cohort"
     shell:
         "exec python -m oncoraft flow {params.tables} {params.cases} --settings {params.settings:q} 2> {log}"
+
+
+rule label_truth:
+    input:
+        cases="results/{cohort}/cases/cases.parquet",
+        labels="results/{cohort}/cases/labels.parquet",
+        truth="results/{cohort}/truth.parquet",
+    output:
+        truth="results/{cohort}/cases/label_truth.json",
+        manifest="results/{cohort}/cases/label_truth.json.manifest.json",
+    log:
+        "results/{cohort}/logs/label-truth.log",
+    benchmark:
+        "results/{cohort}/benchmarks/label-truth.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=settings_of("label-truth"),
+        cases=subpath(input.cases, parent=True),
+    message:
+        "Comparing every label definition with the truth of the twin"
+    shell:
+        "exec python -m oncoraft label-truth {params.cases} --truth {input.truth} --settings {params.settings:q} 2> {log}"

@@ -4,6 +4,8 @@
 rule infer:
     input:
         heldout="results/{cohort}/{model}/prompts/{design}/fold-{fold}/heldout.jsonl",
+        # What a case's tokens are follows from its text, which is an input too; the store alone being newer changes nothing.
+        tokens=ancient("results/{cohort}/{model}/prompts/tokens.arrow"),
         base=lambda wildcards: plan.base_files(wildcards.model),
         fold_model=lambda wildcards: fold_model_files(wildcards),
         examples=lambda wildcards: example_files(wildcards),
@@ -30,7 +32,7 @@ rule infer:
     message:
         "Scoring held-out cases with {wildcards.model} by {wildcards.strategy}, fold {wildcards.fold}, shard {wildcards.shard}"
     shell:
-        "exec python -m oncoraft infer {input.heldout} --base {params.base:q} {params.fold_model} {params.examples} --shard {wildcards.shard} --shards {params.shards} --out {output.shard} --threads {threads} --gpus {resources.gpu} --settings {params.settings:q} 2> {log}"
+        "exec python -m oncoraft infer {input.heldout} --base {params.base:q} {params.fold_model} {params.examples} --tokens {input.tokens} --shard {wildcards.shard} --shards {params.shards} --out {output.shard} --threads {threads} --gpus {resources.gpu} --settings {params.settings:q} 2> {log}"
 
 
 rule gather:

@@ -194,3 +194,62 @@ rule split:
         "Writing fold {wildcards.fold} for {wildcards.model}"
     shell:
         "exec python -m oncoraft split {input.prompts} {input.rationales} {params.cases} --design {wildcards.design} --fold {wildcards.fold} --train {output.train} --heldout {output.heldout} --settings {params.settings:q} 2> {log}"
+
+
+rule tokens:
+    input:
+        prompts="results/{cohort}/{model}/prompts/prompts.jsonl",
+        rationales="results/{cohort}/prompts/rationales.jsonl",
+        cases="results/{cohort}/cases/cases.parquet",
+        labels="results/{cohort}/cases/labels.parquet",
+        tokenizer=lambda wildcards: plan.tokenizer_files(wildcards.model),
+    output:
+        tokens="results/{cohort}/{model}/prompts/tokens.arrow",
+        manifest="results/{cohort}/{model}/prompts/tokens.arrow.manifest.json",
+    log:
+        "results/{cohort}/{model}/logs/tokens.log",
+    benchmark:
+        "results/{cohort}/{model}/benchmarks/tokens.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=settings_of("tokens"),
+        cases=subpath(input.cases, parent=True),
+        base=lambda wildcards: plan.base_folder(wildcards.model),
+    message:
+        "Tokenising prompts and answers for {wildcards.model}"
+    shell:
+        "exec python -m oncoraft tokens {input.prompts} {input.rationales} {params.cases} --tokenizer {params.base:q} --out {output.tokens} --settings {params.settings:q} 2> {log}"
+
+
+rule leakage:
+    input:
+        prompts="results/{cohort}/{model}/prompts/prompts.jsonl",
+        rationales="results/{cohort}/prompts/rationales.jsonl",
+        cases="results/{cohort}/cases/cases.parquet",
+        labels="results/{cohort}/cases/labels.parquet",
+        folds="results/{cohort}/cases/folds.parquet",
+    output:
+        leakage="results/{cohort}/{model}/prompts/{design}/leakage.json",
+        manifest="results/{cohort}/{model}/prompts/{design}/leakage.json.manifest.json",
+    log:
+        "results/{cohort}/{model}/logs/leakage-{design}.log",
+    benchmark:
+        "results/{cohort}/{model}/benchmarks/leakage-{design}.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=settings_of("leakage"),
+        cases=subpath(input.cases, parent=True),
+    message:
+        "Looking for the label in rationales and in prompts of {wildcards.model}"
+    shell:
+        "exec python -m oncoraft leakage {input.prompts} {input.rationales} {params.cases} --design {wildcards.design} --out {output.leakage} --settings {params.settings:q} 2> {log}"

@@ -7,6 +7,16 @@ rule report:
         survival=lambda wildcards: runs(wildcards, "survival/survival.json"),
         predictions=lambda wildcards: runs(wildcards, "predictions.jsonl"),
         flow="results/{cohort}/cases/flow.json",
+        labels=lambda wildcards: (
+            [f"results/{wildcards.cohort}/cases/label_truth.json"]
+            if plan.has_truth(wildcards.cohort)
+            else []
+        ),
+        leakage=lambda wildcards: expand(
+            f"results/{wildcards.cohort}/{{model}}/prompts/{{design}}/leakage.json",
+            model=plan.config.models,
+            design=plan.config.folds.designs,
+        ),
         audit="results/{cohort}/prompts/audit.json",
         checks="results/{cohort}/tables/checks.json",
     output:

@@ -6,6 +6,8 @@ rule train:
     input:
         train="results/{cohort}/{model}/prompts/{design}/fold-{fold}/train.jsonl",
         base=lambda wildcards: plan.base_files(wildcards.model),
+        # What a case's tokens are follows from its text, which is an input too; the store alone being newer changes nothing.
+        tokens=ancient("results/{cohort}/{model}/prompts/tokens.arrow"),
         audit="results/{cohort}/prompts/audit.json",
     output:
         adapter="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/adapter_model.safetensors",
@@ -35,7 +37,7 @@ rule train:
     message:
         "Training {wildcards.model} by {wildcards.strategy}, fold {wildcards.fold}"
     shell:
-        "exec python -m oncoraft train {input.train} --base {params.base:q} --out {params.model} --state {params.state} --threads {threads} --gpus {resources.gpu} --settings {params.settings:q} 2> {log}"
+        "exec python -m oncoraft train {input.train} --base {params.base:q} --out {params.model} --state {params.state} --tokens {input.tokens} --threads {threads} --gpus {resources.gpu} --settings {params.settings:q} 2> {log}"
 
 
 use rule train as train_adapter with:
