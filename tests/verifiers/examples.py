@@ -58,11 +58,3 @@ GOOD = (
     " disease. In favour, EGFR L858R is the target of osimertinib, EGFR T790M is covered by osimertinib and ECOG 1 allows full treatment."
     " Overall a benefit is likely."
 )
-# What a language model writes in its own words about the first case.
-PROSE = (
-    "This 60s woman with stage IV NSCLC starts osimertinib as second-line treatment after erlotinib. The tumour carries EGFR L858R together with"
-    " T790M, which makes it sensitive to this EGFR inhibitor, and her ECOG performance status of 1 supports treatment. However, the"
-    " TP53 R175H mutation, CCND1 amplification, and liver and bone metastases weigh against a lasting benefit, and the disease progressed on the most"
-    " recent CT. PD-L1 is negative and the tumour is microsatellite stable with a low TMB, so immunotherapy was not chosen."
-    " Overall, a benefit is likely."
-)

@@ -10,13 +10,14 @@ UNDECIDED = 0.1  # a score this close to 0.5 may be argued either way
 TOLERANCE = 0.25  # between the confidence of the words and that of the score
 SLOPE = 0.5  # excess over the tolerance at which the score reaches 0
 WITHOUT_REASON = 0.5
+AGAINST_ITS_REASONS = 0.25
 
 
 def consistency(text: str, score: float | None, parts: list[Lean] | None = None) -> Verdict:
     """Whether the conclusion takes the score's side, and some other clause gives a reason on that side.
 
-    1: it does, with a reason; 0.5: it does without one, or the reasons lean that way and nothing is concluded; 0: it contradicts the
-    score, contradicts itself, or argues nothing. A score within 0.1 of 0.5 may be argued either way, but must be argued.
+    1: it does, with a reason; 0.5: it does without one, or the reasons lean that way and nothing is concluded; 0.25: every reason given
+    stands against its conclusion; 0: it contradicts the score, contradicts itself, or argues nothing. A score within 0.1 of 0.5 may be argued either way, but must be argued.
 
     Args:
         text: the rationale.
@@ -42,7 +43,7 @@ def consistency(text: str, score: float | None, parts: list[Lean] | None = None)
     if undecided:
         return Verdict(1.0 if reasons else WITHOUT_REASON if signs else 0.0, findings)
     if signs == {wanted}:
-        return Verdict(1.0 if wanted in reasons else WITHOUT_REASON, findings)
+        return Verdict(1.0 if wanted in reasons else AGAINST_ITS_REASONS if reasons else WITHOUT_REASON, findings)
     leaning = sum(reasons) * wanted > 0
     return Verdict(WITHOUT_REASON if not signs and leaning else 0.0, findings)
 

@@ -83,6 +83,11 @@ def _stage(value: str) -> str:
     return ROMAN.get(numeral, ROMAN.get(numeral.rstrip("ABC"), numeral.rstrip("ABC"))).lower()
 
 
+def _ecog(value: str) -> str:
+    word = "".join(value.lower().split())
+    return COUNTS.get(word, "0" if word == "zero" else word)
+
+
 def _age(value: str) -> str:
     return value if value.endswith("s") else str(int(float(value)))
 
@@ -144,7 +149,7 @@ def _pattern(subject: str, regex: str, normal: Callable[[str], str] = str.lower)
 
 PATTERNS: tuple[Pattern, ...] = (
     _pattern("cancer", rf"\b(?P<v>{CANCERS})[ -](?:cancers?|(?:adeno)?carcinomas?|tumou?rs?)\b|\b(?P<w>NSCLC|SCLC|CRC)\b", CANCER),
-    _pattern("ecog", rf"\b(?:ecog|performance status){LINK}(?:ecog )?(?P<v>[0-4](?:\s?[-–]\s?[0-4])?)\b", lambda v: re.sub(r"\s", "", v)),
+    _pattern("ecog", rf"\b(?:ecog|performance status){LINK}(?:ecog )?(?P<v>[0-4](?:\s?[-–]\s?[0-4])?|zero|one|two|three|four)\b", _ecog),
     _pattern("line", r"\bline(?: of therapy)?\W{1,2}(?P<no>not )?(?P<v>\d{1,2})\b"),
     _pattern("line", r"\b(?P<v>\d{1,2})(?:st|nd|rd|th)[- ]line\b"),
     _pattern("line", rf"\b(?P<v>{'|'.join(ORDINALS)})[- ]line\b", _of(ORDINALS)),
@@ -157,6 +162,7 @@ PATTERNS: tuple[Pattern, ...] = (
         r"|previously untreated|heavily pretreated|pretreated|previously treated|untreated)\b",
         _of({"heavily": "yes", "pret": "yes", "previously t": "yes"}, "no"),
     ),
+    _pattern("gleason", r"\bgleason(?: score)?(?: of)?\W{1,3}(?P<v>[1-5] ?\+ ?[1-5])(?!\d)", lambda v: str(int(v[0]) + int(v[-1]))),
     _pattern("gleason", rf"\bgleason{LINK}(?P<v>\d{{1,2}})\b"),
     _pattern(
         "age",

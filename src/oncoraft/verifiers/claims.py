@@ -11,10 +11,18 @@ from dataclasses import dataclass, replace
 
 from oncoraft.verifiers.attributes import PATTERNS, SITE_PATTERNS, sites_in
 from oncoraft.verifiers.text import Span, denied, sentences
-from oncoraft.verifiers.vocabulary import ACTION, gene_token, mechanism_spans, named_drugs, symbols
+from oncoraft.verifiers.vocabulary import ACTION, gene_tokens, mechanism_spans, named_drugs, symbols
 
+RESIDUES = {
+    **{"Ala": "A", "Arg": "R", "Asn": "N", "Asp": "D", "Cys": "C", "Gln": "Q", "Glu": "E", "Gly": "G", "His": "H", "Ile": "I", "Leu": "L"},
+    **{"Lys": "K", "Met": "M", "Phe": "F", "Pro": "P", "Ser": "S", "Thr": "T", "Trp": "W", "Tyr": "Y", "Val": "V", "Ter": "*"},
+}
+RESIDUE = re.compile("|".join(RESIDUES))
+EVENT = re.compile(r"DELINS|DEL|INS|DUP|FS|_SPLICE")
+LONG = rf"(?:{RESIDUE.pattern})\d{{1,5}}(?:(?:{RESIDUE.pattern})(?:fs(?:\*\d*)?)?|del|fs|\*)"
 CHANGE = (
-    r"(?:p\.)?(?P<change>[A-Z*]\d{1,5}(?:_[A-Z*]?\d{1,5})?(?:delins[A-Z*]+|del[A-Z]*|ins[A-Z*]+|dup|_splice|[A-Z]?fs(?:\*\d*)?|[A-Z*]|=)"
+    rf"(?:p\.)?(?P<change>{LONG}|"
+    r"[A-Z*]\d{1,5}(?:_[A-Z*]?\d{1,5})?(?:delins[A-Z*]+|del[A-Z]*|ins[A-Z*]+|dup|_splice|[A-Z]?fs(?:\*\d*)?|[A-Z*]|=)"
     r"|X\d{1,5}_splice)(?![A-Za-z0-9])"
 )
 KIND = (
@@ -128,6 +136,12 @@ def _read_values(reading: Reading) -> None:
                 reading.take(*match.span())
 
 
+def normal_change(change: str) -> str:
+    """A protein change in one-letter residues and the usual capitals: Leu858Arg, l858r -> L858R; e746_a750DEL -> E746_A750del."""
+    short = RESIDUE.sub(lambda residue: RESIDUES[residue.group()], change)
+    return EVENT.sub(lambda event: event.group().lower(), short.upper())
+
+
 def _kind(word: str) -> str:
     word = word.lower()
     if word.startswith("exon"):
@@ -142,20 +156,19 @@ def _read_genes(reading: Reading) -> None:
         known = bool(symbols(one)) + bool(symbols(two))
         if (known == 2 or (known and match.group("word"))) and reading.free(*match.span()):
             reading.add("alteration", one, "fusion", *match.span(), options=(one, two))
-    for match in gene_token().finditer(text):
-        start, end = match.span()
+    for token, start, end in gene_tokens(text):
         if not reading.free(start, end):
             continue
-        named = symbols(match.group())
+        named = symbols(token)
         after = AFTER_GENE.match(text, end)
         if not named and not (after and after.group("change")):
             continue
-        named = named or (match.group(),)
+        named = named or (token,)
         if CLASS_AFTER.match(text, end):
             reading.add("target_class", named[0], "", start, CLASS_AFTER.match(text, end).end(), options=named)  # type: ignore[union-attr]
         elif after and reading.free(end, after.end()):
             word = after.group("kind")
-            value = after.group("change") or _kind(word)
+            value = normal_change(after.group("change") or "") or _kind(word)
             reading.add("alteration", named[0], value, start, after.end(), bool(word) and word.lower().startswith("wild"), named)
         elif before := BEFORE_GENE.search(text, max(0, start - 30), start):
             begin = before.start()
@@ -166,7 +179,7 @@ def _read_genes(reading: Reading) -> None:
             reading.add("gene", named[0], "", start, end, options=named)
     for match in CHANGE_ALONE.finditer(text):
         if reading.free(*match.span()):
-            reading.add("change", match.group("change"), "", *match.span())
+            reading.add("change", normal_change(match.group("change")), "", *match.span())
 
 
 def _read_numbers(reading: Reading) -> None:

@@ -17,11 +17,11 @@ CUES = re.compile(
       |on\s+the\s+other\s+side|unlikely(?:\s+to\s+\w+)?|improbable|resist\w+|refractory|insensitive|ineffective|inactive|futile|unfavou?rabl\w+|adverse\w*
       |poor(?:ly|er)?|limit(?:s|ed|ing)|hinders?|hampers?|undermin\w+|dampens?|blunts?|doubt(?:s|ful)?|diminish\w*|reduc(?:es|ed)\s+(?:the\s+)?(?:chance|likelihood|odds|benefit|response|sensitivity)
       |lowers?\s+(?:the\s+)?(?:chance|likelihood|odds|expectation\w*|hope\w*)|aggressive|bad\s+sign|worse\w*|seldom|rarely|little\s+(?:gain|benefit|hope|chance|to\s+release)|few\s+targets
-      |escapes?|bypass\w*|signals\s+past|hides|without\s+its\s+target|fail(?:s|ed|ure)?|compromis\w+|unresponsive|disappoint\w*|drawbacks?|concern\w*)
+      |escapes?|bypass\w*|signals\s+past|hides|without\s+its\s+target|fail(?:s|ed|ure)?|compromis\w+|unresponsive|disappoint\w*|(?<!not )progressed|(?:disease|tumou?r)\s+burden|drawbacks?|concern\w*)
   | (?P<plus>in\s+favou?r(?:\s+of)?|favou?r(?:s|ed|ing|abl[ey])?|for\s+it|for\s*:|(?:speaks?|argues?|counts?|weighs?|points?)\s+for|supports?|supporting|supportive|promis\w+|encourag\w+
       |likely(?:\s+to\s+\w+)?|probable|expected\s+to\s+(?:help|work|benefit|respond|shrink|control)|sensiti\w+|responsive|predicts?\s+(?:benefit|response|sensitivity)
       |susceptib\w+|vulnerab\w+|good\s+sign|helps?|is\s+the\s+target\s+of|the\s+target\s+of|(?:can|should|will|may)\s+(?:\w+\s)?(?:work|help|respond|benefit)|effective|benefits?(?=\s+from|\b)
-      |advantage\w*|well\s+suited|matches|overwhelms|lies\s+on\s+the\s+pathway|raises?\s+(?:the\s+)?(?:chance|likelihood|odds|hope\w*|expectation\w*)|allows?\s+(?:full|intensive)|opens?\s+the\s+(?:way|door))
+      |advantage\w*|well\s+suited|no\s+(?:\w+\s)?progression|(?:remains|stays)\s+active|slow(?:ly|er)?|indolent|matches|overwhelms|lies\s+on\s+the\s+pathway|raises?\s+(?:the\s+)?(?:chance|likelihood|odds|hope\w*|expectation\w*)|allows?\s+(?:full|intensive)|opens?\s+the\s+(?:way|door))
   )(?!\w)""",
     re.IGNORECASE | re.VERBOSE,
 )

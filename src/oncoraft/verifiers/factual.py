@@ -18,6 +18,10 @@ from oncoraft.verifiers.text import clauses, sentences
 
 LEAST_FACTS = 2
 KIND_WORDS = {"mutation", "amplification", "deletion", "fusion", "any"}
+GIVEN_EARLIER = re.compile(
+    rf"{PRIOR_WORDS.pattern}|\b(?:already|(?:has|had|have) (?:been )?(?:received|treated|exposed|given)|was (?:treated|given)|exposure to|progressed on)\b",
+    re.IGNORECASE,
+)
 THIS_LINE = re.compile(r"\b(?:this|current|now|planned)\b", re.IGNORECASE)
 EXON_RESIDUES = {("EGFR", "19"): (729, 761), ("EGFR", "20"): (762, 823), ("ERBB2", "20"): (770, 831), ("MET", "14"): (963, 1028)}
 EXON = re.compile(r"exon (\d+) (deletion|insertion|skipping)")
@@ -57,12 +61,10 @@ def _answer(holds: bool | None, claim: Claim, name: str) -> Judgement:
 
 def _drug(claim: Claim, record: Record, around: str) -> Judgement:
     name = claim.subject.lower()
+    earlier = GIVEN_EARLIER.search(around) is not None
     if claim.denied:
-        return _answer(claim.subject in (record.prior if PRIOR_WORDS.search(around) else record.given), claim, name)
-    if PRIOR_WORDS.search(around):
-        known = record.given | record.prior
-    else:
-        known = record.given
+        return _answer(claim.subject in (record.prior if earlier else record.given), claim, name)
+    known = record.given | record.prior if earlier else record.given
     if claim.subject in known:
         return "supported", name
     told = "was given earlier, not now" if claim.subject in record.prior else "is not among the drugs"
@@ -139,6 +141,8 @@ def _value(claim: Claim, record: Record, around: str) -> Judgement:
     special = SPECIAL.get(claim.subject)
     if special is not None:
         return _answer(special(claim.value, record), claim, name)
+    if claim.subject == "tmb" and claim.value[0].isdigit():
+        return _answer(f"{float(claim.value):g}" in record.numbers, claim, name)
     shown = record.values.get(claim.subject, [])
     if claim.subject == "line" and not THIS_LINE.search(around):
         shown = shown + record.values.get("earlier_line", [])

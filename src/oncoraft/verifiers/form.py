@@ -39,6 +39,7 @@ NEVER_AFTER_ARTICLE = word_set(f"{VERBS} {CONJUNCTIONS} {PREPOSITIONS} the a an"
     "limits",
 }
 FINITE = frozenset(word for word in VERBS.split() if word.endswith("s")) | {"are", "were"}
+NOUNS_TOO = word_set("targets marks limits supports works needs means points holds takes")
 SUBORDINATORS = word_set("because although though while whereas if")
 NEVER_AFTER_PREPOSITION = word_set("and or but because is are was were has have")
 BARE_PREPOSITIONS = word_set("of to at for with from by into between")
@@ -106,7 +107,7 @@ def _breaches(tokens: list[tuple[str, int, int]]) -> list[Span]:
             (first in OPENERS and stop)
             or (first in ARTICLES and second in NEVER_AFTER_ARTICLE)
             or (first in BE and second in NEVER_AFTER_BE)
-            or (first in FINITE and second in FINITE)
+            or (first in FINITE and second in FINITE and not (first in BE and second in NOUNS_TOO))
             or (first in SUBORDINATORS and second in FINITE)
             or (first in BARE_PREPOSITIONS and second in NEVER_AFTER_PREPOSITION)
             or (first == second and first.isalpha())

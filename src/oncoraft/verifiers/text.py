@@ -42,7 +42,7 @@ AND_ON = frozenset({"or", "nor", "and/or"})
 DENIED_AFTER = re.compile(
     r"^\W{0,2}(?:\w+\W+){0,3}?(?:(?:is|was|are|were|has been|have been)(?: not|n['’]t)(?: been)? (?:present|found|seen|detected|there|true|the case"
     r"|known|given|planned|identified|observed|confirmed|reported|part)|(?:is|was|are|were) (?:absent|lacking|missing|ruled out|excluded|untrue"
-    r"|false)|(?:does|did|do) not (?:apply|occur|exist|hold)|wild[- ]?type|not detected|absent)\b",
+    r"|false)|(?:is|was|would|will|can|could)(?: not|n['’]t)(?: be)? (?:an option|an alternative|chosen|indicated|appropriate|used|possible|planned)|(?:does|did|do) not (?:apply|occur|exist|hold)|wild[- ]?type|not detected|absent)\b",
     re.IGNORECASE,
 )
 

@@ -58,6 +58,7 @@ FAMILIES = {
     "hormone therapy": "Hormone",
     "hormonal therapy": "Hormone",
 }
+HYPHEN = re.compile(r"[-/]")
 VAGUE_CLASSES = ("unrelated indication", "investigational agent", "other targeted agent")
 STEM = re.compile(
     r"\b[a-z]{3,}(?:mab|nib|ciclib|parib|platin|taxel|rubicin|citabine|trexed|limus|lisib|sertib|relin|relix|lutamide|trozole|tecan|poside"
@@ -141,6 +142,22 @@ def gene_token() -> re.Pattern[str]:
     """Pattern of a gene symbol or of a spoken name, followed by nothing that continues the word."""
     spoken = "|".join(sorted((re.escape(name) for name in SPOKEN), key=len, reverse=True))
     return re.compile(rf"(?<![\w-])(?:(?P<spoken>(?i:{spoken}))|(?P<symbol>[A-Z][A-Z0-9]{{1,9}}(?:-[A-Z0-9]{{1,2}}(?![\w]))?))(?![a-z0-9])")
+
+
+def gene_tokens(text: str) -> list[tuple[str, int, int]]:
+    """What may be a gene, in order: (symbol or spoken name, start, end). Symbols in small letters count where they are no English word."""
+    found = [(match.group(), *match.span()) for match in gene_token().finditer(text)]
+    for word in WORD.finditer(text):
+        bare = HYPHEN.split(word.group(), maxsplit=1)[0]
+        if not bare.isupper() and is_lower_symbol(bare):
+            found.append((bare.upper(), word.start(), word.start() + len(bare)))
+    return sorted(found, key=lambda one: one[1])
+
+
+@lru_cache(maxsize=65536)
+def is_lower_symbol(word: str) -> bool:
+    """Whether a word in small or mixed letters is a gene symbol: "kras", "Egfr", "brca2", not "met" or "rest"."""
+    return word.upper() in genes() and (any(letter.isdigit() for letter in word) or (len(word) > 3 and word.lower() != "rest"))
 
 
 @lru_cache(maxsize=65536)
