@@ -14,6 +14,7 @@ import yaml
 from oncoraft.cases.followup import follow
 from oncoraft.cases.labels import label
 from oncoraft.cases.regimens import build
+from oncoraft.cases.regions import REGIONS
 from oncoraft.config import Config
 from oncoraft.config_files import check_config
 from oncoraft.knowledge.drugs import agent_names, drugs
@@ -24,7 +25,7 @@ LINES = {
     "set": r"set (?P<key>[a-z_.]+) = (?P<value>.+)",
     "drug": r"day (?P<day>-?\d+)(\.\.(?P<stop>-?\d+))? drug (?P<agents>.+)",
     "scan": r"day (?P<day>-?\d+) scan (?P<verdict>Y|N|Indeterminate|without verdict)( at (?P<chance>0\.\d+))?"
-    r"(, cancer (?P<cancer>Y|N|Indeterminate))?(, sites (?P<sites>.+))?",
+    r"(, cancer (?P<cancer>Y|N|Indeterminate))?(, covers (?P<covers>PET|[a-z ]+))?(, sites (?P<sites>.+))?",
     "regimen": r"expect regimen day (?P<day>-?\d+): (?P<agents>[^;]+)(?P<more>(;.+)?)",
     "label": r"expect label day (?P<day>-?\d+) (?P<definition>\w+) (?P<category>CR|PR|SD|PD|NED|NE)(?P<more>(;.+)?)",
     "followup": r"expect follow-up day (?P<day>-?\d+) (?P<endpoint>os|rwpfs|ttnt) "
@@ -92,7 +93,10 @@ def record(scenario: Scenario, kind: str, values: dict[str, str]) -> None:
         if verdict != "without verdict":
             scenario.progression.append({"start_day": day, "progression": verdict, "nlp_progression_probability": chance})
         if values["cancer"]:
-            scenario.presence.append({"start_day": day, "has_cancer": values["cancer"]})
+            covers = values["covers"] or ""
+            regions = {name: name in covers.split() for name in REGIONS} if covers not in {"", "PET"} else {}
+            procedure = "PET" if covers == "PET" else "CT"
+            scenario.presence.append({"start_day": day, "has_cancer": values["cancer"], "procedure_type": procedure, **regions})
         scenario.sites += [{"start_day": day, "tumor_site": site} for site in names(values["sites"] or "", ",") if site]
 
 
@@ -116,7 +120,9 @@ def tables_of(scenarios: list[Scenario]) -> dict[str, pd.DataFrame]:
         "timeline_specimen": pd.DataFrame({"patient_id": people, "start_day": 0, "sample_id": samples}),
         "timeline_treatment": table("treatment", start_day="int32", stop_day="int32", agent="object", subtype="object"),
         "timeline_progression": table("progression", start_day="int32", progression="object", nlp_progression_probability="float64"),
-        "timeline_cancer_presence": table("presence", start_day="int32", has_cancer="object"),
+        "timeline_cancer_presence": table(
+            "presence", start_day="int32", has_cancer="object", procedure_type="object", **dict.fromkeys(REGIONS, "object")
+        ),
         "timeline_tumor_sites": table("sites", start_day="int32", tumor_site="object"),
     }
 

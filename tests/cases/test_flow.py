@@ -9,6 +9,7 @@ import pytest
 
 from oncoraft.cases import build
 from oncoraft.cases.flow_comparisons import against_published, agreement, fold_tables, kappa, published_rule
+from oncoraft.cases.regions import REGIONS
 from oncoraft.errors import InputError
 
 
@@ -40,7 +41,9 @@ def study(folder: Path) -> Path:
         "timeline_specimen": specimen,
         "timeline_treatment": rows,
         "timeline_progression": progression,
-        "timeline_cancer_presence": pd.DataFrame({"patient_id": ["a"], "start_day": [-5], "has_cancer": ["Y"]}),
+        "timeline_cancer_presence": pd.DataFrame(
+            {"patient_id": ["a"], "start_day": [-5], "has_cancer": ["Y"], "procedure_type": "CT", **dict.fromkeys(REGIONS)}
+        ),
         "timeline_tumor_sites": pd.DataFrame({"patient_id": ["a", "a"], "start_day": [-5, 40], "tumor_site": ["Liver", "Liver"]}),
     }
     for name, frame in tables.items():

@@ -2,7 +2,8 @@
 
 The sensitivity grid varies one thing at a time: the window (60, 90, 120, 180 days), what an Indeterminate read means (nothing,
 progression, no progression, or drawn by its probability), whether the first or any scan decides, whether death before a scan is
-progression or leaves the case out, and whether a new regimen before any scan counts as progression.
+progression or leaves the case out, whether a new regimen before any scan counts as progression, and whether sites are compared
+only where the scan could show them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ class Definition(NamedTuple):
     scans: Literal["first", "any"] = "first"
     death: Literal["progression", "exclude"] = "progression"
     switch: Literal["ignore", "progression"] = "ignore"
+    in_view: bool = False  # compare only sites that the scan could show, and let no scan decide that could show none of them
     target: Literal["response", "disease_control"] = "response"
 
 
@@ -35,6 +37,7 @@ STRICT_DEFINITIONS = (
     Definition("strict_any_scan", scans="any"),
     Definition("strict_death_excluded", death="exclude"),
     Definition("strict_switch_progression", switch="progression"),
+    Definition("strict_in_view", in_view=True),
 )
 PUBLISHED = "oncoraft"
 PUBLISHED_DAYS, PUBLISHED_LONG_DAYS = 56, 84

@@ -18,9 +18,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from oncoraft.cases.assessments import assess
 from oncoraft.cases.definitions import PUBLISHED, SCORES, STRICT_DEFINITIONS, Definition
 from oncoraft.cases.published_rule import published
-from oncoraft.cases.scans import assess, case_frame
+from oncoraft.cases.regions import REGIONS
+from oncoraft.cases.scans import case_frame
 from oncoraft.cases.tables import read_tables
 from oncoraft.config import Labels
 from oncoraft.edge import read_settings, run, settings_record, step_parser
@@ -31,7 +33,7 @@ CASE_COLUMNS = ["case_id", "patient_id", "index_day", "next_index_day", "drug_cl
 COLUMNS = {
     "clinical_patient": ["patient_id", "os_days", "is_deceased"],
     "timeline_progression": ["patient_id", "start_day", "progression", "nlp_progression_probability"],
-    "timeline_cancer_presence": ["patient_id", "start_day", "has_cancer"],
+    "timeline_cancer_presence": ["patient_id", "start_day", "has_cancer", "procedure_type", *REGIONS],
     "timeline_tumor_sites": ["patient_id", "start_day", "tumor_site"],
 }
 BEST_FIRST = ("CR", "PR", "SD", "NED", "NE")
@@ -59,7 +61,9 @@ def deciding(assessments: pd.DataFrame, end: np.ndarray, rule: Definition) -> tu
     yes, no, maybe = (assessments[name].to_numpy() for name in ("yes", "no", "maybe"))
     counts = yes | no if rule.indeterminate == "exclude" else yes | no | maybe
     more = {"progression": maybe, "drawn": assessments["drawn"].to_numpy()}.get(rule.indeterminate, False)
-    category = np.where(yes | more, "PD", assessments["kind"])
+    if rule.in_view:
+        counts &= yes | more | assessments["in_view"].to_numpy()
+    category = np.where(yes | more, "PD", assessments["kind_in_view" if rule.in_view else "kind"])
     inside = counts & (assessments["day"].to_numpy() <= end[assessments["case"]])
     used = assessments.loc[inside, ["case", "day"]].assign(category=category[inside])
     if rule.scans == "first":

@@ -1,7 +1,6 @@
-"""What imaging says of each case: windows, assessments after the index date, and the disease before and at each of them.
+"""Windows of each case, and the days in them on which imaging gave a verdict.
 
-Everything is computed once for the longest window; a label definition then picks from it. Cases are numbered by position, so
-that joins run on integers. Days count from the case's index date.
+Cases are numbered by position, so that joins run on integers. Days count from the case's index date.
 """
 
 from __future__ import annotations
@@ -82,62 +81,3 @@ def assessment_days(frame: pd.DataFrame, progression: pd.DataFrame, settings: La
     limit = frame[["to_end", "to_next"]].min(axis=1).clip(upper=longest).to_numpy()
     inside = (found["day"] > settings.lag_days) & (found["day"] <= limit[found["case"]])
     return found[inside].sort_values(["case", "day"], ignore_index=True)
-
-
-def sites_and_presence(frame: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Per case and day: tumour sites named (coded), and whether imaging said that cancer is there, or is not."""
-    sites = tables["timeline_tumor_sites"][["patient_id", "start_day", "tumor_site"]].dropna().drop_duplicates()
-    sites = sites.assign(site=pd.factorize(sites["tumor_site"])[0])
-    presence = tables["timeline_cancer_presence"][["patient_id", "start_day", "has_cancer"]]
-    presence = presence.assign(there=presence["has_cancer"] == "Y", gone=presence["has_cancer"] == "N")
-    presence = presence.groupby(["patient_id", "start_day"], sort=False)[["there", "gone"]].any().reset_index()
-    return near(frame, sites, ["site"]), near(frame, presence, ["there", "gone"])
-
-
-def baseline(frame: pd.DataFrame, sites: pd.DataFrame, presence: pd.DataFrame, days: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The disease in the `days` before index and on it.
-
-    Returns:
-        per case (by position): sites (count), diseased, unknown (no informative imaging), first_seen (first day after index on
-        which disease was seen, or `FAR`); and the baseline sites, case and site, once each.
-    """
-    before = sites[(sites["day"] <= 0) & (sites["day"] >= -days)].drop_duplicates(["case", "site"])[["case", "site"]]
-    earlier = presence[(presence["day"] <= 0) & (presence["day"] >= -days)]
-    state = pd.DataFrame({"sites": np.bincount(before["case"], minlength=len(frame))})
-    said = earlier.groupby("case")[["there", "gone"]].any().reindex(state.index, fill_value=False)
-    state["diseased"] = said["there"] | (state["sites"] > 0)
-    state["unknown"] = ~(state["diseased"] | said["gone"])
-    seen = pd.concat(
-        [sites.loc[sites["day"] > 0, ["case", "day"]], presence.loc[presence["there"] & (presence["day"] > 0), ["case", "day"]]]
-    )
-    state["first_seen"] = seen.groupby("case")["day"].min().reindex(state.index).fillna(FAR)
-    return state, before
-
-
-def assess(frame: pd.DataFrame, tables: dict[str, pd.DataFrame], settings: Labels, longest: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Every assessment with the category that it has where it is not progression.
-
-    Returns:
-        assessments (case, day, yes, no, maybe, drawn, kind: CR/PR/SD/NED/NE), sorted; and the baseline per case.
-    """
-    days = assessment_days(frame, tables["timeline_progression"], settings, longest)
-    sites, presence = sites_and_presence(frame, tables)
-    state, before = baseline(frame, sites, presence, settings.baseline_days)
-    keys = ["case", "day"]
-    now = days[keys].merge(sites, on=keys).merge(before.assign(was_there=True), on=["case", "site"], how="left")
-    count = now.assign(was_there=now["was_there"].eq(True)).groupby(keys)["was_there"].agg(["size", "sum"]).reset_index()
-    days = days.merge(count, on=keys, how="left").merge(presence, on=keys, how="left")
-    named, left = days["size"].fillna(0).to_numpy(), days["sum"].fillna(0).to_numpy()
-    there, free = days["there"].eq(True).to_numpy(), days["gone"].eq(True).to_numpy() & ~days["there"].eq(True).to_numpy()
-    own = state.loc[days["case"]].reset_index(drop=True)
-    gone = 1 - left / own["sites"].clip(lower=1).to_numpy()
-    diseased, unknown, seen = own["diseased"].to_numpy(), own["unknown"].to_numpy(), (own["first_seen"] < days["day"]).to_numpy()
-    shown = there | (named > 0)
-    conditions = [
-        (free & (diseased | (unknown & seen)), "CR"),
-        (~shown & ~diseased & ~unknown, "NED"),
-        (~shown & unknown, "NE"),
-        ((own["sites"] > 0).to_numpy() & (gone >= settings.partial_response_fraction - 1e-9), "PR"),
-    ]
-    days["kind"] = np.select([mask for mask, _ in conditions], [kind for _, kind in conditions], "SD")
-    return days[["case", "day", "yes", "no", "maybe", "drawn", "kind"]], state
