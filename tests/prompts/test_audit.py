@@ -97,7 +97,7 @@ LEAKS: dict[str, tuple[str, Callable[[pytest.MonkeyPatch], None]]] = {
     "future PD-L1": ("pdl1", of_any_date("pdl1")),
     "future mismatch repair": ("mmr", of_any_date("mmr")),
     "future Gleason score": ("gleason", of_any_date("gleason")),
-    "later diagnosis with its stage": ("diagnosis|stage", of_any_date("stage")),
+    "later diagnosis with its stage": ("diagnosis|diagnosed|stage", of_any_date("stage")),
     "agent given later": ("prior_agents", of_any_date("prior_agents")),
     "response of the next line": ("prior_regimen", of_any_date("prior_regimen")),
     "radiation to come": ("radiation", of_any_date("radiation")),

@@ -100,8 +100,8 @@ def test_sites_are_those_of_the_last_ninety_days_each_once() -> None:
 def test_a_marker_reads_with_unit_and_direction(before: float, now: float, reading: str) -> None:
     rows = [{"start_day": 60, "result": before, "lr_unit_measure": "ng/ml"}, {"start_day": 90, "result": now, "lr_unit_measure": "ng/ml"}]
     (text,) = texts("tumor_marker", {"timeline_psa_labs": rows})
-    assert text.startswith(f"PSA {reading} (10 days before treatment; earlier ")
-    assert text.endswith(" 40 days before)")
+    assert text.startswith(f"PSA {reading} (10 days before treatment), earlier ")
+    assert text.endswith(" (40 days before)")
 
 
 def test_markers_older_than_180_days_are_stale_and_a_single_one_has_no_direction() -> None:
@@ -150,10 +150,12 @@ DIAGNOSES = [
 
 def test_the_diagnosis_is_that_of_the_organ_known_at_index() -> None:
     found = {"timeline_diagnosis": DIAGNOSES}
-    assert texts("stage", found) == ["Stage 1-3 at diagnosis (500 days before treatment)"]
-    assert texts("stage", found, {"cancer_type": "Prostate Cancer"}) == ["Stage 4 at diagnosis (50 days before treatment)"]
-    assert texts("stage", found, {"cancer_type": "Pancreatic Cancer"}) == ["Stage 4 at diagnosis (50 days before treatment)"]
-    assert texts("stage", found, {"index_day": 101}) == ["Stage 4 at diagnosis (on the day treatment starts)"]
+    assert texts("stage", found) == ["Stage 1-3 at diagnosis"]
+    assert texts("stage", found, {"cancer_type": "Prostate Cancer"}) == ["Stage 4 at diagnosis"]
+    assert texts("stage", found, {"cancer_type": "Pancreatic Cancer"}) == ["Stage 4 at diagnosis"]
+    assert texts("stage", found, {"index_day": 101}) == ["Stage 4 at diagnosis"]
+    assert texts("diagnosed", found) == ["diagnosed 500 days before treatment"]
+    assert texts("diagnosed", found, {"index_day": 101}) == ["diagnosed on the day treatment starts"]
     assert texts("histology", found) == ["histology: adenocarcinoma"]
     assert texts("primary_site", found) == ["primary site: lung, lower lobe"]
     assert texts("clinical_group", found) == ["clinical stage group 2"]
@@ -162,7 +164,7 @@ def test_the_diagnosis_is_that_of_the_organ_known_at_index() -> None:
 def test_a_stage_that_only_stands_for_unknown_groups_is_not_told() -> None:
     unknown = {"start_day": 0, "stage_cdm_derived": "Stage 1-3", "clinical_group": "99", "path_group": "88", "ajcc": "UNK"}
     assert texts("stage", {"timeline_diagnosis": [unknown]}) == []
-    assert texts("stage", {"timeline_diagnosis": [unknown | {"ajcc": "II"}]}) == ["Stage 1-3 at diagnosis (100 days before treatment)"]
+    assert texts("stage", {"timeline_diagnosis": [unknown | {"ajcc": "II"}]}) == ["Stage 1-3 at diagnosis"]
     assert texts("extent", {"timeline_diagnosis": [unknown | {"summary": "N/A"}]}) == []
 
 
@@ -183,7 +185,7 @@ def test_pathology_is_dated_and_tells_the_earlier_reports(field: str, name: str,
         {"start_day": 30, column: False},
         {"start_day": 100, column: False},
     ]
-    assert texts(field, {name: rows}) == [f"{words[0]} (10 days before treatment; earlier {words[1]} 70 days before)"]
+    assert texts(field, {name: rows}) == [f"{words[0]} (10 days before treatment), earlier {words[1]} (70 days before)"]
 
 
 def test_an_impossible_date_is_no_record() -> None:

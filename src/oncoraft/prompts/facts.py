@@ -92,6 +92,7 @@ def diagnosis(cases: pd.DataFrame, tables: Tables, receptors: bool) -> Found:
     )
     found = {
         "diagnosis": facts(rows, description.where(description != "")),
+        "diagnosed": facts(rows, rows["days_before_index"].astype("int64").astype(str)),
         "stage": facts(rows, rows["stage_cdm_derived"].mask(unstaged)),
         "histology": facts(rows, histology.where(histology != ""), reading=_specified(histology)),
         "primary_site": facts(rows, site.where(site != ""), reading=_specified(site)),

@@ -30,7 +30,9 @@ FIELDS: tuple[Field, ...] = (
         note="sentence of the drug table",
     ),
     Field("cancer_type", "diagnosis", 100, ("cases.cancer_type",), "fixed", "{value}"),
-    Field("line", "prior_treatment", 95, ("cases.line_of_therapy",), "planned", "this is line {value} of treatment", "line {value}"),
+    Field(
+        "line", "prior_treatment", 95, ("cases.line_of_therapy",), "planned", "this is line {value} of systemic treatment", "line {value}"
+    ),
     Field("sex", "patient", 60, ("clinical_patient.gender",), "fixed", "{value}"),
     Field(
         "age_at_index",
@@ -48,13 +50,13 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "diagnosis", "diagnosis", 49, (f"{DIAGNOSIS}.dx_description",), "by_index", "{value}", "", layout_only=True, note="as registered"
     ),
+    Field("diagnosed", "diagnosis", 89, (f"{DIAGNOSIS}.start_day",), "by_index", "diagnosed {ago}", ""),
     Field(
         "stage",
         "diagnosis",
         90,
         (f"{DIAGNOSIS}.stage_cdm_derived", f"{DIAGNOSIS}.ajcc", f"{DIAGNOSIS}.clinical_group", f"{DIAGNOSIS}.path_group"),
         "by_index",
-        "{value} at diagnosis ({ago})",
         "{value} at diagnosis",
         note="of the diagnosis known at index that fits the cancer type, else the latest; left out where the source's Stage 1-3 only "
         "stands for an unknown stage group",
@@ -120,7 +122,7 @@ FIELDS: tuple[Field, ...] = (
         88,
         ("timeline_cancer_presence.has_cancer",),
         "before_index",
-        "{reading} ({ago}{earlier})",
+        "{reading} ({ago}){earlier}",
         "cancer on imaging {value}",
         365,
         note="yes where any report of the day says so",
@@ -143,7 +145,7 @@ FIELDS: tuple[Field, ...] = (
         75,
         MARKER_SOURCES,
         "before_index",
-        "{name} {reading} ({ago}{earlier})",
+        "{name} {reading} ({ago}){earlier}",
         "{value}",
         180,
         note="rising or falling by more than a fifth since the measurement before; the highest of a day",
@@ -186,7 +188,7 @@ FIELDS: tuple[Field, ...] = (
         86,
         ("timeline_pdl1.pdl1_positive",),
         "before_index",
-        "PD-L1 {value} ({ago}{earlier})",
+        "PD-L1 {value} ({ago}){earlier}",
         "PD-L1 {value}",
         note="positive where reports of a day differ",
     ),
@@ -196,7 +198,7 @@ FIELDS: tuple[Field, ...] = (
         86,
         ("timeline_mmr.mmr_absent",),
         "before_index",
-        "mismatch repair {value} ({ago}{earlier})",
+        "mismatch repair {value} ({ago}){earlier}",
         "mismatch repair {value}",
         note="deficient where reports of a day differ",
     ),
@@ -206,7 +208,7 @@ FIELDS: tuple[Field, ...] = (
         65,
         ("timeline_gleason.gleason_score",),
         "before_index",
-        "Gleason score {value} ({ago}{earlier})",
+        "Gleason score {value} ({ago}){earlier}",
         "Gleason {value}",
         note="the highest of a day",
     ),

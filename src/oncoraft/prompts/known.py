@@ -90,7 +90,7 @@ def ago(days: pd.Series) -> pd.Series:
 
 
 def with_earlier(records: pd.DataFrame, reading: pd.Series, count: int) -> tuple[pd.DataFrame, pd.Series]:
-    """The closest record of each case, and what the next ones said: `; earlier negative 300 days before`.
+    """The closest record of each case, and what the next ones said: `, earlier negative (300 days before)`.
 
     Args:
         records: sorted by case and age, one a day.
@@ -100,12 +100,12 @@ def with_earlier(records: pd.DataFrame, reading: pd.Series, count: int) -> tuple
     place = records.groupby("case", sort=False).cumcount().to_numpy()
     first = records[place == 0]
     days = records["days_before_index"].astype("int64").astype(str)
-    phrases = (reading.astype(str) + " " + days + " days before").to_numpy(object)
+    phrases = (reading.astype(str) + " (" + days + " days before)").str.replace("(1 days", "(1 day", regex=False).to_numpy(object)
     cases = records["case"].to_numpy()
     told = pd.Series("", index=first["case"].to_numpy(), dtype=object)
     for number in range(1, count):
         here = place == number
-        told[cases[here]] = told[cases[here]] + ("; earlier " if number == 1 else ", ") + phrases[here]
+        told[cases[here]] = told[cases[here]] + (", earlier " if number == 1 else ", ") + phrases[here]
     return first, pd.Series(told.to_numpy(), index=first.index)
 
 

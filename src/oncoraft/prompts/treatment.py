@@ -75,7 +75,7 @@ def prior_regimens(cases: pd.DataFrame, tables: Tables, count: int) -> pd.DataFr
     """The last few lines before: their agents started before the index date, and the imaging verdicts while they lasted.
 
     A line lasts from its 15th day to the next line or the index date. Progression wins over no cancer seen, that over no
-    progression; a line without decided imaging says so.
+    progression; a line without informative imaging says so.
     """
     lines = known_records(cases, tables[REGIMENS], "prior_regimen", ties="line_of_therapy")
     after = lines.groupby("case", sort=False)["start_day"].shift(1)  # sorted closest first: the row above began later
@@ -88,10 +88,10 @@ def prior_regimens(cases: pd.DataFrame, tables: Tables, count: int) -> pd.DataFr
     reading = np.select(
         [days.notna(), verdict["cleared"], verdict["quiet"]],
         ["progression on imaging on day " + days.astype("Int64").astype(str), "no cancer seen on imaging", "no progression on imaging"],
-        "no decided imaging",
+        "no informative imaging",
     )
     short = np.select(
-        [days.notna(), verdict["cleared"], verdict["quiet"]], ["progression", "no cancer seen", "no progression"], "no decided imaging"
+        [days.notna(), verdict["cleared"], verdict["quiet"]], ["progression", "no cancer seen", "no progression"], "no informative imaging"
     )
     value = "line " + lines["line_of_therapy"].astype(str) + ": " + pd.Series(short, index=lines.index)
     return facts(
