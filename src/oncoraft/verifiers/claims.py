@@ -117,7 +117,10 @@ def _read_drugs(reading: Reading) -> None:
 def _read_values(reading: Reading) -> None:
     lower = reading.text.lower()
     for pattern in PATTERNS:
-        if not any(hint in lower for hint in pattern.hints):
+        for hint in pattern.hints:
+            if hint in lower:
+                break
+        else:
             continue
         for match in pattern.regex.finditer(reading.text):
             if not reading.free(*match.span()):

@@ -155,7 +155,8 @@ def _sentence_share(text: str) -> float:
 
 def _variety(words: list[tuple[str, int, int]]) -> float:
     """1 unless the same three words come again and again."""
-    triples = [tuple(word.lower() for word, _, _ in words[place : place + 3]) for place in range(len(words) - 2)]
+    lower = [word.lower() for word, _, _ in words]
+    triples = list(zip(lower, lower[1:], lower[2:]))
     if len(triples) < 10:
         return 1.0
     return min(1.0, len(set(triples)) / len(triples) / 0.7)
