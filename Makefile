@@ -31,7 +31,7 @@ reproduce: setup
 	@$(BIN)/oncoraft headline results/demo/report
 
 test: check
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: setup
 	$(BIN)/ruff format --check --quiet src tests benchmarks
