@@ -76,8 +76,9 @@ class Regimens(Block):
     carry_over_days: Days = Field(
         28, description="An agent of the regimen before belongs to the new one too if its record goes on more than this many days into it."
     )
-    merge_identical_days: Days = Field(
-        90, description="Consecutive regimens of the very same agents are one if no more than this many days lie between them."
+    merge_identical_days: Days | None = Field(
+        None,
+        description="Consecutive regimens of the very same agents are one if no more than this many days lie between them; null: gap_days.",
     )
     gap_exempt: tuple[Literal["oral_targeted", "endocrine"], ...] = Field(
         ("oral_targeted", "endocrine"),
@@ -114,7 +115,7 @@ class Regimens(Block):
         for key, value, floor, other in (
             ("combination_window_days", window, self.known_at_index_days, "known_at_index_days"),
             ("gap_days", self.gap_days, window, "combination_window_days"),
-            ("merge_identical_days", self.merge_identical_days, self.gap_days, "gap_days"),
+            ("merge_identical_days", self.merge_identical_days or self.gap_days, self.gap_days, "gap_days"),
         ):
             if value < floor:
                 raise ValueError(f"{key}: expected at least {floor}, as {other} says, found {value}")

@@ -164,14 +164,15 @@ def group_patient(intervals: Iterable[Interval], rules: Regimens, of: Traits) ->
 
 
 def merge_identical(regimens: Sequence[Regimen], rules: Regimens, of: Traits) -> list[Regimen]:
-    """Join consecutive regimens of the very same agents that lie at most `merge_identical_days` apart."""
+    """Join consecutive regimens of the very same agents that lie at most `merge_identical_days` (null: `gap_days`) apart."""
+    limit = rules.merge_identical_days or rules.gap_days
     merged: list[Regimen] = []
     for regimen in regimens:
         before = merged[-1] if merged else None
         if (
             before is not None
             and early_agents(before, rules, of) == early_agents(regimen, rules, of)
-            and regimen.index_day - before.last_day <= rules.merge_identical_days
+            and regimen.index_day - before.last_day <= limit
         ):
             for one in regimen.intervals:
                 before.add(one)

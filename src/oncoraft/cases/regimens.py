@@ -1,7 +1,7 @@
 """Dated agents into regimens and lines of therapy: `oncoraft regimens TABLES --out CASES`.
 
-The rules are in `regimen_rules`, what agents are in the drug table. Here rows are sorted out (supportive agents, other
-indications, agents nobody knows: each counted), patients walked through, and cases described.
+The rules are in `regimen_rules`, which rows count in `treatment_rows`, what agents are in the drug table. Here patients are walked
+through and cases described.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from difflib import get_close_matches
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -29,10 +28,11 @@ from oncoraft.cases.regimen_rules import (
     traits,
 )
 from oncoraft.cases.tables import read_tables
-from oncoraft.config import SUBTYPES, Regimens
+from oncoraft.cases.treatment_rows import FILE, INVESTIGATIONAL, treatment_intervals
+from oncoraft.config import Regimens
 from oncoraft.edge import read_settings, run, settings_record, step_parser
 from oncoraft.errors import InputError
-from oncoraft.knowledge.drugs import agent_names, drugs
+from oncoraft.knowledge.drugs import drugs
 from oncoraft.provenance import manifest, publishing, write_json
 
 log = logging.getLogger("oncoraft")
@@ -43,8 +43,6 @@ COLUMNS = {
     "timeline_specimen": ["patient_id", "start_day", "sample_id"],
     "timeline_progression": ["patient_id", "start_day", "progression"],
 }
-INVESTIGATIONAL = "INVESTIGATIONAL"
-FILE = "data_timeline_treatment.txt"
 
 
 def slug(agents: Iterable[str]) -> str:
@@ -55,86 +53,6 @@ def slug(agents: Iterable[str]) -> str:
 def display_name(agents: Iterable[str]) -> str:
     """A name for people."""
     return " + ".join(agent.capitalize() for agent in sorted(agents))
-
-
-def check_agents(rules: Regimens) -> None:
-    """Agents that the configuration names have to be in the drug table.
-
-    Raises:
-        InputError: one is not; the nearest name is told.
-    """
-    for key in ("regimen_agents", "set_aside_agents"):
-        for agent in getattr(rules, key):
-            if agent not in drugs():
-                near = get_close_matches(agent.upper(), agent_names(), n=1, cutoff=0.6)
-                hint = f"; did you mean {agent_names()[near[0]]!r}?" if near else ""
-                raise InputError(f"expected agents of the drug table{hint}", column=f"regimens.{key}", found=agent)
-
-
-def aside_reason(agent: str, rules: Regimens) -> str:
-    """Why an agent makes no regimen: "supportive", "other_indication", "investigational", or "" where it does."""
-    drug = drugs().get(agent)
-    if agent in rules.set_aside_agents:
-        return "supportive"
-    if agent in rules.regimen_agents or drug is None:
-        return ""
-    if agent == INVESTIGATIONAL:
-        return "investigational" if rules.investigational == "set_aside" else ""
-    return ("other_indication" if drug.is_unrelated else "supportive") if drug.supportive else ""
-
-
-def unknown_agents(rows: pd.DataFrame, rules: Regimens) -> dict[str, int]:
-    """Rows of each agent that the drug table lacks, most frequent first; told in one line.
-
-    Raises:
-        InputError: `unknown_agents` is `refuse`, or an unknown agent's rows have no class of the source either.
-    """
-    found = rows[~rows["agent"].isin(list(drugs()))]
-    bad = found if rules.unknown_agents == "refuse" else found[~found["subtype"].isin(SUBTYPES)]
-    if len(bad):
-        row = bad.sort_values("source_line").iloc[0]
-        near = get_close_matches(row["agent"], agent_names(), n=1, cutoff=0.75)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        wanted = "expected an agent of the drug table" + ("" if rules.unknown_agents == "refuse" else f", or a SUBTYPE among {SUBTYPES}")
-        raise InputError(wanted + hint, file=FILE, line=int(row["source_line"]), column="AGENT", found=row["agent"])
-    counts = {
-        str(name): int(number) for name, number in sorted(found["agent"].value_counts().items(), key=lambda item: (-item[1], item[0]))
-    }
-    if counts:
-        first = int(found["source_line"].min())
-        listed = ", ".join(f"{name} ({number})" for name, number in list(counts.items())[:5]) + (", …" if len(counts) > 5 else "")
-        log.warning(
-            "%s: %d rows of %d agents that the drug table lacks, first on line %d, take the class of their rows: %s",
-            FILE, len(found), len(counts), first, listed,
-        )  # fmt: skip
-    return counts
-
-
-def treatment_intervals(treatment: pd.DataFrame, rules: Regimens) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Agent intervals that count towards a regimen, sorted by patient, day and agent; and how many rows were set aside, by reason.
-
-    Names are upper-cased and synonyms resolved; a missing stop day is the start day.
-    """
-    check_agents(rules)
-    rows = treatment[["patient_id", "start_day", "stop_day", "subtype", "agent", "source_line"]]
-    named = rows.dropna(subset=["agent"])
-    written = {raw: " ".join(str(raw).upper().split()) for raw in named["agent"].unique()}
-    named = named.assign(agent=named["agent"].map({raw: agent_names().get(name, name) for raw, name in written.items()}))
-    reason = named["agent"].map({agent: aside_reason(agent, rules) for agent in named["agent"].unique()})
-    kept = named[reason == ""].copy()
-    kept["stop_day"] = kept["stop_day"].fillna(kept["start_day"]).clip(lower=kept["start_day"]).astype(int)
-    unknown = unknown_agents(kept, rules)
-    counts = {
-        "rows": len(treatment),
-        "rows_without_agent": len(rows) - len(named),
-        "supportive_rows": int((reason == "supportive").sum()),
-        "other_indication_rows": int((reason == "other_indication").sum()),
-        "investigational_rows_set_aside": int((reason == "investigational").sum()),
-        "rows_of_unknown_agents": sum(unknown.values()),
-        "unknown_agents": unknown,
-        "patients_without_anticancer_agent": int(treatment["patient_id"].nunique() - kept["patient_id"].nunique()),
-    }
-    return kept.sort_values(["patient_id", "start_day", "agent", "stop_day"], kind="stable"), counts
 
 
 def patient_cases(
