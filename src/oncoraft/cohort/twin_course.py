@@ -254,7 +254,7 @@ def _add(
     state.is_null[who] |= is_null
     state.other[who[is_null]] = NEVER  # age must not tell either
     before = state.sites[who].copy()
-    grown = spread(people.cancer[who], mine, before, mine.chance(f"{name} new site", 0.42).astype(np.int64), name)
+    grown = spread(people.cancer[who], mine, before, mine.chance(f"{name} new site", 0.37).astype(np.int64), name)
     assert planned is not None
     regimen = Regimens(
         person=who, option=option, start=start, stop=np.maximum(np.floor(planned).astype(np.int64), start + 1),

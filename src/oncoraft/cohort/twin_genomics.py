@@ -207,7 +207,7 @@ def variant_table(cohort: Cohort, samples: Samples) -> Columns:
     flipped = draws[mine].chance("flipped", 0.3)
     known[flipped] = known[flipped][:, ::-1]
     chance = np.array([0.21, 0.21, 0.135, 0.16, 0.125])[samples.cancer]
-    counts = np.where(draws.chance("rearranged", chance), 1 + np.floor(draws.exponential("rearrangements", 0.35)), 0).astype(np.int64)
+    counts = np.where(draws.chance("rearranged", chance), 1 + np.floor(draws.exponential("rearrangements", 0.65)), 0).astype(np.int64)
     row, place = expand(counts)
     other = draws.repeat(row, place, "rearrangement")
     one = _passenger_genes(other, samples.panel[row])

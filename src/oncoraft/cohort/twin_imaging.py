@@ -200,7 +200,7 @@ def _passing_mentions(cohort: Cohort, draws: Draws, person: Integers, day: Integ
     np.maximum.at(latest, regimens.person, regimens.start)
     late = day > latest[person] + 130
     site = draws.choice("passing site", np.array([cancer.spread for cancer in CANCERS])[cohort.people.cancer[person]])
-    return (late & draws.chance("passing", 0.16))[:, None] & (site[:, None] == np.arange(len(SITES)))
+    return (late & draws.chance("passing", 0.10))[:, None] & (site[:, None] == np.arange(len(SITES)))
 
 
 def _verdict(

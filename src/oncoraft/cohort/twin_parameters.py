@@ -72,7 +72,7 @@ LUNG = Cancer(
      ("Non-Small Cell Lung Cancer", "NSCLC", "NON-SMALL CELL CARCINOMA|M8046/3", 0.06), ("Poorly Differentiated Non-Small Cell Lung Cancer", "NSCLCPD", "CARCINOMA, NOS|M8010/3", 0.03),
      ("Large Cell Neuroendocrine Carcinoma", "LUNE", "LARGE CELL NEUROENDOCRINE CARCINOMA|M8013/3", 0.03)),
     (("UPPER LOBE, LUNG", "C341", "Lung", 0.5), ("LOWER LOBE, LUNG", "C343", "lung", 0.3), ("LUNG, NOS", "C349", "Lung", 0.2)),
-    "Lung", 0.93, (6, 2, 8, 5, 2.6, 3.6, 0.6, 2.8, 0.4, 1.5), 0.41, 67, 10.5, 0.46, (0.55, 0.13, 0.32), 58, 1.75, 0.62, 560, 34, 45, 0.45, 0.96, 0.70,
+    "Lung", 0.93, (6, 2, 8, 5, 2.6, 3.6, 0.6, 2.8, 0.4, 1.5), 0.41, 67, 10.5, 0.46, (0.55, 0.13, 0.32), 58, 1.75, 0.62, 560, 31, 45, 0.45, 0.96, 0.70,
     {"TP53": 0.53, "KRAS": 0.375, "EGFR": 0.215, "STK11": 0.13, "KEAP1": 0.12, "BRAF": 0.04, "MET": 0.04, "PIK3CA": 0.045, "ERBB2": 0.02, "RB1": 0.06,
      "NF1": 0.07, "SMARCA4": 0.07, "CDKN2A": 0.06, "RBM10": 0.08, "ATM": 0.06, "KMT2D": 0.06, "ARID1A": 0.06},
     {("EML4", "ALK"): 0.028, ("KIF5B", "RET"): 0.012, ("CD74", "ROS1"): 0.01, ("TPM3", "NTRK1"): 0.002},
@@ -84,7 +84,7 @@ BREAST = Cancer(
     (("Breast Invasive Ductal Carcinoma", "IDC", "INFILTRATING DUCT CARCINOMA, NOS|M8500/3", 0.70), ("Breast Invasive Lobular Carcinoma", "ILC", "LOBULAR CARCINOMA, NOS|M8520/3", 0.12),
      ("Invasive Breast Carcinoma", "BRCA", "INFILTRATING DUCT AND LOBULAR CARCINOMA|M8522/3", 0.18)),
     (("UPPER-OUTER QUADRANT OF BREAST", "C504", "Breast", 0.4), ("BREAST, NOS", "C509", "breast", 0.35), ("OVERLAPPING LESION OF BREAST", "C508", "Breast", 0.25)),
-    "Other", 0.7, (3.6, 2.4, 5.6, 6.6, 4.4, 2.3, 0.8, 1.5, 0.5, 0.5), 0.011, 54, 12.5, 0.23, (0.42, 0.38, 0.2), 330, 1.5, 0.70, 1300, 96, 60, 0.98, 0.98, 0.33,
+    "Other", 0.7, (3.6, 2.4, 5.6, 6.6, 4.4, 2.3, 0.8, 1.5, 0.5, 0.5), 0.011, 54, 12.5, 0.23, (0.42, 0.38, 0.2), 330, 1.5, 0.74, 1200, 84, 60, 0.98, 0.98, 0.33,
     {"TP53": 0.41, "PIK3CA": 0.35, "GATA3": 0.13, "CDH1": 0.12, "ESR1": 0.09, "MAP3K1": 0.08, "KMT2C": 0.08, "ARID1A": 0.06, "BRCA2": 0.04, "BRCA1": 0.03,
      "PTEN": 0.06, "AKT1": 0.05, "NF1": 0.05, "ERBB2": 0.04, "CHEK2": 0.02, "PALB2": 0.01, "ATM": 0.03},
     {("FGFR2", "TACC2"): 0.004, ("ESR1", "CCDC170"): 0.004},
@@ -97,7 +97,7 @@ COLON = Cancer(
      ("Colorectal Adenocarcinoma", "COADREAD", "ADENOCARCINOMA IN ADENOMATOUS POLYP|M8210/3", 0.11), ("Mucinous Adenocarcinoma of the Colon and Rectum", "MACR", "MUCINOUS ADENOCARCINOMA|M8480/3", 0.04)),
     (("SIGMOID COLON", "C187", "Sigmoid Colon", 0.3), ("RECTUM, NOS", "C209", "Rectum", 0.25), ("CECUM", "C180", "Cecum", 0.2), ("ASCENDING COLON", "C182", "Ascending colon", 0.15),
      ("DESCENDING COLON", "C186", "Descending Colon", 0.1)),
-    "Other", 0.7, (4.4, 2.6, 5, 1.3, 6, 0.5, 2.8, 0.4, 1.2, 0.5), 0.54, 57, 13.5, 0.43, (0.14, 0.25, 0.61), 145, 1.55, 0.46, 600, 72, 50, 0.72, 0.97, 0.39,
+    "Other", 0.7, (4.4, 2.6, 5, 1.3, 6, 0.5, 2.8, 0.4, 1.2, 0.5), 0.54, 57, 13.5, 0.43, (0.14, 0.25, 0.61), 145, 1.55, 0.49, 580, 66, 50, 0.72, 0.97, 0.39,
     {"APC": 0.74, "TP53": 0.73, "KRAS": 0.475, "PIK3CA": 0.17, "SMAD4": 0.14, "FBXW7": 0.12, "BRAF": 0.10, "TCF7L2": 0.09, "SOX9": 0.10, "AMER1": 0.07,
      "NRAS": 0.035, "PTEN": 0.05, "RNF43": 0.05, "ATM": 0.05, "CTNNB1": 0.02, "ERBB2": 0.02, "ARID1A": 0.05},
     {("PTPRK", "RSPO3"): 0.006, ("TPM3", "NTRK1"): 0.002},
@@ -108,7 +108,7 @@ PROSTATE = Cancer(
     "Prostate Cancer", 128,
     (("Prostate Adenocarcinoma", "PRAD", "ADENOCARCINOMA, NOS|M8140/3", 0.99), ("Prostate Small Cell Carcinoma", "PRSCC", "SMALL CELL CARCINOMA, NOS|M8041/3", 0.01)),
     (("PROSTATE GLAND", "C619", "Prostate", 1.0),),
-    "Reproductive Organs", 0.6, (2, 1.6, 5, 7, 1.3, 0.9, 0.5, 0.4, 1.2, 0.4), 1.0, 65, 8.5, 0.50, (0.12, 0.55, 0.33), 560, 1.45, 0.62, 1200, 170, 120, 0.80, 0.98, 0.42,
+    "Reproductive Organs", 0.6, (2, 1.6, 5, 7, 1.3, 0.9, 0.5, 0.4, 1.2, 0.4), 1.0, 65, 8.5, 0.50, (0.12, 0.55, 0.33), 560, 1.45, 0.68, 1100, 145, 120, 0.80, 0.98, 0.42,
     {"TP53": 0.31, "SPOP": 0.10, "PTEN": 0.06, "FOXA1": 0.10, "BRCA2": 0.08, "ATM": 0.05, "CDK12": 0.05, "AR": 0.06, "APC": 0.06, "KMT2D": 0.05, "PIK3CA": 0.04,
      "RB1": 0.04, "KMT2C": 0.06, "CTNNB1": 0.03, "BRCA1": 0.01},
     {("TMPRSS2", "ERG"): 0.22, ("SLC45A3", "ERG"): 0.015, ("TMPRSS2", "ETV1"): 0.02, ("TMPRSS2", "ETV4"): 0.01},
@@ -139,4 +139,4 @@ HORMONE_RECEPTOR, HER2_WITH, HER2_WITHOUT = 0.77, 0.15, 0.20  # HER2 by hormone 
 OUTSIDE = (0.15, 0.23, 0.20, 0.23, 0.17)  # came with treatment received elsewhere
 OUTSIDE_KNOWN = (0.85, 0.75, 0.81, 0.53, 0.89)
 HORIZON_MONTHS = 118.0  # longest follow-up from sequencing
-OTHER_CAUSE_MONTHS = 700.0  # mean time to death of something else, at 65 years
+OTHER_CAUSE_MONTHS = 560.0  # mean time to death of something else, at 65 years

@@ -20,7 +20,7 @@ INVESTIGATIONAL_REPEATS = 0.10  # exact duplicates among masked trial drugs
 DUPLICATES = {"timeline_radiation": 0.131, "timeline_mmr": 0.0055, "timeline_pdl1": 0.0055, "timeline_gleason": 0.0006}
 # Laboratory: median, sigma of the level, days between tests, longest series, decimals, unit, share below detection.
 TESTS: dict[str, tuple[float, float, float, int, int, float]] = {
-    "CEA": (4.3, 1.3, 74, 60, 1, 0.001), "CA_15-3": (27, 1.1, 70, 70, 0, 0.0), "CA_19-9": (85, 1.9, 46, 40, 0, 0.06), "PSA": (1.6, 2.1, 66, 70, 2, 0.20),
+    "CEA": (4.3, 1.3, 74, 60, 1, 0.001), "CA_15-3": (27, 1.1, 70, 70, 0, 0.0), "CA_19-9": (95, 1.9, 51, 40, 0, 0.06), "PSA": (1.6, 2.1, 66, 70, 2, 0.20),
 }  # fmt: skip
 TREND = np.array([-0.34, -0.24, 0.0, 0.22, -0.1])  # per 28 days on treatment, by response
 PRIOR_WORDS = ("No prior medications", "Prior medications to MSK")
@@ -104,7 +104,7 @@ def performance_status(cohort: Cohort) -> Columns:
     regimens = cohort.regimens
     mine = cohort.draws.repeat(regimens.person, regimens.line, "ecog")
     length = np.minimum(regimens.stop, regimens.start + 420) - regimens.start
-    counts = np.where(mine.chance("cared for", 0.88), 1 + np.clip(length // mine.whole("gap", 36, 90), 0, 9), 0)
+    counts = np.where(mine.chance("cared for", 0.88), 1 + np.clip(length // mine.whole("gap", 42, 96), 0, 9), 0)
     row, place = expand(counts)
     draws = cohort.draws.repeat(regimens.person[row], regimens.line[row] * 40 + place, "ecog row")
     day = np.where(
