@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from oncoraft.config import Inference, Strategy
 from oncoraft.errors import InputError, RetryLater
@@ -101,7 +102,7 @@ def test_a_shard_that_is_being_worked_on_is_left_alone(qwen3: Path, tmp_path: Pa
     held = infer.Progress(tmp_path / ".progress-out.jsonl", "key")
     with pytest.raises(RetryLater, match="another process works on this shard"):
         inferred(qwen3, tmp_path / "out.jsonl")
-    held.close(is_finished=True)
+    held.close(is_spent=True)
 
 
 def test_a_sample_of_the_fold_is_written_and_scores_are_the_same_without_text(qwen3: Path, tmp_path: Path) -> None:
@@ -201,6 +202,13 @@ def test_a_wrong_call_is_one_line(qwen3: Path, tmp_path: Path, more: tuple[str, 
     assert not list(tmp_path.iterdir())
 
 
+def not_a_number(work: Path) -> None:
+    path = work / "base" / "model.safetensors"
+    weights = load_file(path)
+    weights["model.norm.weight"][:] = float("nan")
+    save_file(weights, path, metadata={"format": "pt"})
+
+
 def long_prompt(work: Path) -> None:
     write_rows(work / "rows.jsonl", [rows(1)[0] | {"input": "word " * 900}])
 
@@ -213,6 +221,8 @@ def long_prompt(work: Path) -> None:
         (lambda work: (work / "fold" / "adapter_model.safetensors").write_bytes(b"torn"), "expected an adapter of this base model"),
         (lambda work: (work / "base" / "config.json").unlink(), "expected config.json in a base-model folder"),
         (lambda work: (work / "rows.jsonl").write_text("{}\n"), "rows.jsonl, line 1, column instruction: expected this key"),
+        (lambda work: write_rows(work / "rows.jsonl", [*rows(3), rows(2)[1]]), "rows.jsonl, line 4: expected every case once; case c01"),
+        (not_a_number, "expected a finite score of the model, found 'nan'"),
         (long_prompt, "case c00: expected at most 511 tokens, the model's context"),
     ],
 )
@@ -222,7 +232,8 @@ def test_spoilt_input_is_one_line_and_nothing_is_written(qwen3: Path, tmp_path: 
     with pytest.raises(InputError) as caught:
         inferred(work, tmp_path / "out.jsonl")
     assert said in str(caught.value)
-    assert [path.name for path in tmp_path.iterdir()] == ["work"]
+    assert not (tmp_path / "out.jsonl").exists()
+    assert not list(tmp_path.glob(".partial-*"))
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ from oncoraft.inference.sampling import draw
 from oncoraft.models.base import causal_of, logits_of
 
 STEPS_BETWEEN_LOOKS = 16  # on a GPU, asking whether all rows have ended stalls it, so it is asked this seldom
+GPU_CACHE_SHARE = 0.7  # the rest is for activations and for rows that are moved together
+CPU_CACHE_BYTES = 2**30
 Prompt = Sequence[int]
 
 
@@ -32,6 +34,19 @@ def in_groups(lengths: Sequence[int], tokens: int, extra: int = 0) -> list[list[
             groups.append([])
         groups[-1].append(index)
     return groups
+
+
+def affordable_tokens(causal: Any) -> int:
+    """Tokens whose keys and values fit the memory that is free now: on a GPU most of it, on a CPU a part of what a small job is given.
+
+    A token costs a key and a value per layer and key head.
+    """
+    config, weight = causal.config, causal.lm_head.weight
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    per_token = 2 * config.num_hidden_layers * config.num_key_value_heads * size * weight.element_size()
+    if weight.device.type == "cuda":
+        return int(GPU_CACHE_SHARE * torch.cuda.mem_get_info(weight.device)[0] / per_token)
+    return CPU_CACHE_BYTES // per_token
 
 
 class Engine:

@@ -21,12 +21,12 @@ from oncoraft.config import Inference, Strategy
 from oncoraft.edge import read_settings, run, settings_record, step_parser
 from oncoraft.errors import InputError
 from oncoraft.inference.answer import Result, answer_group, answer_room, score_group
-from oncoraft.inference.engine import Engine, in_groups
+from oncoraft.inference.engine import Engine, affordable_tokens, in_groups
 from oncoraft.inference.examples import encode_few_shot, read_examples
 from oncoraft.inference.opening import check_fold_model, open_fold, stop_tokens, trained_files
 from oncoraft.inference.progress import Progress, stopping
 from oncoraft.inference.vllm_engine import VllmEngine
-from oncoraft.inference.work import Work, go_through, plan, sampled, shard_of
+from oncoraft.inference.work import Answer, Work, go_through, plan, sampled, shard_of
 from oncoraft.models.base import context_length, device_for, load_tokenizer
 from oncoraft.models.cases import Case, encode, read_rows
 from oncoraft.models.tokens import StoredTokens
@@ -43,11 +43,13 @@ LARGE_FILE_BYTES = 64 * 2**20
 
 
 class Answering(NamedTuple):
-    """An engine as the shard sees it: what it says of a group, the room that an answer needs, the model's context in tokens."""
+    """An engine as the shard sees it: what it says of a group, the room that an answer needs, the model's context, and how many
+    tokens' keys and values may be kept at once."""
 
-    answer: Callable[[Work, Callable[[], None]], list[Result]]
+    answer: Answer
     room: Callable[[bool], int]
     longest: int
+    cache_tokens: int
 
 
 def score(model: Any, head: nn.Sequential, cases: Sequence[Case], pad: int, tokens: int) -> dict[str, float]:
@@ -78,14 +80,23 @@ def prepared(
     """The shard's cases as token ids, sorted, and how many few-shot prompts lost examples.
 
     Raises:
-        InputError: a prompt that leaves no room for an answer, or see the readers.
+        InputError: a case that stands twice, a prompt that leaves no room for an answer, or see the readers.
     """
+    seen: dict[str, int] = {}
+    for number, row in enumerate(rows, 1):
+        if seen.setdefault(row["case_id"], number) != number:
+            before = seen[row["case_id"]]
+            raise InputError(
+                f"expected every case once; case {row['case_id']} stands in line {before} too", file=given.heldout, line=number
+            )
     examples = read_examples(given.examples, strategy.examples, settings.seed, rows)
     mine = [row for row in rows if shard_of(row["case_id"], given.shards) == given.shard]
     cut = 0
     if not mine:
         cases: list[Case] = []
     elif examples:
+        if given.tokens is not None:
+            log.info("infer: prompts with examples are tokenised here; %s is not read", given.tokens)
         cases, cut = encode_few_shot(mine, examples, tokenizer, longest - 1 - (0 if settings.score_only else settings.max_new_tokens))
     else:
         cases = encode(mine, tokenizer, longest - 1, stored=None if given.tokens is None else StoredTokens(given.tokens))
@@ -128,18 +139,23 @@ def opened(given: argparse.Namespace, strategy: Strategy, settings: Inference, t
         model, head = open_fold(given.base, given.fold_model, strategy, device)
         engine = Engine(model, head, tokenizer.pad_token_id, stop_tokens(tokenizer, model), settings.batch_tokens)
         longest = context_length(model)
+        kept_at_once = min(settings.cache_tokens, affordable_tokens(engine.causal))
 
         def answer(one: Work, stop: Callable[[], None]) -> list[Result]:
             if one.is_read_only:
                 return score_group(engine, one.cases)
             return answer_group(engine, tokenizer, one.cases, settings, longest, one.is_written, stop)
 
-        return Answering(answer, lambda written: answer_room(engine, tokenizer, settings, written), longest)
+        return Answering(answer, lambda written: answer_room(engine, tokenizer, settings, written), longest, kept_at_once)
     if not strategy.has_head or given.fold_model is None:
         raise InputError("inference.engine: expected transformers for a strategy without a score head", found="vllm")
     fast = VllmEngine(given.base, given.fold_model, strategy, settings, tokenizer)
-    room = settings.max_new_tokens
-    return Answering(lambda one, stop: fast.answer(one.cases, one.is_written, stop), lambda written: room if written else 0, fast.longest)
+    return Answering(
+        lambda one, stop: fast.answer(one.cases, one.is_written, stop),
+        lambda written: settings.max_new_tokens if written else 0,
+        fast.longest,
+        settings.cache_tokens,
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -153,19 +169,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tokenizer = load_tokenizer(given.base)
     engine = opened(given, strategy, settings, tokenizer)
     cases, cut = prepared(given, rows, tokenizer, engine.longest, strategy, settings)
-    work = plan(cases, sampled(rows, settings), settings, engine.room, strategy.has_head)
+    chosen = sampled(rows, settings)
+    work = plan(cases, chosen, settings.batch_tokens, engine.cache_tokens, engine.room, strategy.has_head)
     record = settings_record(given, blocks)
     with stopping() as stop:
         kept = Progress(given.out.with_name(f".progress-{given.out.name}"), run_key(given, record, strategy))
         resumed, is_finished = len(kept.done), False
         try:
-            go_through(work, lambda one: engine.answer(one, stop), kept, stop)
+            go_through(work, engine.answer, kept, stop)
             counts = publish(
                 given, [kept.done[case.case_id] for case in cases], record, strategy, {"resumed": resumed, "examples_cut": cut}
             )
             is_finished = True
         finally:
-            kept.close(is_finished)
+            kept.close(is_finished or not kept.done)
     log.info("infer: %d cases, %d rationales", counts["cases"], counts["rationales"])
     return 0
 

@@ -22,7 +22,7 @@ from oncoraft.config import Inference
 from oncoraft.edge import read_settings, run, step_parser
 from oncoraft.errors import InputError
 from oncoraft.inference.answer import Result, answer_group, answer_room, score_group
-from oncoraft.inference.engine import Engine, in_groups
+from oncoraft.inference.engine import Engine, affordable_tokens, in_groups
 from oncoraft.inference.layout import Answer, category
 from oncoraft.inference.memory import explained
 from oncoraft.inference.opening import stop_tokens
@@ -110,8 +110,9 @@ def answers(engine: Engine, tokenizer: Any, cases: Sequence[Case], settings: Inf
     """Results in the order of `cases`."""
     is_written = not settings.score_only
     extra = answer_room(engine, tokenizer, settings, True) if is_written else 0
+    tokens = min(settings.cache_tokens, affordable_tokens(engine.causal)) if is_written else settings.batch_tokens
     found: dict[int, Result] = {}
-    for group in in_groups([len(case.prompt) for case in cases], settings.cache_tokens if is_written else settings.batch_tokens, extra):
+    for group in in_groups([len(case.prompt) for case in cases], tokens, extra):
         members = [cases[index] for index in group]
         results = answer_group(engine, tokenizer, members, settings, longest) if is_written else score_group(engine, members)
         found.update(zip(group, results, strict=True))

@@ -79,9 +79,9 @@ class Progress:
         self._append(rows)
         self.done.update({row["case_id"]: row for row in rows})
 
-    def close(self, is_finished: bool) -> None:
-        """Release the file; removed when the shard's output stands."""
-        if is_finished:
+    def close(self, is_spent: bool) -> None:
+        """Release the file; removed when the shard's output stands, or nothing is in it."""
+        if is_spent:
             self.path.unlink(missing_ok=True)
         self.stream.close()
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import logging
+import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 from tqdm import tqdm
 
 from oncoraft.config import Inference
+from oncoraft.errors import InputError
 from oncoraft.inference.answer import Result
 from oncoraft.inference.engine import in_groups
 from oncoraft.inference.memory import explained
@@ -18,7 +20,7 @@ from oncoraft.inference.progress import Progress
 from oncoraft.models.cases import Case
 from oncoraft.stable import stable_fraction
 
-log = logging.getLogger("oncoraft")
+SECONDS_BETWEEN_SIGNS = 5
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,9 @@ class Work:
     cases: tuple[Case, ...]
     is_read_only: bool  # the head's score alone: nothing is cached, nothing written
     is_written: bool
+
+
+Answer = Callable[[Work, Callable[[], None]], list[Result]]
 
 
 def shard_of(case_id: str, shards: int) -> int:
@@ -45,24 +50,34 @@ def sampled(rows: Sequence[dict[str, Any]], settings: Inference) -> set[str]:
     return {case_id for _, case_id in ordered[: settings.rationales]}
 
 
-def plan(cases: Sequence[Case], chosen: set[str], settings: Inference, room: Callable[[bool], int], has_head: bool) -> list[Work]:
+def plan(
+    cases: Sequence[Case], chosen: set[str], batch_tokens: int, cache_tokens: int, room: Callable[[bool], int], has_head: bool
+) -> list[Work]:
     """The shard's groups: cases that are only scored, then those that are also written.
 
     Args:
+        chosen: cases that get a rationale.
+        batch_tokens, cache_tokens: bounds of a group's padded size, without and with a cache.
         room: tokens that a group's cache needs after each prompt, with a whole answer or with its score alone.
     """
     work = []
     for is_written in (False, True):
         members = [case for case in cases if (case.case_id in chosen) == is_written]
         is_read_only = has_head and not is_written
-        tokens, extra = (settings.batch_tokens, 0) if is_read_only else (settings.cache_tokens, room(is_written))
+        tokens, extra = (batch_tokens, 0) if is_read_only else (cache_tokens, room(is_written))
         for group in in_groups([len(case.prompt) for case in members], tokens, extra):
             work.append(Work(tuple(members[index] for index in group), is_read_only, is_written))
     return work
 
 
 def prediction(case: Case, result: Result) -> dict[str, Any]:
-    """One line of `predictions.jsonl`."""
+    """One line of `predictions.jsonl`.
+
+    Raises:
+        InputError: a score that is no number, as damaged weights give; it must not go on as one.
+    """
+    if not math.isfinite(result.logit):
+        raise InputError(f"case {case.case_id}: expected a finite score of the model", found=str(result.logit))
     return {
         "case_id": case.case_id,
         "patient_id": case.patient_id,
@@ -75,19 +90,34 @@ def prediction(case: Case, result: Result) -> dict[str, Any]:
     }
 
 
-def go_through(work: Sequence[Work], answer: Callable[[Work], list[Result]], kept: Progress, is_stopped: Callable[[], None]) -> None:
+def go_through(work: Sequence[Work], answer: Answer, kept: Progress, is_stopped: Callable[[], None]) -> None:
     """Every group that is not finished; its predictions are kept as soon as it is.
 
     Args:
-        answer: what the engine says of a group, in the order of its cases.
-        is_stopped: called before each group; may raise.
+        answer: what the engine says of a group, in the order of its cases; it calls its second argument before every token.
+        is_stopped: called before each group and each token; may raise.
     """
-    bar = tqdm(total=sum(len(one.cases) for one in work), desc="inference", unit="case", mininterval=5)
+    bar = tqdm(total=sum(len(one.cases) for one in work), desc="inference", unit="case", mininterval=SECONDS_BETWEEN_SIGNS)
     for one in work:
         if not all(case.case_id in kept.done for case in one.cases):
             is_stopped()
             with explained("inference.batch_tokens", *(() if one.is_read_only else ("inference.cache_tokens",))):
-                results = answer(one)
+                results = answer(one, ticking(bar, is_stopped))
             kept.add([prediction(case, result) for case, result in zip(one.cases, results, strict=True)])
         bar.update(len(one.cases))
     bar.close()
+
+
+def ticking(bar: tqdm, is_stopped: Callable[[], None]) -> Callable[[], None]:
+    """What an engine calls before every token of a group: it may be stopped there, and a long group shows that it moves."""
+    tokens, shown = 0, time.monotonic()
+
+    def tick() -> None:
+        nonlocal tokens, shown
+        is_stopped()
+        tokens += 1
+        if time.monotonic() - shown > SECONDS_BETWEEN_SIGNS:
+            bar.set_postfix_str(f"token {tokens} of a group")
+            shown = time.monotonic()
+
+    return tick
