@@ -12,6 +12,7 @@ checkpointing, and this engine as it is and compiled. Tokens are those of prompt
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import platform
 import statistics
@@ -26,6 +27,7 @@ from torch import nn
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from oncoraft.config import Adapter, Strategy, Training
+from oncoraft.errors import InputError
 from oncoraft.models.cases import Case, padded
 from oncoraft.models.fold_model import new_score_head, score_logit, with_adapter
 from oncoraft.training.loop import take_step
@@ -204,9 +206,10 @@ def on_gpu(steps: int, tokens: int) -> dict[str, Any]:
                 work = work_of(step.__self__.model, True)
             seconds = [timed(step, batch, device)[0] for batch in batches]
             rows.append(row(name, seconds[2:], batches[2:], work, roof, device))
-        except torch.OutOfMemoryError:
+        except (torch.OutOfMemoryError, InputError):  # the engine turns it into a line that names the setting
             rows.append({"loop": name, "samples_per_second": None, "note": "out of memory"})
         step = None
+        gc.collect()
         print(json.dumps(rows[-1]), flush=True)
     return {"rows": rows, "roof_tflops": round(roof / 1e12), "tokens_per_micro_batch": tokens, "device": torch.cuda.get_device_name()}
 

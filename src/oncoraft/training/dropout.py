@@ -80,7 +80,7 @@ class CaseDropout(nn.Module):
     def _dropped(self, states: torch.Tensor) -> torch.Tensor:
         assert self.draws.keys is not None, "the keys of the row have to be set before it is read"
         kept = keep(self.draws.keys, self.get_buffer("columns"), self.probability)
-        return states * (kept.to(states.dtype) * (1 / (1 - self.probability)))
+        return torch.where(kept, states * (1 / (1 - self.probability)), 0.0)
 
 
 def keep(keys: torch.Tensor, columns: torch.Tensor, probability: float) -> torch.Tensor:

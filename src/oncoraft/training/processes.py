@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch import distributed, nn
 
+from oncoraft.errors import RetryLater
+
 
 @dataclass(frozen=True)
 class Processes:
@@ -60,7 +62,10 @@ def joined(on_gpu: bool) -> Iterator[Processes]:
         yield Processes()
         return
     if on_gpu:
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+        place = int(os.environ.get("LOCAL_RANK", "0"))
+        if place >= torch.cuda.device_count():
+            raise RetryLater(f"process {place} of this machine finds no GPU of its own; {torch.cuda.device_count()} visible")
+        torch.cuda.set_device(place)
     distributed.init_process_group("nccl" if on_gpu else "gloo")
     try:
         yield Processes(distributed.get_rank(), distributed.get_world_size())

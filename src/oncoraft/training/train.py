@@ -41,8 +41,9 @@ out:  adapter_config.json and adapter_model.safetensors (strategies with an adap
 
 example:
   oncoraft train train.jsonl --base models/Qwen3-8B --out fold-0 --state state/fold-0 --gpus 1
-several GPUs (the result is the same):
+several GPUs (the global batch stays, and so does the result):
   torchrun --nproc-per-node 4 -m oncoraft train train.jsonl --base models/Qwen3-8B --out fold-0 --state state/fold-0 --gpus 4
+  accelerate launch --multi_gpu --num_processes 4 -m oncoraft train ... --gpus 4
 
 A run that was stopped (SIGTERM: status 75) goes on from its last complete state when called again in the same way."""
 
