@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.knowledge.tables import Column, table
-from oncoraft.prompts.evidence import TABLES_READ
+from oncoraft.prompts.evidence import TABLES_READ, collect
 from oncoraft.prompts.known import Tables
 
 NUMBERS = {"integer": "float64", "number": "float64", "day": "float64"}
@@ -50,6 +50,26 @@ def cases(*rows: Mapping[str, Any]) -> pd.DataFrame:
         }
         full.append(base | dict(row) | {"agents": agents})
     return pd.DataFrame(full).astype({"index_day": "int32", "line_of_therapy": "int16"})
+
+
+LUNG = "Non-Small Cell Lung Cancer"
+CASE = {"patient_id": "P-0000001", "index_day": 100, "cancer_type": LUNG, "agents": ["OSIMERTINIB"]}
+
+
+def texts(
+    field: str, rows: dict[str, list[dict[str, Any]]], case: dict[str, Any] | None = None, known: str = "sequenced", **more: Any
+) -> list[str]:
+    """How one field reads for one case of one patient, whose rows need not name the patient."""
+    case = CASE | (case or {})
+    named = {
+        name: [{"patient_id": "P-0000001"} | row if "patient_id" in columns(name) else row for row in part] for name, part in rows.items()
+    }
+    found = collect(tables(**named), cases(case), known, 3, **more)
+    return found.loc[found["field"] == field, "text"].tolist()
+
+
+def columns(name: str) -> set[str]:
+    return {column.name for column in table(name).columns}
 
 
 def draw_study(patients: int, seed: int) -> tuple[Tables, pd.DataFrame]:
