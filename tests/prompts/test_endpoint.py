@@ -175,6 +175,20 @@ def test_a_server_that_is_not_there_ends_the_run_for_a_retry_and_keeps_what_it_h
     assert call(folder, f"http://127.0.0.1:{port}/v1", endpoint_cache=str(folder / "empty"), endpoint_attempts=1) == 75
 
 
+def test_a_last_request_that_never_comes_is_counted_as_failed_beside_those_that_did(folder: Path, right) -> None:
+    def one_is_stuck(body: dict[str, Any], before: int) -> str:
+        return "status 503" if digest_of(body) == stuck else GOOD
+
+    stuck = ""
+    with chat_server(right, one_is_stuck) as server:
+        assert call(folder, server.url) == 0
+        stuck = sorted(server.asked)[0]
+        (folder / "prompts" / "teacher-cache" / stuck[:2] / f"{stuck}.json").unlink()
+        assert call(folder, server.url, endpoint_attempts=2, samples=1) == 0
+    assert counts(folder)["fallback"] == counts(folder)["endpoint"]["requests_failed"] == 1
+    assert sum(row["teacher"] == "template" for row in rows(folder)) == 1
+
+
 @pytest.mark.parametrize(("status", "told"), [(401, "ONCORAFT_TEACHER_KEY"), (403, "may use this model"), (404, "knows the model")])
 def test_a_wrong_key_or_address_ends_the_run_at_once(folder: Path, right, capsys, status: int, told: str) -> None:
     with chat_server(right, lambda body, before: f"status {status}") as server:

@@ -1,7 +1,9 @@
 """The offline teacher: every rationale of a small twin passes every verifier; both sides are told; the wording varies, reproducibly."""
 
 import json
+import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -85,6 +87,43 @@ def test_a_rationale_handed_to_a_case_of_other_facts_fails(lessons: list[Lesson]
         passed += verify(texts[one.case_id] or "", two.record, two.score).accepted
     assert tried > 10
     assert passed == 0
+
+
+def spoilt(text: str, record: Record) -> Iterator[str]:
+    """The same rationale with one fact changed into one that the record does not hold."""
+    for change in re.finditer(r"(?<= [A-Z])\d{2,4}(?=[A-Z*_fd])", text):
+        yield text[: change.start()] + str(int(change.group()) + 1) + text[change.end() :]
+    for name, value in (("ecog", r"(?<=ECOG )\d"), ("line", r"(?<=line )\d+")):
+        for found in re.finditer(value, text):
+            other = next(
+                str(number)
+                for number in (1, 2, 3, 4, 0, 15)
+                if str(number) not in record.values[name] + record.values.get("earlier_line", [])
+            )
+            yield text[: found.start()] + other + text[found.end() :]
+    for agent in record.given | record.prior:
+        if agent.lower() in text.lower() and agent != "INVESTIGATIONAL":
+            yield re.sub(re.escape(agent), "larotrectinib", text, flags=re.IGNORECASE)
+    for word, other in (
+        ("liver disease", "adrenal disease"),
+        ("is rising", "is falling"),
+        ("is falling", "is rising"),
+        ("progressed", "had no progression"),
+    ):
+        held = {"liver disease": "adrenal" in record.values.get("site", []), "progressed": "no" in record.values.get("progression", [])}
+        if word in text and not held.get(word):
+            yield text.replace(word, other)
+
+
+def test_one_changed_fact_anywhere_in_any_rationale_of_the_twin_is_found(lessons: list[Lesson]) -> None:
+    texts = TemplateTeacher(29).propose(lessons, 0)
+    tried = 0
+    for case in lessons:
+        for text in spoilt(texts[case.case_id] or "", case.record):
+            tried += 1
+            found = verify(text, case.record, case.score)
+            assert "factual" in found.failed, (text, found.scores)
+    assert tried > 300
 
 
 def test_lengths_stay_within_what_a_small_model_learns(lessons: list[Lesson]) -> None:

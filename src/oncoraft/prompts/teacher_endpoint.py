@@ -165,15 +165,20 @@ class EndpointTeacher:
             self.client.stop.set()
             executor.shutdown(wait=True, cancel_futures=True)
             self.client.stop.clear()
-        self.failed += sum(answer is None for answer in found.values())
+        failed = sum(answer is None for answer in found.values())
+        self.failed += failed
+        if failed:
+            log.warning("rationales: %d of %d requests failed; their cases are asked again or fall back", failed, len(bodies))
         return found
 
     def _give_up_after(self, in_a_row: int, asked: int, reason: str) -> None:
-        """End the run where the server is not there: after a row of requests none of whose tries was answered."""
-        if in_a_row >= min(asked, max(10, 2 * self.block.endpoint_concurrency)):
+        """End the run where the server is not there: after a row of requests none of whose tries was answered, or at the first while there
+        is no answer at all. A last few that never come, beside many that did, are counted as failed instead."""
+        kept = self.answered + self.cached
+        if in_a_row >= (max(10, 2 * self.block.endpoint_concurrency) if kept else min(asked, self.block.endpoint_concurrency)):
             raise RetryLater(
-                f"the endpoint does not answer ({reason}; {in_a_row} requests in a row); {self.answered + self.cached} answers are kept in"
-                f" {self.cache.folder}: run again to go on"
+                f"the endpoint does not answer ({reason}; {in_a_row} requests in a row); {kept} answers are kept in {self.cache.folder}:"
+                " run again to go on"
             )
 
     def _ask(self, digest: str, body: dict[str, Any]) -> dict[str, Any]:
