@@ -29,6 +29,7 @@ from transformers import (
 from oncoraft.config import TinyModel
 from oncoraft.edge import read_settings, run, settings_record, step_parser
 from oncoraft.errors import InputError
+from oncoraft.lease import hold_devices
 from oncoraft.models.attention import packed_hidden
 from oncoraft.models.base import device_for, logits_of
 from oncoraft.models.cases import Case, encode, prompt_text, read_rows
@@ -130,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     torch.set_num_threads(given.threads)
     rows = read_rows(given.corpus)
     tokenizer = train_tokenizer([prompt_text(row) + row["output"] for row in rows], settings.vocabulary_size)
-    model = new_model(settings, tokenizer).to(device_for(given.gpus))
+    model = new_model(settings, tokenizer).to(device_for(hold_devices(given.gpus)))
     cases = encode(rows, tokenizer, settings.context_length, max_answer_tokens=settings.context_length)
     size = sum(parameter.numel() for parameter in model.parameters())
     log.info(

@@ -20,6 +20,7 @@ from peft.helpers import disable_input_dtype_casting
 from oncoraft.config import Strategy
 from oncoraft.edge import read_settings, run, settings_record, step_parser
 from oncoraft.errors import InputError
+from oncoraft.lease import hold_devices
 from oncoraft.models.base import causal_of, context_of_folder, device_for, load_base, load_tokenizer
 from oncoraft.models.cases import Case, encode, read_rows
 from oncoraft.models.fold_model import HEAD_FILE, new_score_head, with_adapter
@@ -188,7 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not blocks["strategy"].is_trained:
         raise InputError("expected language_model_weight or score_weight above 0; this strategy trains nothing", column="strategy")
     torch.set_num_threads(given.threads)
-    device = device_for(given.gpus)
+    device = device_for(hold_devices(given.gpus))
     with ending_with_75(), joined(device.type == "cuda") as processes, ExitStack() as stack:
         if processes.is_first:
             stack.enter_context(locked(given.state))
