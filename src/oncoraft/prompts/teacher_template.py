@@ -165,7 +165,7 @@ def _clinical(record: Record) -> Iterator[Argument]:
         yield Argument("ECOG 1 allows full treatment", True, 1)
     elif ecog:
         yield Argument(f"ECOG {ecog} limits what can be given", False, 2)
-    for site in record.values.get("site", []):
+    for site in dict.fromkeys(record.values.get("site", [])):
         if site in POOR_SITES:
             yield Argument(POOR_SITES[site], False, 2)
     progression = record.first("progression")
