@@ -35,7 +35,8 @@ NAMES = ("cases", "followup", "folds")
 def stage(
     name: str, patients: int, cases: int | None, before: dict[str, Any] | None, reasons: Sequence[tuple[str, int, int | None]]
 ) -> dict[str, Any]:
-    """One step of the flow: what is left, what was lost since `before`, and why; a reason is (words, patients, cases)."""
+    """One step of the flow: what is left, what was lost since `before`, and why; a reason is (words, patients, cases), if it met anybody."""
+    reasons = [reason for reason in reasons if reason[1]]
     lost = before["cases"] - cases if before and before["cases"] is not None and cases is not None else None
     return {
         "name": name,
@@ -67,7 +68,7 @@ def attrition(parts: dict[str, pd.DataFrame], chosen: pd.DataFrame, definition: 
         ("only supportive agents, other indications or agents set aside", len(unseated & specimens), None),
         ("no sequenced specimen with a cancer type", len(unseated - specimens), None),
     ]
-    with_case = stage("with an anticancer regimen", len(treated), len(cases), recorded, [reason for reason in aside if reason[1]])
+    with_case = stage("with an anticancer regimen", len(treated), len(cases), recorded, aside)
     late = "the follow-up ends before the patient is under observation"
     risk = stage(
         "with follow-up at risk",
