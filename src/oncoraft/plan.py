@@ -118,7 +118,9 @@ class Plan:
     def rules_of_cohort(self, cohort: str) -> list[str]:
         """Names of the rules that run once for a cohort, whatever is trained on it."""
         shared = [*(["twin"] if self.has_truth(cohort) else []), "ingest", "regimens", "labels", "evidence", "rationales"]
-        return [*shared, *(("corpus_prompts", "corpus") if cohort == PRETRAINING else ("followup", "folds", "flow", "audit"))]
+        if cohort == PRETRAINING:
+            return [*shared, "corpus_prompts", "corpus"]
+        return [*shared, "followup", "folds", "flow", "audit", *(["label_truth"] if self.has_truth(cohort) else [])]
 
     def missing(self) -> list[str]:
         """What a real run needs and does not find, one line each: study tables and base models."""

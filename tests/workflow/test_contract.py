@@ -27,8 +27,11 @@ AFTER_INGESTION = {
     "flow": 1,
     "evidence": 1,
     "audit": 1,
+    "label_truth": 1,
     "rationales": 1,
     "render": 1,
+    "tokens": 1,
+    "leakage": 1,
     "split": 2,
     "train": 2,
     "baselines": 1,
@@ -110,17 +113,30 @@ COUNTS: dict[str, tuple[Callable[[FinishedRun], None], dict[str, int]]] = {
     "rank and alpha swapped": (setting(adapter={"rank": 32, "alpha": 16}), {"train": 2, **AFTER_TRAINING}),
     "token budget of the prompts": (
         setting(prompts={"token_budget": 500}),
-        {"corpus_prompts": 1, "corpus": 1, "base_model": 1, "render": 1, "split": 2, "train": 2, **AFTER_TRAINING},
+        {
+            "corpus_prompts": 1,
+            "corpus": 1,
+            "base_model": 1,
+            "render": 1,
+            "tokens": 1,
+            "leakage": 1,
+            "split": 2,
+            "train": 2,
+            **AFTER_TRAINING,
+        },
     ),
     "definition that trains": (
         setting(labels={"definition": "oncoraft"}),
         {
             "labels": 2,
             "flow": 1,
+            "label_truth": 1,
             "rationales": 2,
             "corpus": 1,
             "base_model": 1,
             "render": 1,
+            "tokens": 1,
+            "leakage": 1,
             "split": 2,
             "train": 2,
             "baselines": 1,
@@ -143,7 +159,7 @@ COUNTS: dict[str, tuple[Callable[[FinishedRun], None], dict[str, int]]] = {
     "seed of the twin": (setting(twin={"seed": 4}), {"twin": 1, "ingest": 1, **AFTER_INGESTION}),
     "a third fold": (
         setting(folds={"folds": 3}),
-        {"folds": 1, "flow": 1, "baselines": 1, "split": 3, "train": 3, **AFTER_TRAINING, "infer": 6},
+        {"folds": 1, "flow": 1, "leakage": 1, "baselines": 1, "split": 3, "train": 3, **AFTER_TRAINING, "infer": 6},
     ),
     "a third shard": (
         setting(inference={"shards": 3}),
@@ -230,7 +246,7 @@ def test_an_edit_in_a_stage_runs_that_stage_and_what_follows_from_it(
 def test_a_new_model_runs_its_own_jobs_and_the_report(copy: FinishedRun) -> None:
     copy.setting(models={"second": {"build": {"hidden_size": 32, "layers": 1, "heads": 2, "key_value_heads": 1, "intermediate_size": 64}}})
     jobs = copy.jobs()
-    assert count(jobs) == {"base_model": 1, "render": 1, "split": 2, "train": 2, **AFTER_TRAINING}
+    assert count(jobs) == {"base_model": 1, "render": 1, "tokens": 1, "leakage": 1, "split": 2, "train": 2, **AFTER_TRAINING}
     assert all(job.record["wildcards"].get("model") == "second" for job in jobs if job.rule != "report")
 
 

@@ -33,6 +33,8 @@ GOLDEN: dict[str, tuple[str, int, int, int, int]] = {
     "audit": ("cpu", 30, 4000, 1, 0),
     "rationales": ("cpu", 30, 4000, 1, 0),
     "render": ("cpu", 30, 4000, 1, 0),
+    "tokens": ("cpu", 30, 4000, 1, 0),
+    "leakage": ("cpu", 30, 4000, 1, 0),
     "split": ("cpu", 30, 4000, 1, 0),
     "train": ("gpu", 2880, 64000, 8, 1),
     "infer": ("gpu", 1440, 64000, 8, 1),
@@ -89,6 +91,7 @@ def test_the_lines_on_record_are_those_of_the_rules(asked: dict[str, set[tuple[A
     """So that a change of resources is seen here, and not first where a SLURM can be brought up."""
     record = dict(line.split(": ", 1) for line in (ROOT / "tests/slurm/submissions.txt").read_text().splitlines())
     assert record.pop("twin") == submission_line("cpu", 20, 4000, 1, 0)
+    assert record.pop("label_truth") == submission_line("cpu", 30, 4000, 1, 0)
     assert record == {rule: submission_line(*next(iter(lines))) for rule, lines in asked.items()}
 
 

@@ -136,6 +136,13 @@ def test_what_follows_from_a_stale_job_is_stale_and_what_does_not_is_not(tmp_pat
     assert [(verdict.job.rule, verdict.reasons) for verdict in verdicts] == [("second", ("never run",)), ("third", ("after second",))]
 
 
+def test_what_reads_a_file_whose_age_does_not_count_is_left_where_the_engine_leaves_it(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).touch()
+    jobs = [job("tokens", (), ("a",)), job("train", ("a",), ("b",))]
+    assert [verdict.job.rule for verdict in judge(jobs, {"tokens": "Params have changed"}, tmp_path)] == ["tokens"]
+
+
 def test_what_only_the_engine_sees_is_told_in_its_words(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     verdicts = judge([job("first", (), ("a",))], {"first": "Params have changed"}, tmp_path)

@@ -134,9 +134,11 @@ def kept_files(wildcards):
         kept += expand(rules.base_model.output, model=model)
     of_all = {"cohort": plan.config.cohort, "model": list(plan.config.models)}
     kept += expand(rules.render.output, **of_all)
+    kept += expand(rules.tokens.output, **of_all)
     for design in plan.config.folds.designs:
         folds = {"design": design, "fold": list(plan.folds(design))}
         kept += expand(rules.split.output, **of_all, **folds)
+        kept += expand(rules.leakage.output, **of_all, design=design)
         kept += expand(rules.baselines.output, cohort=of_all["cohort"], design=design)
         for strategy in plan.config.strategies:
             run = of_all | {"strategy": strategy, "design": design}

@@ -113,17 +113,21 @@ def judge(jobs: list[Job], engine: dict[str, str], directory: Path) -> list[Verd
         engine: name of a job that the engine would run -> its reason.
         directory: the working folder.
     """
-    stale: dict[str, str] = {}  # output -> rule that makes it again
+    stale: dict[str, Job] = {}  # output -> the job that makes it again
     verdicts = []
     for job in jobs:
         reasons = list(dict.fromkeys(own_reasons(job, directory)))
-        because = list(dict.fromkeys(stale[path] for path in job.inputs if path in stale))
-        if because:
-            reasons = [reason for reason in reasons if not reason.startswith("input changed")] + [f"after {listed(because)}"]
+        above = [stale[path] for path in job.inputs if path in stale]
+        # An input whose age alone does not count (`ancient`): the engine runs what makes it, and leaves what reads it.
+        if above and not reasons and job.name not in engine and all(one.name in engine for one in above):
+            continue
+        if above:
+            reasons = [reason for reason in reasons if not reason.startswith("input changed")]
+            reasons.append(f"after {listed(list(dict.fromkeys(one.rule for one in above)))}")
         if not reasons and job.name in engine:
             reasons = [f"the engine says: {engine[job.name]}"]
         if reasons:
-            stale |= dict.fromkeys(job.outputs, job.rule)
+            stale |= dict.fromkeys(job.outputs, job)
             verdicts.append(Verdict(job, tuple(reasons), seconds_of(job, directory)))
     return verdicts
 
