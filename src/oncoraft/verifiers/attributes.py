@@ -149,7 +149,7 @@ def _pattern(subject: str, regex: str, normal: Callable[[str], str] = str.lower)
 
 PATTERNS: tuple[Pattern, ...] = (
     _pattern("cancer", rf"\b(?P<v>{CANCERS})[ -](?:cancers?|(?:adeno)?carcinomas?|tumou?rs?)\b|\b(?P<w>NSCLC|SCLC|CRC)\b", CANCER),
-    _pattern("ecog", rf"\b(?:ecog|performance status){LINK}(?:ecog )?(?P<v>\d{1, 2}(?:\s?[-–]\s?[0-4])?|zero|one|two|three|four)\b", _ecog),
+    _pattern("ecog", rf"\b(?:ecog|performance status){LINK}(?:ecog )?(?P<v>\d\d?(?:\s?[-–]\s?[0-4])?|zero|one|two|three|four)\b", _ecog),
     _pattern("line", r"\bline(?: of therapy)?\W{1,2}(?P<no>not )?(?P<v>\d{1,2})\b"),
     _pattern("line", r"\b(?P<v>\d{1,2})(?:st|nd|rd|th)[- ]line\b"),
     _pattern("line", rf"\b(?P<v>{'|'.join(ORDINALS)})[- ]line\b", _of(ORDINALS)),
