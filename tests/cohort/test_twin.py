@@ -108,6 +108,7 @@ def test_an_earlier_study_is_replaced_and_another_folder_refused(tmp_path: Path,
     [
         (["--patients", "49"], "--patients: expected 50 or more, found 49"),
         (["--patients", "50", "--seed", "-1"], "--seed: expected 0 or more, found -1"),
+        (["--patients", "50", "--seed", str(2**63)], f"--seed: expected less than 2**63, found {2**63}"),
         (["--patients", "50", "--processes", "0"], "--processes: expected 1 or more, found 0"),
     ],
 )

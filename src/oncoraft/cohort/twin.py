@@ -130,12 +130,14 @@ def _settings(block: Twin, patients: int | None, seed: int | None, clean: bool) 
     """The configured block with what the command line says instead.
 
     Raises:
-        InputError: fewer than 50 patients, or a negative seed.
+        InputError: fewer than 50 patients, or a seed out of range.
     """
     if patients is not None and patients < 50:
         raise InputError("--patients: expected 50 or more", found=patients)
     if (block.seed if seed is None else seed) < 0:
-        raise InputError("--seed: expected 0 or more", found=seed)
+        raise InputError("--seed: expected 0 or more", found=block.seed if seed is None else seed)
+    if (block.seed if seed is None else seed) >= 2**63:
+        raise InputError("--seed: expected less than 2**63", found=block.seed if seed is None else seed)
     changed = {"patients": patients, "seed": seed, "clean": clean or None}
     return Twin(**(block.model_dump() | {key: value for key, value in changed.items() if value is not None}))
 

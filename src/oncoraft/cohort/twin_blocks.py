@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from oncoraft.cohort import twin_genomics, twin_imaging, twin_records, twin_samples, twin_text
+from oncoraft.cohort import twin_copy_number, twin_genomics, twin_imaging, twin_records, twin_samples, twin_text
 from oncoraft.cohort.twin_cohort import Cohort, make_cohort
 from oncoraft.cohort.twin_parameters import NAMES
 from oncoraft.cohort.twin_patients import patient_table
@@ -64,8 +64,11 @@ def all_columns(cohort: Cohort, samples: Samples, clean: bool) -> dict[str, Colu
     tables["clinical_sample"] = twin_samples.sample_table(cohort, samples)
     tables["mutations"] = twin_genomics.mutation_table(cohort, samples)
     tables["sv"] = twin_genomics.variant_table(cohort, samples)
-    tables["cna_segments"] = twin_genomics.segment_table(samples)
-    return tables if clean else {name: twin_records.with_duplicates(name, columns, cohort) for name, columns in tables.items()}
+    tables["cna_segments"] = twin_copy_number.segment_table(samples)
+    if clean:
+        return tables
+    dated = {name: twin_records.with_date_errors(name, columns, cohort) for name, columns in tables.items()}
+    return {name: twin_records.with_duplicates(name, columns, cohort) for name, columns in dated.items()}
 
 
 def truth_table(cohort: Cohort) -> pd.DataFrame:
@@ -104,7 +107,7 @@ def make_block(task: Task) -> Block:
     ids, keys = patient_ids(numbers), base_keys(task.seed, numbers)
     texts = {table.name: twin_text.block(table, tables[table.name], ids, keys, task.clean) for table in TABLES if table.layout == "rows"}
     lacking = ~samples.draws.chance("no matrix column", 0.0 if task.clean else NO_MATRIX_COLUMN)
-    codes = twin_genomics.call_codes(samples, cohort)[:, lacking]
+    codes = twin_copy_number.call_codes(samples, cohort)[:, lacking]
     return Block(
         texts=texts, rows={name: length(columns) for name, columns in tables.items()}, matrix=twin_text.matrix_lines(codes),
         in_matrix=samples.sample_id[lacking].tolist(), truth=truth_table(cohort),

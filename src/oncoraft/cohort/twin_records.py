@@ -18,6 +18,7 @@ AGENTS = tuple(sorted({agent for option in OPTIONS for agent in option.agents} |
 BONE = SITES.index("Bone")
 INVESTIGATIONAL_REPEATS = 0.10  # exact duplicates among masked trial drugs
 DUPLICATES = {"timeline_radiation": 0.131, "timeline_mmr": 0.0055, "timeline_pdl1": 0.0055, "timeline_gleason": 0.0006}
+DATE_ERRORS = {"timeline_gleason": 0.0006, "timeline_cea_labs": 0.0001, "timeline_psa_labs": 0.0001}
 # Laboratory: median, sigma of the level, days between tests, longest series, decimals, unit, share below detection.
 TESTS: dict[str, tuple[float, float, float, int, int, float]] = {
     "CEA": (4.3, 1.3, 74, 60, 1, 0.001), "CA_15-3": (27, 1.1, 70, 70, 0, 0.0), "CA_19-9": (95, 1.9, 51, 40, 0, 0.06), "PSA": (1.6, 2.1, 66, 70, 2, 0.20),
@@ -239,6 +240,16 @@ def prior_meds(cohort: Cohort) -> Columns:
         "person": person, "start_day": day, "inferred_tx_prob": chance, "prior_med_to_msk": np.array(PRIOR_WORDS, dtype=object)[prior.astype(int)],
         "style_color": np.where(prior, "#D62727", "#2AA02B").astype(object),
     }  # fmt: skip
+
+
+def with_date_errors(name: str, columns: Columns, cohort: Cohort) -> Columns:
+    """Few rows dated decades too early, as in the released files."""
+    share = DATE_ERRORS.get(name, 0.0)
+    if not share:
+        return columns
+    mine = cohort.draws.repeat(columns["person"], columns["start_day"] + 100_000, f"{name} date")
+    early = np.where(mine.chance("wrong", share), mine.whole("years", 11, 110) * 365, 0)
+    return columns | {"start_day": columns["start_day"] - early}
 
 
 def with_duplicates(name: str, columns: Columns, cohort: Cohort) -> Columns:

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
+from oncoraft.cohort.twin_copy_number import CALL_WORDS
 from oncoraft.cohort.twin_draws import Integers, mix
-from oncoraft.cohort.twin_genomics import CALL_WORDS
 from oncoraft.cohort.twin_patients import BLANK
 from oncoraft.cohort.twin_records import TESTS, Columns
 from oncoraft.knowledge.tables import Column, Table
