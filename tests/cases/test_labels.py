@@ -166,7 +166,7 @@ def test_indeterminate_reads_are_drawn_with_their_own_probability() -> None:
 
 
 def test_the_window_of_a_combination_is_its_own_or_the_longest_of_its_classes() -> None:
-    block = Labels(window_days_by_drug_class={"Immuno": 150, "Chemo": 90, "Hormone + Targeted": 100})
+    block = Labels(window_days_by_drug_class={"Immuno": 150, "Chemo": 90, "Targeted + Hormone": 100})
     classes = ("Chemo", "Chemo + Immuno", "Hormone + Targeted", "Hormone")
     assert [class_window(name, block) for name in classes] == [90, 150, 100, 120]
 

@@ -107,6 +107,13 @@ def test_an_agent_of_the_configuration_that_nobody_knows_is_one_line() -> None:
         build(cohort(treatment(("a", 0, 1, "CISPLATIN", "Chemo"))), Regimens(set_aside_agents=("LEUPROLID",)))
 
 
+def test_a_drug_class_of_the_configuration_that_nobody_knows_is_one_line() -> None:
+    with pytest.raises(
+        InputError, match=r"regimens\.backbone_classes: expected drug classes of the drug table; did you mean 'GnRH agonist'\?"
+    ):
+        build(cohort(treatment(("a", 0, 1, "CISPLATIN", "Chemo"))), Regimens(backbone_classes=("GnRH agonists",)))
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [

@@ -16,7 +16,7 @@ FAR = 1e9  # days: later than anything
 
 def class_window(drug_class: str, settings: Labels) -> int:
     """The window of a regimen in days: its own entry, else the longest among its classes, else the general one."""
-    special = settings.window_days_by_drug_class
+    special = {" + ".join(sorted(key.split(" + "))): days for key, days in settings.window_days_by_drug_class.items()}
     if drug_class in special:
         return special[drug_class]
     return max((special[part] for part in drug_class.split(" + ") if part in special), default=settings.window_days)

@@ -18,17 +18,23 @@ INVESTIGATIONAL = "INVESTIGATIONAL"
 
 
 def check_agents(rules: Regimens) -> None:
-    """Agents that the configuration names have to be in the drug table.
+    """Agents and drug classes that the configuration names have to be in the drug table.
 
     Raises:
         InputError: one is not; the nearest name is told.
     """
-    for key in ("regimen_agents", "set_aside_agents"):
-        for agent in getattr(rules, key):
-            if agent not in drugs():
-                near = get_close_matches(agent.upper(), agent_names(), n=1, cutoff=0.6)
-                hint = f"; did you mean {agent_names()[near[0]]!r}?" if near else ""
-                raise InputError(f"expected agents of the drug table{hint}", column=f"regimens.{key}", found=agent)
+    agents = agent_names()
+    classes = {drug.drug_class: drug.drug_class for drug in drugs().values()}
+    for key, known, what in (
+        ("regimen_agents", agents, "agents"),
+        ("set_aside_agents", agents, "agents"),
+        ("backbone_classes", classes, "drug classes"),
+    ):
+        for name in getattr(rules, key):
+            if name not in known.values():
+                near = get_close_matches(name.upper() if known is agents else name, known, n=1, cutoff=0.6)
+                hint = f"; did you mean {known[near[0]]!r}?" if near else ""
+                raise InputError(f"expected {what} of the drug table{hint}", column=f"regimens.{key}", found=name)
 
 
 def aside_reason(agent: str, rules: Regimens) -> str:
