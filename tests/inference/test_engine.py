@@ -135,6 +135,14 @@ def test_score_texts_weigh_what_the_plain_model_gives_them(fold: Path, plain: An
             assert float(found[row, column]) == pytest.approx(float(expected), abs=2e-3)
 
 
+def test_a_score_alone_samples_nothing(fold: Path, tokenizer: Any, cases: list[Case], monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = engine_of(fold, tokenizer, None)
+    whole = answer_group(engine, tokenizer, cases, GREEDY, CONTEXT, is_written=False)
+    monkeypatch.setattr(engine, "write", None)
+    silent = answer_group(engine, tokenizer, cases, GREEDY.model_copy(update={"score_only": True}), CONTEXT, is_written=False)
+    assert [result.logit for result in silent] == [result.logit for result in whole]
+
+
 def test_response_is_the_share_of_the_two_responding_texts() -> None:
     # Probabilities 0.1, 0.3, 0.4, 0.2 of the four texts, each scaled by the same unknown: (0.1 + 0.3) / (0.4 + 0.2) = 2/3.
     weighed = torch.log(torch.tensor([[0.1, 0.3, 0.4, 0.2]]) * 1e-3)

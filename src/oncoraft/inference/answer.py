@@ -6,6 +6,7 @@ Without one: prefill, the probability of the four score texts, the answer sample
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import torch
 
 from oncoraft.config import Inference
+from oncoraft.errors import InputError
 from oncoraft.inference.cache import Cache
 from oncoraft.inference.engine import Engine
 from oncoraft.inference.layout import SCORE_TEXTS, opening, score_in, with_score
@@ -64,9 +66,21 @@ def answer_room(engine: Engine, tokenizer: Any, settings: Inference, is_written:
     return max(opened + settings.max_new_tokens if is_written else STATED_SCORE_TOKENS, weighed)
 
 
+def finite(cases: Sequence[Case], logits: Sequence[float]) -> list[float]:
+    """The scores, if all are numbers.
+
+    Raises:
+        InputError: one is not, as damaged weights give; it must neither be written nor steer a text.
+    """
+    for case, logit in zip(cases, logits, strict=True):
+        if not math.isfinite(logit):
+            raise InputError(f"case {case.case_id}: expected a finite score of the model", found=str(logit))
+    return list(logits)
+
+
 def score_group(engine: Engine, cases: Sequence[Case]) -> list[Result]:
     """The head's scores alone; nothing is cached."""
-    logits = engine.scores(engine.prefill([case.prompt for case in cases], None)).tolist()
+    logits = finite(cases, engine.scores(engine.prefill([case.prompt for case in cases], None)).tolist())
     return [Result(case.case_id, logit, None, None, "not_sampled") for case, logit in zip(cases, logits, strict=True)]
 
 
@@ -86,20 +100,26 @@ def answer_group(
         longest: the model's context in tokens; an answer is cut where it ends.
         is_written: whether a whole answer is wanted; False (strategies without a head): its score alone is sampled.
         is_stopped: called before every token; may raise.
+
+    Raises:
+        InputError: see `finite`.
     """
     lengths = [len(case.prompt) for case in cases]
     cache = Cache(len(cases), lengths[0] + answer_room(engine, tokenizer, settings, is_written))
     hidden = engine.prefill([case.prompt for case in cases], cache)
     forced: list[list[int]] = [[] for _ in cases]
     if engine.head is not None:
-        logits = engine.scores(hidden)
+        logits = finite(cases, engine.scores(hidden).tolist())
         if settings.score_in_text == "forced":
-            texts = [opening(score) for score in logits.double().sigmoid().tolist()]
+            texts = [opening(score) for score in torch.tensor(logits, dtype=torch.float64).sigmoid().tolist()]
             forced = tokenizer(texts, add_special_tokens=False)["input_ids"]
             hidden = force(engine, cache, lengths, forced)
     else:
         starts = torch.tensor(lengths, device=engine.device)
-        logits = response_logit(engine.weigh(cache, starts, hidden, score_tokens(tokenizer), lengths[-1], lengths[0]))
+        weighed = engine.weigh(cache, starts, hidden, score_tokens(tokenizer), lengths[-1], lengths[0])
+        logits = finite(cases, response_logit(weighed).tolist())
+    if settings.score_only:
+        return [Result(case.case_id, logit, None, None, "not_sampled") for case, logit in zip(cases, logits, strict=True)]
     room = settings.max_new_tokens if is_written else STATED_SCORE_TOKENS
     filled = [length + len(ids) for length, ids in zip(lengths, forced, strict=True)]
     rooms = [max(1, min(room, longest - length)) for length in filled]  # each row's own: a neighbour's length must not cut its answer
@@ -109,7 +129,7 @@ def answer_group(
     stops = set(engine.stops.tolist())
     return [
         result(case, logit, [*begun, *tokens], tokens[-1] in stops, tokenizer, engine.head is not None, bool(begun), is_written)
-        for case, logit, begun, tokens in zip(cases, logits.tolist(), forced, written, strict=True)
+        for case, logit, begun, tokens in zip(cases, logits, forced, written, strict=True)
     ]
 
 

@@ -22,7 +22,7 @@ from transformers import AutoConfig
 
 from oncoraft.config import Inference, Strategy
 from oncoraft.errors import InputError
-from oncoraft.inference.answer import Result, result
+from oncoraft.inference.answer import Result, finite, result
 from oncoraft.inference.layout import opening
 from oncoraft.models.cases import Case
 from oncoraft.models.fold_model import HEAD_FILE
@@ -143,7 +143,7 @@ class VllmEngine:
         """The head's logit of every case."""
         how = self.vllm.SamplingParams(max_tokens=1, temperature=0.0, logprob_token_ids=[self.column], detokenize=False)
         found = self._ask([case.prompt for case in cases], [how] * len(cases))
-        return [float(one.logprobs[0][self.column].logprob) for one in found]
+        return finite(cases, [float(one.logprobs[0][self.column].logprob) for one in found])
 
     def answer(self, cases: Sequence[Case], is_written: bool, is_stopped: Callable[[], None] = lambda: None) -> list[Result]:
         """Scores, and texts if wanted, of a group of cases."""

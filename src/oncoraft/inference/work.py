@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ import torch
 from tqdm import tqdm
 
 from oncoraft.config import Inference
-from oncoraft.errors import InputError
 from oncoraft.inference.answer import Result
 from oncoraft.inference.engine import in_groups
 from oncoraft.inference.memory import explained
@@ -71,13 +69,7 @@ def plan(
 
 
 def prediction(case: Case, result: Result) -> dict[str, Any]:
-    """One line of `predictions.jsonl`.
-
-    Raises:
-        InputError: a score that is no number, as damaged weights give; it must not go on as one.
-    """
-    if not math.isfinite(result.logit):
-        raise InputError(f"case {case.case_id}: expected a finite score of the model", found=str(result.logit))
+    """One line of `predictions.jsonl`."""
     return {
         "case_id": case.case_id,
         "patient_id": case.patient_id,
