@@ -71,7 +71,7 @@ def permuted(study: dict[str, tuple[list[str], Grid]], random: Random) -> dict[s
     return shuffled
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_rows_and_columns_changes_no_table(random: Random) -> None:
     plain, tables = read(grids())
@@ -91,7 +91,7 @@ JUNK = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data(), JUNK)
 def test_a_corrupted_cell_is_accepted_or_set_aside_and_no_line_is_lost(data: st.DataObject, junk: str) -> None:
     study = grids()
