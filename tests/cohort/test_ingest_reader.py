@@ -216,3 +216,10 @@ def test_specifications_are_consistent() -> None:
 def test_the_page_on_tables_is_up_to_date() -> None:
     page = Path(__file__).parents[2] / "docs" / "tables.md"
     assert page.read_text(encoding="utf-8") == tables_document(), "run `make docs`"
+
+
+def test_months_that_are_too_rounded_bear_out_no_constant() -> None:
+    days = np.random.default_rng(4).integers(1, 3600, 400)
+    assert months_constant(np.round(days / 30.44, 9))["is_calibrated"]
+    rounded = months_constant(np.round(days / 30.44, 1))
+    assert (rounded["chosen"], rounded["is_calibrated"]) == ("365/12", False)
