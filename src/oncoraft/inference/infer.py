@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from oncoraft.attempts import keeping_log
 from oncoraft.config import Inference, Strategy
 from oncoraft.edge import read_settings, run, settings_record, step_parser
 from oncoraft.errors import InputError
@@ -27,6 +28,7 @@ from oncoraft.inference.opening import check_fold_model, open_fold, stop_tokens,
 from oncoraft.inference.progress import Progress, stopping
 from oncoraft.inference.vllm_engine import VllmEngine
 from oncoraft.inference.work import Answer, Work, go_through, plan, sampled, shard_of
+from oncoraft.lease import hold_devices
 from oncoraft.models.base import context_length, device_for, load_tokenizer
 from oncoraft.models.cases import Case, encode, read_rows
 from oncoraft.models.tokens import StoredTokens
@@ -134,7 +136,7 @@ def opened(given: argparse.Namespace, strategy: Strategy, settings: Inference, t
     Raises:
         InputError: vllm for a strategy without a score head, or see the engines.
     """
-    device = device_for(given.gpus)
+    device = device_for(hold_devices(given.gpus))
     if settings.engine == "transformers":
         model, head = open_fold(given.base, given.fold_model, strategy, device)
         engine = Engine(model, head, tokenizer.pad_token_id, stop_tokens(tokenizer, model), settings.batch_tokens)
@@ -158,6 +160,7 @@ def opened(given: argparse.Namespace, strategy: Strategy, settings: Inference, t
     )
 
 
+@keeping_log
 def main(arguments: Sequence[str] | None = None) -> int:
     """Score one shard; status 75 after SIGTERM, with the finished cases kept."""
     given = parse(arguments)
