@@ -26,6 +26,12 @@ UNCOUNTED = {
     "oncoraft.steps",
     "oncoraft.config",
     "oncoraft.config_files",
+    "oncoraft.settings",
+    "oncoraft.settings.analysis",
+    "oncoraft.settings.base",
+    "oncoraft.settings.cohort",
+    "oncoraft.settings.models",
+    "oncoraft.settings.text",
     "oncoraft.errors",
     "oncoraft.provenance",
 }
