@@ -255,7 +255,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write_lines(out, rows)
         settings = settings_record(given, blocks)
         write_json(note, manifest("rationales", inputs=inputs, outputs={given.out: out}, settings=settings, counts=counts, beside=record))
-    log.info("rationales: %s", counts)
+    log.info(
+        "rationales: %d by %s (label %s), %d fell back, rejected by %s",
+        len(rows),
+        block.teacher,
+        "seen" if block.sees_label else "not seen",
+        counts["fallback"],
+        counts["rejected_by"] or "nobody",
+    )
     return 0
 
 
