@@ -84,10 +84,9 @@ class Record:
 
     def _add(self, section: str, text: str) -> None:
         self.numbers |= _numbers(text)
-        bare = DAYS.sub("", text)
-        # A mechanism may hold such a word ("before DNA synthesis"); it is told of the drugs about to start.
-        is_prior = not DRUG_SECTION.search(section) and (_is_prior_section(section) or PRIOR_WORDS.search(bare) is not None)
-        for claim in _claims_of(bare):
+        bare = DAYS.sub("", text) if "day" in text else text
+        is_prior, claims = _read(section, bare)
+        for claim in claims:
             if claim.kind == "drug" and not claim.denied:
                 (self.prior if is_prior else self.given).add(claim.subject)
             elif claim.kind == "alteration" and not claim.denied and not DRUG_SECTION.search(section):
@@ -127,8 +126,11 @@ def _told(claim: Claim) -> str:
 
 
 @lru_cache(maxsize=200_000)
-def _claims_of(statement: str) -> tuple[Claim, ...]:
-    return tuple(read_claims(statement))
+def _read(section: str, bare: str) -> tuple[bool, tuple[Claim, ...]]:
+    """Whether a statement tells of earlier treatment, and its claims; most statements recur in many cases."""
+    # A mechanism may hold such a word ("before DNA synthesis"); it is told of the drugs about to start.
+    is_prior = not DRUG_SECTION.search(section) and (_is_prior_section(section) or PRIOR_WORDS.search(bare) is not None)
+    return is_prior, tuple(read_claims(bare))
 
 
 @lru_cache(maxsize=200_000)
