@@ -117,10 +117,11 @@ def disturb(run: Path, controller: subprocess.Popen[str]) -> tuple[dict[int, dic
     while controller.poll() is None:
         for number, job in jobs().items():
             seen[number] = seen.get(number, {}) | {key: value for key, value in job.items() if value not in {"(null)", "N/A", ""}}
-        if "killed" not in hurt and (states / "fold-0/state.pt").exists() and (process := trainer_of(0)):
+        saved = [any((states / f"fold-{fold}").rglob("step-*.json")) for fold in (0, 1)]
+        if "killed" not in hurt and saved[0] and (process := trainer_of(0)):
             os.kill(process, signal.SIGKILL)
             hurt["killed"] = process
-        if "requeued" not in hurt and (states / "fold-1/state.pt").exists() and trainer_of(1):
+        if "requeued" not in hurt and saved[1] and trainer_of(1):
             running = [n for n, job in jobs().items() if job.get("Comment", "").endswith("_kfold_1") and job["JobState"] == "RUNNING"]
             for number in running[:1]:
                 subprocess.run(["scontrol", "requeue", str(number)], check=True)
