@@ -38,7 +38,9 @@ def months_constant(months: np.ndarray) -> dict[str, Any]:
         for name, constant in DAYS_PER_MONTH.items()
     }
     chosen = min(distance, key=lambda name: distance[name])
-    is_calibrated = len(months) > 0 and distance[chosen] < WHOLE_DAYS
+    # Tenths of a month are whole days of 30 to a month whatever made them, so they bear out nothing.
+    is_rounded = bool(np.allclose(months * 10, np.rint(months * 10), rtol=0, atol=1e-6))
+    is_calibrated = not is_rounded and distance[chosen] < WHOLE_DAYS
     if not is_calibrated:
         chosen = next(iter(DAYS_PER_MONTH))
     return {
