@@ -8,6 +8,8 @@ and a prompt stays short.
 from __future__ import annotations
 
 import logging
+import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,7 @@ from oncoraft.provenance import manifest, publishing, write_json
 from oncoraft.stable import stable_seed
 
 log = logging.getLogger("oncoraft")
+SECONDS_BETWEEN_LINES = 15.0  # in a log; a terminal has a bar
 END, PAD = "<|end|>", "<|pad|>"
 PIECES = r"\n+|\d|[;,.:()]|[^\n\d;,.:()]+"  # a phrase between punctuation marks is one piece
 
@@ -102,7 +105,8 @@ def pretrain(model: Any, cases: list[Case], settings: TinyModel) -> list[float]:
     ordered = sorted(cases, key=lambda case: (case.length, case.case_id))
     losses = []
     model.train()
-    for _ in tqdm(range(settings.steps), desc="pretraining", mininterval=5):
+    said, in_terminal = time.monotonic(), sys.stderr.isatty()
+    for step in tqdm(range(1, settings.steps + 1), desc="pretraining", disable=not in_terminal):
         start = int(draw.integers(0, max(1, len(ordered) - 8 * settings.batch_size)))
         pool = ordered[start : start + 8 * settings.batch_size]  # neighbours in length: little padding
         batch = [pool[int(i)] for i in draw.choice(len(pool), min(settings.batch_size, len(pool)), replace=False)]
@@ -113,6 +117,9 @@ def pretrain(model: Any, cases: list[Case], settings: TinyModel) -> list[float]:
         optimizer.step()
         schedule.step()
         losses.append(float(loss.detach()))
+        if not in_terminal and time.monotonic() - said > SECONDS_BETWEEN_LINES:
+            said = time.monotonic()
+            log.info("base-model: step %d of %d, loss %.3f", step, settings.steps, losses[-1])
     return losses
 
 
