@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from oncoraft.verifiers.attributes import PATTERNS, SITE_PATTERNS, sites_in
-from oncoraft.verifiers.text import Span, denied, sentences
+from oncoraft.verifiers.text import POSSIBLY_DENIED, Span, denied, sentences
 from oncoraft.verifiers.vocabulary import ACTION, gene_tokens, mechanism_spans, named_drugs, symbols
 
 RESIDUES = {
@@ -98,6 +98,8 @@ def read_claims(text: str) -> list[Claim]:
 
 
 def _resolved(text: str, claims: list[Claim]) -> list[Claim]:
+    if not claims or not POSSIBLY_DENIED.search(text):
+        return claims
     found: list[Claim] = []
     for sentence in sentences(text):
         mine = [claim for claim in claims if sentence.start <= claim.span.start < sentence.end]

@@ -38,6 +38,10 @@ BRIDGE = word_set(
     " concurrent documented recorded reported mutated mutant positive for high being such as exist exists named called about"
 )
 AND_ON = frozenset({"or", "nor", "and/or"})
+# Without any of these nothing in a text can be denied; asking first spares most texts the reading sentence by sentence.
+POSSIBLY_DENIED = re.compile(
+    r"\b(?:no|without|lack|absen|free|nei|never|cannot|denie|rather|instead|exclu|ruled|missing|untrue|false|wild)|n['’]t\b", re.IGNORECASE
+)
 # Denial that follows the fact ("EGFR L858R was not found"). It must not touch what the fact does ("... does not predict").
 DENIED_AFTER = re.compile(
     r"^\W{0,2}(?:\w+\W+){0,3}?(?:(?:is|was|are|were|has been|have been)(?: not|n['’]t)(?: been)? (?:present|found|seen|detected|there|true|the case"
