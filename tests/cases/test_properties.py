@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from oncoraft.cases.definitions import STRICT_DEFINITIONS
@@ -19,7 +19,7 @@ AGENTS = (
 )  # fmt: skip
 SITES = ("Liver", "Lung", "Bone")
 Tables = dict[str, pd.DataFrame]
-SLOW = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=4, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow])
 
 
 def patient(name: str, seed: int) -> Tables:
@@ -54,7 +54,7 @@ def together(*people: Tables) -> Tables:
     return {name: pd.concat([tables[name] for tables in people], ignore_index=True) for name in people[0]}
 
 
-def cohort(seed: int, count: int = 12) -> Tables:
+def cohort(seed: int, count: int = 9) -> Tables:
     always = patient("P-0000000", 12345)  # someone who has a case for sure
     return together(always, *(patient(f"P-{number:07d}", seed * 100 + number) for number in range(1, count)))
 
