@@ -183,3 +183,11 @@ def test_a_case_without_evidence_and_a_broken_line_are_named(tmp_path: Path) -> 
     (tmp_path / "bad.jsonl").write_text('{"case_id": "a"}\n{oops\n')
     with pytest.raises(InputError, match=r"bad\.jsonl, line 2: expected a JSON object"):
         read_jsonl(tmp_path / "bad.jsonl")
+
+
+def test_the_compact_template_names_what_a_bare_word_would_leave_open() -> None:
+    breast = EVIDENCE[EVIDENCE["field"].isin(["her2", "hormone_receptor"])]
+    found = prompts("compact")
+    assert len(breast)
+    for case_id, text in zip(breast["case_id"], breast["text"]):
+        assert text in str(found[case_id]["input"])  # "HER2 negative", never "negative" alone

@@ -73,6 +73,7 @@ FIELDS: tuple[Field, ...] = (
         ("clinical_patient.hr",),
         "from_diagnosis",
         "hormone receptor {value}",
+        brief="hormone receptor {value}",
         note="tumour biology, tested at the diagnosis of breast cancer",
     ),
     Field(
@@ -82,6 +83,7 @@ FIELDS: tuple[Field, ...] = (
         ("clinical_patient.her2",),
         "from_diagnosis",
         "HER2 {value}",
+        brief="HER2 {value}",
         note="tumour biology, tested at the diagnosis of breast cancer",
     ),
     Field(
