@@ -85,7 +85,12 @@ def hurt(command: Sequence[str], environment: dict[str, str], folder: Path, blow
     while not struck and engine.poll() is None:
         time.sleep(0.1)
         struck = strike(engine, blow)
-    status = engine.wait(timeout=900)
+    try:
+        status = engine.wait(timeout=180)
+    except subprocess.TimeoutExpired:  # told to end while it planned, the engine may sleep for ever: what a user does then
+        for number, _ in members(engine.pid):
+            os.kill(number, signal.SIGKILL)
+        status = engine.wait(timeout=60)
     return f"{blow.target} {blow.how.name} after {blow.after:.1f} s: {'struck' if struck else 'nothing to strike'}, status {status}"
 
 
