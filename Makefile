@@ -48,6 +48,7 @@ format: setup
 
 docs: setup
 	$(BIN)/python -m oncoraft.documents
+	$(BIN)/python -m oncoraft.reruns.rulegraph
 
 lock:
 	$(PYTHON) -m venv --clear .venv-lock

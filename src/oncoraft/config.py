@@ -21,7 +21,7 @@ from oncoraft.settings.models import Adapter, Inference, Model, Strategy, TinyMo
 from oncoraft.settings.text import Audit, Evidence, Prompts, Rationales, Split, VerifierName
 
 PRETRAINING = "pretraining"  # the cohort whose text a tiny model reads before it is fine-tuned
-RESERVED_FOLDERS = {"study", "tables", "cases", "prompts", "baselines", "report", "logs", "benchmarks", "base"}
+RESERVED_FOLDERS = {"study", "tables", "cases", "prompts", "baselines", "report", "logs", "benchmarks", "base", "state"}
 
 
 class Config(Block):
@@ -58,6 +58,16 @@ class Config(Block):
             raise ValueError(f"cohort: {PRETRAINING!r} is the name of the tiny models' own population")
         if taken := RESERVED_FOLDERS & (set(self.models) | set(self.strategies)):
             raise ValueError(f"{sorted(taken)[0]!r} is the name of a results folder; call the model or strategy something else")
+        return self
+
+    @model_validator(mode="after")
+    def _one_template(self) -> Config:
+        shown = self.rationales.fields_of
+        if shown is None:
+            # Filled in here, so that the step that writes rationales need not depend on all of `prompts`.
+            object.__setattr__(self, "rationales", self.rationales.model_copy(update={"fields_of": self.prompts.template}))
+        elif shown != self.prompts.template:
+            raise ValueError(f"rationales.fields_of: expected {self.prompts.template!r}, the prompts' template, found {shown!r}")
         return self
 
     def blocks(self, names: Iterable[str], **choice: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from oncoraft.config import Block, Config
 from oncoraft.knowledge.tables_document import tables_document
+from oncoraft.prompts.evidence_document import evidence_document
 
 ROOT = Path(__file__).parents[2]
 
@@ -89,6 +90,7 @@ def documents() -> dict[Path, str]:
         Path("workflow/schemas/config.schema.json"): config_schema(),
         Path("config/README.md"): config_document(),
         Path("docs/tables.md"): tables_document(),
+        Path("docs/evidence.md"): evidence_document(),
     }
 
 

@@ -16,9 +16,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from oncoraft.attempts import keeping_log
 from oncoraft.config import Config
 from oncoraft.config_files import load_config, read_blocks
 from oncoraft.errors import InputError, RetryLater
+from oncoraft.sources import code_digest
 from oncoraft.steps import STEPS
 
 log = logging.getLogger("oncoraft")
@@ -58,7 +60,9 @@ def read_settings(step: str, arguments: argparse.Namespace, **choice: str) -> di
             given = json.loads(arguments.settings)
         except json.JSONDecodeError as error:
             raise InputError(f"--settings: expected JSON ({error})") from None
-        given.pop("code", None)
+        planned = given.pop("code", None)
+        if planned is not None and planned != code_digest(step):
+            raise RetryLater("the sources changed after this run was planned; start it again, so that its record says what ran")
         return read_blocks(STEPS[step].blocks, given)
     config = load_config(arguments.config) if getattr(arguments, "config", None) else Config()
     return config.blocks(STEPS[step].blocks, **choice)
@@ -77,7 +81,7 @@ def run(main: Callable[[Sequence[str] | None], int], arguments: Sequence[str] | 
     level = os.environ.get("ONCORAFT_LOG", "INFO")
     logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     try:
-        return main(arguments)
+        return keeping_log(main)(arguments)
     except (InputError, RetryLater) as error:
         print(f"error: {error}", file=sys.stderr)
         return error.status

@@ -12,6 +12,7 @@ from pathlib import Path
 from oncoraft.config import PRETRAINING, Config
 from oncoraft.config_files import check_config
 from oncoraft.errors import InputError
+from oncoraft.knowledge.study_files import data_files, find_file
 from oncoraft.knowledge.tables import DERIVED_TABLES, TABLES
 from oncoraft.provenance import canonical_json
 from oncoraft.sources import code_digest
@@ -101,10 +102,23 @@ class Plan:
         return [table.file for table in TABLES]
 
     def study_files(self, cohort: str) -> list[str]:
-        """The data files that ingestion depends on: all of a twin's, those that exist of a real study."""
+        """The data files that ingestion depends on: all of a twin's, those that exist of a real study.
+
+        Of a study whose files cannot be told apart, none: `missing` says which and why before anything runs.
+        """
         folder = self.study_folder(cohort)
-        files = [f"{folder}/{table.file}" for table in TABLES]
-        return files if self.has_truth(cohort) else [file for file in files if Path(file).is_file()]
+        if self.has_truth(cohort):
+            return [f"{folder}/{table.file}" for table in TABLES]
+        try:
+            return sorted({path.as_posix() for path in data_files(Path(folder)).values()})
+        except InputError:
+            return []
+
+    def teacher_files(self) -> list[str]:
+        """Files that the teacher reads: given rationales, or the instruction of an endpoint."""
+        block = self.config.rationales
+        given = {"file": block.file, "endpoint": block.endpoint_instruction, "template": None}[block.teacher]
+        return [given] if given is not None else []
 
     def has_truth(self, cohort: str) -> bool:
         """Whether the true response probabilities are known, as they are for a twin."""
@@ -124,21 +138,26 @@ class Plan:
 
     def missing(self) -> list[str]:
         """What a real run needs and does not find, one line each: study tables and base models."""
-        lines = []
-        study = self.config.study
-        if study is not None:
-            folder = Path(study)
-            if not folder.is_dir():
-                lines.append(f"{study}: no such study folder (configuration key `study`)")
-            else:
-                lines += [
-                    f"{folder / table.file}: missing; a study cannot be read without its {table.name} table"
-                    for table in TABLES
-                    if table.required and not (folder / table.file).is_file()
-                ]
+        lines = _missing_of_study(self.config.study) if self.config.study is not None else []
+        lines += [f"{file}: no such file (configuration block `rationales`)" for file in self.teacher_files() if not Path(file).is_file()]
         for name, model in self.config.models.items():
             lines += _missing_of_model(name, model.path)
         return lines
+
+
+def _missing_of_study(study: str) -> list[str]:
+    """What a study folder lacks: the folder, or a table without which it cannot be read."""
+    folder = Path(study)
+    if not folder.is_dir():
+        return [f"{study}: no such study folder (configuration key `study`)"]
+    lines = []
+    for table in TABLES:
+        try:
+            if table.required and find_file(folder, table) is None:
+                lines.append(f"{folder / table.file}: missing; a study cannot be read without its {table.name} table")
+        except InputError as error:
+            lines.append(str(error))
+    return lines
 
 
 def _missing_of_model(name: str, path: str | None) -> list[str]:

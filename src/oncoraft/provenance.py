@@ -93,6 +93,8 @@ def manifest(
 ) -> dict[str, Any]:
     """What a step read, wrote and counted.
 
+    The last entry is the digest of all others, so that an edited manifest is seen.
+
     Args:
         step: the command's name.
         inputs: files read; a folder stands for the files in it.
@@ -107,11 +109,12 @@ def manifest(
         return Path(os.path.relpath(path.resolve(), home)).as_posix()
 
     files = sorted({file for path in inputs for file in ([path] if path.is_file() else sorted(path.rglob("*"))) if file.is_file()})
-    return {
+    record: dict[str, Any] = {
         "step": step,
-        "inputs": {relative(file): file_digest(file) for file in files},
+        "inputs": {relative(file): file_digest(file) for file in sorted(files, key=relative)},
         "outputs": {relative(final): file_digest(now) for final, now in sorted(outputs.items())},
         "settings": dict(settings),
         "counts": dict(counts),
         "versions": versions(),
     }
+    return record | {"digest": text_digest(canonical_json(record))}

@@ -33,6 +33,8 @@ UNCOUNTED = {
     "oncoraft.settings.models",
     "oncoraft.settings.text",
     "oncoraft.errors",
+    "oncoraft.attempts",
+    "oncoraft.lease",
     "oncoraft.provenance",
 }
 

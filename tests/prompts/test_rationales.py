@@ -22,7 +22,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 def call(folder: Path, cases: int = 20, **settings: Any) -> tuple[int, Path]:
     evidence, labelled = write_cases(folder, cases)
     out = folder / "prompts" / "rationales.jsonl"
-    given = json.dumps({"rationales": settings, "labels": {}, "code": "x"})
+    given = json.dumps({"rationales": settings, "labels": {}})
     return run(main, [str(evidence), str(labelled), "--out", str(out), "--settings", given]), out
 
 

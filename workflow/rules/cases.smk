@@ -87,6 +87,12 @@ rule followup:
 rule folds:
     input:
         cases="results/{cohort}/cases/cases.parquet",
+        labels=lambda wildcards: (
+            [f"results/{wildcards.cohort}/cases/labels.parquet"]
+            if "kfold_stratified" in plan.config.folds.designs
+            else []
+        ),
+        frozen=plan.config.folds.frozen or [],
     output:
         folds="results/{cohort}/cases/folds.parquet",
         manifest="results/{cohort}/cases/folds.parquet.manifest.json",

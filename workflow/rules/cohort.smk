@@ -12,7 +12,7 @@ rule twin:
         "results/{cohort}/benchmarks/twin.tsv"
     conda:
         "../../envs/data.yaml"
-    threads: 1
+    threads: 2
     resources:
         mem_mb=4000,
         runtime=20,
@@ -22,7 +22,7 @@ rule twin:
     message:
         "Making the synthetic study '{wildcards.cohort}'"
     shell:
-        "exec python -m oncoraft twin --out {params.study:q} --truth {output.truth} --settings {params.settings:q} 2> {log}"
+        "exec python -m oncoraft twin --out {params.study:q} --truth {output.truth} --processes {threads} --settings {params.settings:q} 2> {log}"
 
 
 rule ingest:
@@ -32,6 +32,7 @@ rule ingest:
         tables=TABLES,
         ledger="results/{cohort}/tables/ledger.parquet",
         rejects="results/{cohort}/tables/rejects.parquet",
+        duplicates="results/{cohort}/tables/duplicates.parquet",
         checks="results/{cohort}/tables/checks.json",
         manifest="results/{cohort}/tables/manifest.json",
     log:

@@ -95,7 +95,8 @@ def predict(table: pd.DataFrame, predictors: Sequence[str], strength: float, see
     """
     models = {"clinical_logistic": clinical_logistic(), "gradient_boosting": gradient_boosting(seed), "tfidf_logistic": tfidf_logistic()}
     rows = []
-    for fold in sorted(table["fold"].unique()):
+    # Fold -1 of a design only ever trains.
+    for fold in sorted(k for k in table["fold"].unique() if k >= 0):
         held_out = table[table["fold"] == fold]
         train = table[(table["fold"] != fold) & ~table["is_tuning"] & table["responder"].notna()].astype({"responder": bool})
         for name in predictors:
@@ -119,9 +120,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="Parquet file to write")
     given = parser.parse_args(arguments)
     blocks = read_settings("baselines", given)
-    cases, labels, folds = (pd.read_parquet(given.cases / f"{name}.parquet") for name in ("cases", "labels", "folds"))
-    labels = labels[labels["definition"] == blocks["labels"].definition]
-    folds = folds[folds["design"] == given.design]
+    cases = pd.read_parquet(given.cases / "cases.parquet")
+    labels = pd.read_parquet(given.cases / "labels.parquet", filters=[("definition", "==", blocks["labels"].definition)])
+    folds = pd.read_parquet(given.cases / "folds.parquet", filters=[("design", "==", given.design)])
     table = features(cases, pd.read_parquet(given.evidence)).merge(folds[["case_id", "fold", "is_tuning"]], on="case_id")
     table = table.merge(labels[["case_id", "responder"]], on="case_id", how="left")
     block = blocks["baselines"]

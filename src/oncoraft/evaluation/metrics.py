@@ -122,8 +122,8 @@ def read_frame(predictions: Path, cases: Path, label: str) -> tuple[pd.DataFrame
         raise InputError(
             "expected one prediction a case", file=predictions, found=rows.loc[rows["case_id"].duplicated(), "case_id"].iloc[0]
         )
-    labels = pd.read_parquet(cases / "labels.parquet")
-    labels = labels[(labels["definition"] == label) & labels["responder"].notna()]
+    labels = pd.read_parquet(cases / "labels.parquet", filters=[("definition", "==", label)])
+    labels = labels[labels["responder"].notna()]
     kinds = pd.read_parquet(cases / "cases.parquet", columns=["case_id", "cancer_type", "regimen"])
     frame = rows[["case_id", "patient_id", "fold", "score", "score_from_text"]].merge(kinds, on="case_id")
     frame = frame.merge(labels[["case_id", "responder"]], on="case_id").sort_values("case_id", ignore_index=True)

@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from oncoraft.attempts import keeping_log
 from oncoraft.config import Inference, Strategy
 from oncoraft.edge import read_settings, run, settings_record, step_parser
 from oncoraft.errors import InputError
@@ -160,7 +159,6 @@ def opened(given: argparse.Namespace, strategy: Strategy, settings: Inference, t
     )
 
 
-@keeping_log
 def main(arguments: Sequence[str] | None = None) -> int:
     """Score one shard; status 75 after SIGTERM, with the finished cases kept."""
     given = parse(arguments)

@@ -232,7 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     blocks = read_settings("rationales", given)
     block: Rationales = blocks["rationales"]
     evidence, labels = read_inputs(given, blocks["labels"].definition)
-    lessons = lessons_of(evidence, labels, block.sees_label, shown_fields(block.fields_of))
+    lessons = lessons_of(evidence, labels, block.sees_label, shown_fields(block.fields_of or "full"))
     cache = Path(block.endpoint_cache) if block.endpoint_cache else given.out.parent / "teacher-cache"
     if given.dry_run:
         print(

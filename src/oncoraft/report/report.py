@@ -128,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         inputs = [
             path for pattern in ("*/*/*/metrics/*.json", "*/*/*/survival/*.json", "cases/flow.json") for path in given.results.glob(pattern)
         ]
-        outputs = {given.out: html, files[1]: summary}
+        outputs = {given.out: html, files[1]: summary} | {home / "data" / path.name: path for path in sorted(data.iterdir())}
         settings = settings_record(given, {})
         write_json(note, manifest("report", inputs=inputs, outputs=outputs, settings=settings, counts={"runs": len(runs)}, beside=files[3]))
     log.info("report: %s", given.out)

@@ -50,8 +50,8 @@ class Rationales(Block):
         "an OpenAI-compatible chat API; file: a JSONL file of case_id and rationale.",
     )
     sees_label: bool = Field(True, description="Whether the teacher argues towards the label (as published) or from the evidence alone.")
-    fields_of: Literal["full", "oncoraft", "compact"] = Field(
-        "full", description="The teacher uses only what this prompt template shows; give the one of prompts.template."
+    fields_of: Literal["full", "oncoraft", "compact"] | None = Field(
+        None, description="The teacher uses only what this prompt template shows; null: that of prompts.template."
     )
     samples: int = Field(3, ge=1, le=20, description="Rationales to try for a case before it falls back to the template.")
     missing: Literal["fallback", "refuse"] = Field(

@@ -2,7 +2,8 @@
 
 Per cancer type and regimen, the patient's first use of it. Score groups are cut, for each fold, at the median of the scores of
 the other folds' cases of that regimen: out-of-fold scores of the patients that trained the fold's model. The fold's own cases
-do not enter their own cut. With fewer than 50 such cases the cancer type's median is used. Groups of all folds are pooled and
+do not enter their own cut. With fewer than 50 such cases the cancer type's median is used, and 0.5 in a design with one
+held-out fold. Groups of all folds are pooled and
 the fold is a stratum of every test. The hazard ratio is of the low-score group against the high-score group: above 1, low
 scores die sooner.
 """
@@ -32,6 +33,7 @@ log = logging.getLogger("oncoraft")
 DAYS_PER_MONTH = 30.4375
 SMALLEST_CUT_SAMPLE = 50
 SMALLEST_RISK_SET = 10
+FIXED_CUT = 0.5
 STATEMENT = (
     "These groups are prognostic within a regimen: they say who lives longer among those who received it. They do not say who "
     "gains from it rather than from another; that needs patients who did not receive it and a test of interaction."
@@ -62,7 +64,9 @@ def low_score(group: pd.DataFrame, wider: pd.DataFrame) -> np.ndarray:
         others = score[fold != held_out]
         if len(others) < SMALLEST_CUT_SAMPLE:
             others = wider.loc[wider["fold"] != held_out, "score"].to_numpy()
-        low[fold == held_out] = score[fold == held_out] < np.median(others)
+        # A design with one held-out fold has no other scores; a cut from its own would be chosen by the patients it is tried on.
+        cut = np.median(others) if len(others) else FIXED_CUT
+        low[fold == held_out] = score[fold == held_out] < cut
     return low
 
 

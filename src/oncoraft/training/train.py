@@ -17,7 +17,6 @@ from typing import Any
 import torch
 from peft.helpers import disable_input_dtype_casting
 
-from oncoraft.attempts import keeping_log
 from oncoraft.config import Strategy
 from oncoraft.edge import read_settings, run, settings_record, step_parser
 from oncoraft.errors import InputError
@@ -175,7 +174,6 @@ def train_fold(given: argparse.Namespace, blocks: dict[str, Any], device: torch.
         log.info("train: %d cases, %d steps, last loss %.3f", len(cases), trainer.step, trainer.log[-1]["loss"])
 
 
-@keeping_log
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train one fold; status 75 after SIGTERM, with the state saved."""
     parser = step_parser("train", EXAMPLE)
