@@ -28,6 +28,7 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
+from oncoraft.answers import answer_text
 from oncoraft.config import TinyModel
 from oncoraft.edge import read_settings, run, settings_record, step_parser
 from oncoraft.errors import InputError
@@ -83,19 +84,28 @@ def new_model(settings: TinyModel, tokenizer: Any) -> Any:
     return Gemma3ForCausalLM(Gemma3TextConfig(**common, query_pre_attn_scalar=common["head_dim"]))
 
 
-def document_loss(model: Any, batch: list[Case], answer_weight: float) -> torch.Tensor:
-    """Weighted mean cross-entropy of the next token over prompts and answers, the documents packed into one row."""
+def document_loss(model: Any, batch: list[Case], answer_weight: float, score_weight: float, score_tokens: int) -> torch.Tensor:
+    """Weighted mean cross-entropy of the next token over prompts and answers, the documents packed into one row.
+
+    Args:
+        model: a causal language model.
+        batch: documents with answers.
+        answer_weight: of an answer token beside a prompt token's 1.
+        score_weight: of the first `score_tokens` tokens of each answer, which hold the score.
+        score_tokens: tokens of an answer's first line.
+    """
     packed = pack(batch, next(model.parameters()).device)
     tokens = packed.ids[0]
     weights = torch.ones(len(tokens), device=tokens.device)
-    weights[packed.predictors] = answer_weight
+    in_score = np.concatenate([np.arange(len(case.answer)) < score_tokens for case in batch])
+    weights[packed.predictors] = torch.where(torch.from_numpy(in_score).to(tokens.device), score_weight, answer_weight)
     weights[packed.bounds[1:] - 1] = 0  # the last token of a document predicts nothing
     logits = logits_of(model, packed_hidden(model, packed)[:-1])
     losses = torch.nn.functional.cross_entropy(logits, tokens[1:], reduction="none")
     return (losses * weights[:-1]).sum() / weights.sum()
 
 
-def pretrain(model: Any, cases: list[Case], settings: TinyModel) -> list[float]:
+def pretrain(model: Any, cases: list[Case], settings: TinyModel, score_tokens: int = 0) -> list[float]:
     """AdamW with a one-cycle schedule over seeded batches of similar length; the loss of every step."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=0.01, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -110,7 +120,7 @@ def pretrain(model: Any, cases: list[Case], settings: TinyModel) -> list[float]:
         start = int(draw.integers(0, max(1, len(ordered) - 8 * settings.batch_size)))
         pool = ordered[start : start + 8 * settings.batch_size]  # neighbours in length: little padding
         batch = [pool[int(i)] for i in draw.choice(len(pool), min(settings.batch_size, len(pool)), replace=False)]
-        loss = document_loss(model, batch, settings.answer_weight)
+        loss = document_loss(model, batch, settings.answer_weight, settings.score_weight, score_tokens)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -148,7 +158,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         len(cases),
         np.mean([c.length for c in cases]),
     )
-    losses = pretrain(model, cases, settings)
+    score_tokens = len(tokenizer(answer_text(0.0, "").partition("Reasoning")[0], add_special_tokens=False)["input_ids"])
+    losses = pretrain(model, cases, settings, score_tokens)
     counts = {"parameters": size, "documents": len(cases), "first_loss": losses[0], "last_loss": float(np.mean(losses[-20:]))}
     with publishing(given.out) as (folder,):
         model.eval().save_pretrained(folder)

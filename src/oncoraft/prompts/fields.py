@@ -27,6 +27,7 @@ FIELDS: tuple[Field, ...] = (
         ("cases.agents_at_index",),
         "planned",
         "mechanism of {name}: {value}",
+        "",
         note="sentence of the drug table",
     ),
     Field("cancer_type", "diagnosis", 100, ("cases.cancer_type",), "fixed", "{value}"),
@@ -45,7 +46,7 @@ FIELDS: tuple[Field, ...] = (
         note="age at the end of follow-up less the years from the index date to it, in bands of ten years; ages are capped at 89 in the "
         "source, so a capped patient is shown only as 80 or over",
     ),
-    Field("race", "patient", 10, ("clinical_patient.race",), "fixed", "{value}"),
+    Field("race", "patient", 10, ("clinical_patient.race",), "fixed", "{value}", ""),
     Field("ethnicity", "patient", 5, ("clinical_patient.ethnicity",), "fixed", "{value}", ""),
     Field(
         "diagnosis", "diagnosis", 49, (f"{DIAGNOSIS}.dx_description",), "by_index", "{value}", "", layout_only=True, note="as registered"
@@ -221,7 +222,7 @@ FIELDS: tuple[Field, ...] = (
         ("timeline_radiation.start_day",),
         "before_index",
         "radiation therapy begun {number} ({when})",
-        "radiation courses {value}",
+        "",
         note="distinct days",
     ),
     Field(
@@ -231,10 +232,10 @@ FIELDS: tuple[Field, ...] = (
         ("timeline_surgery.subtype", "timeline_surgery.start_day"),
         "before_index",
         "surgery on {number} ({when})",
-        "surgeries {value}",
+        "",
         note="distinct days; the source's rows for taking a specimen do not count",
     ),
-    Field("specimen_type", "specimen", 45, ("clinical_sample.sample_type",), "specimen", "{reading}, {event} {ago}", "{value} specimen"),
+    Field("specimen_type", "specimen", 45, ("clinical_sample.sample_type",), "specimen", "{reading}, {event} {ago}", ""),
     Field(
         "specimen_site",
         "specimen",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,6 +24,7 @@ import pandas as pd
 from oncoraft.answers import full_prompt
 from oncoraft.edge import read_settings, run, settings_record, step_parser
 from oncoraft.errors import InputError
+from oncoraft.knowledge.biomarkers import biomarkers
 from oncoraft.prompts.budget import CHARACTERS_PER_TOKEN, Count, Statement, estimated_tokens, fit, tokenizer_count
 from oncoraft.prompts.evidence import read_cases
 from oncoraft.prompts.fields import BY_NAME, SECTIONS
@@ -35,12 +37,24 @@ NAMES = {name: name.replace("_", " ").capitalize() for name in SECTIONS}
 TITLES = NAMES | {"drugs": "Treatment about to start", "prior_treatment": "Treatment so far", "specimen": "Sequenced specimen"}
 # Field -> the title under which its statements read as one line; empty for what only the published layout shows.
 LISTED = {field.name: "" if field.layout_only else field.listed for field in BY_NAME.values() if field.listed or field.layout_only}
+GENOMIC = {"mutation", "copy_number", "structural_variant"}
 CHUNK = 2048  # cases rendered and counted together
 
 
 @cache
+def telling_genes() -> frozenset[str]:
+    """Genes of the biomarker table, and TP53."""
+    return frozenset(row.marker for row in biomarkers()) | {"TP53"}
+
+
+@cache
 def brief(field: str, value: str) -> str:
-    """How a value reads in the compact template; empty where it does not stand there."""
+    """How a value reads in the compact template; empty where it does not stand there.
+
+    Of altered genes it shows those that decide about a drug or mark the disease; passengers would fill a short context.
+    """
+    if field in GENOMIC and not set(re.split(r"[ -]", value)) & telling_genes():
+        return ""
     return BY_NAME[field].brief.format(value=value)
 
 

@@ -24,6 +24,7 @@ class TinyModel(Block):
     batch_size: int = Field(16, ge=1, description="Documents per pretraining step.")
     learning_rate: float = Field(2e-3, gt=0, description="Peak learning rate of pretraining.")
     answer_weight: float = Field(4.0, gt=0, description="Weight of an answer token beside a prompt token in the pretraining loss.")
+    score_weight: float = Field(30.0, gt=0, description="Weight of a token of the answer's first line, the score, in that loss.")
     seed: int = Field(31, description="Start of the weights and order of the documents.")
 
 
