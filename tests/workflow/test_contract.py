@@ -114,6 +114,7 @@ COUNTS: dict[str, tuple[Callable[[FinishedRun], None], dict[str, int]]] = {
     "token budget of the prompts": (
         setting(prompts={"token_budget": 500}),
         {
+            "audit": 1,
             "corpus_prompts": 1,
             "corpus": 1,
             "base_model": 1,
