@@ -117,4 +117,10 @@ def manifest(
         "counts": dict(counts),
         "versions": versions(),
     }
-    return record | {"digest": text_digest(canonical_json(record))}
+    return sealed(record)
+
+
+def sealed(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A manifest closed by the digest of everything else in it; a step that adds to its manifest seals it again."""
+    rest = {key: value for key, value in record.items() if key != "digest"}
+    return rest | {"digest": text_digest(canonical_json(rest))}

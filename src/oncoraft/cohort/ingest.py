@@ -22,7 +22,7 @@ from oncoraft.edge import read_settings, run, settings_record, step_parser
 from oncoraft.errors import InputError
 from oncoraft.knowledge.study_files import study_name
 from oncoraft.knowledge.tables import DERIVED_TABLES, TABLES
-from oncoraft.provenance import manifest, publishing, write_json
+from oncoraft.provenance import manifest, publishing, sealed, write_json
 
 log = logging.getLogger("oncoraft")
 
@@ -123,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             counts={line["table"]: {key: line[key] for key in COUNTS} for line in found.ledger},
             beside=options.out / "manifest.json",
         )
-        write_json(temporary[-1], record | {"study": found.checks["study"]})
+        write_json(temporary[-1], sealed(record | {"study": found.checks["study"]}))
     totals = [sum(line[key] for line in found.ledger) for key in ("rows_read", "rows_refused", "rows_duplicate")]
     log.info("%d rows read, %d set aside, %d duplicates dropped", *totals)
     return 0
