@@ -73,7 +73,8 @@ def planned_jobs(arguments: Sequence[str], *, everything: bool) -> list[Job]:
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if done.returncode:
-        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        # The engine may close with where in the rules it stood; the reason stands before.
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip() and not line.strip().startswith('File "')]
         raise InputError(f"expected a workflow that can be planned: {lines[-1] if lines else 'the engine ended without a word'}")
     return in_order([job_of(json.loads(line)) for line in done.stdout.splitlines()])
 
