@@ -70,7 +70,7 @@ FAULTS: dict[str, tuple[str, Callable[[Path], object], set[tuple[str, str]]]] = 
     "a digest edited in a manifest": (
         "small/cases/folds.parquet.manifest.json",
         another_digest,
-        {("changed", "small/cases/folds.parquet")},
+        {("broken", "small/cases/folds.parquet.manifest.json")},
     ),
     "a manifest deleted": ("small/cases/followup.parquet.manifest.json", Path.unlink, {("extra", "small/cases/followup.parquet")}),
     "a manifest cut short": (f"{RUN}/survival/manifest.json", truncate, {("broken", f"{RUN}/survival/manifest.json")}),
