@@ -56,7 +56,8 @@ def test_a_tiny_model_learns_its_corpus_and_loads_as_any_other(architecture: str
         key_value_heads=1,
         intermediate_size=64,
         vocabulary_size=300,
-        steps=9,
+        steps=24,
+        learning_rate=4e-3,
         batch_size=4,
     )
     settings = json.dumps({"model": {"build": build.model_dump()}})
