@@ -68,7 +68,7 @@ def outcome(tables: Tables) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     return cases, labels, followed
 
 
-def same(first: pd.DataFrame, second: pd.DataFrame) -> None:
+def assert_same(first: pd.DataFrame, second: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(first.reset_index(drop=True), second.reset_index(drop=True))
 
 
@@ -78,7 +78,7 @@ def test_the_order_of_rows_does_not_matter(seed: int, order: int) -> None:
     tables = cohort(seed)
     shuffled = {name: frame.sample(frac=1, random_state=order).reset_index(drop=True) for name, frame in tables.items()}
     for before, after in zip(outcome(tables), outcome(shuffled)):
-        same(before, after)
+        assert_same(before, after)
 
 
 @SLOW
@@ -94,10 +94,10 @@ def test_shifting_all_days_changes_nothing_but_days_and_what_hangs_on_sequencing
     for name in days:
         assert ((cases_moved[name] - cases[name]).dropna() == shift).all()
     fixed = [name for name in cases if name not in [*days, "case_id", "is_before_sequencing"]]
-    same(cases[fixed], cases_moved[fixed])
+    assert_same(cases[fixed], cases_moved[fixed])
     key = dict(zip(cases["case_id"], cases_moved["case_id"]))
     back = labels.assign(case_id=labels["case_id"].map(key)).sort_values(["case_id", "definition"])
-    same(back.drop(columns="is_immortal"), labels_moved.sort_values(["case_id", "definition"]).drop(columns="is_immortal"))
+    assert_same(back.drop(columns="is_immortal"), labels_moved.sort_values(["case_id", "definition"]).drop(columns="is_immortal"))
     both = followed.assign(case_id=followed["case_id"].map(key)).merge(followed_moved, on=["case_id", "endpoint"])
     assert (both["exit_days_x"] == both["exit_days_y"]).all()
     assert (both["event_x"] == both["event_y"]).all()
@@ -129,7 +129,7 @@ def test_scans_after_the_window_change_no_label(seed: int, data: st.DataObject) 
     more = add_scans(tables, case["patient_id"], days, np.random.default_rng(seed))
     after = label(cases, more, Config().labels).to_pandas()
     after["scan_days"] = after["scan_days"].map(lambda found: tuple(int(day) for day in found))
-    same(labels[mine], after[(after["case_id"] == case["case_id"]) & (after["definition"] == rule)])
+    assert_same(labels[mine], after[(after["case_id"] == case["case_id"]) & (after["definition"] == rule)])
 
 
 @SLOW
@@ -171,10 +171,10 @@ def test_another_patient_changes_nothing_for_the_others(seed: int, other: int) -
     tables = cohort(seed)
     before, after = outcome(tables), outcome(together(tables, patient("P-0999999", other)))
     for first, second in zip(before, after):
-        same(first, others(second))
+        assert_same(first, others(second))
     rules = Folds(designs=("kfold",), folds=2)
     folds = [assign(found[0], rules)[0] for found in (before, after)]
-    same(folds[0], others(folds[1]))
+    assert_same(folds[0], others(folds[1]))
 
 
 def test_the_random_patients_reach_every_category_and_rule() -> None:

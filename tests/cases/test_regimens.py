@@ -133,8 +133,8 @@ def test_rules_that_contradict_one_another_are_refused_in_one_line(values: dict,
 
 
 def test_the_defaults_and_the_boundaries_of_the_checks_are_allowed() -> None:
-    Regimens(gap_days=180)
-    Regimens(known_at_index_days=14, combination_window_days=14, gap_days=14, merge_identical_days=14)
+    assert Regimens(gap_days=180).gap_days == 180
+    assert Regimens(known_at_index_days=14, combination_window_days=14, gap_days=14, merge_identical_days=14).gap_days == 14
 
 
 @given(st.lists(st.sampled_from(sorted(drugs())), min_size=1, max_size=5, unique=True))
