@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import roc_auc_score
 
 from oncoraft.cases.flow_comparisons import kappa
 from oncoraft.cases.flow_tables import CATEGORIES, share
@@ -39,11 +40,8 @@ def match(cases: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
 
 
 def auroc(score: pd.Series, positive: pd.Series) -> float | None:
-    """Probability that a positive case scores above a negative one, ties one half (Mann and Whitney 1947); None of one class."""
-    ones, zeros = int(positive.sum()), int((~positive).sum())
-    if not ones or not zeros:
-        return None
-    return float((score.rank()[positive].sum() - ones * (ones + 1) / 2) / (ones * zeros))
+    """Probability that a positive case scores above a negative one, ties one half; None of one class."""
+    return float(roc_auc_score(positive, score)) if positive.nunique() == 2 else None
 
 
 def compare(labels: pd.DataFrame, truth: pd.DataFrame) -> dict[str, Any]:
