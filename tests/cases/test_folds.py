@@ -175,3 +175,18 @@ def test_the_step_balances_by_labels_and_keeps_a_frozen_file(tmp_path: Path) -> 
     assert pd.read_parquet(tmp_path / "folds.parquet").equals(first), "other labels, same folds"
     with pytest.raises(InputError, match=r"before\.parquet, column fold: expected folds below 2"):
         main([str(tmp_path), "--settings", (argument % f'"{tmp_path}/before.parquet"').replace('"folds": 3', '"folds": 2')])
+
+
+def test_a_division_that_leaves_a_fold_without_patients_is_refused() -> None:
+    """Two patients in two folds by hash: half of the seeds put both into one."""
+    cases, labels = cohort(2)
+    said = []
+    for seed in range(12):
+        try:
+            found, _ = assign(cases, Folds(designs=("kfold",), folds=2, seed=seed, tuning_fraction=0.0), labels)
+        except InputError as refused:
+            said.append(str(refused))
+        else:
+            assert set(found["fold"]) == {0, 1}
+    assert 0 < len(said) < 12
+    assert all("2 patients leave fold" in line for line in said)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, reject, settings
 from hypothesis import strategies as st
 
 from oncoraft.cases.definitions import STRICT_DEFINITIONS
@@ -11,6 +11,7 @@ from oncoraft.cases.followup import follow
 from oncoraft.cases.labels import label
 from oncoraft.cases.regimens import build
 from oncoraft.config import Config, Folds
+from oncoraft.errors import InputError
 from oncoraft.knowledge.drugs import drugs
 
 AGENTS = (
@@ -173,7 +174,13 @@ def test_another_patient_changes_nothing_for_the_others(seed: int, other: int) -
     for first, second in zip(before, after):
         assert_same(first, others(second))
     rules = Folds(designs=("kfold",), folds=2)
-    folds = [assign(found[0], rules)[0] for found in (before, after)]
+    try:
+        folds = [assign(found[0], rules)[0] for found in (before, after)]
+    except InputError as refused:
+        # The hash may put so few patients into one fold: refused (test_folds), and nothing to compare.
+        if "empty" not in str(refused):
+            raise
+        reject()
     assert_same(folds[0], others(folds[1]))
 
 
