@@ -76,10 +76,15 @@ def settings_record(arguments: argparse.Namespace, blocks: dict[str, Any]) -> di
     return record
 
 
-def run(main: Callable[[Sequence[str] | None], int], arguments: Sequence[str] | None = None) -> int:
-    """Run a step; bad input becomes one line on standard error and its exit status."""
+def start_log() -> None:
+    """What a step says goes to standard error with the time; ONCORAFT_LOG sets the level."""
     level = os.environ.get("ONCORAFT_LOG", "INFO")
     logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+
+
+def run(main: Callable[[Sequence[str] | None], int], arguments: Sequence[str] | None = None) -> int:
+    """Run a step; bad input becomes one line on standard error and its exit status."""
+    start_log()
     try:
         return keeping_log(main)(arguments)
     except (InputError, RetryLater) as error:

@@ -149,6 +149,7 @@ def train(trainer: Trainer, cases: list[Case], save: Callable[[], None]) -> None
             if processes.is_first and (stop or trainer.step % trainer.settings.checkpoint_every_steps == 0):
                 save()
             if stop:
+                processes.any(True, trainer.device)  # none leaves, and so has the others ended, before the first has saved
                 progress.close()
                 raise RetryLater(f"stopped after step {trainer.step} of {total}; its state is saved, the next run goes on from there")
     progress.close()
@@ -170,13 +171,17 @@ def ending_with_75() -> Iterator[None]:
 
 @contextmanager
 def stop_asked() -> Iterator[Callable[[], bool]]:
-    """Whether SIGTERM or an interrupt has come; a second one ends the process at once."""
+    """Whether SIGTERM or an interrupt has come; a second interrupt ends the process at once.
+
+    A second SIGTERM does not: of several processes each may get one from the batch system and one from the process that started it.
+    """
     came: list[int] = []
     before: dict[int, Any] = {}
 
     def note(number: int, _: object) -> None:
         came.append(number)
-        signal.signal(number, before[number])
+        if number == signal.SIGINT:
+            signal.signal(number, before[number])
 
     for number in (int(signal.SIGTERM), int(signal.SIGINT)):
         before[number] = signal.signal(number, note)

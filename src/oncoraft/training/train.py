@@ -29,6 +29,7 @@ from oncoraft.provenance import canonical_json, file_digest, manifest, publishin
 from oncoraft.stable import stable_seed
 from oncoraft.training.checkpoints import States, locked
 from oncoraft.training.dropout import use_case_dropout
+from oncoraft.training.launch import launched, run_on_every_gpu
 from oncoraft.training.loop import ending_with_75, steps_in, train
 from oncoraft.training.processes import Processes, joined
 from oncoraft.training.roofline import measured_roof, work_of
@@ -42,9 +43,10 @@ out:  adapter_config.json and adapter_model.safetensors (strategies with an adap
 
 example:
   oncoraft train train.jsonl --base models/Qwen3-8B --out fold-0 --state state/fold-0 --gpus 1
-several GPUs (the global batch stays, and so does the result):
-  torchrun --nproc-per-node 4 -m oncoraft train train.jsonl --base models/Qwen3-8B --out fold-0 --state state/fold-0 --gpus 4
-  accelerate launch --multi_gpu --num_processes 4 -m oncoraft train ... --gpus 4
+several GPUs of one machine, a process each (the global batch stays, and so does the result): --gpus 4
+several machines: the same command under a launcher
+  torchrun --nnodes 2 --nproc-per-node 4 ... -m oncoraft train train.jsonl --base ... --gpus 4
+  accelerate launch --multi_gpu --num_machines 2 --num_processes 8 ... -m oncoraft train ... --gpus 4
 
 A run that was stopped (SIGTERM: status 75) goes on from its last complete state when called again in the same way."""
 
@@ -183,13 +185,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--state", type=Path, required=True, metavar="STATE_DIR", help="folder for the trainer's state while it runs")
     parser.add_argument("--tokens", type=Path, metavar="FILE", help="token ids written by `oncoraft tokens`, read instead of tokenising")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads")
-    parser.add_argument("--gpus", type=int, default=0, help="GPUs that must be visible; 0: CPU")
+    parser.add_argument("--gpus", type=int, default=0, help="GPUs to use, a process each; 0: CPU")
     given = parser.parse_args(arguments)
     blocks = read_settings("train", given)
     if not blocks["strategy"].is_trained:
         raise InputError("expected language_model_weight or score_weight above 0; this strategy trains nothing", column="strategy")
+    held = hold_devices(given.gpus)
+    if given.gpus > 1 and not launched():
+        return run_on_every_gpu(main, arguments, given.gpus)
     torch.set_num_threads(given.threads)
-    device = device_for(hold_devices(given.gpus))
+    device = device_for(held)
     with ending_with_75(), joined(device.type == "cuda") as processes, ExitStack() as stack:
         if processes.is_first:
             stack.enter_context(locked(given.state))
