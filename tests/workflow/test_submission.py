@@ -53,14 +53,11 @@ def profile_options() -> list[str]:
     return ["--default-resources", *defaults, "--set-resources", *special]
 
 
-@pytest.fixture(scope="module")
-def asked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[tuple[Any, ...]]]:
-    """Rule -> what its jobs ask for, of the published reproduction."""
-    folder = tmp_path_factory.mktemp("study")
+def requests(folder: Path, *configuration: str | Path) -> dict[str, set[tuple[Any, ...]]]:
+    """Rule -> what its jobs ask for (partition, minutes, MB, cores, GPUs), of a configuration planned in an empty folder."""
     words = ["--snakefile", ROOT / "workflow/Snakefile", "--directory", folder, "--cores", "64", *profile_options()]
-    words += ["--configfile", ROOT / "config/msk_chord.yaml", "--config", f"study={folder}"]
     done = subprocess.run(
-        [sys.executable, "-P", str(ROOT / "src/oncoraft/reruns/listing.py"), "--all", *map(str, words)],
+        [sys.executable, "-P", str(ROOT / "src/oncoraft/reruns/listing.py"), "--all", *map(str, [*words, *configuration])],
         capture_output=True,
         text=True,
         env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
@@ -76,6 +73,13 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[tuple[Any, 
     return found
 
 
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[tuple[Any, ...]]]:
+    """What the jobs of the published reproduction ask for."""
+    folder = tmp_path_factory.mktemp("study")
+    return requests(folder, "--configfile", ROOT / "config/msk_chord.yaml", "--config", f"study={folder}")
+
+
 def test_every_rule_asks_for_what_it_needs_and_every_job_of_it_for_the_same(asked: dict[str, set[tuple[Any, ...]]]) -> None:
     assert asked == {rule: {line} for rule, line in GOLDEN.items()}
 
@@ -87,12 +91,12 @@ def submission_line(partition: str, minutes: int, megabytes: int, cores: int, gp
     return f"-p {partition} -t {minutes} --mem {megabytes} --nodes={SLURM['default-resources']['nodes']}{requeue} {tasks}"
 
 
-def test_the_lines_on_record_are_those_of_the_rules(asked: dict[str, set[tuple[Any, ...]]]) -> None:
-    """So that a change of resources is seen here, and not first where a SLURM can be brought up."""
+def test_the_lines_on_record_are_those_of_the_rules(asked: dict[str, set[tuple[Any, ...]]], tmp_path: Path) -> None:
+    """So that a change of resources is seen here, and not first where a SLURM can be brought up. A study needs no twin; the small run does."""
     record = dict(line.split(": ", 1) for line in (ROOT / "tests/slurm/submissions.txt").read_text().splitlines())
-    assert record.pop("twin") == submission_line("cpu", 20, 4000, 1, 0)
-    assert record.pop("label_truth") == submission_line("cpu", 30, 4000, 1, 0)
-    assert record == {rule: submission_line(*next(iter(lines))) for rule, lines in asked.items()}
+    of_twin = requests(tmp_path, "--configfile", ROOT / "tests/workflow/small.yaml")
+    wanted = asked | {rule: of_twin[rule] for rule in ("twin", "label_truth")}
+    assert record == {rule: submission_line(*next(iter(lines))) for rule, lines in wanted.items()}
 
 
 def test_the_profile_sends_every_rule_with_a_gpu_to_the_partition_that_has_them(asked: dict[str, set[tuple[Any, ...]]]) -> None:
