@@ -36,10 +36,11 @@ def begun(folder: Path, name: str, process: subprocess.Popen[str]) -> None:
         time.sleep(0.05)
 
 
-def test_two_gpus_take_the_steps_of_one(tmp_path) -> None:
+@pytest.mark.parametrize("strategy", [{}, {"adapter": False, "language_model_weight": 0}], ids=["raft", "frozen"])
+def test_two_gpus_take_the_steps_of_one(tmp_path, strategy: dict[str, object]) -> None:
     write_fold_inputs(tmp_path)
-    one = run_training(tmp_path, "one")
-    process = on_two(tmp_path, "two")
+    one = run_training(tmp_path, "one", settings(strategy))
+    process = on_two(tmp_path, "two", settings(strategy))
     said = process.communicate(timeout=300)[1]
     assert process.returncode == 0, said
     assert json.loads((tmp_path / "two/manifest.json").read_text())["counts"]["processes"] == 2

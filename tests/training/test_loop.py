@@ -104,7 +104,10 @@ def test_a_signal_is_noted_once_and_the_handlers_come_back(number: int) -> None:
         assert not asked()
         signal.raise_signal(number)
         assert asked()
-        assert signal.getsignal(number) == before  # a second one ends the process as ever
+        if number == signal.SIGINT:
+            assert signal.getsignal(number) == before  # a second one ends the process as ever
+        else:
+            signal.raise_signal(number)  # a second one, from whoever else signals all processes of a job, changes nothing
     assert signal.getsignal(number) == before
 
 

@@ -57,7 +57,8 @@ def test_a_strategy_leaves_what_it_trained(plain: Path, name: str) -> None:
     assert all((entry["language_model_loss"] is None) == (strategy.get("language_model_weight") == 0) for entry in entries)
     assert all((entry["score_loss"] is None) == (strategy.get("score_weight") == 0) for entry in entries)
     assert all(entry["gradient_norm"] > 0 and entry["tokens_per_second"] > 0 and entry["memory_gib"] > 0 for entry in entries)
-    assert all(0 < entry["share_of_roof"] < 2 for entry in entries)
+    # Where the base is frozen its prompts are read before the first step, and a step hardly computes anything.
+    assert all(entry["share_of_roof"] == 0 if name == "frozen" else 0 < entry["share_of_roof"] < 2 for entry in entries)
     assert (out / "training_patients.txt").read_text().split() == [f"p{n:02d}" for n in range(5)]
     counts = json.loads((out / "manifest.json").read_text())["counts"]
     assert counts["cases"] == 10

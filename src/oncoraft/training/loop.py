@@ -56,7 +56,7 @@ def backward(trainer: Trainer, cases: list[Case]) -> tuple[float, float]:
         tokens = sum(case.length for case in batch)
         recompute_activations(trainer, tokens)
         with memory_named(settings, tokens):
-            language, score = losses(trainer.model, trainer.head, batch, strategy, trainer.draws, trainer.step)
+            language, score = losses(trainer.model, trainer.head, batch, strategy, trainer.draws, trainer.step, trainer.frozen)
             language, score = language / answer_tokens, score / len(cases)
             (strategy.language_model_weight * language + strategy.score_weight * score).backward()
         total += torch.stack([language.detach(), score.detach()]).float()

@@ -21,12 +21,19 @@ from oncoraft.models.cases import Case
 from oncoraft.models.fold_model import score_logit
 from oncoraft.models.packing import pack
 from oncoraft.training.dropout import CaseDraws
+from oncoraft.training.frozen import PromptStates
 
 LOGITS_AT_ONCE = 2**28  # 1 GiB in fp32; more are computed in parts, each again in the backward pass
 
 
 def losses(
-    model: Any, head: nn.Sequential | None, batch: Sequence[Case], strategy: Strategy, draws: CaseDraws | None = None, step: int = 0
+    model: Any,
+    head: nn.Sequential | None,
+    batch: Sequence[Case],
+    strategy: Strategy,
+    draws: CaseDraws | None = None,
+    step: int = 0,
+    frozen: PromptStates | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Language-modelling loss summed over the answer tokens, and score loss summed over the cases, of one micro-batch.
 
@@ -37,12 +44,15 @@ def losses(
         strategy: says which losses are wanted; one that is not is 0.
         draws: of the dropout layers; None where nothing is dropped.
         step: of the optimiser, from 0; with the case it decides what is dropped.
+        frozen: states that were read before, where nothing below the head learns; None: the model reads the batch.
     """
     device = next(model.parameters()).device
     packed = pack(batch, device)
     if draws is not None:
         draws.prepare(batch, packed, step)
     language = score = torch.zeros((), device=device)
+    if frozen is not None and head is not None:
+        return language, summed_score_loss(score_logit(head, frozen.of(batch)), batch, strategy)
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
         # Nothing below the head learns without an adapter: no graph is kept for it.
         with torch.set_grad_enabled(torch.is_grad_enabled() and strategy.has_adapter):

@@ -29,8 +29,9 @@ from oncoraft.provenance import canonical_json, file_digest, manifest, publishin
 from oncoraft.stable import stable_seed
 from oncoraft.training.checkpoints import States, locked
 from oncoraft.training.dropout import use_case_dropout
+from oncoraft.training.frozen import read_once
 from oncoraft.training.launch import launched, run_on_every_gpu
-from oncoraft.training.loop import ending_with_75, steps_in, train
+from oncoraft.training.loop import ending_with_75, memory_named, steps_in, train
 from oncoraft.training.processes import Processes, joined
 from oncoraft.training.roofline import measured_roof, work_of
 from oncoraft.training.trainer import Trainer, new_optimizer
@@ -165,6 +166,9 @@ def train_fold(given: argparse.Namespace, blocks: dict[str, Any], device: torch.
         trainer.restore(state)
         if processes.is_first:
             log.info("train: going on after step %d", trainer.step)
+    if not strategy.has_adapter:
+        with memory_named(settings, settings.tokens_per_micro_batch):
+            trainer.frozen, trainer.work = read_once(trainer.model, cases, settings.tokens_per_micro_batch, processes), None
     with ExitStack() as stack:
         if device.type == "cuda" and strategy.has_adapter:
             # Under autocast peft's fp32 copy of every adapter's input is waste: the product is taken in bf16 all the same.

@@ -12,6 +12,7 @@ from torch import nn
 
 from oncoraft.config import Strategy, Training
 from oncoraft.training.dropout import CaseDraws
+from oncoraft.training.frozen import PromptStates
 from oncoraft.training.processes import Processes
 from oncoraft.training.roofline import Work
 
@@ -30,6 +31,7 @@ class Trainer:
     settings: Training
     draws: CaseDraws | None = None
     processes: Processes = field(default_factory=Processes)
+    frozen: PromptStates | None = None
     work: Work | None = None
     roof: float = math.inf
     step: int = 0
