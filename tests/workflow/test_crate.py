@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,8 @@ def test_what_the_profiles_require_is_there(results: Path) -> None:
         kind = entities[action["instrument"]["@id"]]["@type"]
         assert kind == "SoftwareApplication" or "ComputationalWorkflow" in kind
         assert action["result"]
+        assert datetime.fromisoformat(action["endTime"]).tzinfo is not None
+    assert entities[root["license"]["@id"]]["name"]
 
 
 def test_every_reference_resolves_and_every_file_has_its_digest_and_size(results: Path) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,12 @@ FORMATS = {
     ".txt": "text/plain",
     ".html": "text/html",
     ".parquet": "application/vnd.apache.parquet",
+    ".arrow": "application/vnd.apache.arrow.file",
+    ".safetensors": "application/octet-stream",
+    ".pt": "application/octet-stream",
+    ".seg": "text/tab-separated-values",
+    ".smk": "text/plain",
+    "": "text/plain",  # the Snakefile
 }
 Entity = dict[str, Any]
 
@@ -50,6 +56,12 @@ Entity = dict[str, Any]
 def reference(identifier: str) -> Entity:
     """A link to another entity."""
     return {"@id": identifier}
+
+
+def references_to(identifiers: Iterable[str]) -> Entity | list[Entity]:
+    """Links to other entities; one alone stands as it is, as the recommendation for JSON-LD in RO-Crate 1.1 is."""
+    found = [reference(identifier) for identifier in identifiers]
+    return found[0] if len(found) == 1 else found
 
 
 def identifier_of(path: Path, root: Path) -> str:
@@ -86,7 +98,7 @@ def action(one: Manifest, root: Path) -> list[Entity]:
     """A step that was run: what it read, what it wrote, with which settings; and those settings."""
     label = relative(one.path, root)
     settings = parameters(one, label)
-    read = [reference(identifier_of(path, root)) for path in sorted(one.inputs)]
+    read = [identifier_of(path, root) for path in sorted(one.inputs)]
     return [
         {
             "@id": f"#action/{label}",
@@ -94,9 +106,10 @@ def action(one: Manifest, root: Path) -> list[Entity]:
             "name": f"oncoraft {one.step}",
             "description": STEPS[one.step].summary,
             "instrument": reference(f"#step/{one.step}"),
-            "object": read + [reference(setting["@id"]) for setting in settings],
-            "result": [reference(identifier_of(path, root)) for path in sorted(one.outputs)],
+            "object": references_to([*read, *(setting["@id"] for setting in settings)]),
+            "result": references_to(identifier_of(path, root) for path in sorted(one.outputs)),
             "actionStatus": "http://schema.org/CompletedActionStatus",
+            "endTime": finished([one]),
         },
         *settings,
     ]
@@ -119,7 +132,7 @@ def software(manifests: list[Manifest]) -> list[Entity]:
             "name": f"oncoraft {step}",
             "description": STEPS[step].summary,
             "softwareVersion": __version__,
-            "softwareRequirements": [reference(package["@id"]) for package in packages],
+            "softwareRequirements": references_to(package["@id"] for package in packages),
         }
         for step in sorted({one.step for one in manifests})
     ]
@@ -140,25 +153,32 @@ def workflow_entities(files: list[Path], manifests: list[Manifest], root: Path) 
             "programmingLanguage": reference(language["@id"]),
             "license": LICENCE,
             "version": __version__,
-            "hasPart": [reference(f"{WORKFLOW}/{file.as_posix()}") for file in files if f"{WORKFLOW}/{file.as_posix()}" != MAIN],
+            "encodingFormat": FORMATS[""],
+            "conformsTo": reference("https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"),
+            "hasPart": references_to(f"{WORKFLOW}/{file.as_posix()}" for file in files if f"{WORKFLOW}/{file.as_posix()}" != MAIN),
         },
         language | {"identifier": reference("https://snakemake.github.io"), "url": reference("https://snakemake.github.io")},
         {
             "@id": "#run",
             "@type": "CreateAction",
             "name": "One run of the workflow",
+            "description": f"From {len(sources)} source files to metrics, survival and report, by {len(manifests)} steps.",
             "instrument": reference(MAIN),
-            "object": [reference(identifier_of(path, root)) for path in sources],
-            "result": [reference(identifier_of(path, root)) for path in final],
+            "object": references_to(identifier_of(path, root) for path in sources),
+            "result": references_to(identifier_of(path, root) for path in final),
             "actionStatus": "http://schema.org/CompletedActionStatus",
             "endTime": finished(manifests),
         },
-        *({"@id": f"{WORKFLOW}/{file.as_posix()}", "@type": "File", "name": file.name} for file in files if file.name != "Snakefile"),
+        *(
+            {"@id": f"{WORKFLOW}/{file.as_posix()}", "@type": "File", "name": file.name, "encodingFormat": FORMATS[file.suffix]}
+            for file in files
+            if file.name != "Snakefile"
+        ),
     ]
 
 
 def finished(manifests: list[Manifest]) -> str:
-    """When the last step ended, in UTC: the time of the newest manifest."""
+    """When the last of these steps ended, in UTC: the time of the newest manifest."""
     newest = max(one.path.stat().st_mtime for one in manifests)
     return datetime.fromtimestamp(newest, tz=UTC).isoformat(timespec="seconds")
 
@@ -174,13 +194,14 @@ def crate(root: Path, manifests: list[Manifest], workflow_files: list[Path], lic
     run_entities = workflow_entities(workflow_files, manifests, root)
     parts = [entity["@id"] for entity in [*files, *run_entities] if "File" in entity["@type"]]
     done = [entity["@id"] for entity in [*run_entities, *actions] if entity["@type"] == "CreateAction"]
+    terms = {"@id": licence if licence.startswith("http") else "#licence", "@type": "CreativeWork", "name": licence}
     dataset = {
         "@id": "./",
         "@type": "Dataset",
         "name": f"OncoRAFT results: {root.name}",
         "description": "A run of the OncoRAFT workflow: every file with its digest, every step with its inputs, settings, seeds and versions.",
         "datePublished": finished(manifests),
-        "license": licence,
+        "license": reference(terms["@id"]),
         "conformsTo": [reference(identifier) for identifier, _, _ in PROFILES],
         "mainEntity": reference(MAIN),
         "hasPart": [reference(identifier) for identifier in parts],
@@ -193,7 +214,7 @@ def crate(root: Path, manifests: list[Manifest], workflow_files: list[Path], lic
         "conformsTo": [reference("https://w3id.org/ro/crate/1.1"), reference(PROFILES[2][0])],
     }
     profiles = [{"@id": identifier, "@type": "CreativeWork", "name": name, "version": version} for identifier, name, version in PROFILES]
-    return {"@context": CONTEXT, "@graph": [descriptor, dataset, *profiles, *run_entities, *software(manifests), *actions, *files]}
+    return {"@context": CONTEXT, "@graph": [descriptor, dataset, terms, *profiles, *run_entities, *software(manifests), *actions, *files]}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
