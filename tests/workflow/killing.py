@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-# Folders that differ between any two runs.
-ASIDE = {"logs", "benchmarks", "state", ".snakemake", ".sources"}
+# What differs between any two runs, and the page about the tree that a checkout holds.
+ASIDE = {"logs", "benchmarks", "state", ".snakemake", ".sources", "README.md"}
 # What of a training log is measured and not computed.
 CLOCK = {"tokens_per_second", "share_of_roof", "memory_gib", "seconds"}
 LOG = "training_log.jsonl"
