@@ -14,6 +14,7 @@ from oncoraft.errors import InputError
 from oncoraft.report import figures
 from oncoraft.report.collect import Run, read_json, read_runs
 from oncoraft.report.experiment import breakdown_rows, calibration_rows, predictor_rows
+from oncoraft.report.report import headline_rows
 from oncoraft.report.tables import number, p_value, share, span, table
 
 
@@ -91,3 +92,24 @@ def test_a_folder_without_metrics_is_told(tmp_path: Path) -> None:
     (tmp_path / "flow.json").write_text(json.dumps([1]))
     assert read_json(tmp_path / "flow.json") == [1]
     assert read_json(tmp_path / "none.json") is None
+
+
+def test_the_headline_table_names_each_run_and_what_they_are_all_held_against_once() -> None:
+    def row(predictor: str, estimate: float) -> dict[str, object]:
+        return {"predictor": predictor, "estimate": estimate, "lower": 0.4, "upper": 0.9, "n": 9, "events": 4, "patients": 8}
+
+    runs = [
+        {"run": "m · zero · kfold", "auroc": [row("model", 0.6), row("model_from_text", 0.5), row("regimen_prior", 0.65)]},
+        {"run": "m · raft · kfold", "auroc": [row("model", 0.7), row("regimen_prior", 0.65)]},
+        {"run": "m · raft · panel_era", "auroc": [row("model", 0.55), row("regimen_prior", 0.62)]},
+    ]
+    said = [(found["run"], found["predictor"], found["AUROC (95 % interval)"][:5]) for found in headline_rows({"runs": runs})]
+    assert said == [
+        ("m · raft · kfold", "Language model", "0.700"),
+        ("m · zero · kfold", "Language model", "0.600"),
+        ("m · zero · kfold", "Language model, score read from its text", "0.500"),
+        ("m · raft · panel_era", "Language model", "0.550"),
+        ("any model · kfold", "Regimen prior", "0.650"),
+        ("any model · panel_era", "Regimen prior", "0.620"),
+    ]
+    assert [found["run"] for found in headline_rows({"runs": runs[:1]})] == ["m · zero · kfold"] * 3

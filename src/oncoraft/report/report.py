@@ -48,18 +48,27 @@ def headline(runs: list[Run]) -> dict[str, Any]:
 
 
 def headline_rows(summary: dict[str, Any]) -> list[dict[str, Any]]:
-    """The headline table."""
+    """The headline table: a model's own rows for each run, the runs by AUROC, then what they are held against, once for each design."""
+    own: list[tuple[str, dict[str, Any]]] = []
+    beside: dict[tuple[Any, ...], tuple[str, dict[str, Any]]] = {}
+    for one in sorted(summary["runs"], key=lambda one: -one["auroc"][0]["estimate"]):
+        design = one["run"].rsplit(" · ", 1)[-1]
+        for row in one["auroc"]:
+            if row["predictor"].startswith("model"):
+                own.append((one["run"], row))
+            else:
+                beside.setdefault((design, row["predictor"], row["estimate"], row["n"]), (f"any model · {design}", row))
+    alone = len(summary["runs"]) == 1
     return [
         {
-            "run": one["run"],
+            "run": summary["runs"][0]["run"] if alone else run,
             "predictor": predictor_name(row["predictor"]),
             "AUROC (95 % interval)": span(row, "estimate"),
             "cases": row["n"],
             "responders": row["events"],
             "patients": row["patients"],
         }
-        for one in summary["runs"]
-        for row in one["auroc"]
+        for run, row in [*own, *beside.values()]
     ]
 
 
