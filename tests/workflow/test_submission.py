@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from snakemake.cli import parse_args
 
 from .conftest import ROOT
 
@@ -118,6 +119,20 @@ def test_every_setting_of_a_profile_has_its_reason_above_it(name: str) -> None:
             assert above.startswith("#") or inside.startswith("#") or line.startswith(("cores:", "jobs:", "executor:", "set-resources:")), (
                 line
             )
+
+
+def test_the_default_profile_is_taken_by_a_bare_call_in_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    _, options = parse_args(["-n", "--configfile", "config/msk_chord.yaml"])
+    default = yaml.safe_load((PROFILES / "default" / "profile.yaml").read_text())
+    assert options.keep_going is default["keep-going"] is True
+    assert options.max_checksum_file_size == default["max-checksum-file-size"]
+
+
+@pytest.mark.parametrize("name", ["gpu", "slurm"])
+def test_the_default_profile_overrides_nothing_of_another_profile(name: str) -> None:
+    default, other = (yaml.safe_load((PROFILES / one / "profile.yaml").read_text()) for one in ("default", name))
+    assert {key for key in set(default) & set(other) if default[key] != other[key]} == set()
 
 
 def test_no_profile_weakens_what_partial_reruns_stand_on() -> None:
