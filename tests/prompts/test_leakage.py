@@ -61,6 +61,13 @@ def test_folds_without_enough_of_a_class_are_counted_and_none_at_all_is_refused(
         leakage(frame.assign(responder=False))
 
 
+def test_a_fold_that_only_ever_trains_is_not_judged() -> None:
+    frame = study(NOISE)
+    report = leakage(frame.assign(fold=frame["fold"].map({0: 0, 1: -1, 2: -1})))
+    assert [found["fold"] for found in report["folds"]] == [0]
+    assert (report["folds_judged"], report["folds_too_small"]) == (1, 0)
+
+
 def test_the_command_writes_its_report(tmp_path: Path) -> None:
     labels = pd.DataFrame({"case_id": NAMES, "definition": "strict", "responder": RESPONDER})
     labels.to_parquet(tmp_path / "labels.parquet")

@@ -87,7 +87,8 @@ def leakage(frame: pd.DataFrame) -> dict[str, Any]:
     Raises:
         InputError: no fold has enough cases of both classes.
     """
-    judged = [found for fold in sorted(frame["fold"].unique()) if (found := judge(frame, fold))]
+    held_out = sorted(fold for fold in frame["fold"].unique() if fold >= 0)  # fold -1 of a design only ever trains
+    judged = [found for fold in held_out if (found := judge(frame, fold))]
     if not judged:
         raise InputError(
             f"expected a fold with at least {FEWEST} responders and {FEWEST} others, in training and held out, with rationales"
@@ -98,7 +99,7 @@ def leakage(frame: pd.DataFrame) -> dict[str, Any]:
     return {
         "cases": len(frame),
         "folds_judged": len(judged),
-        "folds_too_small": int(frame["fold"].nunique() - len(judged)),
+        "folds_too_small": len(held_out) - len(judged),
         **means,
         "difference": means["auroc_rationale"] - means["auroc_prompt"],
         "words_for_response": ordered[ordered > 0].index[::-1][:TELLING_WORDS].tolist(),
