@@ -2,10 +2,10 @@
 
 Per cancer type and regimen, the patient's first use of it. Score groups are cut, for each fold, at the median of the scores of
 the other folds' cases of that regimen: out-of-fold scores of the patients that trained the fold's model. The fold's own cases
-do not enter their own cut. With fewer than 50 such cases the cancer type's median is used, and 0.5 in a design with one
-held-out fold. Groups of all folds are pooled and
-the fold is a stratum of every test. The hazard ratio is of the low-score group against the high-score group: above 1, low
-scores die sooner.
+do not enter their own cut. With fewer than 50 such cases the median is that of the cancer type, and with fewer than 50 of
+those, as where a cancer type is a fold, that of all cases; in a design with one held-out fold the cut is 0.5. Groups of all
+folds are pooled and the fold is a stratum of every test. The hazard ratio is of the low-score group against the high-score
+group: above 1, low scores die sooner.
 """
 
 from __future__ import annotations
@@ -51,21 +51,20 @@ def first_use(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     return frame.sort_values(["index_day", "case_id"]).drop_duplicates(["patient_id", *by])
 
 
-def low_score(group: pd.DataFrame, wider: pd.DataFrame) -> np.ndarray:
+def low_score(group: pd.DataFrame, *wider: pd.DataFrame) -> np.ndarray:
     """Whether each case's score is below the cut of its fold.
 
     Args:
         group: cases of one regimen.
-        wider: cases of its cancer type, for folds with too few.
+        wider: cases of its cancer type, then all cases; for folds whose other folds have too few.
     """
     low = np.zeros(len(group), dtype=bool)
     fold, score = group["fold"].to_numpy(), group["score"].to_numpy()
     for held_out in np.unique(fold):
-        others = score[fold != held_out]
-        if len(others) < SMALLEST_CUT_SAMPLE:
-            others = wider.loc[wider["fold"] != held_out, "score"].to_numpy()
+        others = [cases.loc[cases["fold"] != held_out, "score"].to_numpy() for cases in (group, *wider)]
+        enough = next((scores for scores in others if len(scores) >= SMALLEST_CUT_SAMPLE), others[-1])
         # A design with one held-out fold has no other scores; a cut from its own would be chosen by the patients it is tried on.
-        cut = np.median(others) if len(others) else FIXED_CUT
+        cut = np.median(enough) if len(enough) else FIXED_CUT
         low[fold == held_out] = score[fold == held_out] < cut
     return low
 
@@ -163,7 +162,7 @@ def analyse(frame: pd.DataFrame, by: list[str], settings: Survival) -> tuple[lis
             "patients": group["patient_id"].nunique(),
             "events": int(subjects.event.sum()),
         }
-        low = low_score(group, wider)
+        low = low_score(group, wider, used)
         smallest = min(int(low.sum()), int((~low).sum()))
         if record["events"] < settings.minimum_events_shown:
             skipped.append({**record, "reason": f"fewer than {settings.minimum_events_shown} events"})
