@@ -1,9 +1,11 @@
 """Calibration and net benefit against numbers of R and against simulations."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from oncoraft.evaluation.calibration import calibration_curve, decision_curve, measures, recalibrate, slope_and_intercept, smoothed
+from oncoraft.evaluation.metrics import Evaluable, records_of
 
 
 @pytest.fixture
@@ -48,6 +50,18 @@ def test_recalibration_mends_graded_scores_and_never_sees_the_labels_of_its_own_
     other[fold == 1] = ~other[fold == 1]
     assert np.array_equal(recalibrate(score, other, fold)[fold == 1], mended[fold == 1])
     assert not np.array_equal(recalibrate(score, other, fold)[fold == 0], mended[fold == 0])
+
+
+@pytest.mark.parametrize(("folds", "scope"), [(1, "as_scored"), (3, "recalibrated")])
+def test_scores_of_a_single_fold_are_measured_as_they_are_and_called_so(folds: int, scope: str) -> None:
+    draw = np.random.default_rng(3)
+    score, fold = draw.uniform(0.1, 0.9, 300), np.arange(300) % folds
+    positive = draw.uniform(size=300) < score / 2  # twice as hopeful as it should be
+    frame = pd.DataFrame({"patient_id": np.arange(300).astype(str), "cancer_type": "A", "regimen": "x"})
+    data = Evaluable(frame, positive, fold, np.ones((5, 300), dtype=np.int16), "strict", 0.95)
+    found = {row["scope"]: row["estimate"] for row in records_of("model", score, data) if row["metric"] == "observed_to_expected"}
+    assert list(found) == [scope]
+    assert found[scope] == pytest.approx(0.5 if folds == 1 else 1.0, abs=0.1)
 
 
 def test_bins_hold_every_case_once() -> None:

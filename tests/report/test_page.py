@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -13,8 +14,8 @@ import pytest
 from oncoraft.errors import InputError
 from oncoraft.report import figures
 from oncoraft.report.collect import Run, read_json, read_runs
-from oncoraft.report.experiment import breakdown_rows, calibration_rows, predictor_rows
-from oncoraft.report.report import headline_rows
+from oncoraft.report.experiment import breakdown_rows, calibration_rows, predictor_rows, section
+from oncoraft.report.report import checks, headline_rows
 from oncoraft.report.tables import number, p_value, share, span, table
 
 
@@ -78,6 +79,32 @@ def test_calibration_has_a_row_a_predictor(run: Run) -> None:
     assert calibration_rows(run)[0]["calibration_slope"] == "1.000"
 
 
+SURVIVAL = {"regimens": [], "skipped": [], "cancer_types": [], "counts": {}, "settings": {"horizons_months": [12]}, "statement": ""}
+
+
+def of_folds(run: Run, design: str, folds: int) -> Run:
+    metrics = [row for row in run.metrics if row["scope"] != "recalibrated"]
+    metrics += [record("model", "auroc", "fold", 0.7, group=str(k)) for k in range(folds)]
+    metrics += [row | {"scope": "as_scored"} for row in run.metrics if row["scope"] == "recalibrated"]
+    roc = pd.DataFrame({"predictor": "model", "fold": 0, "false_positive_rate": [0.0, 1.0], "true_positive_rate": [0.0, 1.0]})
+    return dataclasses.replace(run, design=design, metrics=metrics, roc=roc, survival=SURVIVAL)
+
+
+def test_a_single_fold_is_told_to_be_cut_and_calibrated_as_it_is(run: Run) -> None:
+    alone, five = section(of_folds(run, "panel_era", 1)), section(of_folds(run, "kfold", 5))
+    assert "score of 0.5" in alone["cut"]
+    assert "as they are" in alone["scores"]
+    assert "Language model" in alone["calibration_table"]
+    assert "median score of the other folds" in five["cut"]
+    assert "recalibrated" in five["scores"]
+
+
+def test_folds_that_differ_by_design_are_not_flagged_for_it(run: Run, tmp_path: Path) -> None:
+    apart = dataclasses.replace(run, metrics=[*run.metrics, record("model", "auroc", "pooled", 0.5)])
+    assert [row["passed"] for row in checks(tmp_path, [apart])[1:]] == [False]
+    assert checks(tmp_path, [dataclasses.replace(apart, design="leave_cancer_out")])[1:] == []
+
+
 def test_figures_are_the_same_bytes_every_time(run: Run) -> None:
     assert figures.calibration(run) == figures.calibration(run)
     assert figures.decision(run).startswith("<svg")
@@ -92,6 +119,24 @@ def test_a_folder_without_metrics_is_told(tmp_path: Path) -> None:
     (tmp_path / "flow.json").write_text(json.dumps([1]))
     assert read_json(tmp_path / "flow.json") == [1]
     assert read_json(tmp_path / "none.json") is None
+
+
+def test_only_the_runs_asked_for_are_read(tmp_path: Path) -> None:
+    for strategy in ("raft", "older"):
+        home = tmp_path / "m" / strategy / "kfold"
+        for name in ("metrics", "survival"):
+            (home / name).mkdir(parents=True)
+        (home / "predictions.jsonl").write_text('{"rationale": null}\n')
+        (home / "metrics" / "metrics.json").write_text("[]")
+        (home / "survival" / "survival.json").write_text("{}")
+        for name in ("roc", "calibration", "decision"):
+            (home / "metrics" / f"{name}.csv").write_text("predictor\n")
+        pd.DataFrame().to_parquet(home / "survival" / "curves.parquet")
+    wanted = tmp_path / "m" / "raft" / "kfold" / "metrics" / "metrics.json"
+    assert [run.name for run in read_runs(tmp_path, [wanted])] == ["m · raft · kfold"]
+    assert len(read_runs(tmp_path)) == 2
+    with pytest.raises(InputError, match="other"):
+        read_runs(tmp_path, [tmp_path / "other"])
 
 
 def test_the_headline_table_names_each_run_and_what_they_are_all_held_against_once() -> None:

@@ -39,4 +39,4 @@ rule report:
     message:
         "Writing the report"
     shell:
-        "exec python -m oncoraft report {params.results} --out {output.page} --settings {params.settings:q} 2> {log}"
+        "exec python -m oncoraft report {params.results} --metrics {input.metrics} --out {output.page} --settings {params.settings:q} 2> {log}"

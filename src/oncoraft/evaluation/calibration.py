@@ -29,7 +29,7 @@ def logit(score: Array) -> Array:
 def recalibrate(score: Array, positive: Array, fold: Array) -> Array:
     """Probabilities: each fold's scores through the logistic regression of the other folds' labels on their scores.
 
-    A fold whose others hold one class only keeps its scores.
+    A fold that has no others, or whose others hold one class only, keeps its scores.
     """
     found = np.clip(score, 0, 1).astype(float)
     for k in np.unique(fold):

@@ -70,8 +70,10 @@ def records_of(name: str, score: Array, data: Evaluable) -> list[dict[str, Any]]
     ]
     precision = [average_precision_score(y[fold == k], s[fold == k]) for k in np.unique(fold) if y[fold == k].any()]
     rows.append(data.record(name, "auprc", "mean_of_folds", float(np.mean(precision)), has))
-    rows += [data.record(name, metric, "recalibrated", value, has) for metric, value in measures(recalibrate(s, y, fold), y).items()]
-    for k in np.unique(fold):
+    folds = np.unique(fold)
+    scope = "recalibrated" if len(folds) > 1 else "as_scored"  # a fold alone has no others to recalibrate by
+    rows += [data.record(name, metric, scope, value, has) for metric, value in measures(recalibrate(s, y, fold), y).items()]
+    for k in folds:
         mask = has & (data.fold == k)
         rows.append(data.record(name, "auroc", "fold", auroc(s[fold == k], y[fold == k]), mask, group=str(k)))
     for cancer in sorted(frame["cancer_type"].unique()):
@@ -104,7 +106,7 @@ def roc_rows(name: str, score: Array, data: Evaluable) -> Iterable[pd.DataFrame]
 
 
 def utility_rows(name: str, score: Array, data: Evaluable) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Calibration curve and decision curve of one predictor's recalibrated scores."""
+    """Calibration curve and decision curve of one predictor's scores, recalibrated where there are other folds."""
     has = ~np.isnan(score)
     y = data.positive[has]
     probability = recalibrate(score[has], y, data.fold[has])

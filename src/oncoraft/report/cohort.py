@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from oncoraft.report import cohort_figures
-from oncoraft.report.collect import read_json
+from oncoraft.report.collect import Run, read_json
 from oncoraft.report.tables import number, share, table
 
 CATEGORIES = ("CR", "PR", "SD", "PD", "NED", "NE")
@@ -102,35 +103,36 @@ def truth_rows(found: dict[str, Any] | None) -> Rows:
     ]
 
 
-def leakage_rows(results: Path) -> Rows:
-    """What a text model reads of the label in rationales and in prompts, for every model and design."""
+def leakage_rows(results: Path, runs: Sequence[Run]) -> Rows:
+    """What a text model reads of the label in rationales and in prompts, for every model and design that has a run."""
     rows = []
-    for path in sorted(results.glob("*/prompts/*/leakage.json")):
-        found = read_json(path)
-        rows.append(
-            {
-                "model": path.parents[2].name,
-                "design": path.parent.name,
-                "AUROC of a text model on rationales": number(found["auroc_rationale"]),
-                "on prompts": number(found["auroc_prompt"]),
-                "cases": found["cases"],
-                "telling words": ", ".join(found["words_for_response"][:5] + found["words_against_response"][:5]),
-            }
-        )
+    for model, design in sorted({(run.model, run.design) for run in runs}):
+        if found := read_json(results / model / "prompts" / design / "leakage.json"):
+            rows.append(
+                {
+                    "model": model,
+                    "design": design,
+                    "AUROC of a text model on rationales": number(found["auroc_rationale"]),
+                    "on prompts": number(found["auroc_prompt"]),
+                    "cases": found["cases"],
+                    "telling words": ", ".join(found["words_for_response"][:5] + found["words_against_response"][:5]),
+                }
+            )
     return rows
 
 
-def section(results: Path) -> dict[str, Any]:
+def section(results: Path, runs: Sequence[Run]) -> dict[str, Any]:
     """All of the cohort, ready for the template.
 
     Args:
         results: results folder of one cohort.
+        runs: the experiments that are shown.
     """
     flow = read_json(results / "cases" / "flow.json")
     ledger = pd.read_parquet(results / "tables" / "ledger.parquet")
     published = flow["published_rule"]
     truth = truth_rows(read_json(results / "cases" / "label_truth.json"))
-    leakage = leakage_rows(results)
+    leakage = leakage_rows(results, runs)
     return {
         "flow": cohort_figures.flow(flow["steps"]),
         "definition": flow["definition"],

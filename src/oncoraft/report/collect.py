@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,11 @@ class Run:
     examples: list[dict[str, Any]]
 
     @property
+    def folds(self) -> int:
+        """How many folds the design holds out."""
+        return len({row["group"] for row in self.metrics if row["scope"] == "fold"})
+
+    @property
     def name(self) -> str:
         """How the run is called in the report."""
         return f"{self.model} · {self.strategy} · {self.design}"
@@ -52,14 +58,20 @@ class Run:
         return next((row for row in self.metrics if (row["predictor"], row["metric"], row["scope"]) == wanted), None)
 
 
-def read_runs(results: Path) -> list[Run]:
-    """Every experiment below a cohort's results folder.
+def read_runs(results: Path, metrics: Sequence[Path] = ()) -> list[Run]:
+    """Experiments of a cohort's results folder.
+
+    Args:
+        results: results folder of one cohort.
+        metrics: `metrics.json` of the wanted experiments; none: every one below the folder.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or a wanted one is not there.
     """
     runs = []
-    for path in sorted(results.glob("*/*/*/metrics/metrics.json")):
+    for path in sorted(metrics or results.glob("*/*/*/metrics/metrics.json")):
+        if not path.is_file():
+            raise InputError("expected metrics written by `oncoraft metrics`", file=path)
         folder = path.parents[1]
         survival = read_json(folder / "survival" / "survival.json")
         if survival is None:

@@ -10,6 +10,8 @@ from oncoraft.report.names import predictor_name
 from oncoraft.report.tables import number, p_value, span, table
 
 POOLED = ("calibration_slope", "calibration_in_the_large", "observed_to_expected", "integrated_calibration_index", "brier", "scaled_brier")
+MEDIAN_CUT = "groups cut, in each fold, at the median score of the other folds, of the regimen where they hold 50 such cases, else of the cancer type or of all"
+FIXED_CUT = "groups cut at a score of 0.5, since one fold has no others to take a median from"
 
 
 def predictor_rows(run: Run) -> list[dict[str, Any]]:
@@ -54,10 +56,10 @@ def breakdown_rows(run: Run, scope: str) -> list[dict[str, Any]]:
 
 
 def calibration_rows(run: Run) -> list[dict[str, Any]]:
-    """Calibration of the recalibrated scores, a predictor a row."""
+    """Calibration of the scores, recalibrated where there are other folds, a predictor a row."""
     found: dict[str, dict[str, Any]] = {}
     for row in run.metrics:
-        if row["scope"] == "recalibrated":
+        if row["scope"] in ("recalibrated", "as_scored"):
             one = found.setdefault(row["predictor"], {"predictor": predictor_name(row["predictor"])})
             one[row["metric"]] = number(row["estimate"])
             one |= {"cases": row["n"], "responders": row["events"]}
@@ -135,6 +137,8 @@ def section(run: Run) -> dict[str, Any]:
         "cancer_type_table": table(breakdown_rows(run, "cancer_type"), "AUROC by cancer type (responders of evaluable cases)"),
         "fold_table": table(breakdown_rows(run, "fold"), "AUROC by fold (responders of evaluable cases)"),
         "calibration_table": table(calibration_rows(run)),
+        "scores": "scores recalibrated by the other folds" if run.folds > 1 else "scores as they are, since one fold has no others",
+        "cut": MEDIAN_CUT if run.folds > 1 else FIXED_CUT,
         "statement": survival["statement"],
         "counts": survival["counts"],
         "forest": survival_figures.forest(records) if records else "",

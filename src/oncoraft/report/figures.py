@@ -60,7 +60,7 @@ def roc(run: Run) -> str:
 
 
 def calibration(run: Run) -> str:
-    """Observed share of responders against the recalibrated score, in tenths of the cases; the marker's area is their number."""
+    """Observed share of responders against the score, recalibrated where there are other folds, in tenths of the cases; the marker's area is their number."""
     figure, axes = plt.subplots(figsize=(4.2, 4.0))
     limit = max(0.3, float(run.calibration[["probability", "observed"]].to_numpy().max()) * 1.1)
     axes.plot([0, limit], [0, limit], color="#bbbbbb", lw=0.8)

@@ -83,7 +83,8 @@ def checks(results: Path, runs: list[Run]) -> list[dict[str, Any]]:
     ]
     for one in runs:
         mean, pooled = one.metric("model", "auroc"), one.metric("model", "auroc", "pooled")
-        if mean and pooled:
+        # Folds of another kind differ by design, and so do their scores.
+        if mean and pooled and one.design.startswith("kfold"):
             gap = abs(mean["estimate"] - pooled["estimate"])
             found.append(
                 {
@@ -106,7 +107,7 @@ def render(results: Path, runs: list[Run], show_rationales: bool) -> str:
         is_twin=is_twin,
         headline_table=table(headline_rows(headline(runs))),
         checks=checks(results, runs),
-        cohort=cohort_section(results),
+        cohort=cohort_section(results, runs),
         runs=[section(one) for one in runs],
         examples=[escape(text) for text in texts],
         settings=escape(json.dumps({"labels": note.get("settings"), "training": recorded, "versions": note.get("versions")}, indent=1)),
@@ -119,8 +120,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("results", type=Path, metavar="RESULTS_DIR", help="results folder of one cohort")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="index.html to write")
     parser.add_argument("--show-rationales", action="store_true", help="show generated texts of a real cohort too")
+    parser.add_argument(
+        "--metrics", type=Path, nargs="+", default=[], metavar="FILE", help="metrics.json of the runs to show; default: all"
+    )
     given = parser.parse_args(arguments)
-    runs = read_runs(given.results)
+    runs = read_runs(given.results, given.metrics)
     page = render(given.results, runs, given.show_rationales)
     home = given.out.parent
     files = [given.out, home / "headline.json", home / "data", home / "manifest.json"]
@@ -134,9 +138,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             one.calibration.to_csv(data / f"calibration-{place}.csv", index=False)
             one.decision.to_csv(data / f"decision-{place}.csv", index=False)
             one.curves.to_csv(data / f"curves-{place}.csv", index=False)
-        inputs = [
-            path for pattern in ("*/*/*/metrics/*.json", "*/*/*/survival/*.json", "cases/flow.json") for path in given.results.glob(pattern)
-        ]
+        homes = [given.results / one.model / one.strategy / one.design for one in runs]
+        inputs = [path for one in homes for name in ("metrics", "survival") for path in (one / name).glob("*.json")]
+        inputs.append(given.results / "cases" / "flow.json")
         outputs = {given.out: html, files[1]: summary} | {home / "data" / path.name: path for path in sorted(data.iterdir())}
         settings = settings_record(given, {})
         write_json(note, manifest("report", inputs=inputs, outputs=outputs, settings=settings, counts={"runs": len(runs)}, beside=files[3]))
