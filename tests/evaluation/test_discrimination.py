@@ -60,8 +60,14 @@ def test_the_percentile_interval_leaves_out_failed_resamples() -> None:
 def test_the_regimen_prior_shrinks_to_the_cancer_type() -> None:
     train = pd.DataFrame({"cancer_type": ["A"] * 5, "regimen": ["x"] * 2 + ["y"] * 3, "responder": [True, True, False, False, True]})
     held_out = pd.DataFrame({"cancer_type": ["A", "A", "B"], "regimen": ["x", "z", "x"]})
-    # cancer type A: 3 of 5; regimen x: (2 + 10 * 0.6) / (2 + 10); unseen regimen: 0.6; unseen cancer type: overall 0.6
-    assert regimen_prior(train, held_out, 10).tolist() == pytest.approx([8 / 12, 0.6, 0.6])
+    # cancer type A: 3 of 5; regimen x: (2 + 10 * 0.6) / (2 + 10); unseen regimen: 0.6; unseen cancer type: the regimen elsewhere
+    assert regimen_prior(train, held_out, 10).tolist() == pytest.approx([8 / 12, 0.6, 8 / 12])
+
+
+def test_the_regimen_prior_tells_regimens_apart_in_a_cancer_type_that_is_held_out() -> None:
+    train = pd.DataFrame({"cancer_type": ["A"] * 40, "regimen": ["x", "y"] * 20, "responder": [True, False] * 20})
+    held_out = pd.DataFrame({"cancer_type": ["B"] * 3, "regimen": ["x", "y", "z"]})
+    assert regimen_prior(train, held_out, 20).tolist() == pytest.approx([30 / 40, 10 / 40, 0.5])
 
 
 def test_the_oracle_is_joined_by_patient_and_start_within_three_days() -> None:

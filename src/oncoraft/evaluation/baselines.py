@@ -1,6 +1,6 @@
 """Baselines on the same folds: `oncoraft baselines CASES evidence.parquet --design D [--truth truth.parquet] --out predictions.parquet`.
 
-`regimen_prior`: the training folds' response rate of cancer type and regimen, shrunk to the cancer type's rate. `clinical_logistic`:
+`regimen_prior`: the training folds' response rate of cancer type and regimen, shrunk to the cancer type's rate (of the regimen alone where the type is new). `clinical_logistic`:
 logistic regression on age, sex, stage, line, ECOG, cancer type and drug class. `gradient_boosting`: boosted trees on the same and on
 the genomic evidence, a gene a column. `tfidf_logistic`: logistic regression on the words of the evidence, as a reader without
 understanding. `oracle` (twin only): the true probability. The fitted ones see only what the language model may see: evaluable cases
@@ -40,11 +40,16 @@ def features(cases: pd.DataFrame, evidence: pd.DataFrame) -> pd.DataFrame:
 
 
 def regimen_prior(train: pd.DataFrame, held_out: pd.DataFrame, strength: float) -> pd.Series:
-    """Response rate of cancer type x regimen in training, shrunk by `strength` cases towards the cancer type's rate."""
+    """Response rate of cancer type x regimen in training, shrunk by `strength` cases towards the cancer type's rate.
+
+    A cancer type that nobody in training has takes the regimen's rate in the others, shrunk towards the rate of all.
+    """
     overall = train["responder"].mean()
+    elsewhere = train.groupby("regimen")["responder"].agg(["sum", "size"]).reindex(held_out["regimen"]).fillna(0.0).set_axis(held_out.index)
+    unseen = (elsewhere["sum"] + strength * overall) / (elsewhere["size"] + strength)
     by_type = train.groupby("cancer_type")["responder"].mean()
     by_regimen = train.groupby(["cancer_type", "regimen"])["responder"].agg(["sum", "size"])
-    base = held_out["cancer_type"].map(by_type).fillna(overall)
+    base = held_out["cancer_type"].map(by_type).fillna(unseen)
     keys = pd.MultiIndex.from_frame(held_out[["cancer_type", "regimen"]])
     counts = by_regimen.reindex(keys).fillna(0.0).set_axis(held_out.index)
     return (counts["sum"] + strength * base) / (counts["size"] + strength)
