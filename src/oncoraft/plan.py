@@ -6,6 +6,7 @@ pandas nor torch may be imported from here.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from oncoraft.sources import code_digest
 from oncoraft.steps import STEPS
 
 BUILT_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+INDEX = "model.safetensors.index.json"
 TABLE_NAMES = tuple(table.name for table in (*TABLES, *DERIVED_TABLES))
 
 
@@ -167,5 +169,20 @@ def _missing_of_model(name: str, path: str | None) -> list[str]:
     folder, key = Path(path), f"models.{name}.path"
     if not folder.is_dir():
         return [f"{path}: no such base-model folder (configuration key `{key}`)"]
-    wanted = {"config.json": "config.json", "weights (*.safetensors)": "*.safetensors", "a tokenizer (tokenizer*)": "tokenizer*"}
-    return [f"{path}: lacks {what} (configuration key `{key}`)" for what, pattern in wanted.items() if not any(folder.glob(pattern))]
+    wanted = {
+        "config.json": ("config.json",),
+        "weights (*.safetensors)": ("*.safetensors",),
+        "a tokenizer (tokenizer.json or tokenizer.model)": ("tokenizer.json", "tokenizer.model", "vocab.json"),
+    }
+    lacking = [what for what, patterns in wanted.items() if not any(any(folder.glob(pattern)) for pattern in patterns)]
+    lacking += [f"{name}, which {INDEX} names" for name in _indexed_weights(folder / INDEX) if not (folder / name).is_file()]
+    return [f"{path}: lacks {what} (configuration key `{key}`)" for what in lacking]
+
+
+def _indexed_weights(index: Path) -> list[str]:
+    """Weight files that an index names; none where there is no index, or one that cannot be read, of which loading tells more."""
+    try:
+        named: list[str] = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return []
+    return named

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from oncoraft.plan import Plan
+
 from .conftest import ROOT, SMALL, planned, snakemake
 
 RULES = "\n".join(file.read_text() for file in (ROOT / "workflow" / "rules").glob("*.smk"))
@@ -65,6 +67,17 @@ def test_an_incomplete_model_folder_is_told_by_what_it_lacks(tmp_path: Path) -> 
     done = snakemake("-n", "--configfile", config, directory=tmp_path)
     assert "missing: base: lacks weights (*.safetensors) (configuration key `models.real.path`)" in done.stderr
     assert "lacks config.json" not in done.stderr
+
+
+def test_an_incomplete_download_is_told_file_by_file(tmp_path: Path) -> None:
+    for name in ("config.json", "tokenizer_config.json", "model-1.safetensors"):
+        (tmp_path / name).write_text("{}")
+    (tmp_path / "model.safetensors.index.json").write_text('{"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}')
+    lines = Plan({"models": {"real": {"path": str(tmp_path)}}, "study": str(tmp_path)}).missing()
+    assert [line.split(": ", 1)[1].split(" (configuration")[0] for line in lines if "lacks" in line] == [
+        "lacks a tokenizer (tokenizer.json or tokenizer.model)",
+        "lacks model-2.safetensors, which model.safetensors.index.json names",
+    ]
 
 
 def test_a_configuration_typo_ends_the_plan_with_file_line_and_nearest_key(tmp_path: Path) -> None:
