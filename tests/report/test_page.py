@@ -15,6 +15,7 @@ from oncoraft.errors import InputError
 from oncoraft.report import figures
 from oncoraft.report.collect import Run, read_json, read_runs
 from oncoraft.report.experiment import breakdown_rows, calibration_rows, predictor_rows, section
+from oncoraft.report.headline import lines_of
 from oncoraft.report.report import checks, headline_rows
 from oncoraft.report.tables import number, p_value, share, span, table
 
@@ -137,6 +138,12 @@ def test_only_the_runs_asked_for_are_read(tmp_path: Path) -> None:
     assert len(read_runs(tmp_path)) == 2
     with pytest.raises(InputError, match="other"):
         read_runs(tmp_path, [tmp_path / "other"])
+
+
+def test_a_run_without_a_shown_regimen_has_no_table_of_them() -> None:
+    counts = dict.fromkeys(("attempted", "shown", "tested", "significant"), 0)
+    one = {"run": "m", "auroc": [], "share_of_oracle_lift": None, "counts": counts, "regimens": []}
+    assert lines_of(one)[-1].strip().startswith("survival: 0 regimens attempted")
 
 
 def test_the_headline_table_names_each_run_and_what_they_are_all_held_against_once() -> None:

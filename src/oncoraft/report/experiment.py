@@ -76,6 +76,7 @@ def regimen_rows(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "regimen": row["regimen_name"],
             "cancer type": row["cancer_type"],
             "cases": row["cases"],
+            "high / low": f"{row['n_high']} / {row['n_low']}",
             "events": row["events"],
             "median high / low (months)": f"{number(row['median_months_high'], 1)} / {number(row['median_months_low'], 1)}",
             "HR low vs high (95 % interval)": span(row, "hazard_ratio", digits=2),

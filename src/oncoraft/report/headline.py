@@ -27,7 +27,8 @@ def lines_of(one: dict[str, Any]) -> list[str]:
         "",
         f"  survival: {counts['attempted']} regimens attempted, {counts['shown']} shown, {counts['tested']} tested, {counts['significant']} separated (q)",
     ]
-    lines.append(f"  {'regimen':<48}{'cases':>6}{'events':>8}  {'HR low vs high (95 % interval)':<32}{'log-rank p':>10}")
+    if one["regimens"]:
+        lines.append(f"  {'regimen':<48}{'cases':>6}{'events':>8}  {'HR low vs high (95 % interval)':<32}{'log-rank p':>10}")
     for row in one["regimens"][:REGIMENS_SHOWN]:
         if row["hazard_ratio"] is not None:
             span = f"{row['hazard_ratio']:.2f} ({row['lower']:.2f}-{row['upper']:.2f})"
