@@ -24,12 +24,12 @@ import torch
 from torch import nn
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from oncoraft.config import Inference
 from oncoraft.inference.answer import answer_group
 from oncoraft.inference.engine import Engine, in_groups
 from oncoraft.models.base import causal_of
 from oncoraft.models.cases import Case
 from oncoraft.models.fold_model import new_score_head, with_adapter
+from oncoraft.planning.config import Inference
 
 SHAPES: dict[str, dict[str, int]] = {
     "small": {

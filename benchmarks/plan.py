@@ -40,7 +40,7 @@ STRATEGIES = {
 def make_up(folder: Path) -> Path:
     """A study and three base models as empty files, and the configuration that names them and every strategy."""
     sys.path.insert(0, str(ROOT / "src"))
-    from oncoraft.plan import Plan
+    from oncoraft.planning.plan import Plan
 
     (folder / "study").mkdir()
     for name in Plan.study_file_names():

@@ -26,10 +26,10 @@ import torch
 from torch import nn
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from oncoraft.config import Adapter, Strategy, Training
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 from oncoraft.models.cases import Case, padded
 from oncoraft.models.fold_model import new_score_head, score_logit, with_adapter
+from oncoraft.planning.config import Adapter, Strategy, Training
 from oncoraft.training.loop import take_step
 from oncoraft.training.roofline import measured_roof, work_of
 from oncoraft.training.train import equip

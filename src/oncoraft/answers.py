@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from oncoraft.provenance import text_digest
+from oncoraft.foundation.provenance import text_digest
 
 ANSWER_MARKER = "Answer:\n"
 DIGEST_CHARACTERS = 16

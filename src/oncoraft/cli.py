@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from typing import NoReturn
 
 from oncoraft import __version__
-from oncoraft.steps import STEPS
+from oncoraft.planning.steps import STEPS
 
 
 def usage() -> str:
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         hint = f"; did you mean {near[0]!r}?" if near else ""
         print(f"error: no step named {name!r}{hint} (`oncoraft --help` lists them)", file=sys.stderr)
         return 2
-    from oncoraft.edge import run
+    from oncoraft.planning.edge import run
 
     return run(importlib.import_module(STEPS[name].module).main, words[1:])
 

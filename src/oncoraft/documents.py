@@ -11,9 +11,9 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from oncoraft.config import Block, Config
+from oncoraft.evidence.evidence_document import evidence_document
 from oncoraft.knowledge.tables_document import tables_document
-from oncoraft.prompts.evidence_document import evidence_document
+from oncoraft.planning.config import Block, Config
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,7 +32,7 @@ def config_document() -> str:
         "",
         "`config.yaml` is the demo and a tour of the settings; `msk_chord.yaml` the published reproduction; `ablation.yaml` is read after",
         "`config.yaml`. A key that is left out has the default below, which is that of the real study. Unknown keys are refused. A step reads only",
-        "its own blocks, so a change reruns exactly the steps that read it. This page is made from `src/oncoraft/config.py` by `make docs`.",
+        "its own blocks, so a change reruns exactly the steps that read it. This page is made from `src/oncoraft/planning/config.py` by `make docs`.",
         "",
         "```",
         "snakemake --cores all                                                                      the demo",

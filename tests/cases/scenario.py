@@ -15,9 +15,9 @@ from oncoraft.cases.followup import follow
 from oncoraft.cases.labels import label
 from oncoraft.cases.regimens import build
 from oncoraft.cases.regions import REGIONS
-from oncoraft.config import Config
-from oncoraft.config_files import check_config
 from oncoraft.knowledge.drugs import agent_names, drugs
+from oncoraft.planning.config import Config
+from oncoraft.planning.config_files import check_config
 
 LINES = {
     "followed": r"followed to day (?P<day>-?\d+), (?P<state>alive|died)",

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from oncoraft.cases import build, flow, folds, followup, label_truth, labels, regimens
-from oncoraft.edge import run
+from oncoraft.planning.edge import run
 
 from .test_flow import study
 

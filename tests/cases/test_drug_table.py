@@ -4,9 +4,9 @@ from collections import Counter
 
 import pytest
 
-from oncoraft.config import SUBTYPES
 from oncoraft.knowledge.drugs import agent_names, drugs
 from oncoraft.knowledge.regimen_tables import maintenance_agents, substitution_groups
+from oncoraft.planning.config import SUBTYPES
 
 # Agents that at least five patients of the released cohort received, by SUBTYPE (reference schema, section 10.6).
 FREQUENT = {

@@ -10,7 +10,7 @@ import pytest
 from oncoraft.cases import build
 from oncoraft.cases.flow_comparisons import against_published, agreement, fold_tables, kappa, published_rule
 from oncoraft.cases.regions import REGIONS
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 
 
 def study(folder: Path) -> Path:

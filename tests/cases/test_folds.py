@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oncoraft.cases.folds import assign, main, patient_table
-from oncoraft.config import Folds
-from oncoraft.config_files import check_config
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
+from oncoraft.planning.config import Folds
+from oncoraft.planning.config_files import check_config
 
 TYPES = Folds().cancer_types
 PANELS = ("IMPACT341", "IMPACT410", "IMPACT468", "IMPACT505", "IMPACT-HEME-400")

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from oncoraft.cases.label_truth import auroc, label_truth, main, match
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 
 CASES = pd.DataFrame({"case_id": list("abcde"), "patient_id": ["p", "p", "q", "q", "r"], "index_day": [0, 100, 0, 100, 0]})
 TRUTH = pd.DataFrame(

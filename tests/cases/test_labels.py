@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from oncoraft.cases.definitions import PUBLISHED, STRICT_DEFINITIONS
 from oncoraft.cases.labels import label
 from oncoraft.cases.scans import class_window, draw_indeterminate
-from oncoraft.config import Definition, Labels
-from oncoraft.config_files import check_config
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
+from oncoraft.planning.config import Definition, Labels
+from oncoraft.planning.config_files import check_config
 
 SITES = ("Liver", "Lung", "Bone", "Pleura")
 

@@ -10,9 +10,9 @@ from oncoraft.cases.folds import assign
 from oncoraft.cases.followup import follow
 from oncoraft.cases.labels import label
 from oncoraft.cases.regimens import build
-from oncoraft.config import Config, Folds
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 from oncoraft.knowledge.drugs import drugs
+from oncoraft.planning.config import Config, Folds
 
 AGENTS = (
     "CARBOPLATIN", "CISPLATIN", "PEMETREXED", "PACLITAXEL", "PACLITAXEL PROTEIN-BOUND", "OSIMERTINIB", "PEMBROLIZUMAB", "LETROZOLE",

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from oncoraft.cases.regimens import build, display_name, slug
 from oncoraft.cases.treatment_rows import treatment_intervals
-from oncoraft.config import Regimens
-from oncoraft.config_files import check_config
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 from oncoraft.knowledge.drugs import drugs
+from oncoraft.planning.config import Regimens
+from oncoraft.planning.config_files import check_config
 
 
 def treatment(*rows: tuple[str, int, int, str | None, str | None]) -> pd.DataFrame:

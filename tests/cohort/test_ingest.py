@@ -10,8 +10,8 @@ import pyarrow.parquet as parquet
 import pytest
 
 from oncoraft.cohort.ingest import main
-from oncoraft.edge import run
 from oncoraft.knowledge.tables import DERIVED_TABLES, TABLES
+from oncoraft.planning.edge import run
 
 Read = Callable[[str], pa.Table]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from oncoraft.cohort.twin import main
-from oncoraft.cohort.twin_meta import TRAILING_SPACE, meta_file_name, write_meta
 from oncoraft.knowledge.tables import TABLES, table
+from oncoraft.twin.meta import TRAILING_SPACE, meta_file_name, write_meta
+from oncoraft.twin.twin import main
 
 from .portal_format import clinical_breaches, fields_of, header_of, list_breaches, meta_breaches, rows_of, shape_breaches
 from .portal_genomics import matrix_breaches, mutation_breaches, panel_breaches, segment_breaches, timeline_breaches, variant_breaches

@@ -11,7 +11,7 @@ import pyarrow.parquet as parquet
 import pytest
 
 from oncoraft.cohort.ingest import main
-from oncoraft.edge import run
+from oncoraft.planning.edge import run
 
 from .conftest import STUDY, write_study
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from oncoraft.cohort.ingest import Ingested, ingest
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 from oncoraft.knowledge.tables import DERIVED_TABLES, TABLES, Table, table
 
 from .conftest import STUDY

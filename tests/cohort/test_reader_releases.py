@@ -10,7 +10,7 @@ import pytest
 
 from oncoraft.cohort.ingest import main
 from oncoraft.cohort.recognise import Layout, recognise, sentence
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 from oncoraft.knowledge.releases import KNOWN_FILES, SIGNS
 from oncoraft.knowledge.study_files import data_files, find_file, meta_fields
 from oncoraft.knowledge.tables import TABLES, table

@@ -12,8 +12,8 @@ import pyarrow.parquet as parquet
 import pytest
 
 from oncoraft.cohort.ingest import main as ingest
-from oncoraft.cohort.twin import main as twin
 from oncoraft.knowledge.tables import TABLES, Column, Table, table
+from oncoraft.twin.twin import main as twin
 
 ROWS = [table for table in TABLES if table.layout == "rows"]
 TRUE = {"true", "1", "yes", "y"}

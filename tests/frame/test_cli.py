@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from oncoraft.cli import main, usage
-from oncoraft.steps import STEPS
+from oncoraft.planning.steps import STEPS
 
 
 def test_usage_lists_every_step_in_the_order_of_the_data() -> None:

@@ -25,7 +25,7 @@ def test_the_package_keeps_it() -> None:
     [
         ("cases/labels.py", "from oncoraft.prompts import render"),
         ("survival/stratify.py", "import oncoraft.evaluation.bootstrap"),
-        ("provenance.py", "import oncoraft.cohort"),
+        ("foundation/provenance.py", "import oncoraft.cohort"),
     ],
 )
 def test_a_planted_import_is_found(tmp_path: Path, file: str, line: str) -> None:

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from torch import nn
 from transformers import AutoModelForCausalLM
 
-from oncoraft.config import Inference
 from oncoraft.inference.answer import answer_group, response_logit, score_group, score_tokens
 from oncoraft.inference.cache import Cache
 from oncoraft.inference.engine import Engine, affordable_tokens, in_groups
 from oncoraft.models.base import load_base, load_tokenizer
 from oncoraft.models.cases import Case, encode, read_rows
 from oncoraft.models.model_folder import read_score_head
+from oncoraft.planning.config import Inference
 from tests.models.tiny_folds import CONTEXT, WINDOW
 
 CPU = torch.device("cpu")

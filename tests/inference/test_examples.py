@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 from oncoraft.inference.examples import choose, encode_few_shot, few_shot_text, read_examples
 from oncoraft.models.base import load_tokenizer
 from tests.models.tiny_folds import rows, write_rows

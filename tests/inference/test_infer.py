@@ -15,12 +15,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from oncoraft.config import Inference, Strategy
-from oncoraft.errors import InputError, RetryLater
+from oncoraft.foundation.errors import InputError, RetryLater
+from oncoraft.foundation.provenance import text_digest
 from oncoraft.inference import gather, infer
 from oncoraft.models.base import load_tokenizer
 from oncoraft.models.cases import prompt_text
-from oncoraft.provenance import text_digest
+from oncoraft.planning.config import Inference, Strategy
 from tests.models.tiny_folds import rows, write_rows
 
 LM_ONLY = {"score_weight": 0.0}

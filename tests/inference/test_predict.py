@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import torch
 
-from oncoraft.edge import run
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 from oncoraft.inference import predict
 from oncoraft.models import export
 from oncoraft.models.fold_model import new_score_head
+from oncoraft.planning.edge import run
 from tests.models.tiny_folds import rows, write_rows
 
 SETTINGS = json.dumps({"inference": {"max_new_tokens": 8, "temperature": 1.0}})

@@ -13,10 +13,10 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
-from oncoraft.config import Inference, Strategy
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 from oncoraft.inference import infer
 from oncoraft.inference.vllm_engine import MODULES, spare_column
+from oncoraft.planning.config import Inference, Strategy
 
 FEW = {"max_new_tokens": 6, "temperature": 0, "rationales": 8}
 

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from transformers import Gemma3Config, Gemma3ForConditionalGeneration, PreTrainedTokenizerFast
 
-from oncoraft.errors import InputError, RetryLater
+from oncoraft.foundation.errors import InputError, RetryLater
 from oncoraft.models.attention import packed_hidden
 from oncoraft.models.base import device_for, load_base, load_tokenizer, logits_of
 from oncoraft.models.fold_model import load_fold, new_score_head, with_adapter

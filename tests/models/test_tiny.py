@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from oncoraft.config import TinyModel
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 from oncoraft.models import tiny
 from oncoraft.models.base import load_base, load_tokenizer
+from oncoraft.planning.config import TinyModel
 from tests.models.tiny_models import ARCHITECTURES, random_cases, random_model
 
 

@@ -23,8 +23,8 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
+from oncoraft.foundation.provenance import manifest, write_json
 from oncoraft.models.fold_model import HEAD_FILE, new_score_head, with_adapter
-from oncoraft.provenance import manifest, write_json
 
 ARCHITECTURES = ("qwen3", "llama", "gemma3")
 WINDOW = 8

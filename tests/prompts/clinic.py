@@ -8,10 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from oncoraft.evidence.evidence import collect
 from oncoraft.prompts.budget import estimated_tokens
-from oncoraft.prompts.evidence import collect
 from oncoraft.prompts.render import Renderer, render
-from tests.prompts.study import cases, tables
+from tests.evidence.study import cases, tables
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 LUNG, BREAST, COLON, PROSTATE, PANCREAS = (

@@ -8,14 +8,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from oncoraft.config import Evidence
-from oncoraft.errors import InputError
+from oncoraft.evidence import disease, facts, fields, genomics, known, treatment
+from oncoraft.evidence.perturb import PERTURBATIONS, followed_for_longer, own_space, perturb, undated_columns
+from oncoraft.foundation.errors import InputError
+from oncoraft.planning.config import Evidence
 from oncoraft.prompts import audit as audit_module
-from oncoraft.prompts import disease, facts, fields, genomics, known, treatment
 from oncoraft.prompts.audit import Audited, audit, check_words, sample
-from oncoraft.prompts.perturb import PERTURBATIONS, followed_for_longer, own_space, perturb, undated_columns
 from oncoraft.prompts.render import Renderer
-from tests.prompts.study import draw_study
+from tests.evidence.study import draw_study
 
 TABLES, CASES = draw_study(12, seed=4)
 AUDITED = Audited(Evidence(), Renderer("full"), 3072, seed=1)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 from oncoraft.prompts.budget import Statement, cutting_order, estimated_tokens, fit
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 from oncoraft.prompts.leakage import gather, judge, leakage, main
 from oncoraft.prompts.render import write_jsonl
 

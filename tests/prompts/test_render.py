@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 
 from oncoraft.answers import full_prompt
-from oncoraft.errors import InputError
+from oncoraft.evidence.evidence import collect
+from oncoraft.foundation.errors import InputError
 from oncoraft.prompts import build
 from oncoraft.prompts.budget import estimated_tokens
-from oncoraft.prompts.evidence import collect
 from oncoraft.prompts.render import Renderer, main, protein_change, read_jsonl, render, statements_by_case
-from tests.prompts.study import draw_study
+from tests.evidence.study import draw_study
 
 TABLES, CASES = draw_study(8, seed=9)
 EVIDENCE = collect(TABLES, CASES, "acquired", 3)

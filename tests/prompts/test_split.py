@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 from oncoraft.prompts.render import read_jsonl, write_jsonl
 from oncoraft.prompts.split import fold_parts, join, main
 

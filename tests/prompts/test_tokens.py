@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from transformers import PreTrainedTokenizerFast
 
 from oncoraft.answers import answer_text, answer_token_ids, content_digest, full_prompt, shortened
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 from oncoraft.models.cases import encode
 from oncoraft.prompts import tokens
 from oncoraft.prompts.render import write_jsonl

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 from oncoraft.report import figures
 from oncoraft.report.collect import Run, read_json, read_runs
 from oncoraft.report.experiment import breakdown_rows, calibration_rows, predictor_rows, section

@@ -12,7 +12,7 @@ from tokenizers import Regex, Tokenizer, pre_tokenizers
 from tokenizers.models import WordLevel
 from transformers import PreTrainedTokenizerFast
 
-from oncoraft.config import Adapter, Strategy, Training
+from oncoraft.planning.config import Adapter, Strategy, Training
 from oncoraft.training import train
 from tests.models.tiny_models import random_model
 

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from oncoraft.config import Strategy
 from oncoraft.models.cases import Case, padded
+from oncoraft.planning.config import Strategy
 
 
 def padded_losses(model: Any, head: nn.Sequential | None, cases: Sequence[Case], strategy: Strategy) -> tuple[torch.Tensor, torch.Tensor]:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from oncoraft.edge import run
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 from oncoraft.models.base import load_tokenizer
 from oncoraft.models.cases import encode
 from oncoraft.models.tokens import StoredTokens
+from oncoraft.planning.edge import run
 from oncoraft.training import train
 from tests.training.fold import command, rows, settings, write_fold_inputs
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from oncoraft.errors import RetryLater
+from oncoraft.foundation.errors import RetryLater
 from oncoraft.training.checkpoints import States, locked
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch._dynamo.utils import counters
 
-from oncoraft.config import Adapter, Strategy, Training
+from oncoraft.planning.config import Adapter, Strategy, Training
 from oncoraft.training.objective import losses
 from oncoraft.training.train import compile_layers, equip
 from tests.models.tiny_models import random_cases, random_model

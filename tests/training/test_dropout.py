@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from oncoraft.config import Strategy
 from oncoraft.models.fold_model import new_score_head, with_adapter
+from oncoraft.planning.config import Strategy
 from oncoraft.training.dropout import CaseDropout, Draws, keep, token_keys, use_case_dropout
 from oncoraft.training.objective import losses
 from tests.models.tiny_models import random_cases, random_model

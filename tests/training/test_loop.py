@@ -6,8 +6,8 @@ import signal
 import pytest
 import torch
 
-from oncoraft.config import Adapter, Strategy, Training
-from oncoraft.errors import InputError, RetryLater
+from oncoraft.foundation.errors import InputError, RetryLater
+from oncoraft.planning.config import Adapter, Strategy, Training
 from oncoraft.training import loop
 from oncoraft.training.loop import ending_with_75, steps_in, steps_of, stop_asked, take_step
 from oncoraft.training.train import equip

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from oncoraft.config import Strategy
 from oncoraft.models.attention import packed_hidden
 from oncoraft.models.cases import Case
 from oncoraft.models.fold_model import new_score_head, score_logit, with_adapter
 from oncoraft.models.packing import micro_batches, pack
+from oncoraft.planning.config import Strategy
 from oncoraft.training.objective import losses, summed_cross_entropy
 from tests.models.tiny_models import ARCHITECTURES, random_cases, random_model
 from tests.training.oracle import padded_losses

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from oncoraft.answers import content_digest
-from oncoraft.errors import InputError, RetryLater
+from oncoraft.foundation.errors import InputError, RetryLater
 from oncoraft.models.base import load_base, load_tokenizer
 from oncoraft.models.cases import encode, prompt_text
 from oncoraft.models.fold_model import load_fold

@@ -189,17 +189,17 @@ def test_a_change_runs_exactly_these_jobs(copy: FinishedRun, name: str) -> None:
 
 # One edit in each stage: file -> (rules whose code it is, rules that it has nothing to do with).
 CODE: dict[str, tuple[set[str], set[str]]] = {
-    "cohort/twin.py": ({"twin"}, set()),
+    "twin/twin.py": ({"twin"}, set()),
     "cohort/ingest.py": ({"ingest"}, {"twin"}),
     "cases/labels.py": ({"labels"}, {"ingest", "regimens", "evidence"}),
     "cases/followup.py": ({"followup"}, {"labels", "folds", "train", "metrics"}),
     "cases/folds.py": ({"folds"}, {"labels", "evidence", "render", "base_model"}),
     "cases/flow.py": ({"flow"}, {"labels", "folds", "train", "metrics"}),
-    "prompts/evidence.py": ({"evidence"}, {"ingest", "regimens", "labels", "folds"}),
+    "evidence/evidence.py": ({"evidence"}, {"ingest", "regimens", "labels", "folds"}),
     "prompts/audit.py": ({"audit"}, {"evidence", "render", "split", "base_model"}),
-    "prompts/rationales.py": ({"rationales"}, {"evidence", "audit", "baselines"}),
+    "rationales/rationales.py": ({"rationales"}, {"evidence", "audit", "baselines"}),
     "prompts/split.py": ({"split", "corpus"}, {"evidence", "rationales", "baselines"}),
-    "prompts/templates": ({"render", "corpus_prompts"}, {"evidence", "labels", "baselines"}),
+    "evidence/templates": ({"render", "corpus_prompts"}, {"evidence", "labels", "baselines"}),
     "models/tiny.py": ({"base_model"}, {"corpus", "baselines", "audit"}),
     "training/train.py": ({"train"}, {"split", "base_model", "baselines"}),
     "inference/infer.py": ({"infer"}, {"train", "split", "baselines"}),
@@ -214,7 +214,7 @@ CODE: dict[str, tuple[set[str], set[str]]] = {
 
 @pytest.fixture(scope="session")
 def files_of_steps(finished_run: FinishedRun, whole_plan: list[Job]) -> dict[str, list[str]]:
-    """Step -> source and data files that it stands on, by its imports (that these are the real ones, tests/frame/test_sources holds)."""
+    """Step -> source and data files that it stands on, by its imports (that these are the real ones, tests/planning/test_sources holds)."""
     steps = sorted({step_of(job) for job in whole_plan})
     code = (
         f"import json; from oncoraft.reruns.source_record import modules_of; print(json.dumps({{s: list(modules_of(s)) for s in {steps}}}))"

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from oncoraft.errors import InputError
-from oncoraft.provenance import file_digest, versions, write_json
+from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.provenance import file_digest, versions, write_json
 from oncoraft.reruns import crate
 from oncoraft.reruns.verify import CRATE, verify
 

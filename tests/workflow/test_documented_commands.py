@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from oncoraft.steps import STEPS
+from oncoraft.planning.steps import STEPS
 
 from .conftest import ROOT, SMALL
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from oncoraft.sources import closure, module_file
-from oncoraft.steps import STEPS
+from oncoraft.planning.sources import closure, module_file
+from oncoraft.planning.steps import STEPS
 
 from .conftest import ROOT
 

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from oncoraft.errors import RetryLater
-from oncoraft.lease import FAKE, FOLDER, VISIBLE, WAIT, known_devices, leased_devices
+from oncoraft.foundation.errors import RetryLater
+from oncoraft.foundation.lease import FAKE, FOLDER, VISIBLE, WAIT, known_devices, leased_devices
 
 from .finished_run import FinishedRun
 
 HOLDER = """
 import json, os, sys, time
-from oncoraft.lease import leased_devices
+from oncoraft.foundation.lease import leased_devices
 with leased_devices(int(sys.argv[1])) as devices:
     start = time.monotonic()
     print(json.dumps({"devices": devices, "visible": os.environ["CUDA_VISIBLE_DEVICES"], "start": start}), flush=True)
@@ -156,7 +156,7 @@ def test_a_process_of_torchrun_leases_nothing_itself(monkeypatch: pytest.MonkeyP
 
 
 def test_devices_are_held_until_the_process_ends() -> None:
-    code = "from oncoraft.lease import hold_devices; print(hold_devices(1), flush=True); input()"
+    code = "from oncoraft.foundation.lease import hold_devices; print(hold_devices(1), flush=True); input()"
     job = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert job.stdout is not None
     assert job.stdout.readline() == "0\n"  # the device is only pretended: no CUDA to expect
@@ -168,7 +168,7 @@ def test_devices_are_held_until_the_process_ends() -> None:
 
 
 def test_a_lease_imports_nothing_heavy() -> None:
-    code = "import sys, oncoraft.lease; print(sorted({'torch', 'numpy', 'pandas', 'pydantic'} & set(sys.modules)))"
+    code = "import sys, oncoraft.foundation.lease; print(sorted({'torch', 'numpy', 'pandas', 'pydantic'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from oncoraft.plan import Plan
+from oncoraft.planning.plan import Plan
 
 from .conftest import ROOT, SMALL
 

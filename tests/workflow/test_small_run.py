@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from oncoraft.plan import Plan
+from oncoraft.planning.plan import Plan
 
 from .conftest import ROOT, SMALL, planned, snakemake
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from oncoraft.provenance import file_digest, write_json
+from oncoraft.foundation.provenance import file_digest, write_json
 from oncoraft.reruns.manifests import SEAL, seal
 from oncoraft.reruns.verify import Finding, verify
 

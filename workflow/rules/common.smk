@@ -5,8 +5,8 @@ from pathlib import Path
 PACKAGE = Path(str(workflow.current_basedir)) / ".." / ".." / "src"
 sys.path.insert(0, str(PACKAGE.resolve()))
 
-from oncoraft.errors import InputError
-from oncoraft.plan import BUILT_FILES, TABLE_NAMES, Plan
+from oncoraft.foundation.errors import InputError
+from oncoraft.planning.plan import BUILT_FILES, TABLE_NAMES, Plan
 from oncoraft.reruns.source_record import record_sources
 
 try:

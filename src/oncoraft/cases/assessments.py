@@ -11,7 +11,7 @@ import pandas as pd
 
 from oncoraft.cases.regions import comparable
 from oncoraft.cases.scans import FAR, assessment_days, near
-from oncoraft.config import Labels
+from oncoraft.planning.config import Labels
 
 
 def sites_and_presence(frame: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:

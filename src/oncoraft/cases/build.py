@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from oncoraft.cases import flow, folds, followup, labels, regimens
-from oncoraft.edge import read_settings, run, settings_record, step_parser
-from oncoraft.steps import STEPS
+from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
+from oncoraft.planning.steps import STEPS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -14,9 +14,9 @@ from oncoraft.cases.definitions import PUBLISHED
 from oncoraft.cases.flow_comparisons import against_published, agreement, fold_tables, published_rule
 from oncoraft.cases.flow_tables import label_balance, scan_counts, table_one
 from oncoraft.cases.tables import read_tables
-from oncoraft.config import Labels
-from oncoraft.edge import read_settings, run, settings_record, step_parser
-from oncoraft.provenance import manifest, publishing, write_json
+from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.planning.config import Labels
+from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
 log = logging.getLogger("oncoraft")
 COLUMNS = {

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.cases.scans import assessment_days, case_frame
-from oncoraft.config import Labels
+from oncoraft.planning.config import Labels
 
 CATEGORIES = ("CR", "PR", "SD", "PD", "NED", "NE")
 # Patients: column of clinical_patient, what it is called. The age is that at the data cut or death; the stage is the highest ever

@@ -13,9 +13,9 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from oncoraft.config import Folds
-from oncoraft.errors import InputError
-from oncoraft.stable import stable_fraction
+from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.stable import stable_fraction
+from oncoraft.planning.config import Folds
 
 Assigned = dict[str, int]  # patient_id -> fold
 NO_FOLD = "no part of this design"

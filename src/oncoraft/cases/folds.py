@@ -15,11 +15,11 @@ import pandas as pd
 
 from oncoraft.cases.fold_designs import DESIGNS, Assigned
 from oncoraft.cases.tables import read_tables
-from oncoraft.config import Folds
-from oncoraft.edge import read_settings, run, settings_record, step_parser
-from oncoraft.errors import InputError
-from oncoraft.provenance import manifest, publishing, write_json
-from oncoraft.stable import stable_fraction
+from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.foundation.stable import stable_fraction
+from oncoraft.planning.config import Folds
+from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
 log = logging.getLogger("oncoraft")
 CASE_COLUMNS = ["case_id", "patient_id", "cancer_type", "gene_panel"]

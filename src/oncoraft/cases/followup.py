@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.cases.tables import read_tables
-from oncoraft.config import Followup
-from oncoraft.edge import read_settings, run, settings_record, step_parser
-from oncoraft.provenance import manifest, publishing, write_json
+from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.planning.config import Followup
+from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
 log = logging.getLogger("oncoraft")
 CASE_COLUMNS = ["case_id", "patient_id", "index_day", "next_index_day", "line_of_therapy"]

@@ -19,9 +19,9 @@ from sklearn.metrics import roc_auc_score
 from oncoraft.cases.flow_comparisons import kappa
 from oncoraft.cases.flow_tables import CATEGORIES, share
 from oncoraft.cases.tables import read_tables
-from oncoraft.edge import read_settings, run, settings_record, step_parser
-from oncoraft.errors import InputError
-from oncoraft.provenance import manifest, publishing, write_json
+from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
 log = logging.getLogger("oncoraft")
 NEAREST_DAYS = 3

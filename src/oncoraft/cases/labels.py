@@ -24,9 +24,9 @@ from oncoraft.cases.published_rule import published
 from oncoraft.cases.regions import REGIONS
 from oncoraft.cases.scans import case_frame
 from oncoraft.cases.tables import read_tables
-from oncoraft.config import Labels
-from oncoraft.edge import read_settings, run, settings_record, step_parser
-from oncoraft.provenance import manifest, publishing, write_json
+from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.planning.config import Labels
+from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
 log = logging.getLogger("oncoraft")
 CASE_COLUMNS = ["case_id", "patient_id", "index_day", "next_index_day", "drug_class"]

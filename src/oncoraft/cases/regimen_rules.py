@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import NamedTuple
 
-from oncoraft.config import Regimens
 from oncoraft.knowledge.drugs import Drug
 from oncoraft.knowledge.regimen_tables import maintenance_agents, substitution_groups
+from oncoraft.planning.config import Regimens
 
 
 class Interval(NamedTuple):

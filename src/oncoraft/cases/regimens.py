@@ -29,11 +29,11 @@ from oncoraft.cases.regimen_rules import (
 )
 from oncoraft.cases.tables import read_tables
 from oncoraft.cases.treatment_rows import FILE, INVESTIGATIONAL, treatment_intervals
-from oncoraft.config import Regimens
-from oncoraft.edge import read_settings, run, settings_record, step_parser
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.knowledge.drugs import drugs
-from oncoraft.provenance import manifest, publishing, write_json
+from oncoraft.planning.config import Regimens
+from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
 log = logging.getLogger("oncoraft")
 COLUMNS = {

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from oncoraft.config import Labels
-from oncoraft.stable import stable_fraction
+from oncoraft.foundation.stable import stable_fraction
+from oncoraft.planning.config import Labels
 
 FAR = 1e9  # days: later than anything
 

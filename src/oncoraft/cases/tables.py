@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 
 WRITERS = {"cases": "regimens", "labels": "labels", "followup": "followup", "folds": "folds"}
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from oncoraft.config import SUBTYPES, Regimens
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 from oncoraft.knowledge.drugs import agent_names, drugs
+from oncoraft.planning.config import SUBTYPES, Regimens
 
 log = logging.getLogger("oncoraft")
 FILE = "data_timeline_treatment.txt"

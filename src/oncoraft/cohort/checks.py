@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from oncoraft.cohort.references import FIRST_IDS, orphans, positions, specimens_of_others, without_clinical_row
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 from oncoraft.knowledge.tables import TABLES, Table
 
 DAY_ZERO_SHARE = 0.99  # least share of patients whose first sequencing is day 0

@@ -18,11 +18,11 @@ import pyarrow.parquet as parquet
 from oncoraft.cohort.checks import check_all, sentences
 from oncoraft.cohort.ingestion import COUNTS, DUPLICATES, LEDGER, REJECTS, Ingestion
 from oncoraft.cohort.recognise import recognise, sentence
-from oncoraft.edge import read_settings, run, settings_record, step_parser
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.provenance import manifest, publishing, sealed, write_json
 from oncoraft.knowledge.study_files import study_name
 from oncoraft.knowledge.tables import DERIVED_TABLES, TABLES
-from oncoraft.provenance import manifest, publishing, sealed, write_json
+from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
 log = logging.getLogger("oncoraft")
 

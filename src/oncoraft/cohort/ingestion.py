@@ -17,10 +17,10 @@ from oncoraft.cohort.reader import Header, RawTable, Refusal, raw_lines, read_he
 from oncoraft.cohort.recognise import Layout, columns_of_signs
 from oncoraft.cohort.rows import HOME, TypedTable, type_table
 from oncoraft.cohort.wide import ANNOTATIONS, read_matrix
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.provenance import file_digest
 from oncoraft.knowledge.study_files import MARKERS_FILE, find_file, markers_file
 from oncoraft.knowledge.tables import DERIVED_TABLES, Column, Table
-from oncoraft.provenance import file_digest
 
 log = logging.getLogger("oncoraft")
 

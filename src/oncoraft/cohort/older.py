@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from oncoraft.cohort.reader import RawTable, Refusal
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 from oncoraft.knowledge.study_files import is_marker_table
 from oncoraft.knowledge.tables import TABLES, Table
 

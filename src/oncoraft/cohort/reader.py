@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 
 BLOCK = 16 << 20  # bytes that one thread reads at a time
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from oncoraft.cohort.cells import NUMBER
 from oncoraft.cohort.reader import Header, Refusal, read_header, unquoted
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 from oncoraft.knowledge.genomic_tables import CNA_CALLS
 
 ANNOTATIONS = {"hugo_symbol", "entrez_gene_id", "cytoband"}

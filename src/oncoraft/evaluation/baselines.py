@@ -23,8 +23,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from oncoraft.covariates import clinical_covariates
-from oncoraft.edge import read_settings, run, settings_record, step_parser
-from oncoraft.provenance import manifest, publishing, write_json
+from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
 log = logging.getLogger("oncoraft")
 NUMBERS, WORDS = ["age", "ecog", "line"], ["sex", "stage", "cancer_type", "drug_class"]

@@ -16,12 +16,12 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import average_precision_score, roc_curve
 
-from oncoraft.edge import read_settings, run, settings_record, step_parser
-from oncoraft.errors import InputError
 from oncoraft.evaluation.calibration import calibration_curve, decision_curve, measures, recalibrate
 from oncoraft.evaluation.discrimination import auroc, auroc_within, bootstrap, interval, mean_over_folds, patient_weights
-from oncoraft.provenance import manifest, publishing, write_json
-from oncoraft.stable import stable_seed
+from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.foundation.stable import stable_seed
+from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
 log = logging.getLogger("oncoraft")
 Array = np.ndarray

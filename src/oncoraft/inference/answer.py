@@ -13,13 +13,13 @@ from typing import Any
 
 import torch
 
-from oncoraft.config import Inference
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 from oncoraft.inference.cache import Cache
 from oncoraft.inference.engine import Engine
 from oncoraft.inference.layout import SCORE_TEXTS, opening, score_in, with_score
 from oncoraft.inference.sampling import uniforms
 from oncoraft.models.cases import Case
+from oncoraft.planning.config import Inference
 
 STATED_SCORE_TOKENS = 16  # enough for `Score: 0.7` in any tokenizer, where the score is read from text but no rationale is wanted
 RESPONDING = (0, 1)  # places in SCORE_TEXTS of complete and partial response

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from oncoraft.answers import ANSWER_MARKER, prompt_token_ids
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.stable import stable_fraction
 from oncoraft.models.cases import Case, prompt_text, read_rows
-from oncoraft.stable import stable_fraction
 
 
 def choose(rows: Sequence[dict[str, Any]], count: int, seed: int, path: Path) -> list[dict[str, Any]]:

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from oncoraft.edge import run, settings_record, step_parser
-from oncoraft.errors import InputError
-from oncoraft.provenance import manifest, publishing, write_json
+from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.planning.edge import run, settings_record, step_parser
 
 log = logging.getLogger("oncoraft")
 COLUMNS = ("case_id", "patient_id", "fold", "logit", "score", "rationale", "score_from_text", "finish_reason")

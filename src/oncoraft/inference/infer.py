@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from oncoraft.config import Inference, Strategy
-from oncoraft.edge import read_settings, run, settings_record, step_parser
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.lease import hold_devices
+from oncoraft.foundation.provenance import canonical_json, file_digest, manifest, publishing, text_digest, write_json
 from oncoraft.inference.answer import Result, answer_group, answer_room, score_group
 from oncoraft.inference.engine import Engine, affordable_tokens, in_groups
 from oncoraft.inference.examples import encode_few_shot, read_examples
@@ -27,11 +27,11 @@ from oncoraft.inference.opening import check_fold_model, open_fold, stop_tokens,
 from oncoraft.inference.progress import Progress, stopping
 from oncoraft.inference.vllm_engine import VllmEngine
 from oncoraft.inference.work import Answer, Work, go_through, plan, sampled, shard_of
-from oncoraft.lease import hold_devices
 from oncoraft.models.base import context_length, device_for, load_tokenizer
 from oncoraft.models.cases import Case, encode, read_rows
 from oncoraft.models.tokens import StoredTokens
-from oncoraft.provenance import canonical_json, file_digest, manifest, publishing, text_digest, write_json
+from oncoraft.planning.config import Inference, Strategy
+from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
 log = logging.getLogger("oncoraft")
 EPILOG = """what goes in: a held-out file, the base model and, for a strategy that trains, the folder that `oncoraft train` wrote; for a few-shot

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 
 
 @contextmanager

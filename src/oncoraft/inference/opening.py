@@ -10,11 +10,11 @@ from peft import PeftModel
 from safetensors import SafetensorError
 from torch import nn
 
-from oncoraft.config import Strategy
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 from oncoraft.models.base import causal_of, first_line, load_base
 from oncoraft.models.fold_model import HEAD_FILE
 from oncoraft.models.model_folder import read_score_head
+from oncoraft.planning.config import Strategy
 
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 

@@ -18,9 +18,7 @@ from typing import Any
 import torch
 
 from oncoraft.answers import ANSWER_MARKER, prompt_token_ids
-from oncoraft.config import Inference
-from oncoraft.edge import read_settings, run, step_parser
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 from oncoraft.inference.answer import Result, answer_group, answer_room, score_group
 from oncoraft.inference.engine import Engine, affordable_tokens, in_groups
 from oncoraft.inference.layout import Answer, category
@@ -29,6 +27,8 @@ from oncoraft.inference.opening import stop_tokens
 from oncoraft.models.base import context_length, device_for, load_tokenizer
 from oncoraft.models.cases import Case, prompt_text
 from oncoraft.models.model_folder import open_model_folder
+from oncoraft.planning.config import Inference
+from oncoraft.planning.edge import read_settings, run, step_parser
 
 log = logging.getLogger("oncoraft")
 EPILOG = """what goes in: a model folder written by `oncoraft export`, and a case: {"instruction": "...", "input": "..."} as JSON, several as

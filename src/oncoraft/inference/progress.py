@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from oncoraft.errors import RetryLater
+from oncoraft.foundation.errors import RetryLater
 
 log = logging.getLogger("oncoraft")
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from oncoraft.stable import stable_seed
+from oncoraft.foundation.stable import stable_seed
 
 
 def uniforms(seed: int, case_ids: Sequence[str], count: int) -> torch.Tensor:

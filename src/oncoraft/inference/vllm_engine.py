@@ -20,14 +20,14 @@ import torch
 from torch import nn
 from transformers import AutoConfig
 
-from oncoraft.config import Inference, Strategy
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.stable import stable_seed
 from oncoraft.inference.answer import Result, finite, result
 from oncoraft.inference.layout import opening
 from oncoraft.models.cases import Case
 from oncoraft.models.fold_model import HEAD_FILE
 from oncoraft.models.model_folder import read_score_head
-from oncoraft.stable import stable_seed
+from oncoraft.planning.config import Inference, Strategy
 
 MODULES = {
     "Qwen3ForCausalLM": "vllm.model_executor.models.qwen3",

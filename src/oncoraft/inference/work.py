@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from oncoraft.config import Inference
+from oncoraft.foundation.stable import stable_fraction
 from oncoraft.inference.answer import Result
 from oncoraft.inference.engine import in_groups
 from oncoraft.inference.memory import explained
 from oncoraft.inference.progress import Progress
 from oncoraft.models.cases import Case
-from oncoraft.stable import stable_fraction
+from oncoraft.planning.config import Inference
 
 SECONDS_BETWEEN_SIGNS = 5
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 from oncoraft.knowledge.tables import TABLES, Table
 
 # Table -> genetic alteration type and data type of its meta file, where these two say which table it is

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Gemma3ForCausalLM, Gemma3ForConditionalGeneration
 from transformers.utils import logging as transformers_logging
 
-from oncoraft.errors import InputError, RetryLater
+from oncoraft.foundation.errors import InputError, RetryLater
 
 transformers_logging.set_verbosity_error()
 transformers_logging.disable_progress_bar()

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from oncoraft.answers import answer_token_ids, full_prompt, prompt_token_ids, shortened
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 from oncoraft.models.tokens import StoredTokens
 
 KEYS = ("instruction", "input", "output", "case_id", "patient_id")

@@ -19,15 +19,15 @@ from torch import nn
 from transformers import GenerationConfig
 
 from oncoraft.answers import prompt_token_ids
-from oncoraft.config import Inference
-from oncoraft.edge import read_settings, run, settings_record, step_parser
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.provenance import file_digest, manifest, publishing, write_json
+from oncoraft.foundation.stable import stable_fraction
 from oncoraft.models.base import context_length, final_hidden, first_line, load_base, load_tokenizer
 from oncoraft.models.cases import prompt_text, read_rows
 from oncoraft.models.fold_model import HEAD_FILE, score_logit
 from oncoraft.models.model_folder import number_weight_files, open_model_folder, read_score_head
-from oncoraft.provenance import file_digest, manifest, publishing, write_json
-from oncoraft.stable import stable_fraction
+from oncoraft.planning.config import Inference
+from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
 log = logging.getLogger("oncoraft")
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}

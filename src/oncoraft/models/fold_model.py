@@ -11,7 +11,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors import SafetensorError
 from torch import nn
 
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 from oncoraft.models.base import first_line
 
 HEAD_FILE = "score_head.pt"

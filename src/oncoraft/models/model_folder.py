@@ -18,7 +18,7 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 from oncoraft.models.base import check_folder, first_line, load_base
 from oncoraft.models.fold_model import HEAD_FILE, new_score_head
 

@@ -29,16 +29,16 @@ from transformers import (
 )
 
 from oncoraft.answers import answer_text
-from oncoraft.config import TinyModel
-from oncoraft.edge import read_settings, run, settings_record, step_parser
-from oncoraft.errors import InputError
-from oncoraft.lease import hold_devices
+from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.lease import hold_devices
+from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.foundation.stable import stable_seed
 from oncoraft.models.attention import packed_hidden
 from oncoraft.models.base import device_for, logits_of
 from oncoraft.models.cases import Case, encode, prompt_text, read_rows
 from oncoraft.models.packing import pack
-from oncoraft.provenance import manifest, publishing, write_json
-from oncoraft.stable import stable_seed
+from oncoraft.planning.config import TinyModel
+from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
 log = logging.getLogger("oncoraft")
 SECONDS_BETWEEN_LINES = 15.0  # in a log; a terminal has a bar

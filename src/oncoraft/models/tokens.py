@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from oncoraft.answers import content_digest
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 
 COLUMNS = ("case_id", "prompt_digest", "prompt_tokens", "answer_digest", "answer_tokens")
 

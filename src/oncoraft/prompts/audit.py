@@ -1,7 +1,7 @@
 """The look-ahead audit: whatever is dated after the index date is changed, and the prompt must stay byte-identical.
 
 `oncoraft audit TABLES CASES --out audit.json`. Evidence and prompts of a sample of cases are made again in worlds that differ
-only beyond each case's index date (`oncoraft.prompts.perturb`). The audit also looks for patient and specimen ids, calendar
+only beyond each case's index date (`oncoraft.evidence.perturb`). The audit also looks for patient and specimen ids, calendar
 dates and label words in the prompts. Training depends on it.
 """
 
@@ -16,17 +16,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from oncoraft.edge import read_settings, run, settings_record, step_parser
-from oncoraft.errors import InputError
-from oncoraft.prompts.allow_list import UNDATED, undeclarable
+from oncoraft.evidence.allow_list import UNDATED, undeclarable
+from oncoraft.evidence.evidence import TABLES_READ, collect, read_cases, read_tables
+from oncoraft.evidence.known import Tables
+from oncoraft.evidence.perturb import PERTURBATIONS, is_late, own_space, perturb
+from oncoraft.evidence.treatment import REGIMENS, regimens_table
+from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.foundation.stable import stable_fraction
+from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 from oncoraft.prompts.budget import estimated_tokens
-from oncoraft.prompts.evidence import TABLES_READ, collect, read_cases, read_tables
-from oncoraft.prompts.known import Tables
-from oncoraft.prompts.perturb import PERTURBATIONS, is_late, own_space, perturb
 from oncoraft.prompts.render import Renderer, render, renderer_of
-from oncoraft.prompts.treatment import REGIMENS, regimens_table
-from oncoraft.provenance import manifest, publishing, write_json
-from oncoraft.stable import stable_fraction
 
 log = logging.getLogger("oncoraft")
 BATCH = 1000  # cases perturbed together: bounds the memory of their copied records

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from oncoraft.errors import InputError
-from oncoraft.prompts.declaration import NEVER_CUT
+from oncoraft.evidence.declaration import NEVER_CUT
+from oncoraft.foundation.errors import InputError
 
 CHARACTERS_PER_TOKEN = 3  # without a tokenizer; on the safe side for English clinical text (measured: above 4)
 Count = Callable[[list[str]], list[int]]

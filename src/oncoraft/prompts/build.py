@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from oncoraft.edge import read_settings, run, step_parser
-from oncoraft.prompts.evidence import collect, read_cases, read_tables
+from oncoraft.evidence.evidence import collect, read_cases, read_tables
+from oncoraft.planning.edge import read_settings, run, step_parser
 from oncoraft.prompts.render import write_prompts
 
 

@@ -21,12 +21,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from oncoraft.edge import read_settings, run, settings_record, step_parser
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 from oncoraft.prompts.audit import sample
 from oncoraft.prompts.render import read_jsonl
 from oncoraft.prompts.split import read_labels
-from oncoraft.provenance import manifest, publishing, write_json
 
 log = logging.getLogger("oncoraft")
 TEXTS = ("rationale", "prompt")

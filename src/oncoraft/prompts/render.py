@@ -22,17 +22,16 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.answers import full_prompt
-from oncoraft.edge import read_settings, run, settings_record, step_parser
-from oncoraft.errors import InputError
+from oncoraft.evidence.evidence import read_cases
+from oncoraft.evidence.fields import BY_NAME, SECTIONS
+from oncoraft.evidence.shown import FOLDER
+from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.knowledge.biomarkers import biomarkers
+from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 from oncoraft.prompts.budget import CHARACTERS_PER_TOKEN, Count, Statement, estimated_tokens, fit, tokenizer_count
-from oncoraft.prompts.evidence import read_cases
-from oncoraft.prompts.fields import BY_NAME, SECTIONS
-from oncoraft.provenance import manifest, publishing, write_json
 
 log = logging.getLogger("oncoraft")
-DATA_FILES = ("templates",)
-FOLDER = Path(__file__).parent / DATA_FILES[0]
 NAMES = {name: name.replace("_", " ").capitalize() for name in SECTIONS}
 TITLES = NAMES | {"drugs": "Treatment about to start", "prior_treatment": "Treatment so far", "specimen": "Sequenced specimen"}
 # Field -> the title under which its statements read as one line; empty for what only the published layout shows.

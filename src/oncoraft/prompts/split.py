@@ -14,12 +14,12 @@ from typing import Any
 import pandas as pd
 
 from oncoraft.answers import answer_text
-from oncoraft.edge import read_settings, run, settings_record, step_parser
-from oncoraft.errors import InputError
-from oncoraft.prompts.evidence import read_cases
+from oncoraft.evidence.evidence import read_cases
+from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.foundation.stable import stable_fraction
+from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 from oncoraft.prompts.render import read_jsonl, write_jsonl
-from oncoraft.provenance import manifest, publishing, write_json
-from oncoraft.stable import stable_fraction
 
 log = logging.getLogger("oncoraft")
 ROW = ["instruction", "input", "output", "case_id", "patient_id", "fold", "category", "score", "responder", "prompt_tokens", "cut"]

@@ -20,13 +20,13 @@ import pyarrow as pa
 import pyarrow.ipc
 
 from oncoraft.answers import answer_token_ids, content_digest, full_prompt, prompt_token_ids
-from oncoraft.edge import read_settings, run, settings_record, step_parser
-from oncoraft.errors import InputError
+from oncoraft.evidence.evidence import read_cases
+from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 from oncoraft.prompts.budget import load_tokenizer
-from oncoraft.prompts.evidence import read_cases
 from oncoraft.prompts.render import read_jsonl
 from oncoraft.prompts.split import PROMPT_KEYS, RATIONALE_KEYS, join, read_labels
-from oncoraft.provenance import manifest, publishing, write_json
 
 log = logging.getLogger("oncoraft")
 SCHEMA = pa.schema(

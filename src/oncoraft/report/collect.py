@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 
 
 def read_json(path: Path) -> Any:

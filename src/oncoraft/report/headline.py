@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from oncoraft.edge import run, step_parser
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
+from oncoraft.planning.edge import run, step_parser
 from oncoraft.report.collect import read_json
 from oncoraft.report.names import predictor_name
 

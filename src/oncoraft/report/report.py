@@ -12,8 +12,8 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from oncoraft.edge import run, settings_record, step_parser
-from oncoraft.provenance import manifest, publishing, write_json
+from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.planning.edge import run, settings_record, step_parser
 from oncoraft.report.cohort import section as cohort_section
 from oncoraft.report.collect import Run, read_json, read_runs
 from oncoraft.report.experiment import section

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from oncoraft import __version__
-from oncoraft.edge import run, step_parser
-from oncoraft.errors import InputError
-from oncoraft.provenance import file_digest, publishing, write_json
+from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.provenance import file_digest, publishing, write_json
+from oncoraft.planning.edge import run, step_parser
+from oncoraft.planning.steps import STEPS
 from oncoraft.reruns.manifests import Manifest, manifest_files, plain, read_manifest
 from oncoraft.reruns.reasons import flat
 from oncoraft.reruns.verify import CRATE, relative, verify
-from oncoraft.steps import STEPS
 
 log = logging.getLogger("oncoraft")
 

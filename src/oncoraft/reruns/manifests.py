@@ -16,9 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from oncoraft.errors import InputError
-from oncoraft.provenance import canonical_json, file_digest, text_digest
-from oncoraft.steps import STEPS
+from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.provenance import canonical_json, file_digest, text_digest
+from oncoraft.planning.steps import STEPS
 
 log = logging.getLogger("oncoraft")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
 from oncoraft.reruns.manifests import Manifest, digests, is_manifest, plain, read_manifest
 from oncoraft.reruns.planning import Job
 from oncoraft.reruns.source_record import changed_modules

@@ -18,9 +18,12 @@ PICTURE = Path("docs/rulegraph.svg")
 WIDTH, HEIGHT, GAP_ACROSS, GAP_DOWN, MARGIN = 132, 30, 22, 34, 16
 # Ochre, blue, green, red, grey: by stage, readable in grey as well as the text stands in every box.
 COLOURS = {
+    "oncoraft.twin": "#f2e6c9",
     "oncoraft.cohort": "#f2e6c9",
     "oncoraft.cases": "#dbe7f3",
+    "oncoraft.evidence": "#dcefdc",
     "oncoraft.prompts": "#dcefdc",
+    "oncoraft.rationales": "#dcefdc",
     "oncoraft.models": "#f3dcd6",
     "oncoraft.training": "#f3dcd6",
     "oncoraft.inference": "#f3dcd6",
@@ -104,7 +107,7 @@ def picture(root: Path = ROOT) -> str:
     """The picture of this checkout's workflow, planned from nothing for the demo."""
     import tempfile
 
-    from oncoraft.steps import STEPS
+    from oncoraft.planning.steps import STEPS
 
     with tempfile.TemporaryDirectory() as folder:
         words = ["--snakefile", str(root / "workflow/Snakefile"), "--directory", folder, "--cores", "1"]

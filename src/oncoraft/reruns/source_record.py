@@ -9,9 +9,9 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from oncoraft.provenance import file_digest, publishing, write_json
-from oncoraft.sources import ROOT, UNCOUNTED, closure, code_digest, source
-from oncoraft.steps import STEPS
+from oncoraft.foundation.provenance import file_digest, publishing, write_json
+from oncoraft.planning.sources import ROOT, UNCOUNTED, closure, code_digest, source
+from oncoraft.planning.steps import STEPS
 
 FOLDER = ".sources"
 

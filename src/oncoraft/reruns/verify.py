@@ -19,8 +19,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from oncoraft.edge import run, step_parser
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
+from oncoraft.planning.edge import run, step_parser
 from oncoraft.reruns.manifests import Manifest, digests, is_manifest, manifest_files, plain, read_manifest
 
 log = logging.getLogger("oncoraft")

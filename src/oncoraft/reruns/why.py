@@ -12,8 +12,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from oncoraft.edge import run, step_parser
-from oncoraft.errors import InputError
+from oncoraft.foundation.errors import InputError
+from oncoraft.planning.edge import run, step_parser
 from oncoraft.reruns.planning import Job, planned_jobs
 from oncoraft.reruns.reasons import Verdict, judge, listed, seconds_of
 

@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from oncoraft.config import Survival
 from oncoraft.covariates import clinical_covariates
-from oncoraft.edge import read_settings, run, settings_record, step_parser
-from oncoraft.errors import InputError
-from oncoraft.provenance import manifest, publishing, write_json
+from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.planning.config import Survival
+from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 from oncoraft.survival.adjusted import gain
 from oncoraft.survival.cox import HazardRatio, cox, proportional_hazards
 from oncoraft.survival.restricted_mean import restricted_mean_difference

@@ -18,8 +18,8 @@ from typing import Any
 
 import torch
 
-from oncoraft.errors import RetryLater
-from oncoraft.provenance import file_digest
+from oncoraft.foundation.errors import RetryLater
+from oncoraft.foundation.provenance import file_digest
 
 log = logging.getLogger("oncoraft")
 KEPT = 2  # the last state, and the one before should the last be damaged

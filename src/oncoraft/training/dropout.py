@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from oncoraft.foundation.stable import stable_seed
 from oncoraft.models.cases import Case
 from oncoraft.models.packing import Packed
-from oncoraft.stable import stable_seed
 
 # Layers that read the same states in every supported architecture.
 SAME_INPUT = {"q_proj": "qkv", "k_proj": "qkv", "v_proj": "qkv", "gate_proj": "gate_up", "up_proj": "gate_up"}

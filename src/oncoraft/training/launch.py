@@ -19,8 +19,8 @@ from torch import multiprocessing
 from torch.multiprocessing.spawn import ProcessException, ProcessExitedException
 from tqdm import tqdm
 
-from oncoraft.edge import start_log
-from oncoraft.errors import InputError, RetryLater
+from oncoraft.foundation.errors import InputError, RetryLater
+from oncoraft.planning.edge import start_log
 
 Main = Callable[[Sequence[str] | None], int]
 

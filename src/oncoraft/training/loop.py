@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from oncoraft.config import Training
-from oncoraft.errors import InputError, RetryLater
+from oncoraft.foundation.errors import InputError, RetryLater
+from oncoraft.foundation.stable import stable_seed
 from oncoraft.models.base import causal_of
 from oncoraft.models.cases import Case
 from oncoraft.models.packing import micro_batches, shares
-from oncoraft.stable import stable_seed
+from oncoraft.planning.config import Training
 from oncoraft.training.objective import losses
 from oncoraft.training.progress import Progress
 from oncoraft.training.trainer import Entry, Trainer

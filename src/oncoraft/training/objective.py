@@ -14,12 +14,12 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from oncoraft.config import Strategy
 from oncoraft.models.attention import packed_hidden
 from oncoraft.models.base import logits_of
 from oncoraft.models.cases import Case
 from oncoraft.models.fold_model import score_logit
 from oncoraft.models.packing import pack
+from oncoraft.planning.config import Strategy
 from oncoraft.training.dropout import CaseDraws
 from oncoraft.training.frozen import PromptStates
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import distributed, nn
 
-from oncoraft.errors import RetryLater
+from oncoraft.foundation.errors import RetryLater
 
 
 @dataclass(frozen=True)

@@ -17,16 +17,16 @@ from typing import Any
 import torch
 from peft.helpers import disable_input_dtype_casting
 
-from oncoraft.config import Strategy
-from oncoraft.edge import read_settings, run, settings_record, step_parser
-from oncoraft.errors import InputError
-from oncoraft.lease import hold_devices
+from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.lease import hold_devices
+from oncoraft.foundation.provenance import canonical_json, file_digest, manifest, publishing, text_digest, versions, write_json
+from oncoraft.foundation.stable import stable_seed
 from oncoraft.models.base import causal_of, context_of_folder, device_for, load_base, load_tokenizer
 from oncoraft.models.cases import Case, encode, read_rows
 from oncoraft.models.fold_model import HEAD_FILE, new_score_head, with_adapter
 from oncoraft.models.tokens import StoredTokens
-from oncoraft.provenance import canonical_json, file_digest, manifest, publishing, text_digest, versions, write_json
-from oncoraft.stable import stable_seed
+from oncoraft.planning.config import Strategy
+from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 from oncoraft.training.checkpoints import States, locked
 from oncoraft.training.dropout import use_case_dropout
 from oncoraft.training.frozen import read_once

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from oncoraft.config import Strategy, Training
+from oncoraft.planning.config import Strategy, Training
 from oncoraft.training.dropout import CaseDraws
 from oncoraft.training.frozen import PromptStates
 from oncoraft.training.processes import Processes

@@ -1,0 +1,1 @@
+"""What was known of a case at its index date."""

@@ -1,0 +1,182 @@
+"""Evidence at the index date: tables and cases in, one statement a row out, by the allow-list of `fields`.
+
+`oncoraft evidence TABLES CASES --out evidence.parquet`
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import string
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from oncoraft.evidence import disease, facts, genomics, treatment
+from oncoraft.evidence.allow_list import declared_columns
+from oncoraft.evidence.declaration import KNOWN_IN_WORDS, Field
+from oncoraft.evidence.fields import FIELDS
+from oncoraft.evidence.known import Tables, ago, numbered, prepare
+from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
+
+log = logging.getLogger("oncoraft")
+TABLES_READ = tuple(declared_columns())
+CASE_COLUMNS = ("case_id", "patient_id", "index_day", "cancer_type", "agents", "agents_at_index", "line_of_therapy")
+EVIDENCE_COLUMNS = ["case_id", "order", "section", "field", "value", "text", "days_before_index", "priority"]
+
+
+def read_tables(folder: Path, whole: bool = False) -> Tables:
+    """The tables that evidence reads, by name.
+
+    Args:
+        folder: written by `oncoraft ingest`.
+        whole: every column, for the audit; otherwise only those that a field declares.
+
+    Raises:
+        InputError: a table or a declared column is not there.
+    """
+    tables = {}
+    for name, columns in declared_columns().items():
+        path = folder / f"{name}.parquet"
+        if not path.is_file():
+            raise InputError("expected a table written by `oncoraft ingest`", file=path)
+        if absent := sorted(set(columns) - set(pq.read_schema(path).names)):
+            raise InputError("expected this column", file=path, column=absent[0])
+        tables[name] = pd.read_parquet(path, columns=None if whole else columns)
+    return tables
+
+
+def read_cases(folder: Path) -> pd.DataFrame:
+    """`cases.parquet` of a cases folder.
+
+    Raises:
+        InputError: it is absent, or lacks a column that prompts read.
+    """
+    path = folder / "cases.parquet"
+    if not path.is_file():
+        raise InputError("expected cases written by `oncoraft regimens`", file=path)
+    if absent := sorted(set(CASE_COLUMNS) - set(pq.read_schema(path).names)):
+        raise InputError("expected this column", file=path, column=absent[0])
+    return pd.read_parquet(path)
+
+
+def find(cases: pd.DataFrame, tables: Tables, genomics_known: str, count: int, receptors: bool, shown: int) -> dict[str, pd.DataFrame]:
+    """Facts of every field: numbered cases and prepared tables in, frames of case, value and age out."""
+    specimens = genomics.known_specimens(cases, tables, genomics_known)
+    return {
+        **treatment.planned(cases),
+        **facts.patient(cases, tables),
+        **facts.diagnosis(cases, tables, receptors),
+        "ecog": disease.performance(cases, tables, count),
+        **disease.imaging(cases, tables, count),
+        "tumor_sites": disease.sites(cases, tables),
+        "tumor_marker": disease.markers(cases, tables, count),
+        **treatment.received(cases, tables, count),
+        "prior_regimen": treatment.prior_regimens(cases, tables, count),
+        **facts.pathology(cases, tables, count),
+        **genomics.specimen(specimens, genomics_known),
+        **genomics.alterations(cases, specimens, tables, shown),
+    }
+
+
+def worded(field: Field, frame: pd.DataFrame) -> pd.Series:
+    """How the facts of one field read, by its declaration."""
+    text: pd.Series | str = ""
+    for literal, name, _, _ in string.Formatter().parse(field.text):
+        part = "" if name is None else ago(frame["days_before_index"]) if name == "ago" else frame[name].astype(str)
+        text = text + (literal + part if literal else part)
+    return pd.Series(text, index=frame.index, dtype=object)
+
+
+def collect(
+    tables: Tables,
+    cases: pd.DataFrame,
+    genomics_known: str,
+    records_per_kind: int,
+    receptor_status: str = "from_diagnosis",
+    alterations_shown: int = 30,
+) -> pd.DataFrame:
+    """Every statement that may be shown of each case.
+
+    Args:
+        tables: by name, as `read_tables` gives them; `regimens` (from `treatment.regimens_table`) where earlier lines are of
+            other cases than those given.
+        cases: columns as in `cases.parquet`.
+        genomics_known: "sequenced" or "acquired".
+        records_per_kind: closest earlier records shown of repeated kinds.
+        receptor_status: "from_diagnosis" or "never".
+        alterations_shown: most mutations, copy-number calls and structural variants listed, each.
+
+    Returns:
+        columns of `evidence.parquet`, sorted by case_id and order.
+    """
+    if treatment.REGIMENS not in tables:
+        tables = tables | {treatment.REGIMENS: treatment.regimens_table(cases)}
+    cases = numbered(cases)
+    found = find(cases, prepare(cases, tables), genomics_known, records_per_kind, receptor_status != "never", alterations_shown)
+    frames = [
+        pd.DataFrame(
+            {
+                "case": frame["case"],
+                "place": place,
+                "value": frame["value"],
+                "days": frame["days_before_index"],
+                "text": worded(field, frame),
+            }
+        )
+        for place, field in enumerate(FIELDS)
+        if not (frame := found[field.name]).empty
+    ]
+    joined = pd.concat(frames, ignore_index=True)
+    joined = joined.iloc[np.argsort(joined["case"].to_numpy() * len(FIELDS) + joined["place"].to_numpy(), kind="stable")].reset_index(
+        drop=True
+    )
+    place, number = joined["place"].to_numpy(), joined["case"].to_numpy()
+    evidence = pd.DataFrame(
+        {
+            "case_id": cases["case_id"].to_numpy(object)[number],
+            "order": (np.arange(len(joined)) - np.searchsorted(number, number)).astype("int32"),
+            "section": np.array([field.section for field in FIELDS], dtype=object)[place],
+            "field": np.array([field.name for field in FIELDS], dtype=object)[place],
+            "value": joined["value"],
+            "text": joined["text"],
+            "days_before_index": joined["days"].astype("Int32"),
+            "priority": np.array([field.priority for field in FIELDS], dtype="int16")[place],
+        }
+    )
+    return evidence[EVIDENCE_COLUMNS]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Read tables and cases, write evidence."""
+    fields = "\n".join(f"  {field.name:<20} {KNOWN_IN_WORDS[field.known]}" for field in FIELDS)
+    example = "example:\n  oncoraft evidence tables cases --out prompts/evidence.parquet"
+    parser = step_parser("evidence", f"fields, and when a record becomes known (all about them: docs/evidence.md):\n{fields}\n\n{example}")
+    parser.add_argument("tables", type=Path, metavar="TABLES", help="folder written by `oncoraft ingest`")
+    parser.add_argument("cases", type=Path, metavar="CASES", help="folder that holds cases.parquet")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="evidence.parquet to write")
+    given: argparse.Namespace = parser.parse_args(arguments)
+    blocks = read_settings("evidence", given)
+    cases = read_cases(given.cases)
+    block = blocks["evidence"]
+    evidence = collect(
+        read_tables(given.tables), cases, block.genomics_known, block.records_per_kind, block.receptor_status, block.alterations_shown
+    )
+    counts = {"cases": len(cases), "statements": len(evidence), "by_field": evidence["field"].value_counts().sort_index().to_dict()}
+    record = given.out.with_name(given.out.name + ".manifest.json")
+    with publishing(given.out, record) as (out, note):
+        evidence.to_parquet(out, index=False)
+        inputs = [given.cases / "cases.parquet", *(given.tables / f"{name}.parquet" for name in TABLES_READ)]
+        settings = settings_record(given, blocks)
+        write_json(note, manifest("evidence", inputs=inputs, outputs={given.out: out}, settings=settings, counts=counts, beside=record))
+    log.info("evidence: %d statements of %d cases", len(evidence), len(cases))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(main))

@@ -1,0 +1,124 @@
+"""How every fact is found: dated records joined with index dates, by the rule that the field's declaration states.
+
+Cases and people are numbered once (`prepare`), so that joins and sorts run on integers; a fact is a row of case number,
+value and days before the index date, with whatever else the field's wording names.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from oncoraft.evidence.declaration import is_known
+from oncoraft.evidence.fields import BY_NAME
+
+Tables = dict[str, pd.DataFrame]
+
+
+def numbered(cases: pd.DataFrame) -> pd.DataFrame:
+    """Cases sorted by case_id, each with its number `case` and its patient's number `person` (int32)."""
+    ordered = cases.sort_values("case_id", kind="stable").reset_index(drop=True)
+    people = pd.Index(ordered["patient_id"].unique())
+    return ordered.assign(
+        case=np.arange(len(ordered), dtype=np.int32), person=people.get_indexer(pd.Index(ordered["patient_id"])).astype(np.int32)
+    )
+
+
+def prepare(cases: pd.DataFrame, tables: Tables) -> Tables:
+    """Tables with `person` in place of `patient_id`, the rows of other people left out.
+
+    Args:
+        cases: from `numbered`.
+        tables: by name, with the declared columns at least.
+    """
+    people = pd.Index(cases["patient_id"].unique())
+    prepared = {}
+    for name, rows in tables.items():
+        if "patient_id" in rows:
+            person = people.get_indexer(pd.Index(rows["patient_id"])).astype(np.int32)
+            rows = rows.drop(columns="patient_id").assign(person=person)[person >= 0]
+        prepared[name] = rows
+    return prepared
+
+
+def known_records(cases: pd.DataFrame, rows: pd.DataFrame, field: str, ties: str | None = None) -> pd.DataFrame:
+    """Records of a field that were known at each case's index date, the closest first.
+
+    Args:
+        cases: from `numbered`.
+        rows: of a prepared table; `start_day` dates them.
+        field: whose rule and staleness limit hold.
+        ties: column that orders records of one day, so that the order of rows in the source does not matter.
+
+    Returns:
+        the rows' columns with case (int32), index_day and days_before_index, sorted by case and age of the record.
+    """
+    joined = cases[["case", "person", "index_day"]].merge(rows, on="person")
+    joined["days_before_index"] = joined["index_day"] - joined["start_day"]
+    joined = joined[is_known(BY_NAME[field], joined["days_before_index"])]
+    keys = [joined["days_before_index"].to_numpy(), joined["case"].to_numpy()]
+    if ties is not None:
+        keys.insert(0, pd.factorize(joined[ties], sort=True)[0])
+    return joined.iloc[np.lexsort(keys)]
+
+
+def daily(records: pd.DataFrame, column: str, *also: str) -> pd.DataFrame:
+    """One record a case and day: the highest value of `column` (for booleans: true), the closest day first."""
+    keys = ["case", "days_before_index"]
+    order = np.lexsort([records[column].to_numpy(float), -records["days_before_index"].to_numpy(), -records["case"].to_numpy()])[::-1]
+    return records[[*keys, column, *also]].iloc[order].drop_duplicates(keys)
+
+
+def closest(records: pd.DataFrame, count: int = 1) -> pd.DataFrame:
+    """The closest records of each case, of records that are sorted by age."""
+    return records.groupby("case", sort=False).head(count)
+
+
+def facts(frame: pd.DataFrame, value: pd.Series, **more: pd.Series | str) -> pd.DataFrame:
+    """Case, value (text) and age of facts, and whatever else their wording names; facts without a value are left out."""
+    days = frame["days_before_index"] if "days_before_index" in frame else pd.Series(np.nan, index=frame.index)
+    found = pd.DataFrame({"case": frame["case"], "value": value, "days_before_index": days.astype("float64"), **more}, index=frame.index)
+    found = found[found["value"].notna()]
+    return found.assign(value=found["value"].astype(str))
+
+
+def ago(days: pd.Series) -> pd.Series:
+    """Days before treatment in words."""
+    whole = days.astype("Int64")
+    words = whole.astype(str) + " days before treatment"
+    return words.mask(whole == 1, "1 day before treatment").mask(whole == 0, "on the day treatment starts")
+
+
+def with_earlier(records: pd.DataFrame, reading: pd.Series, count: int) -> tuple[pd.DataFrame, pd.Series]:
+    """The closest record of each case, and what the next ones said: `, earlier negative (300 days before)`.
+
+    Args:
+        records: sorted by case and age, one a day.
+        reading: what each record says.
+        count: records told of in all.
+    """
+    place = records.groupby("case", sort=False).cumcount().to_numpy()
+    first = records[place == 0]
+    days = records["days_before_index"].astype("int64").astype(str)
+    phrases = (reading.astype(str) + " (" + days + " days before)").str.replace("(1 days", "(1 day", regex=False).to_numpy(object)
+    cases = records["case"].to_numpy()
+    told = pd.Series("", index=first["case"].to_numpy(), dtype=object)
+    for number in range(1, count):
+        here = place == number
+        told[cases[here]] = told[cases[here]] + (", earlier " if number == 1 else ", ") + phrases[here]
+    return first, pd.Series(told.to_numpy(), index=first.index)
+
+
+def in_one(keys: pd.Series, words: pd.Series, separator: str) -> pd.Series:
+    """Words of equal keys joined in their order; indexed by key."""
+    found: dict[int, str] = {}
+    for key, word in zip(keys.tolist(), words.tolist()):
+        found[key] = found[key] + separator + word if key in found else word
+    return pd.Series(found, dtype=object)
+
+
+def in_figures(numbers: pd.Series) -> pd.Series:
+    """Measured numbers as a report prints them: whole from 100 on, else up to two decimals."""
+    rounded = numbers.astype(float).round(2).mask(numbers >= 100, numbers.round(0))
+    words = {value: f"{value:.2f}".rstrip("0").rstrip(".") for value in rounded.dropna().unique()}
+    return rounded.map(words)

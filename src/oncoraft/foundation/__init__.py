@@ -1,0 +1,1 @@
+"""What every room stands on: errors, stable numbers, provenance, attempts, leases of devices."""

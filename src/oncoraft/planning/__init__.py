@@ -1,0 +1,1 @@
+"""The workflow before it runs: configuration, steps, sources, plan, the edge of a command line."""

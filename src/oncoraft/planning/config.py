@@ -1,0 +1,147 @@
+"""Typed configuration: every key with its unit, its default and its reason; unknown keys are refused.
+
+One frozen model per block. The JSON schema (`workflow/schemas/config.schema.json`) is generated from
+these models, and so is the list of what a rule depends on: a step sees only the blocks that it declares
+in `oncoraft.planning.steps`. Defaults are those of the real study; the demo (`config/config.yaml`) says what it
+changes. Threads, memory, partitions and output folders are not configuration: profiles hold them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from oncoraft.foundation.errors import InputError
+from oncoraft.planning.settings.analysis import Baselines, Evaluation, Survival
+from oncoraft.planning.settings.base import Block, Days, Fraction, Slug
+from oncoraft.planning.settings.cohort import SUBTYPES, Definition, Design, Folds, Followup, Ingest, Labels, Regimens, Twin
+from oncoraft.planning.settings.models import Adapter, Inference, Model, Strategy, TinyModel, Training
+from oncoraft.planning.settings.text import Audit, Evidence, Prompts, Rationales, Split, VerifierName
+
+PRETRAINING = "pretraining"  # the cohort whose text a tiny model reads before it is fine-tuned
+RESERVED_FOLDERS = {"study", "tables", "cases", "prompts", "baselines", "report", "logs", "benchmarks", "base", "state"}
+
+
+class Config(Block):
+    """The whole configuration."""
+
+    cohort: Slug = Field("msk-chord", description="Name of the cohort; the first folder under results/.")
+    study: str | None = Field(None, description="Study folder in cBioPortal format; null: make the twin.")
+    twin: Twin = Twin()
+    pretraining: Twin = Field(
+        Twin(patients=2000, seed=1009), description="The population whose text a tiny model reads before it is fine-tuned."
+    )
+    ingest: Ingest = Ingest()
+    regimens: Regimens = Regimens()
+    labels: Labels = Labels()
+    followup: Followup = Followup()
+    folds: Folds = Folds()
+    evidence: Evidence = Evidence()
+    audit: Audit = Audit()
+    rationales: Rationales = Rationales()
+    prompts: Prompts = Prompts()
+    split: Split = Split()
+    models: dict[Slug, Model] = Field(default_factory=dict, description="Base models by name.")
+    strategies: dict[Slug, Strategy] = Field({"raft": Strategy()}, min_length=1, description="Training strategies by name.")
+    adapter: Adapter = Adapter()
+    training: Training = Training()
+    inference: Inference = Inference()
+    baselines: Baselines = Baselines()
+    evaluation: Evaluation = Evaluation()
+    survival: Survival = Survival()
+
+    @model_validator(mode="after")
+    def _names_of_their_own(self) -> Config:
+        if self.cohort == PRETRAINING:
+            raise ValueError(f"cohort: {PRETRAINING!r} is the name of the tiny models' own population")
+        if taken := RESERVED_FOLDERS & (set(self.models) | set(self.strategies)):
+            raise ValueError(f"{sorted(taken)[0]!r} is the name of a results folder; call the model or strategy something else")
+        return self
+
+    @model_validator(mode="after")
+    def _one_template(self) -> Config:
+        shown = self.rationales.fields_of
+        if shown is None:
+            # Filled in here, so that the step that writes rationales need not depend on all of `prompts`.
+            object.__setattr__(self, "rationales", self.rationales.model_copy(update={"fields_of": self.prompts.template}))
+        elif shown != self.prompts.template:
+            raise ValueError(f"rationales.fields_of: expected {self.prompts.template!r}, the prompts' template, found {shown!r}")
+        return self
+
+    def blocks(self, names: Iterable[str], **choice: str) -> dict[str, Any]:
+        """The named blocks; `model` and `strategy` are entries of their mappings, picked by `choice`.
+
+        Raises:
+            InputError: a chosen entry does not exist.
+        """
+        picked: dict[str, Any] = {}
+        for name in names:
+            if name in {"model", "strategy"}:
+                entries: dict[str, Block] = getattr(self, {"model": "models", "strategy": "strategies"}[name])
+                chosen = choice.get(name) or next(iter(entries), "")
+                if chosen not in entries:
+                    raise InputError(f"expected one of {', '.join(entries) or 'none configured'}", column=name, found=chosen)
+                picked[name] = entries[chosen]
+            else:
+                picked[name] = getattr(self, name)
+        return picked
+
+
+BLOCK_TYPES: dict[str, type[Block]] = {
+    "twin": Twin,
+    "ingest": Ingest,
+    "regimens": Regimens,
+    "labels": Labels,
+    "followup": Followup,
+    "folds": Folds,
+    "evidence": Evidence,
+    "audit": Audit,
+    "rationales": Rationales,
+    "prompts": Prompts,
+    "split": Split,
+    "model": Model,
+    "strategy": Strategy,
+    "adapter": Adapter,
+    "training": Training,
+    "inference": Inference,
+    "baselines": Baselines,
+    "evaluation": Evaluation,
+    "survival": Survival,
+}
+
+__all__ = [
+    "BLOCK_TYPES",
+    "PRETRAINING",
+    "RESERVED_FOLDERS",
+    "SUBTYPES",
+    "Adapter",
+    "Audit",
+    "Baselines",
+    "Block",
+    "Config",
+    "Days",
+    "Definition",
+    "Design",
+    "Evaluation",
+    "Evidence",
+    "Folds",
+    "Followup",
+    "Fraction",
+    "Inference",
+    "Ingest",
+    "Labels",
+    "Model",
+    "Prompts",
+    "Rationales",
+    "Regimens",
+    "Slug",
+    "Split",
+    "Strategy",
+    "Survival",
+    "TinyModel",
+    "Training",
+    "Twin",
+    "VerifierName",
+]

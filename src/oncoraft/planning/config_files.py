@@ -1,0 +1,124 @@
+"""Configuration from files, the command line and rules: read, checked, and the first problem told in one line.
+
+The line names the file, the line and the dotted key, what was expected and, for an unknown key, the nearest known one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from oncoraft.foundation.errors import InputError
+from oncoraft.planning.config import BLOCK_TYPES, Block, Config
+
+
+def read_blocks(names: Iterable[str], given: dict[str, Any]) -> dict[str, Any]:
+    """Blocks from plain values (a rule's settings); a missing block has its defaults."""
+    blocks: dict[str, Any] = {}
+    for name in names:
+        try:
+            blocks[name] = BLOCK_TYPES[name].model_validate(given.get(name, {}))
+        except ValidationError as error:
+            raise InputError(_first_problem(error, BLOCK_TYPES[name], prefix=name)) from None
+    if unknown := set(given) - set(blocks):
+        raise InputError(f"--settings: this step reads no block {sorted(unknown)[0]!r}; it reads {', '.join(blocks)}")
+    return blocks
+
+
+def load_config(path: Path) -> Config:
+    """Read one YAML file.
+
+    Raises:
+        InputError: unreadable, not YAML, an unknown key, a wrong type; file, line and key are named.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"expected a readable configuration file ({error.strerror})", file=path) from None
+    try:
+        values = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise InputError(f"expected YAML ({getattr(error, 'problem', error)})", file=path, line=mark.line + 1 if mark else None) from None
+    return check_config(values, [path])
+
+
+def check_config(values: object, files: Iterable[Path] = ()) -> Config:
+    """Validate values that came from `files` (merged, the last one winning) or the command line.
+
+    Raises:
+        InputError: the first problem, with the file and line of the offending key where it stands in one.
+    """
+    if not isinstance(values, dict):
+        raise InputError("expected a mapping of configuration keys", file=next(iter(files), None), found=type(values).__name__)
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        location = [part for part in error.errors()[0]["loc"]]
+        message = _first_problem(error, Config)
+        for file in reversed(list(files)):
+            line = _line_of(file, location)
+            if line is not None:
+                raise InputError(message, file=file, line=line) from None
+        raise InputError(message) from None
+
+
+def _first_problem(error: ValidationError, model: type[Block], prefix: str = "") -> str:
+    """One problem in words: the dotted key, what was expected, what was found."""
+    problem = error.errors()[0]
+    location = [str(part) for part in problem["loc"]]
+    key = ".".join(([prefix] if prefix else []) + location)
+    if problem["type"] == "extra_forbidden":
+        known = _keys_at(model, location[:-1])
+        near = get_close_matches(location[-1], known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
+        return f"{key}: unknown key; {hint}"
+    expected = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    named = f"{key}: " if key else ""
+    if problem["type"] == "value_error":
+        return f"{named}{expected}"
+    return f"{named}expected {expected}, found {problem['input']!r}"
+
+
+def _keys_at(model: Any, location: list[str]) -> list[str]:
+    """Field names of the model that stands at a dotted place."""
+    for part in location:
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            break
+        if part in model.model_fields:
+            model = _model_inside(model.model_fields[part].annotation)
+    return sorted(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+
+
+def _model_inside(annotation: Any) -> Any:
+    """The model in an annotation such as `TinyModel | None` or `dict[Slug, Model]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        found = _model_inside(inner)
+        if found is not None:
+            return found
+    return None
+
+
+def _line_of(file: Path, location: list[Any]) -> int | None:
+    """The 1-based line where a key (or, failing that, nothing) stands in a YAML file."""
+    node = yaml.compose(file.read_text(encoding="utf-8"))
+    line = None
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            match = next(((key, value) for key, value in node.value if key.value == str(part)), None)
+            if match is None:
+                return None
+            line, node = match[0].start_mark.line + 1, match[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line

@@ -1,0 +1,188 @@
+"""What the workflow has to know before it runs: settings per rule, folders of models and study, what is missing.
+
+Pure and light: it is imported each time that the workflow is parsed, on a cluster once per job, so neither
+pandas nor torch may be imported from here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.provenance import canonical_json
+from oncoraft.knowledge.study_files import data_files, find_file
+from oncoraft.knowledge.tables import DERIVED_TABLES, TABLES
+from oncoraft.planning.config import PRETRAINING, Config
+from oncoraft.planning.config_files import check_config
+from oncoraft.planning.sources import code_digest
+from oncoraft.planning.steps import STEPS
+
+BUILT_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+INDEX = "model.safetensors.index.json"
+TABLE_NAMES = tuple(table.name for table in (*TABLES, *DERIVED_TABLES))
+
+
+class Plan:
+    """A checked configuration, asked by the rules.
+
+    Args:
+        values: the merged configuration as the engine holds it.
+        files: the files that it came from, for line numbers in messages.
+
+    Raises:
+        InputError: the first problem in the configuration.
+    """
+
+    def __init__(self, values: Mapping[str, object], files: Iterable[str] = ()) -> None:
+        self.config: Config = check_config(dict(values), [Path(file) for file in files])
+        if not self.config.models:
+            raise InputError("models: expected at least one base model to fine-tune", file=next(iter(files), None))
+        self.cohorts = (self.config.cohort, PRETRAINING)
+        self.steps_asked: set[str] = set()  # steps of the jobs of this plan
+
+    def settings(self, step: str, **choice: str) -> str:
+        """The one tracked parameter of a rule: the blocks that its step reads and the digest of its code, as JSON.
+
+        Args:
+            step: a key of `STEPS`.
+            choice: `model=`, `strategy=`, and `cohort=` where they matter.
+        """
+        self.steps_asked.add(step)
+        blocks = self.config.blocks(STEPS[step].blocks, **choice)
+        if choice.get("cohort") == PRETRAINING and "twin" in blocks:
+            blocks["twin"] = self.config.pretraining
+        values = {name: block.model_dump(mode="json") for name, block in blocks.items()}
+        return canonical_json(values | {"code": code_digest(step)})
+
+    def is_built(self, model: str) -> bool:
+        """Whether a base model is built on the spot, so that it needs neither a folder nor a GPU."""
+        return self.config.models[model].build is not None
+
+    def base_folder(self, model: str) -> str:
+        """The folder of a base model."""
+        path = self.config.models[model].path
+        return f"results/{PRETRAINING}/{model}/base" if path is None else path
+
+    def base_files(self, model: str) -> list[str]:
+        """The files of a base model that a rule depends on; of a folder that does not exist, none."""
+        folder = self.base_folder(model)
+        if self.is_built(model):
+            return [f"{folder}/{name}" for name in BUILT_FILES]
+        found = sorted(Path(folder).glob("*")) if Path(folder).is_dir() else []
+        return [file.as_posix() for file in found if file.suffix in {".json", ".safetensors", ".model", ".jinja"}]
+
+    def folds(self, design: str) -> range:
+        """The held-out folds of a design, from 0."""
+        return range(self.config.folds.count(design))
+
+    def strategies_with(self, *, adapter: bool, head: bool) -> str:
+        """A wildcard's pattern for the strategies that train just these parts; it matches nothing where there are none."""
+        names = [name for name, one in self.config.strategies.items() if (one.has_adapter, one.has_head) == (adapter, head)]
+        return "|".join(names) or "(?!)"
+
+    def fold_model_names(self, strategy: str) -> list[str]:
+        """Names of the files that training leaves for inference; none where a strategy trains nothing."""
+        one = self.config.strategies[strategy]
+        adapter = ["adapter_config.json", "adapter_model.safetensors"] if one.has_adapter else []
+        head = ["score_head.pt"] if one.has_head else []
+        return [*adapter, *head, "manifest.json"] if one.is_trained else []
+
+    def tokenizer_files(self, model: str) -> list[str]:
+        """The files of a base model that decide how text becomes tokens."""
+        return [file for file in self.base_files(model) if "token" in Path(file).name]
+
+    def study_folder(self, cohort: str) -> str:
+        """The study folder of a cohort: the configured one, or where the twin is written."""
+        study = self.config.study if cohort == self.config.cohort else None
+        return f"results/{cohort}/study" if study is None else study
+
+    @staticmethod
+    def study_file_names() -> list[str]:
+        """Names of a study's data files, in the order of their specifications."""
+        return [table.file for table in TABLES]
+
+    def study_files(self, cohort: str) -> list[str]:
+        """The data files that ingestion depends on: all of a twin's, those that exist of a real study.
+
+        Of a study whose files cannot be told apart, none: `missing` says which and why before anything runs.
+        """
+        folder = self.study_folder(cohort)
+        if self.has_truth(cohort):
+            return [f"{folder}/{table.file}" for table in TABLES]
+        try:
+            return sorted({path.as_posix() for path in data_files(Path(folder)).values()})
+        except InputError:
+            return []
+
+    def teacher_files(self) -> list[str]:
+        """Files that the teacher reads: given rationales, or the instruction of an endpoint."""
+        block = self.config.rationales
+        given = {"file": block.file, "endpoint": block.endpoint_instruction, "template": None}[block.teacher]
+        return [given] if given is not None else []
+
+    def has_truth(self, cohort: str) -> bool:
+        """Whether the true response probabilities are known, as they are for a twin."""
+        return self.config.study is None or cohort == PRETRAINING
+
+    def cohorts_to_make(self) -> list[str]:
+        """The cohorts whose tables and cases a finished run holds: a tiny model's own population only where one is built."""
+        built = any(self.is_built(model) for model in self.config.models)
+        return [self.config.cohort, *([PRETRAINING] if built else [])]
+
+    def rules_of_cohort(self, cohort: str) -> list[str]:
+        """Names of the rules that run once for a cohort, whatever is trained on it."""
+        shared = [*(["twin"] if self.has_truth(cohort) else []), "ingest", "regimens", "labels", "evidence", "rationales"]
+        if cohort == PRETRAINING:
+            return [*shared, "corpus_prompts", "corpus"]
+        return [*shared, "followup", "folds", "flow", "audit", *(["label_truth"] if self.has_truth(cohort) else [])]
+
+    def missing(self) -> list[str]:
+        """What a real run needs and does not find, one line each: study tables and base models."""
+        lines = _missing_of_study(self.config.study) if self.config.study is not None else []
+        lines += [f"{file}: no such file (configuration block `rationales`)" for file in self.teacher_files() if not Path(file).is_file()]
+        for name, model in self.config.models.items():
+            lines += _missing_of_model(name, model.path)
+        return lines
+
+
+def _missing_of_study(study: str) -> list[str]:
+    """What a study folder lacks: the folder, or a table without which it cannot be read."""
+    folder = Path(study)
+    if not folder.is_dir():
+        return [f"{study}: no such study folder (configuration key `study`)"]
+    lines = []
+    for table in TABLES:
+        try:
+            if table.required and find_file(folder, table) is None:
+                lines.append(f"{folder / table.file}: missing; a study cannot be read without its {table.name} table")
+        except InputError as error:
+            lines.append(str(error))
+    return lines
+
+
+def _missing_of_model(name: str, path: str | None) -> list[str]:
+    """What a base-model folder lacks: the folder, its configuration, weights or tokenizer."""
+    if path is None:
+        return []
+    folder, key = Path(path), f"models.{name}.path"
+    if not folder.is_dir():
+        return [f"{path}: no such base-model folder (configuration key `{key}`)"]
+    wanted = {
+        "config.json": ("config.json",),
+        "weights (*.safetensors)": ("*.safetensors",),
+        "a tokenizer (tokenizer.json or tokenizer.model)": ("tokenizer.json", "tokenizer.model", "vocab.json"),
+    }
+    lacking = [what for what, patterns in wanted.items() if not any(any(folder.glob(pattern)) for pattern in patterns)]
+    lacking += [f"{name}, which {INDEX} names" for name in _indexed_weights(folder / INDEX) if not (folder / name).is_file()]
+    return [f"{path}: lacks {what} (configuration key `{key}`)" for what in lacking]
+
+
+def _indexed_weights(index: Path) -> list[str]:
+    """Weight files that an index names; none where there is no index, or one that cannot be read, of which loading tells more."""
+    try:
+        named: list[str] = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return []
+    return named

@@ -1,0 +1,37 @@
+"""Blocks of the analysis: baselines, metrics, survival."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from oncoraft.planning.settings.base import Block
+
+
+class Baselines(Block):
+    """Models that any language model has to beat, fitted on the same folds."""
+
+    predictors: tuple[Literal["regimen_prior", "clinical_logistic", "gradient_boosting", "tfidf_logistic"], ...] = Field(
+        ("regimen_prior", "clinical_logistic", "gradient_boosting", "tfidf_logistic"), description="Which baselines to fit."
+    )
+    prior_strength: float = Field(20.0, gt=0, description="Cases' worth of shrinkage of a regimen's response rate to its cancer type's.")
+    seed: int = Field(43, description="Of the boosted trees.")
+
+
+class Evaluation(Block):
+    """Metrics and their intervals."""
+
+    bootstrap: int = Field(2000, ge=100, description="Patient-cluster bootstrap resamples.")
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="Level of the intervals.")
+    seed: int = Field(47, description="Of the resamples.")
+
+
+class Survival(Block):
+    """Per-regimen stratification."""
+
+    minimum_events: int = Field(60, ge=5, description="A regimen is tested (enters the false-discovery family) from this many events.")
+    minimum_events_shown: int = Field(20, ge=5, description="Estimates are shown from this many events.")
+    minimum_group: int = Field(10, ge=2, description="Smallest score group in cases.")
+    alpha: float = Field(0.05, gt=0, lt=0.5, description="False-discovery rate at which a regimen counts as separated.")
+    horizons_months: tuple[int, ...] = Field((12, 24), description="Times for survival and restricted mean survival.")

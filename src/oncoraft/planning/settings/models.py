@@ -1,0 +1,126 @@
+"""Blocks of the models: base models, adapters, strategies, training, inference."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from oncoraft.planning.settings.base import Block, Fraction
+
+
+class TinyModel(Block):
+    """A real architecture of about a million parameters, built and pretrained on the spot."""
+
+    architecture: Literal["qwen3", "llama", "gemma3"] = Field("qwen3", description="Whose code path it takes; gemma3 is the text model.")
+    hidden_size: int = Field(128, ge=16, description="Width of the residual stream.")
+    layers: int = Field(4, ge=1, description="Decoder layers.")
+    heads: int = Field(4, ge=1, description="Attention heads.")
+    key_value_heads: int = Field(2, ge=1, description="Heads that share keys and values.")
+    intermediate_size: int = Field(384, ge=16, description="Width inside the feed-forward block.")
+    vocabulary_size: int = Field(2048, ge=300, description="Tokens of the tokenizer trained on the corpus.")
+    context_length: int = Field(4096, ge=128, description="Longest document in tokens.")
+    steps: int = Field(800, ge=1, description="Pretraining steps.")
+    batch_size: int = Field(16, ge=1, description="Documents per pretraining step.")
+    learning_rate: float = Field(1.5e-3, gt=0, description="Peak learning rate of pretraining.")
+    answer_weight: float = Field(4.0, gt=0, description="Weight of an answer token beside a prompt token in the pretraining loss.")
+    score_weight: float = Field(30.0, gt=0, description="Weight of a token of the answer's first line, the score, in that loss.")
+    seed: int = Field(31, description="Start of the weights and order of the documents.")
+
+
+class Model(Block):
+    """A base model: a local folder in the Hugging Face layout, or a tiny one to build."""
+
+    path: str | None = Field(None, description="Folder with config.json, weights and tokenizer; nothing is downloaded.")
+    build: TinyModel | None = Field(None, description="Build this tiny model instead.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Model:
+        if (self.path is None) == (self.build is None):
+            raise ValueError("give exactly one of path and build")
+        return self
+
+
+class Adapter(Block):
+    """LoRA, as published: rank 16, alpha 32, dropout 0.1 on the attention projections."""
+
+    rank: int = Field(16, ge=1, description="Rank of the update.")
+    alpha: float = Field(32.0, gt=0, description="The update is scaled by alpha / rank.")
+    dropout: Fraction = Field(0.1, description="Dropout on the adapter's input while training.")
+    target_modules: tuple[str, ...] = Field(("q_proj", "k_proj", "v_proj", "o_proj"), description="Linear layers that get an adapter.")
+
+
+class Strategy(Block):
+    """What is trained, and on which loss: language_model_weight * LM + score_weight * score loss."""
+
+    adapter: bool = Field(True, description="Train LoRA adapters; false: the base stays frozen and only the score head learns.")
+    language_model_weight: float = Field(1.0, ge=0, description="Weight of the language-modelling loss on the answer tokens.")
+    score_weight: float = Field(1.0, ge=0, description="Weight of the loss of the score head; 0: no head, the score is read from the text.")
+    score_loss: Literal["bce", "mse"] = Field("bce", description="bce: on the binary responder; mse: on the graded score 1.0/0.7/0.3/0.0.")
+    examples: int = Field(0, ge=0, le=32, description="Training cases shown in the prompt (few-shot); for strategies that train nothing.")
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether anything is fitted; without losses the base model answers as it is."""
+        return self.language_model_weight > 0 or self.score_weight > 0
+
+    @property
+    def has_adapter(self) -> bool:
+        """Whether training leaves LoRA adapters."""
+        return self.adapter and self.is_trained
+
+    @property
+    def has_head(self) -> bool:
+        """Whether training leaves a score head."""
+        return self.score_weight > 0
+
+    @model_validator(mode="after")
+    def _something_to_learn_with(self) -> Strategy:
+        if not self.adapter and self.language_model_weight > 0:
+            raise ValueError("adapter: false leaves nothing that language_model_weight could train; set it to 0")
+        if self.examples and self.is_trained:
+            raise ValueError("examples are shown to strategies that train nothing; set both weights to 0")
+        return self
+
+
+class Training(Block):
+    """The optimiser, as published: 3 epochs, global batch 8, 1e-5 body, 3e-5 head, cosine with 10 % warm-up."""
+
+    epochs: int = Field(3, ge=1, description="Passes over the training cases.")
+    global_batch_size: int = Field(8, ge=1, description="Cases per optimiser step, whatever the number of devices.")
+    learning_rate: float = Field(1e-5, gt=0, description="Peak learning rate of the adapters.")
+    score_head_learning_rate: float = Field(3e-5, gt=0, description="Peak learning rate of the score head.")
+    warmup_fraction: Fraction = Field(0.1, description="Share of the steps over which the learning rate rises.")
+    weight_decay: float = Field(0.01, ge=0, description="AdamW's decoupled weight decay.")
+    max_gradient_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
+    max_answer_tokens: int = Field(1024, ge=8, description="Longer answers are cut at the end, counted.")
+    tokens_per_micro_batch: int = Field(16_384, ge=256, description="Most tokens in one forward pass; lower this when memory runs out.")
+    activation_checkpointing: Literal["over_budget", "always", "never"] = Field(
+        "over_budget",
+        description="When activations are computed again to save memory: for a single case longer than tokens_per_micro_batch, always, never.",
+    )
+    compile: bool = Field(True, description="Compile each decoder layer on a GPU; a CPU ignores it.")
+    checkpoint_every_steps: int = Field(50, ge=1, description="Steps between two saves of the trainer's state.")
+    seed: int = Field(37, description="Order of the cases, dropout, start of the score head.")
+
+
+class Inference(Block):
+    """How held-out cases are scored and their rationales sampled, as published."""
+
+    shards: int = Field(4, ge=1, description="Jobs per fold; results do not depend on it.")
+    rationales: int | None = Field(None, ge=0, description="Held-out cases per fold to write a rationale for; null: all, 0: none.")
+    score_only: bool = Field(False, description="Write no text at all; the score alone, for those who need no rationale.")
+    max_new_tokens: int = Field(512, ge=1, description="Longest rationale in tokens.")
+    temperature: float = Field(0.6, ge=0, description="Sampling temperature; 0: the likeliest token.")
+    top_p: float = Field(0.9, gt=0, le=1, description="Nucleus of the sampling distribution.")
+    score_in_text: Literal["forced", "sampled"] = Field(
+        "forced",
+        description="forced: the rationale is written after the score head's score, so that they cannot disagree; sampled: the model "
+        "writes a score of its own (kept as score_from_text), which the head's then replaces. Without a head it is always sampled.",
+    )
+    engine: Literal["transformers", "vllm"] = Field("transformers", description="What reads and writes; vllm has to be installed.")
+    batch_tokens: int = Field(16_384, ge=256, description="Prompt tokens per forward pass; lower this when memory runs out.")
+    cache_tokens: int = Field(
+        131_072, ge=256, description="Prompt and answer tokens whose keys and values are kept at once; lower this when memory runs out."
+    )
+    seed: int = Field(41, description="Draws of the sampled rationales and which cases get one.")

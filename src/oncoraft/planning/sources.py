@@ -1,0 +1,110 @@
+"""Which source files a step really imports, and their digest.
+
+The workflow keys every rule by this digest, so that an edit reruns exactly the steps whose code changed:
+the closure is found by walking the imports in the syntax tree, and comments, docstrings and layout do not
+count. A module that reads data files of the package (drug table, templates) names them in a top-level
+constant `DATA_FILES`, relative to its folder; a folder stands for all that is in it. They count byte by byte.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from oncoraft.planning.steps import STEPS
+
+PACKAGE = "oncoraft"
+ROOT = Path(__file__).parents[1]
+# These join the steps and hold no result's logic: a change in the table of steps or in the help must rerun nothing.
+UNCOUNTED = {
+    "oncoraft",
+    "oncoraft.cli",
+    "oncoraft.planning.edge",
+    "oncoraft.planning.steps",
+    "oncoraft.planning.config",
+    "oncoraft.planning.config_files",
+    "oncoraft.planning.settings",
+    "oncoraft.planning.settings.analysis",
+    "oncoraft.planning.settings.base",
+    "oncoraft.planning.settings.cohort",
+    "oncoraft.planning.settings.models",
+    "oncoraft.planning.settings.text",
+    "oncoraft.foundation.errors",
+    "oncoraft.foundation.attempts",
+    "oncoraft.foundation.lease",
+    "oncoraft.foundation.provenance",
+}
+
+
+def module_file(name: str) -> Path | None:
+    """The file of a dotted module of this package, or None if there is no such module."""
+    base = ROOT.joinpath(*name.split(".")[1:])
+    for candidate in (base / "__init__.py", base.with_suffix(".py")):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+class Source(NamedTuple):
+    """What matters of one module: the modules it imports, the data files it reads, its code's digest."""
+
+    imports: frozenset[str]
+    data: tuple[Path, ...]
+    digest: bytes
+
+
+@cache
+def source(name: str) -> Source:
+    """Read a module's syntax tree; docstrings are taken out before the digest, comments are not in it."""
+    file = module_file(name)
+    assert file is not None, name
+    tree = ast.parse(file.read_bytes())
+    data = _data_files(tree, file.parent)
+    imported: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported.update(alias.name for alias in node.names if alias.name.split(".")[0] == PACKAGE)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == PACKAGE:
+            imported.add(node.module)
+            imported.update(f"{node.module}.{alias.name}" for alias in node.names)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node, clean=False):
+            node.body = node.body[1:] or [ast.Pass()]
+    modules = frozenset(module for module in imported if module_file(module))
+    return Source(modules, data, hashlib.sha256(ast.dump(tree).encode()).digest())
+
+
+def _data_files(tree: ast.Module, folder: Path) -> tuple[Path, ...]:
+    """Files named by a module's top-level `DATA_FILES`."""
+    names: tuple[str, ...] = ()
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and any(isinstance(target, ast.Name) and target.id == "DATA_FILES" for target in node.targets):
+            names = ast.literal_eval(node.value)
+    paths = [folder / name for name in names]
+    return tuple(sorted(file for path in paths for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file()))
+
+
+def closure(module: str) -> list[str]:
+    """Every module of this package that importing `module` brings in, itself included, sorted."""
+    found: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(source(name).imports)
+    return sorted(found)
+
+
+@cache
+def code_digest(step: str) -> str:
+    """A short digest of what a step's result depends on in this package."""
+    modules = [name for name in closure(STEPS[step].module) if name not in UNCOUNTED]
+    total = hashlib.sha256()
+    for name in modules:
+        total.update(name.encode() + source(name).digest)
+    for file in sorted({file for name in modules for file in source(name).data}):
+        total.update(file.relative_to(ROOT).as_posix().encode() + hashlib.sha256(file.read_bytes()).digest())
+    return total.hexdigest()[:16]

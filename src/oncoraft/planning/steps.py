@@ -1,0 +1,79 @@
+"""The steps of the workflow: which module runs each, and which configuration blocks it reads.
+
+This table is the one place that joins a command name, a script and its settings. The workflow
+takes from it what a rule depends on, `oncoraft --help` what it prints, and a test that a step
+reads no block that it does not declare. It imports nothing.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Step(NamedTuple):
+    """One command: the module that runs it, the blocks it reads, one line of help."""
+
+    module: str
+    blocks: tuple[str, ...]
+    summary: str
+
+
+STEPS: dict[str, Step] = {
+    "twin": Step("oncoraft.twin.twin", ("twin",), "Write a synthetic study folder in MSK-CHORD's released layout."),
+    "ingest": Step("oncoraft.cohort.ingest", ("ingest",), "Read a study folder into typed Parquet, every row accounted for."),
+    "regimens": Step("oncoraft.cases.regimens", ("regimens",), "Group dated agents into regimens and number the lines of therapy."),
+    "labels": Step("oncoraft.cases.labels", ("labels",), "Judge response to each regimen from the scans in its window."),
+    "followup": Step("oncoraft.cases.followup", ("followup",), "Follow each case from its index date, with delayed entry at sequencing."),
+    "folds": Step("oncoraft.cases.folds", ("folds",), "Assign patients to folds, disjoint and frozen."),
+    "flow": Step("oncoraft.cases.flow", ("labels",), "Count the cohort from patients to analysed cases."),
+    "label-truth": Step("oncoraft.cases.label_truth", (), "Compare every label definition with the true responses of a twin."),
+    "cases": Step(
+        "oncoraft.cases.build",
+        ("regimens", "labels", "followup", "folds"),
+        "Regimens, labels, follow-up, folds and flow in one call, as the five steps would write them.",
+    ),
+    "evidence": Step("oncoraft.evidence.evidence", ("evidence",), "Collect what was known of each case at its index date."),
+    "audit": Step("oncoraft.prompts.audit", ("evidence", "prompts", "audit"), "Prove that nothing after the index date reaches a prompt."),
+    "rationales": Step(
+        "oncoraft.rationales.rationales", ("rationales", "labels"), "Write and verify the clinical rationale of each labelled case."
+    ),
+    "render": Step("oncoraft.prompts.render", ("prompts",), "Render evidence into prompts within the token budget."),
+    "prompts": Step(
+        "oncoraft.prompts.build",
+        ("evidence", "prompts"),
+        "Evidence and rendering in one call: tables and cases in, prompts out.",
+    ),
+    "split": Step("oncoraft.prompts.split", ("split", "labels"), "Write the training and held-out JSONL files of one fold."),
+    "tokens": Step("oncoraft.prompts.tokens", ("labels",), "Turn prompts and answers into token ids once, shared by all folds."),
+    "leakage": Step(
+        "oncoraft.prompts.leakage",
+        ("audit", "labels"),
+        "Look for the label in rationales with a text model, beside the same model on prompts.",
+    ),
+    "base-model": Step("oncoraft.models.tiny", ("model",), "Build and pretrain a tiny base model on a corpus of prompts and answers."),
+    "train": Step(
+        "oncoraft.training.train",
+        ("strategy", "adapter", "training"),
+        "Fine-tune one fold: language-modelling loss on the rationale, classification loss on the score head.",
+    ),
+    "infer": Step(
+        "oncoraft.inference.infer", ("inference", "strategy"), "Score one shard of the held-out cases and write their rationales."
+    ),
+    "gather": Step("oncoraft.inference.gather", (), "Join the shards; every held-out case exactly once."),
+    "export": Step("oncoraft.models.export", ("inference",), "Merge a fold's adapter into its base: a model folder with a score head."),
+    "predict": Step("oncoraft.inference.predict", ("inference",), "Score one case, or a few, with a model folder, and say why."),
+    "baselines": Step(
+        "oncoraft.evaluation.baselines", ("baselines", "labels"), "Fit the baselines on the same folds and score the same held-out cases."
+    ),
+    "metrics": Step(
+        "oncoraft.evaluation.metrics",
+        ("evaluation", "labels"),
+        "Discrimination with patient-cluster bootstrap intervals, beside the baselines.",
+    ),
+    "survival": Step("oncoraft.survival.stratify", ("survival",), "Stratify survival by score per regimen, with delayed entry."),
+    "report": Step("oncoraft.report.report", (), "Draw every table and figure into one offline HTML page."),
+    "headline": Step("oncoraft.report.headline", (), "Print the headline table of a finished report."),
+    "why": Step("oncoraft.reruns.why", (), "What would run again, why, and what it has cost before."),
+    "verify": Step("oncoraft.reruns.verify", (), "Check a results tree against its manifests, without the engine's records."),
+    "crate": Step("oncoraft.reruns.crate", (), "Describe a finished run as an RO-Crate: files, digests, versions, seeds."),
+}

@@ -1,0 +1,1 @@
+"""Teachers that write clinical rationales, and the step that verifies them."""

@@ -1,1 +1,0 @@
-"""The blocks of the configuration, by the part of the work that reads them; `oncoraft.config` joins them."""
