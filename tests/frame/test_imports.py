@@ -1,4 +1,4 @@
-"""The package's import rule: stage folders meet in files, not in one another."""
+"""The package's import rule: six floors, every arrow down; rooms of one floor meet in files, not in one another."""
 
 import shutil
 import subprocess
@@ -26,6 +26,15 @@ def test_the_package_keeps_it() -> None:
         ("cases/labels.py", "from oncoraft.prompts import render"),
         ("survival/stratify.py", "import oncoraft.evaluation.bootstrap"),
         ("foundation/provenance.py", "import oncoraft.cohort"),
+        ("evidence/facts.py", "import oncoraft.prompts.render"),
+        ("twin/twin.py", "import oncoraft.cohort.reader"),
+        ("inference/infer.py", "import oncoraft.training.loop"),
+        ("training/train.py", "import oncoraft.evaluation.metrics"),
+        ("prompts/render.py", "import oncoraft.models.base"),
+        ("rationales/rationales.py", "import oncoraft.evidence.facts"),
+        ("verifiers/factual.py", "import oncoraft.planning.config"),
+        ("planning/plan.py", "import oncoraft.verifiers.factual"),
+        ("knowledge/drugs.py", "import oncoraft.planning.edge"),
     ],
 )
 def test_a_planted_import_is_found(tmp_path: Path, file: str, line: str) -> None:
