@@ -19,12 +19,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.ipc
 
-from oncoraft.answers import answer_token_ids, content_digest, full_prompt, prompt_token_ids
+from oncoraft.answers import answer_token_ids, content_digest, full_prompt, open_tokenizer, prompt_token_ids
 from oncoraft.evidence.evidence import read_cases
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
-from oncoraft.prompts.budget import load_tokenizer
 from oncoraft.prompts.render import read_jsonl
 from oncoraft.prompts.split import PROMPT_KEYS, RATIONALE_KEYS, join, read_labels
 
@@ -101,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     frame = join(read_jsonl(given.prompts, PROMPT_KEYS), read_jsonl(given.rationales, RATIONALE_KEYS), read_cases(given.cases), labels)
     if frame.empty:
         raise InputError("expected at least one prompt of a case", file=given.prompts)
-    tokenizer = load_tokenizer(given.tokenizer)
+    tokenizer = open_tokenizer(given.tokenizer)
     if tokenizer.eos_token_id is None:
         raise InputError("expected a tokenizer with an end-of-text token", file=given.tokenizer)
     record = given.out.with_name(given.out.name + ".manifest.json")
