@@ -1,5 +1,7 @@
 # Shared by all rule files -- the checked configuration, wildcards, and the way from a rule to the package.
+import shutil
 import sys
+import time
 from pathlib import Path
 
 PACKAGE = Path(str(workflow.current_basedir)) / ".." / ".." / "src"
@@ -160,7 +162,16 @@ def require_everything():
     """Name all that is missing, one line each, before the first job starts; then keep which sources this run stands on."""
     if missing := plan.missing():
         raise WorkflowError("cannot start, missing:\n" + "\n".join(missing))
+    if late := plan.dated_ahead(time.time()):
+        raise WorkflowError("cannot start:\n" + "\n".join(late))
     record_sources(Path("results"), plan.steps_asked)
+
+
+def forget_states():
+    """Drop what trainers kept: the engine has taken what they made, and would have thrown it away by now."""
+    for folder in Path("results").glob("*/*/*/*/state/fold-*"):
+        if (folder.parents[1] / folder.name / "manifest.json").is_file():
+            shutil.rmtree(folder)
 
 
 for line in plan.missing():

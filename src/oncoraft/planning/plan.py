@@ -16,11 +16,13 @@ from oncoraft.knowledge.study_files import data_files, find_file
 from oncoraft.knowledge.tables import DERIVED_TABLES, TABLES
 from oncoraft.planning.config import PRETRAINING, Config
 from oncoraft.planning.config_files import check_config
+from oncoraft.planning.content import Content
 from oncoraft.planning.sources import code_digest
 from oncoraft.planning.steps import STEPS
 
 BUILT_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
 INDEX = "model.safetensors.index.json"
+CLOCK_SKEW_SECONDS = 60  # between this machine and a file server
 TABLE_NAMES = tuple(table.name for table in (*TABLES, *DERIVED_TABLES))
 
 
@@ -41,6 +43,7 @@ class Plan:
             raise InputError("models: expected at least one base model to fine-tune", file=next(iter(files), None))
         self.cohorts = (self.config.cohort, PRETRAINING)
         self.steps_asked: set[str] = set()  # steps of the jobs of this plan
+        self.content = Content()
 
     def settings(self, step: str, **choice: str) -> str:
         """The one tracked parameter of a rule: the blocks that its step reads and the digest of its code, as JSON.
@@ -115,6 +118,39 @@ class Plan:
             return sorted({path.as_posix() for path in data_files(Path(folder)).values()})
         except InputError:
             return []
+
+    def study_content(self, cohort: str) -> str:
+        """Digest of a study's data files; of a twin's nothing, unless somebody changed what the twin wrote."""
+        files = [Path(file) for file in self.study_files(cohort)]
+        if not self.has_truth(cohort):
+            return self.content.of(files)
+        record = Path(f"results/{cohort}/truth.parquet.manifest.json")
+        try:
+            written = {Path(name).name: digest for name, digest in json.loads(record.read_text(encoding="utf-8"))["outputs"].items()}
+        except (OSError, ValueError, KeyError, AttributeError):
+            return ""  # not made yet: the engine makes it, and what follows
+        altered = [file for file in files if file.is_file() and self.content.digest(file) != written.get(file.name)]
+        return self.content.of(altered)
+
+    def base_content(self, model: str) -> str:
+        """Digest of the files of a base model from outside; of one that the workflow builds nothing."""
+        return "" if self.is_built(model) else self.content.of(Path(file) for file in self.base_files(model))
+
+    def teacher_content(self) -> str:
+        """Digest of the files that the teacher reads."""
+        return self.content.of(Path(file) for file in self.teacher_files())
+
+    def dated_ahead(self, now: float) -> list[str]:
+        """Files from outside whose time lies in the future, one line each: the engine would throw away what is made from them.
+
+        Args:
+            now: seconds since the epoch.
+        """
+        cohorts = [] if self.config.study is None else [self.config.cohort]
+        files = [file for cohort in cohorts for file in self.study_files(cohort)] + self.teacher_files()
+        files += [file for model in self.config.models if not self.is_built(model) for file in self.base_files(model)]
+        late = [file for file in files if Path(file).is_file() and Path(file).stat().st_mtime > now + CLOCK_SKEW_SECONDS]
+        return [f"{file}: dated in the future, so that nothing made from it would count as current; run `touch` on it" for file in late]
 
     def teacher_files(self) -> list[str]:
         """Files that the teacher reads: given rationales, or the instruction of an endpoint."""
