@@ -3,7 +3,7 @@
 A patient may have several cancers, and the registry knows only those that were sequenced. So treatment that begins more than
 `diagnosis_grace_days` before the first diagnosis is for another or an unknown cancer, and so is an agent that no known cancer of the
 patient is treated with; both are set aside and counted. A cancer type that is sequenced but not registered is known from its
-sequencing on; where nothing is registered at all, it is taken to be known always, and the case is flagged.
+sequencing on; the first one sequenced is taken to be known always, behind any that was registered by then, and the case is flagged.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ def known_cancers(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
         tables: timeline_diagnosis, timeline_specimen, clinical_sample.
 
     Returns:
-        patient_id, cancer_type, day, is_registered, is_distant, is_local; sorted by patient, day and type, a day and type once. A
-        diagnosis whose site no table knows, or of a patient whose sequenced cancer the table has no word for, is the sequenced one.
+        patient_id, cancer_type, day, told_day (registered or sequenced), is_registered, is_distant, is_local; sorted by patient, day
+        and type, a day and type once. A diagnosis whose site no table knows, or of a patient whose sequenced cancer the table has no word for, is the sequenced one.
     """
     rows = tables["timeline_diagnosis"][COLUMNS["timeline_diagnosis"]].reset_index(drop=True)
     named = {text: cancer_of(text) for text in rows["dx_description"].dropna().unique()}
@@ -65,14 +65,19 @@ def known_cancers(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     adopted = registered["patient_id"].map(unmatched.drop_duplicates("patient_id").set_index("patient_id")["cancer_type"])
     foreign = adopted.notna() & ~adopted.isin(named_cancers())
     registered["cancer_type"] = registered["cancer_type"].mask(registered["cancer_type"].isna() | foreign, adopted).fillna(OTHER)
-    registered = pd.concat([registered.assign(is_registered=True), stages(rows)], axis=1)
+    registered = pd.concat([registered.assign(told_day=registered["day"], is_registered=True), stages(rows)], axis=1)
     pairs = pd.MultiIndex.from_frame(registered[["patient_id", "cancer_type"]])
     sampled = specimens[~pd.MultiIndex.from_frame(specimens[["patient_id", "cancer_type"]]).isin(pairs)]
-    first = ~sampled["patient_id"].isin(registered["patient_id"]) & ~sampled.duplicated("patient_id")
-    sampled = sampled[["patient_id", "cancer_type"]].assign(day=sampled["start_day"].mask(first, ALWAYS), is_registered=False)
+    is_first = sampled["sample_id"].isin(specimens.drop_duplicates("patient_id")["sample_id"])
+    sampled = sampled.assign(day=sampled["start_day"].mask(is_first, ALWAYS), told_day=sampled["start_day"], is_registered=False)
+    sampled = sampled[["patient_id", "cancer_type", "day", "told_day", "is_registered"]]
     found = pd.concat([registered, sampled.assign(is_distant=False, is_local=False)], ignore_index=True)
     found = found.sort_values(["patient_id", "day", "cancer_type", "is_distant", "is_local"], kind="stable")
-    return found.drop_duplicates(["patient_id", "day", "cancer_type"], keep="last").astype({"day": "int64"}).reset_index(drop=True)
+    return (
+        found.drop_duplicates(["patient_id", "day", "cancer_type"], keep="last")
+        .astype({"day": "int64", "told_day": "int64"})
+        .reset_index(drop=True)
+    )
 
 
 def cohort_cancers(tables: dict[str, pd.DataFrame]) -> frozenset[str]:
@@ -124,7 +129,7 @@ def at_index(cases: pd.DataFrame, cancers: pd.DataFrame, grace: int) -> pd.DataF
     pairs = rows.merge(cancers.rename(columns={"cancer_type": "known"}), on="patient_id")
     pairs = pairs[pairs["day"] <= pairs["index_day"] + grace]
     mine = pairs[pairs["known"] == pairs["cancer_type"]].sort_values(["row", "day"], kind="stable").drop_duplicates("row", keep="last")
-    other = pairs[(pairs["known"] != pairs["cancer_type"]) & (pairs["day"] <= pairs["index_day"])]["row"]
+    other = pairs[(pairs["known"] != pairs["cancer_type"]) & (pairs["told_day"] <= pairs["index_day"])]["row"]
     found = mine.set_index("row").reindex(range(len(cases)))
     registered = found["is_registered"].eq(True)
     result = pd.DataFrame(

@@ -26,7 +26,7 @@ from oncoraft.cases.local_treatment import local_days
 from oncoraft.cases.published_rule import published
 from oncoraft.cases.regions import REGIONS
 from oncoraft.cases.scans import FAR, case_frame, near
-from oncoraft.cases.tables import read_tables
+from oncoraft.cases.tables import completed, read_tables
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.config import Labels
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
@@ -205,6 +205,7 @@ def label(cases: pd.DataFrame, tables: dict[str, pd.DataFrame], settings: Labels
         tables: those of `COLUMNS`.
         settings: windows in days.
     """
+    tables = completed(tables, COLUMNS)
     frame = case_frame(cases.sort_values("case_id"), tables["clinical_patient"], settings)
     longest = int(max([frame["nominal_days"].max(), *(rule.window_days or 0 for rule in STRICT_DEFINITIONS)]))
     assessments, state = assess(frame, tables, settings, longest)
@@ -250,12 +251,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     blocks = read_settings("labels", given)
     cases = read_tables(given.cases, ["cases"], {"cases": CASE_COLUMNS})["cases"]
     labels = label(cases, read_tables(given.tables, COLUMNS, COLUMNS), blocks["labels"])
-    short = labels.select(["definition", "category"]).to_pandas()
-    counts = {str(name): part["category"].value_counts().sort_index().to_dict() for name, part in short.groupby("definition")}
+    short = labels.select(["definition", "category", "is_contradicted", "local_treatment_between"]).to_pandas()
+    short["local"] = short["local_treatment_between"] != ""
+    counts = {
+        str(name): {
+            **part["category"].value_counts().sort_index().to_dict(),
+            "contradicted": int(part["is_contradicted"].sum()),
+            "local_treatment_between": int(part["local"].sum()),
+        }
+        for name, part in short.groupby("definition")
+    }
     final, record = given.cases / "labels.parquet", given.cases / "labels.parquet.manifest.json"
     with publishing(final, record) as (out, note):
         pq.write_table(labels, out)
-        inputs = [given.cases / "cases.parquet", *(given.tables / f"{name}.parquet" for name in COLUMNS)]
+        tables = [path for path in (given.tables / f"{name}.parquet" for name in COLUMNS) if path.is_file()]
+        inputs = [given.cases / "cases.parquet", *tables]
         settings = settings_record(given, blocks)
         write_json(note, manifest("labels", inputs=inputs, outputs={final: out}, settings=settings, counts=counts, beside=record))
     log.info("labels: %d cases, %s trains: %s", len(cases), blocks["labels"].definition, counts[blocks["labels"].definition])

@@ -20,7 +20,7 @@ from oncoraft.cases import diagnoses, local_treatment
 from oncoraft.cases.courses import Events, Step, course, next_treatment_days
 from oncoraft.cases.local_treatment import days_by_patient, operations
 from oncoraft.cases.regimen_rules import Interval, Regimen, Traits, agents_known, continuation_day, early_agents, group_patient, traits
-from oncoraft.cases.tables import read_tables
+from oncoraft.cases.tables import completed, read_tables
 from oncoraft.cases.treatment_rows import FILE, INVESTIGATIONAL, for_a_cancer, treatment_intervals
 from oncoraft.cases.treatment_setting import settings_at_index
 from oncoraft.foundation.errors import InputError
@@ -145,6 +145,7 @@ def build(tables: dict[str, pd.DataFrame], rules: Regimens) -> tuple[pd.DataFram
     Raises:
         InputError: no anticancer treatment, or an agent that may not be there.
     """
+    tables = completed(tables, COLUMNS)
     kept, counts = treatment_intervals(tables["timeline_treatment"], rules)
     if kept.empty:
         raise InputError("expected at least one row of an anticancer agent", file=FILE)
@@ -209,7 +210,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     final, record = given.out / "cases.parquet", given.out / "cases.parquet.manifest.json"
     with publishing(final, record) as (out, note):
         cases.to_parquet(out, index=False)
-        inputs = [given.tables / f"{name}.parquet" for name in COLUMNS]
+        inputs = [path for path in (given.tables / f"{name}.parquet" for name in COLUMNS) if path.is_file()]
         settings = settings_record(given, blocks)
         write_json(note, manifest("regimens", inputs=inputs, outputs={final: out}, settings=settings, counts=counts, beside=record))
     log.info("regimens: %s", counts)
