@@ -78,11 +78,13 @@ def registry(*rows: tuple[str, int, str]) -> pd.DataFrame:
 
 
 def test_regimens_of_two_cancers_that_start_on_one_day_are_two_cases() -> None:
-    rows = treatment(("a", 0, 300, "LETROZOLE", "Hormone"), ("a", 0, 60, "CARBOPLATIN", "Chemo"), ("a", 100, 160, "DOCETAXEL", "Chemo"))
+    rows = treatment(
+        ("a", 0, 300, "LETROZOLE", "Hormone"), ("a", 0, 60, "CARBOPLATIN", "Chemo"), ("a", 100, 160, "OSIMERTINIB", "Targeted")
+    )
     diagnoses = registry(("a", -900, "CARCINOMA | BREAST (M8500/3 | C509)"), ("a", -20, "CARCINOMA | LUNG (M8140/3 | C341)"))
     cases, _ = build(cohort(rows) | {"timeline_diagnosis": diagnoses}, Regimens())
     assert list(cases["case_id"]) == ["a_+0", "a_+0_2", "a_+100"]
-    assert list(cases["regimen"]) == ["letrozole", "carboplatin", "docetaxel"]
+    assert list(cases["regimen"]) == ["letrozole", "carboplatin", "osimertinib"]
     assert list(cases["line_overall"]) == [1, 1, 2]
     assert list(cases["next_treatment_day"].fillna(-1)) == [-1, 100, -1], "the lung's regimen does not end the breast's"
     assert list(cases["has_other_cancer"]) == [True, True, True]
