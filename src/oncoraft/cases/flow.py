@@ -12,7 +12,7 @@ import pandas as pd
 
 from oncoraft.cases.definitions import PUBLISHED
 from oncoraft.cases.flow_comparisons import against_published, agreement, fold_tables, published_rule
-from oncoraft.cases.flow_tables import label_balance, scan_counts, table_one
+from oncoraft.cases.flow_tables import label_balance, label_flags, scan_counts, table_one
 from oncoraft.cases.tables import read_tables
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.config import Labels
@@ -49,13 +49,21 @@ def stage(
     }
 
 
-def attrition(parts: dict[str, pd.DataFrame], chosen: pd.DataFrame, definition: str) -> list[dict[str, Any]]:
-    """Steps from patients to evaluable cases.
+ASIDE = {
+    "patients_without_specimen": "no sequenced specimen with a cancer type",
+    "patients_with_no_cancer_rows_only": "no cancer known",
+    "patients_with_before_diagnosis_rows_only": "treated before the first diagnosis alone",
+    "patients_with_other_cancer_rows_only": "only agents of another cancer than those known",
+}
+
+
+def attrition(parts: dict[str, pd.DataFrame], chosen: pd.DataFrame, definition: str, counted: dict[str, Any]) -> list[dict[str, Any]]:
+    """Steps from patients to evaluable cases; `counted` is what the regimen builder counted.
 
     A patient is counted under a reason with the cases lost for it; one who keeps another case is not excluded by it. Follow-up and
     evaluability are two ways out of the same cases, so the last two steps both count from the treated.
     """
-    cases, specimens = parts["cases"], set(parts["timeline_specimen"]["patient_id"])
+    cases = parts["cases"]
     people, given = set(parts["clinical_patient"]["patient_id"]), set(parts["timeline_treatment"]["patient_id"])
     treated = set(cases["patient_id"])
     followed = parts["followup"].loc[parts["followup"]["endpoint"] == "os", "case_id"]
@@ -63,11 +71,9 @@ def attrition(parts: dict[str, pd.DataFrame], chosen: pd.DataFrame, definition: 
     evaluable, rest = chosen[chosen["responder"].notna()], chosen[chosen["responder"].isna()]
     first = stage("patients in the study", len(people), None, None, [])
     recorded = stage("with a treatment recorded", len(people & given), None, first, [("no treatment recorded", len(people - given), None)])
-    unseated = (people & given) - treated
-    aside = [
-        ("only supportive agents, other indications or agents set aside", len(unseated & specimens), None),
-        ("no sequenced specimen with a cancer type", len(unseated - specimens), None),
-    ]
+    told = [(words, int(counted.get(name, 0)), None) for name, words in ASIDE.items()]
+    rest_aside = len((people & given) - treated) - sum(lost for _, lost, _ in told)
+    aside = [("only supportive agents, tracers, other indications or agents set aside", rest_aside, None), *told]
     with_case = stage("with an anticancer regimen", len(treated), len(cases), recorded, aside)
     late = "the follow-up ends before the patient is under observation"
     risk = stage(
@@ -85,14 +91,17 @@ def attrition(parts: dict[str, pd.DataFrame], chosen: pd.DataFrame, definition: 
     return [first, recorded, with_case, risk, last]
 
 
-def flow(parts: dict[str, pd.DataFrame], labels: pd.DataFrame, judged: pd.DataFrame, settings: Labels) -> dict[str, Any]:
-    """Everything of `flow.json` but what the regimen builder counted.
+def flow(
+    parts: dict[str, pd.DataFrame], labels: pd.DataFrame, judged: pd.DataFrame, settings: Labels, counted: dict[str, Any]
+) -> dict[str, Any]:
+    """Everything of `flow.json`.
 
     Args:
         parts: clinical_patient, timeline_treatment, timeline_specimen, timeline_progression, cases, followup, folds.
         labels: all definitions: case_id, definition, category, responder, is_immortal.
         judged: rows of `strict`, of the published rule and of the definition that trains, all columns.
         settings: windows, and which definition trains.
+        counted: what the regimen builder counted on its way from treatment rows to regimens.
     """
     cases, patients = parts["cases"], parts["clinical_patient"]
     of_case = cases[["case_id", "patient_id", "cancer_type", "drug_class"]]
@@ -112,12 +121,14 @@ def flow(parts: dict[str, pd.DataFrame], labels: pd.DataFrame, judged: pd.DataFr
     folds, balance = fold_tables(parts["folds"], cases, chosen)
     return {
         "definition": settings.definition,
-        "steps": attrition(parts, chosen, settings.definition),
+        "steps": attrition(parts, chosen, settings.definition, counted),
         "labels": {name: part.value_counts().sort_index().to_dict() for name, part in labels.groupby("definition")["category"]},
         "by_cancer_type": by_type,
         "regimens": counts.to_dict("records"),
         "table_one": table_one(patients, cases),
         "label_balance": label_balance(chosen),
+        "label_flags": label_flags(chosen),
+        "treatment_rows": counted,
         "scans": scan_counts(cases, patients, parts["timeline_progression"], settings),
         "agreement": agreement(labels),
         "strict_against_published": against_published(labels),
@@ -151,7 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     labels = read_tables(given.cases, ["labels"], {"labels": LABEL_COLUMNS})["labels"]
     path = given.cases / "labels.parquet"
     judged = pd.read_parquet(path, filters=[("definition", "in", sorted({"strict", PUBLISHED, definition}))])
-    result = {**flow(parts, labels, judged, blocks["labels"]), "treatment_rows": treatment_rows(given.cases)}
+    result = flow(parts, labels, judged, blocks["labels"], treatment_rows(given.cases))
     final, record = given.cases / "flow.json", given.cases / "flow.json.manifest.json"
     with publishing(final, record) as (out, note):
         write_json(out, result)

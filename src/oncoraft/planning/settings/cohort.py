@@ -23,7 +23,9 @@ Definition = Literal[
     "strict_any_scan",
     "strict_death_excluded",
     "strict_switch_progression",
-    "strict_in_view",
+    "strict_local_excluded",
+    "strict_local_censored",
+    "strict_as_reported",
 ]
 
 
@@ -53,6 +55,18 @@ class Regimens(Block):
     known_at_index_days: int = Field(
         7, ge=0, le=28, description="Agents started within this many days of the index date count as planned, so the prompt may name them."
     )
+    partner_days: int = Field(
+        14,
+        ge=0,
+        le=28,
+        description="An infusion started within this many days of an oral agent that it is given with (knowledge/partners.csv) was planned too.",
+    )
+    diagnosis_grace_days: int = Field(
+        30,
+        ge=0,
+        le=365,
+        description="Treatment begun more than this many days before the first diagnosis is for another or an unknown cancer: set aside, counted.",
+    )
     gap_days: Days = Field(90, description="Days without any of the regimen's agents after which the same agents are a new regimen.")
     carry_over_days: Days = Field(
         28, description="An agent of the regimen before belongs to the new one too if its record goes on more than this many days into it."
@@ -77,6 +91,24 @@ class Regimens(Block):
         ge=0,
         le=365,
         description="A maintenance agent started within this many days of its induction's last day keeps the line; 0: never.",
+    )
+    protocols: bool = Field(
+        True, description="Parts of a protocol sequence (knowledge/protocols.csv) are one line and, for labels, one treatment."
+    )
+    perioperative_days: int = Field(
+        180,
+        ge=0,
+        le=365,
+        description="The same agents again after an operation, within this many days of their last one, are one protocol; 0: never.",
+    )
+    chemoradiation_days: int = Field(
+        14, ge=0, le=60, description="Radiation begun within this many days of a radiosensitising agent's start makes chemoradiation."
+    )
+    neoadjuvant_days: int = Field(
+        180, ge=0, le=730, description="Treatment of a disease below stage 4, not operated on, so soon after its diagnosis is neoadjuvant."
+    )
+    adjuvant_days: int = Field(
+        180, ge=0, le=730, description="Treatment within this many days of an operation, or of adjuvant treatment, is adjuvant."
     )
     investigational: Literal["keep", "set_aside"] = Field(
         "keep", description="keep: undisclosed trial agents make regimens of their own class; set_aside: they are ignored, counted."
