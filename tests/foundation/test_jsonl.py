@@ -42,9 +42,10 @@ def test_a_line_keeps_its_text_as_it_stands_in_the_file(value: str, tmp_path_fac
     [
         (b'{"case_id": "a", "case_id": "b"}', "'case_id' is given twice"),
         (b'{"outer": {"x": 1, "y": 2, "x": 3}}', "'x' is given twice"),
-        (b'{"score": NaN}', "NaN is no number"),
-        (b'{"score": -Infinity}', "-Infinity is no number"),
-        (b'{"rationale": "\\ud800"}', "half of a surrogate pair, \\ud800"),
+        (b'{"score": NaN}', "column score: expected a finite number, found 'nan'"),
+        (b'{"score": -Infinity}', "column score: expected a finite number, found '-inf'"),
+        (b'{"scores": [1, 1e999]}', "column scores: expected a finite number, found 'inf'"),
+        (b'{"rationale": "\\ud800"}', "column rationale: expected text in Unicode, found half of a surrogate pair, \\ud800"),
         (b'{"rationale": "\\uDC00 x"}', "half of a surrogate pair, \\udc00"),
         (b'{"rationale": "\xed\xa0\x80"}', "expected UTF-8"),
         (b'{"rationale": "\xff"}', "expected UTF-8"),
@@ -78,13 +79,13 @@ def test_a_key_that_is_absent_and_a_case_that_is_repeated_are_named_by_line(tmp_
     path.write_text('{"case_id": "a"}\n\n{"case_id": "a"}\n')
     with pytest.raises(InputError, match=r"line 1, column input: expected this key"):
         read_jsonl(path, ["input"])
-    with pytest.raises(InputError, match=r"line 3: expected each case_id once, the first time was line 1, found 'a'"):
+    with pytest.raises(InputError, match=r"line 3: expected each case once, the first time was line 1, found 'a'"):
         read_jsonl(path, ["case_id"], once="case_id")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800", {"deep": ["\udfff"]}])
 def test_what_json_cannot_hold_is_refused_before_it_is_written(value: object, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="row 2, case b: expected what JSON can hold"):
+    with pytest.raises(InputError, match="row 2, case b, value: expected"):
         write_jsonl(tmp_path / "rows.jsonl", [{"case_id": "a"}, {"case_id": "b", "value": value}])
 
 

@@ -8,7 +8,6 @@ prompt is read once: score and rationale come from the same prefill. Finished ca
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ import torch
 from torch import nn
 
 from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.jsonl import write_jsonl
 from oncoraft.foundation.lease import hold_devices
 from oncoraft.foundation.provenance import canonical_json, file_digest, manifest, publishing, text_digest, write_json
 from oncoraft.inference.answer import Result, answer_group, answer_room, score_group
@@ -203,7 +203,7 @@ def publish(
         log.info("infer: %d cases were finished before", more["resumed"])
     beside = given.out.with_name(given.out.name + ".manifest.json")
     with publishing(given.out, beside) as (out, note):
-        out.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in predictions), encoding="utf-8")
+        write_jsonl(out, predictions)
         inputs = [given.heldout, given.base, *(path for path in (given.examples, given.tokens) if path is not None)]
         inputs += [given.fold_model / name for name in (*trained_files(strategy), "manifest.json")] if given.fold_model else []
         write_json(note, manifest("infer", inputs=inputs, outputs={given.out: out}, settings=record, counts=counts, beside=beside))

@@ -30,7 +30,7 @@ PACKED_SUFFIXES = (".gz", ".bz2", ".xz", ".zip")
 def meta_fields(path: Path) -> dict[str, str]:
     """The `key: value` lines of a meta file; none if it is not text."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError):
         return {}
     return {key.strip(): value.strip() for key, colon, value in (line.partition(":") for line in lines) if colon}

@@ -12,6 +12,7 @@ from typing import Any
 import jinja2
 import pandas as pd
 
+from oncoraft.foundation.csv_file import write_csv
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.edge import run, settings_record, step_parser
 from oncoraft.report.cohort import section as cohort_section
@@ -133,11 +134,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write_json(summary, headline(runs))
         data.mkdir()
         for place, one in enumerate(runs, 1):
-            pd.DataFrame(one.metrics).to_csv(data / f"metrics-{place}.csv", index=False)
-            pd.DataFrame(one.survival["regimens"]).to_csv(data / f"regimens-{place}.csv", index=False)
-            one.calibration.to_csv(data / f"calibration-{place}.csv", index=False)
-            one.decision.to_csv(data / f"decision-{place}.csv", index=False)
-            one.curves.to_csv(data / f"curves-{place}.csv", index=False)
+            write_csv(data / f"metrics-{place}.csv", pd.DataFrame(one.metrics))
+            write_csv(data / f"regimens-{place}.csv", pd.DataFrame(one.survival["regimens"]))
+            write_csv(data / f"calibration-{place}.csv", one.calibration)
+            write_csv(data / f"decision-{place}.csv", one.decision)
+            write_csv(data / f"curves-{place}.csv", one.curves)
         homes = [given.results / one.model / one.strategy / one.design for one in runs]
         inputs = [path for one in homes for name in ("metrics", "survival") for path in (one / name).glob("*.json")]
         inputs.append(given.results / "cases" / "flow.json")

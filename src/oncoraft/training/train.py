@@ -7,7 +7,6 @@ stopped and never goes on from another experiment's state.
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -18,6 +17,7 @@ import torch
 from peft.helpers import disable_input_dtype_casting
 
 from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.jsonl import write_jsonl
 from oncoraft.foundation.lease import hold_devices
 from oncoraft.foundation.provenance import canonical_json, file_digest, manifest, publishing, text_digest, versions, write_json
 from oncoraft.foundation.stable import stable_seed
@@ -128,8 +128,7 @@ def write_fold(folder: Path, trainer: Trainer, cases: list[Case]) -> None:
         (folder / "README.md").unlink(missing_ok=True)
     if trainer.head is not None:
         torch.save({name: value.cpu() for name, value in trainer.head.state_dict().items()}, folder / HEAD_FILE)
-    with (folder / "training_log.jsonl").open("w", encoding="utf-8") as stream:
-        stream.writelines(json.dumps(entry) + "\n" for entry in trainer.log)
+    write_jsonl(folder / "training_log.jsonl", trainer.log)
     (folder / "training_patients.txt").write_text("\n".join(sorted({case.patient_id for case in cases})) + "\n", encoding="utf-8")
 
 
