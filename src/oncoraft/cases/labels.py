@@ -187,7 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     short = labels.select(["definition", "category"]).to_pandas()
     counts = {str(name): part["category"].value_counts().sort_index().to_dict() for name, part in short.groupby("definition")}
     final, record = given.cases / "labels.parquet", given.cases / "labels.parquet.manifest.json"
-    with publishing(final, record) as (out, note):
+    with publishing(final, record, step="labels") as (out, note):
         pq.write_table(labels, out)
         inputs = [given.cases / "cases.parquet", *(given.tables / f"{name}.parquet" for name in COLUMNS)]
         settings = settings_record(given, blocks)

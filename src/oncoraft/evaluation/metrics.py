@@ -172,7 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     counts = {"predicted": predicted, "evaluable": len(frame), "not_evaluable": predicted - len(frame)}
     counts |= {"responders": int(data.positive.sum()), "bootstrap": settings.bootstrap}
     files = [given.out / name for name in ("metrics.json", "metrics.csv", *tables, "manifest.json")]
-    with publishing(*files) as written:
+    with publishing(*files, step="metrics", home=given.out) as written:
         write_json(written[0], records)
         write_csv(written[1], pd.DataFrame(records))
         for table, path in zip(tables.values(), written[2:-1], strict=True):

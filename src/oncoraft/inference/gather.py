@@ -131,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     check_owners(predicted, held_out)
     lines = gather([(line.case_id, line.text) for line in predicted], [(line.case_id, line.text) for line in held_out])
     record = given.out.with_name(given.out.name + ".manifest.json")
-    with publishing(given.out, record) as (out, note):
+    with publishing(given.out, record, step="gather") as (out, note):
         out.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
         counts = {
             "cases": len(lines),

@@ -129,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     block = blocks["audit"]
     report = leakage(sample(frame, block.text_model_cases, block.seed)) | {"design": given.design, "cases_with_rationale": len(frame)}
     record = given.out.with_name(given.out.name + ".manifest.json")
-    with publishing(given.out, record) as (out, note):
+    with publishing(given.out, record, step="leakage") as (out, note):
         write_json(out, report)
         inputs = [given.prompts, given.rationales, given.cases / "labels.parquet", given.cases / "folds.parquet"]
         settings, counts = settings_record(given, blocks), {key: report[key] for key in ("cases", "folds_judged", "folds_too_small")}

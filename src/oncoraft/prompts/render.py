@@ -225,7 +225,7 @@ def write_prompts(given: Any, blocks: dict[str, Any], evidence: pd.DataFrame, in
     if block.instruction_file:
         inputs = [*inputs, Path(block.instruction_file)]
     record = given.out.with_name(given.out.name + ".manifest.json")
-    with publishing(given.out, record) as (out, note):
+    with publishing(given.out, record, step=(step, "render", "prompts")) as (out, note):
         write_jsonl(out, prompts)
         settings = settings_record(given, blocks)
         write_json(note, manifest(step, inputs=inputs, outputs={given.out: out}, settings=settings, counts=counts, beside=record))

@@ -127,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if any(part.empty for part in parts.values()):
         raise InputError("expected at least one case in each file", file=min(path for path, part in parts.items() if part.empty))
     counts = {path.stem: {"cases": len(part), "patients": part["patient_id"].nunique()} for path, part in parts.items()}
-    with publishing(*parts, record) as temporary:
+    with publishing(*parts, record, step="split") as temporary:
         for part, path in zip(parts.values(), temporary):
             write_jsonl(path, rows(part))
         outputs = dict(zip(parts, temporary))

@@ -109,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     record = given.out.with_name(given.out.name + ".manifest.json")
     inputs = [given.prompts, given.rationales, given.cases / "cases.parquet", given.cases / "labels.parquet"]
     inputs += [file for file in sorted(given.tokenizer.glob("*token*")) if file.is_file()]
-    with publishing(given.out, record) as (out, note):
+    with publishing(given.out, record, step="tokens") as (out, note):
         counts = write_tokens(out, frame, tokenizer)
         settings = settings_record(given, blocks)
         write_json(note, manifest("tokens", inputs=inputs, outputs={given.out: out}, settings=settings, counts=counts, beside=record))

@@ -22,6 +22,7 @@ from oncoraft.evidence.shown import shown_fields
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import write_jsonl
 from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.foundation.publishing import claim
 from oncoraft.planning.config import Rationales
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 from oncoraft.rationales.teacher import Lesson, Teacher
@@ -236,6 +237,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
         )
         return 0
+    record = given.out.with_name(given.out.name + ".manifest.json")
+    claim(given.out, record, step="rationales")
     template = TemplateTeacher(block.seed)
     teacher = make_teacher(block, template, cache)
     rule = Rule(named(block.weights), named(block.minimum), block.threshold)
@@ -243,10 +246,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if tally.missing and block.missing == "refuse":
         raise InputError(f"rationales.missing: refuse; expected a rationale of every case, the teacher has none of {tally.missing}")
     counts = counts_of(rows, tally, block, teacher)
-    record = given.out.with_name(given.out.name + ".manifest.json")
     own = {"file": block.file, "endpoint": block.endpoint_instruction}.get(block.teacher)
     inputs = [given.evidence, given.cases / "labels.parquet", *([Path(own)] if own else [])]
-    with publishing(given.out, record) as (out, note):
+    with publishing(given.out, record, step="rationales") as (out, note):
         write_jsonl(out, rows)
         settings = settings_record(given, blocks)
         write_json(note, manifest("rationales", inputs=inputs, outputs={given.out: out}, settings=settings, counts=counts, beside=record))

@@ -115,6 +115,10 @@ def render(results: Path, runs: list[Run], show_rationales: bool) -> str:
     )
 
 
+# What the folder of the page's data holds, by the pattern of its name.
+WRITTEN = ("*.csv",)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read results, write the page, the headline and the data of every table."""
     parser = step_parser("report", "example:\n  oncoraft report results/demo --out results/demo/report/index.html")
@@ -129,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     page = render(given.results, runs, given.show_rationales)
     home = given.out.parent
     files = [given.out, home / "headline.json", home / "data", home / "manifest.json"]
-    with publishing(*files) as (html, summary, data, note):
+    with publishing(*files, step="report", folders=[home / "data"], own=WRITTEN) as (html, summary, data, note):
         html.write_text(page, encoding="utf-8")
         write_json(summary, headline(runs))
         data.mkdir()

@@ -208,7 +208,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     result = {"settings": settings.model_dump(mode="json"), "counts": counts, "regimens": shown, "skipped": skipped}
     result |= {"cancer_types": by_cancer, "statement": STATEMENT}
     files = [given.out / name for name in ("survival.json", "regimens.csv", "curves.parquet", "manifest.json")]
-    with publishing(*files) as (table, regimens, curve_file, note):
+    with publishing(*files, step="survival", home=given.out) as (table, regimens, curve_file, note):
         write_json(table, json.loads(json.dumps(result)))
         write_csv(regimens, pd.DataFrame(shown).drop(columns=["at_risk", "survival_at"], errors="ignore"))
         pd.concat([curves, cancer_curves]).reset_index(drop=True).to_parquet(curve_file, index=False)
