@@ -10,9 +10,10 @@ import pytest
 from oncoraft.answers import full_prompt
 from oncoraft.evidence.evidence import collect
 from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.jsonl import read_jsonl
 from oncoraft.prompts import build
 from oncoraft.prompts.budget import estimated_tokens
-from oncoraft.prompts.render import Renderer, main, protein_change, read_jsonl, render, statements_by_case
+from oncoraft.prompts.render import Renderer, main, protein_change, render, statements_by_case
 from tests.evidence.study import draw_study
 
 TABLES, CASES = draw_study(8, seed=9)

@@ -13,9 +13,9 @@ from transformers import PreTrainedTokenizerFast
 
 from oncoraft.answers import answer_text, answer_token_ids, content_digest, full_prompt, shortened
 from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.jsonl import write_jsonl
 from oncoraft.models.cases import encode
 from oncoraft.prompts import tokens
-from oncoraft.prompts.render import write_jsonl
 
 CASES = pd.DataFrame(
     {"case_id": ["b_+1", "a_-2", "c_+0"], "patient_id": ["b", "a", "c"], "index_day": [1, -2, 0], "cancer_type": "x", "line_of_therapy": 1}

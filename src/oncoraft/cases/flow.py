@@ -164,7 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     judged = pd.read_parquet(path, filters=[("definition", "in", sorted({"strict", PUBLISHED, definition}))])
     result = flow(parts, labels, judged, blocks["labels"], treatment_rows(given.cases))
     final, record = given.cases / "flow.json", given.cases / "flow.json.manifest.json"
-    with publishing(final, record) as (out, note):
+    with publishing(final, record, step="flow") as (out, note):
         write_json(out, result)
         inputs = [
             *(given.tables / f"{name}.parquet" for name in COLUMNS),

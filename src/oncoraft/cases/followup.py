@@ -130,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cases = read_tables(given.cases, ["cases"], {"cases": CASE_COLUMNS})["cases"]
     rows, counts = follow(cases, tables["clinical_patient"], tables["timeline_progression"], blocks["followup"])
     final, record = given.cases / "followup.parquet", given.cases / "followup.parquet.manifest.json"
-    with publishing(final, record) as (out, note):
+    with publishing(final, record, step="followup") as (out, note):
         rows.to_parquet(out, index=False)
         inputs = [given.cases / "cases.parquet", *(given.tables / f"{name}.parquet" for name in COLUMNS)]
         settings = settings_record(given, blocks)

@@ -262,7 +262,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name, part in short.groupby("definition")
     }
     final, record = given.cases / "labels.parquet", given.cases / "labels.parquet.manifest.json"
-    with publishing(final, record) as (out, note):
+    with publishing(final, record, step="labels") as (out, note):
         pq.write_table(labels, out)
         tables = [path for path in (given.tables / f"{name}.parquet" for name in COLUMNS) if path.is_file()]
         inputs = [given.cases / "cases.parquet", *tables]

@@ -208,7 +208,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     blocks = read_settings("regimens", given)
     cases, counts = build(read_tables(given.tables, COLUMNS, COLUMNS), blocks["regimens"])
     final, record = given.out / "cases.parquet", given.out / "cases.parquet.manifest.json"
-    with publishing(final, record) as (out, note):
+    with publishing(final, record, step="regimens", home=given.out) as (out, note):
         cases.to_parquet(out, index=False)
         inputs = [path for path in (given.tables / f"{name}.parquet" for name in COLUMNS) if path.is_file()]
         settings = settings_record(given, blocks)

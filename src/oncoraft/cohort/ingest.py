@@ -109,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise InputError("expected the folder of a study", file=options.study, found="no such folder")
     names = [*(table.name for table in (*TABLES, *DERIVED_TABLES)), *RECORDS]
     finals = [*(options.out / f"{name}.parquet" for name in names), options.out / "checks.json", options.out / "manifest.json"]
-    with publishing(*finals) as temporary:
+    with publishing(*finals, step="ingest", home=options.out) as temporary:
         places = dict(zip(names, temporary, strict=False))
         found = ingest(options.study, places, settings["ingest"].strictness)
         for name, schema in RECORDS.items():

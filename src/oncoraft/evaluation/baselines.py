@@ -141,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         inputs.append(given.truth)
     found = found.sort_values(["predictor", "case_id"], ignore_index=True)
     record = given.out.with_name("manifest.json")
-    with publishing(given.out, record) as (out, note):
+    with publishing(given.out, record, step="baselines") as (out, note):
         found.to_parquet(out, index=False)
         settings = settings_record(given, blocks)
         write_json(note, manifest("baselines", inputs=inputs, outputs={given.out: out}, settings=settings, counts=counts, beside=record))

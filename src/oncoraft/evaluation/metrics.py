@@ -18,10 +18,12 @@ from sklearn.metrics import average_precision_score, roc_curve
 
 from oncoraft.evaluation.calibration import calibration_curve, decision_curve, measures, recalibrate
 from oncoraft.evaluation.discrimination import auroc, auroc_within, bootstrap, interval, mean_over_folds, patient_weights
+from oncoraft.foundation.csv_file import write_csv
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.foundation.stable import stable_seed
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
+from oncoraft.predictions import read_predictions
 
 log = logging.getLogger("oncoraft")
 Array = np.ndarray
@@ -117,17 +119,13 @@ def read_frame(predictions: Path, cases: Path, label: str) -> tuple[pd.DataFrame
     """Evaluable held-out cases with their scores and labels, sorted by case, and how many cases were predicted.
 
     Raises:
-        InputError: a case predicted twice, or only one class among the evaluable.
+        InputError: as `read_predictions`, or only one class among the evaluable.
     """
-    rows = pd.read_json(predictions, lines=True)
-    if rows["case_id"].duplicated().any():
-        raise InputError(
-            "expected one prediction a case", file=predictions, found=rows.loc[rows["case_id"].duplicated(), "case_id"].iloc[0]
-        )
     labels = pd.read_parquet(cases / "labels.parquet", filters=[("definition", "==", label)])
     labels = labels[labels["responder"].notna()]
-    kinds = pd.read_parquet(cases / "cases.parquet", columns=["case_id", "cancer_type", "regimen"])
-    frame = rows[["case_id", "patient_id", "fold", "score", "score_from_text"]].merge(kinds, on="case_id")
+    kinds = pd.read_parquet(cases / "cases.parquet", columns=["case_id", "patient_id", "cancer_type", "regimen"])
+    rows = read_predictions(predictions, kinds)
+    frame = rows.merge(kinds.drop(columns="patient_id"), on="case_id")
     frame = frame.merge(labels[["case_id", "responder"]], on="case_id").sort_values("case_id", ignore_index=True)
     if frame["responder"].nunique() < 2:
         raise InputError(f"expected responders and non-responders among the {len(frame)} evaluable cases", file=predictions)
@@ -174,11 +172,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     counts = {"predicted": predicted, "evaluable": len(frame), "not_evaluable": predicted - len(frame)}
     counts |= {"responders": int(data.positive.sum()), "bootstrap": settings.bootstrap}
     files = [given.out / name for name in ("metrics.json", "metrics.csv", *tables, "manifest.json")]
-    with publishing(*files) as written:
+    with publishing(*files, step="metrics", home=given.out) as written:
         write_json(written[0], records)
-        pd.DataFrame(records).to_csv(written[1], index=False)
+        write_csv(written[1], pd.DataFrame(records))
         for table, path in zip(tables.values(), written[2:-1], strict=True):
-            table.to_csv(path, index=False)
+            write_csv(path, table)
         inputs = [given.predictions, given.baselines, given.cases / "cases.parquet", given.cases / "labels.parquet"]
         outputs = dict(zip(files[:-1], written[:-1]))
         settings_now = settings_record(given, blocks)

@@ -169,7 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     counts = {"cases": len(cases), "statements": len(evidence), "by_field": evidence["field"].value_counts().sort_index().to_dict()}
     record = given.out.with_name(given.out.name + ".manifest.json")
-    with publishing(given.out, record) as (out, note):
+    with publishing(given.out, record, step="evidence") as (out, note):
         evidence.to_parquet(out, index=False)
         inputs = [given.cases / "cases.parquet", *(given.tables / f"{name}.parquet" for name in TABLES_READ)]
         settings = settings_record(given, blocks)

@@ -5,10 +5,12 @@ Pure and light, so that the workflow can ask it while it is parsed.
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.input_file import require_file
 from oncoraft.knowledge.tables import TABLES, Table
 
 # Table -> genetic alteration type and data type of its meta file, where these two say which table it is
@@ -30,7 +32,9 @@ PACKED_SUFFIXES = (".gz", ".bz2", ".xz", ".zip")
 def meta_fields(path: Path) -> dict[str, str]:
     """The `key: value` lines of a meta file; none if it is not text."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        if not path.is_file():  # opening a pipe would wait for ever
+            return {}
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError):
         return {}
     return {key.strip(): value.strip() for key, colon, value in (line.partition(":") for line in lines) if colon}
@@ -52,8 +56,8 @@ def find_file(study: Path, table: Table) -> Path | None:
         InputError: two files differ from the name only in case, or the file is there only packed.
     """
     exact = study / table.file
-    if exact.is_file():
-        return exact
+    if os.path.lexists(exact):
+        return require_file(exact, f"the table {table.name}")
     names = sorted(path.name for path in study.iterdir() if path.is_file()) if study.is_dir() else []
     alike = [name for name in names if name.casefold() == table.file.casefold()]
     if len(alike) > 1:

@@ -21,7 +21,9 @@ from transformers import GenerationConfig
 
 from oncoraft.answers import prompt_token_ids
 from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.ownership import refuse_over_inputs
 from oncoraft.foundation.provenance import file_digest, manifest, publishing, write_json
+from oncoraft.foundation.publishing import claim
 from oncoraft.foundation.stable import stable_fraction
 from oncoraft.models.base import context_length, final_hidden, first_line, load_base, load_tokenizer
 from oncoraft.models.cases import prompt_text, read_rows
@@ -242,9 +244,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not (given.run / HEAD_FILE).is_file():
         raise InputError("expected a score head: a strategy without one has no model folder", file=given.run / HEAD_FILE)
     base = find_base(given.run, given.base)
-    if given.out.resolve() in {given.run.resolve(), base.resolve()}:
-        raise InputError("--out: expected another folder than the fold's and the base's", file=given.out)
-    with publishing(given.out) as (folder,):
+    refuse_over_inputs([given.out], [given.run, base])
+    claim(given.out, step="export", folders=[given.out])
+    with publishing(given.out, step="export", folders=[given.out]) as (folder,):
         report = merge_and_write(given, base, folder, blocks["inference"])
         write_json(folder / "export.json", report)
         outputs = {given.out / path.name: path for path in sorted(folder.iterdir())}

@@ -32,6 +32,7 @@ from oncoraft.answers import answer_text, text_token_ids
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.lease import hold_devices
 from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.foundation.publishing import claim
 from oncoraft.foundation.stable import stable_seed
 from oncoraft.models.attention import packed_hidden
 from oncoraft.models.base import device_for, logits_of
@@ -133,6 +134,10 @@ def pretrain(model: Any, cases: list[Case], settings: TinyModel, score_tokens: i
     return losses
 
 
+# What a base model's folder holds, by the pattern of its name.
+WRITTEN = ("*config.json", "model*.safetensors*", "tokenizer*", "special_tokens_map.json", "*.jinja", "manifest.json")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read a corpus, write a base-model folder."""
     parser = step_parser("base-model", "example:\n  oncoraft base-model corpus.jsonl --out models/tiny")
@@ -145,6 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = blocks["model"].build
     if settings is None:
         raise InputError("expected a model with a `build` block", column="model")
+    claim(given.out, step="base-model", folders=[given.out], own=WRITTEN)
     torch.set_num_threads(given.threads)
     rows = read_rows(given.corpus)
     tokenizer = train_tokenizer([prompt_text(row) + row["output"] for row in rows], settings.vocabulary_size)
@@ -161,7 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     score_tokens = len(text_token_ids(tokenizer, [answer_text(0.0, "").partition("Reasoning")[0]])[0])
     losses = pretrain(model, cases, settings, score_tokens)
     counts = {"parameters": size, "documents": len(cases), "first_loss": losses[0], "last_loss": float(np.mean(losses[-20:]))}
-    with publishing(given.out) as (folder,):
+    with publishing(given.out, step="base-model", folders=[given.out], own=WRITTEN) as (folder,):
         model.eval().save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         outputs = {given.out / path.name: path for path in sorted(folder.iterdir())}

@@ -36,6 +36,10 @@ UNCOUNTED = {
     "oncoraft.foundation.attempts",
     "oncoraft.foundation.lease",
     "oncoraft.foundation.provenance",
+    "oncoraft.foundation.publishing",
+    "oncoraft.foundation.ownership",
+    "oncoraft.foundation.storage",
+    "oncoraft.foundation.input_file",
 }
 
 

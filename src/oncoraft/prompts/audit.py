@@ -196,7 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     audited = Audited(blocks["evidence"], renderer_of(blocks["prompts"]), blocks["prompts"].token_budget, block.seed)
     report = audit(read_tables(given.tables, whole=True), sample(everyone, block.cases, block.seed), audited, everyone)
     record = given.out.with_name(given.out.name + ".manifest.json")
-    with publishing(given.out, record) as (out, note):
+    with publishing(given.out, record, step="audit") as (out, note):
         write_json(out, report)
         inputs = [given.cases / "cases.parquet", *(given.tables / f"{name}.parquet" for name in TABLES_READ)]
         settings = settings_record(given, blocks)

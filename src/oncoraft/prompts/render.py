@@ -7,7 +7,6 @@ are left out, the lowest priority first and the oldest first among equals; prior
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import time
@@ -26,6 +25,7 @@ from oncoraft.evidence.evidence import read_cases
 from oncoraft.evidence.fields import BY_NAME, SECTIONS
 from oncoraft.evidence.shown import FOLDER
 from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.jsonl import write_jsonl
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.knowledge.biomarkers import biomarkers
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
@@ -203,43 +203,6 @@ def render(evidence: pd.DataFrame, renderer: Renderer, budget: int, count: Count
     return [prompts[case_id] for case_id in sorted(prompts)]
 
 
-def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """One JSON object a line."""
-    with path.open("w", encoding="utf-8") as stream:
-        stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-
-
-def read_jsonl(path: Path, keys: Sequence[str] = ("case_id",)) -> list[dict[str, Any]]:
-    """Rows of a JSONL file, one a case.
-
-    Args:
-        path: the file.
-        keys: what every row must have.
-
-    Raises:
-        InputError: the file is absent, a line is not a JSON object, lacks a key, or repeats a case.
-    """
-    if not path.is_file():
-        raise InputError("expected a JSONL file", file=path)
-    rows: list[dict[str, Any]] = []
-    lines: dict[str, int] = {}
-    with path.open(encoding="utf-8") as stream:
-        for number, line in enumerate(stream, 1):
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise InputError(f"expected a JSON object ({error.msg})", file=path, line=number) from None
-            if not isinstance(row, dict):
-                raise InputError("expected a JSON object", file=path, line=number, found=type(row).__name__)
-            for key in keys:
-                if key not in row:
-                    raise InputError("expected this key", file=path, line=number, column=key)
-            if (first := lines.setdefault(str(row["case_id"]), number)) != number:
-                raise InputError(f"expected each case once, the first time was line {first}", file=path, line=number, found=row["case_id"])
-            rows.append(row)
-    return rows
-
-
 def renderer_of(block: Any) -> Renderer:
     """The renderer that the `prompts` block of the configuration asks for."""
     return Renderer(block.template, Path(block.instruction_file) if block.instruction_file else None)
@@ -262,7 +225,7 @@ def write_prompts(given: Any, blocks: dict[str, Any], evidence: pd.DataFrame, in
     if block.instruction_file:
         inputs = [*inputs, Path(block.instruction_file)]
     record = given.out.with_name(given.out.name + ".manifest.json")
-    with publishing(given.out, record) as (out, note):
+    with publishing(given.out, record, step=(step, "render", "prompts")) as (out, note):
         write_jsonl(out, prompts)
         settings = settings_record(given, blocks)
         write_json(note, manifest(step, inputs=inputs, outputs={given.out: out}, settings=settings, counts=counts, beside=record))

@@ -33,7 +33,7 @@ def record_sources(results: Path, steps: Iterable[str]) -> None:
     for step in sorted(steps):
         file = results / FOLDER / f"{step}-{code_digest(step)}.json"
         if not file.exists():
-            with publishing(file) as (out,):
+            with publishing(file, step="why") as (out,):
                 write_json(out, modules_of(step))
 
 

@@ -20,10 +20,11 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.covariates import clinical_covariates
-from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.csv_file import write_csv
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.config import Survival
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
+from oncoraft.predictions import read_predictions
 from oncoraft.survival.adjusted import gain
 from oncoraft.survival.cox import HazardRatio, cox, proportional_hazards
 from oncoraft.survival.restricted_mean import restricted_mean_difference
@@ -195,10 +196,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     blocks = read_settings("survival", given)
     settings = blocks["survival"]
-    predictions = pd.read_json(given.predictions, lines=True)
-    if predictions["case_id"].duplicated().any():
-        raise InputError("expected one prediction a case", file=given.predictions)
     cases, followup = pd.read_parquet(given.cases / "cases.parquet"), pd.read_parquet(given.cases / "followup.parquet")
+    predictions = read_predictions(given.predictions, cases)
     cases = clinical_covariates(cases, pd.read_parquet(given.evidence))
     frame = frame_of(predictions[["case_id", "patient_id", "fold", "score"]], cases, followup)
     shown, skipped, curves = analyse(frame, ["cancer_type", "regimen"], settings)
@@ -209,9 +208,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     result = {"settings": settings.model_dump(mode="json"), "counts": counts, "regimens": shown, "skipped": skipped}
     result |= {"cancer_types": by_cancer, "statement": STATEMENT}
     files = [given.out / name for name in ("survival.json", "regimens.csv", "curves.parquet", "manifest.json")]
-    with publishing(*files) as (table, regimens, curve_file, note):
+    with publishing(*files, step="survival", home=given.out) as (table, regimens, curve_file, note):
         write_json(table, json.loads(json.dumps(result)))
-        pd.DataFrame(shown).drop(columns=["at_risk", "survival_at"], errors="ignore").to_csv(regimens, index=False)
+        write_csv(regimens, pd.DataFrame(shown).drop(columns=["at_risk", "survival_at"], errors="ignore"))
         pd.concat([curves, cancer_curves]).reset_index(drop=True).to_parquet(curve_file, index=False)
         inputs = [given.predictions, given.cases / "cases.parquet", given.cases / "followup.parquet", given.evidence]
         outputs = dict(zip(files[:3], (table, regimens, curve_file)))

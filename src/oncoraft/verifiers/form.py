@@ -190,7 +190,7 @@ def copied_spans(words: list[tuple[str, int, int]], prompt: str) -> list[Span]:
 def recited(text: str, prompt: str) -> float:
     """Share of the prompt's statements of four words or more that a text holds word for word; 0 where the prompt has fewer than three."""
     flat = " ".join(text.lower().split())
-    longer = [" ".join(line.lower().split()) for line in prompt.splitlines() if len(line.split()) >= LEAST_STATEMENT]
+    longer = [" ".join(line.lower().split()) for line in prompt.split("\n") if len(line.split()) >= LEAST_STATEMENT]
     return sum(line.rstrip(".") in flat for line in longer) / len(longer) if len(longer) >= 3 else 0.0
 
 

@@ -141,7 +141,7 @@ def _numbers(statement: str) -> frozenset[str]:
 def _sections(text: str) -> list[tuple[str, str]]:
     """(heading, statement) of a rendered prompt: headings on their own line, or before a colon with the statements behind."""
     heading, found = "", []
-    for raw in text.splitlines():
+    for raw in text.split("\n"):
         line = raw.strip().lstrip("-*• ").strip()
         if not line:
             continue
