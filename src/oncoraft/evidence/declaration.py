@@ -17,6 +17,16 @@ KNOWN_IN_WORDS: dict[str, str] = {
     "planned": "part of the decision itself: agents started within the configured days of the index date",
     "derived": "only a difference of two undated values enters, in bands",
 }
+Kind = Literal["number", "category", "days", "agents", "genes", "text", "count"]
+KINDS_IN_WORDS: dict[str, str] = {
+    "number": "a decimal number, the unit fixed by the field",
+    "count": "a whole number of things",
+    "days": "a whole number of days before treatment",
+    "category": "a word of a small vocabulary, in lower case",
+    "agents": "one agent in lower case, or several joined by ` + `",
+    "genes": "an altered gene: its symbol (two, joined by `-`, of a fusion), then what happened to it",
+    "text": "free words of the source",
+}
 NEVER_CUT = 100
 LIFETIME_DAYS = 36_525  # a record "known" for more than a hundred years is a date error of the source (one Gleason score is)
 
@@ -38,6 +48,7 @@ class Field:
         listed: title under which all statements of a case read as one line; empty: a line each.
         layout_only: shown by the published layout alone, because other fields say the same in words.
         note: what a reader should know.
+        kind: what `value` holds, see `KINDS_IN_WORDS`; models on evidence are built by it.
     """
 
     name: str
@@ -51,6 +62,7 @@ class Field:
     listed: str = ""
     layout_only: bool = False
     note: str = ""
+    kind: Kind = "category"
 
     @property
     def table(self) -> str:

@@ -27,7 +27,7 @@ from oncoraft.planning.edge import read_settings, run, settings_record, step_par
 log = logging.getLogger("oncoraft")
 TABLES_READ = tuple(declared_columns())
 CASE_COLUMNS = ("case_id", "patient_id", "index_day", "cancer_type", "agents", "agents_at_index", "line_of_therapy")
-EVIDENCE_COLUMNS = ["case_id", "order", "section", "field", "value", "text", "days_before_index", "priority"]
+EVIDENCE_COLUMNS = ["case_id", "order", "section", "field", "value", "text", "days_before_index", "priority", "kind"]
 
 
 def read_tables(folder: Path, whole: bool = False) -> Tables:
@@ -147,6 +147,7 @@ def collect(
             "text": joined["text"],
             "days_before_index": joined["days"].astype("Int32"),
             "priority": np.array([field.priority for field in FIELDS], dtype="int16")[place],
+            "kind": np.array([field.kind for field in FIELDS], dtype=object)[place],
         }
     )
     return evidence[EVIDENCE_COLUMNS]

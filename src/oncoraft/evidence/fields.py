@@ -18,7 +18,7 @@ IMAGING = ("timeline_progression.progression", "timeline_progression.procedure_t
 PRIOR_SOURCES = ("cases.agents", "cases.line_of_therapy", "timeline_treatment.agent", *IMAGING, "timeline_cancer_presence.has_cancer")
 
 FIELDS: tuple[Field, ...] = (
-    Field("drug", "drugs", 100, ("cases.agents_at_index",), "planned", "{value}"),
+    Field("drug", "drugs", 100, ("cases.agents_at_index",), "planned", "{value}", kind="agents"),
     Field(
         "drug_mechanism",
         "drugs",
@@ -28,10 +28,18 @@ FIELDS: tuple[Field, ...] = (
         "mechanism of {name}: {value}",
         "",
         note="sentence of the drug table",
+        kind="text",
     ),
     Field("cancer_type", "diagnosis", 100, ("cases.cancer_type",), "fixed", "{value}"),
     Field(
-        "line", "prior_treatment", 95, ("cases.line_of_therapy",), "planned", "this is line {value} of systemic treatment", "line {value}"
+        "line",
+        "prior_treatment",
+        95,
+        ("cases.line_of_therapy",),
+        "planned",
+        "this is line {value} of systemic treatment",
+        "line {value}",
+        kind="count",
     ),
     Field("sex", "patient", 60, ("clinical_patient.gender",), "fixed", "{value}"),
     Field(
@@ -44,13 +52,23 @@ FIELDS: tuple[Field, ...] = (
         "age {value}",
         note="age at the end of follow-up less the years from the index date to it, in bands of ten years; ages are capped at 89 in the "
         "source, so a capped patient is shown only as 80 or over",
+        kind="number",
     ),
     Field("race", "patient", 10, ("clinical_patient.race",), "fixed", "{value}", ""),
     Field("ethnicity", "patient", 5, ("clinical_patient.ethnicity",), "fixed", "{value}", ""),
     Field(
-        "diagnosis", "diagnosis", 49, (f"{DIAGNOSIS}.dx_description",), "by_index", "{value}", "", layout_only=True, note="as registered"
+        "diagnosis",
+        "diagnosis",
+        49,
+        (f"{DIAGNOSIS}.dx_description",),
+        "by_index",
+        "{value}",
+        "",
+        layout_only=True,
+        note="as registered",
+        kind="text",
     ),
-    Field("diagnosed", "diagnosis", 89, (f"{DIAGNOSIS}.start_day",), "by_index", "diagnosed {ago}", ""),
+    Field("diagnosed", "diagnosis", 89, (f"{DIAGNOSIS}.start_day",), "by_index", "diagnosed {ago}", "", kind="days"),
     Field(
         "stage",
         "diagnosis",
@@ -96,6 +114,7 @@ FIELDS: tuple[Field, ...] = (
         "ECOG {value}",
         365,
         note="the worst of a day",
+        kind="number",
     ),
     Field(
         "progression",
@@ -117,6 +136,7 @@ FIELDS: tuple[Field, ...] = (
         "progression on {value} imaging days so far",
         "",
         note="days with a decided report",
+        kind="count",
     ),
     Field(
         "cancer_presence",
@@ -161,6 +181,7 @@ FIELDS: tuple[Field, ...] = (
         "line {number}, {name} (begun {ago}): {reading}",
         "",
         note="best and worst imaging verdicts from day 15 of that line to the next line, strictly before the index date",
+        kind="agents",
     ),
     Field(
         "prior_agents",
@@ -173,6 +194,7 @@ FIELDS: tuple[Field, ...] = (
         None,
         "agents received before, with the last start",
         note="supportive agents are left out; twice as many as of other kinds",
+        kind="agents",
     ),
     Field(
         "outside_treatment",
@@ -213,6 +235,7 @@ FIELDS: tuple[Field, ...] = (
         "Gleason score {value} ({ago}){earlier}",
         "Gleason {value}",
         note="the highest of a day",
+        kind="number",
     ),
     Field(
         "radiation",
@@ -223,6 +246,7 @@ FIELDS: tuple[Field, ...] = (
         "radiation therapy begun {number} ({when})",
         "",
         note="distinct days",
+        kind="count",
     ),
     Field(
         "surgery",
@@ -233,6 +257,7 @@ FIELDS: tuple[Field, ...] = (
         "surgery on {number} ({when})",
         "",
         note="distinct days; the source's rows for taking a specimen do not count",
+        kind="count",
     ),
     *GENOMIC_FIELDS,
 )
