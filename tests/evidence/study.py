@@ -38,7 +38,7 @@ def tables(**rows: Sequence[Mapping[str, Any]]) -> Tables:
 
 
 def cases(*rows: Mapping[str, Any]) -> pd.DataFrame:
-    """A case list; each row says patient_id, index_day, cancer_type and agents, the rest has defaults."""
+    """A case list; each row says patient_id, index_day, cancer_type and agents, the rest has defaults: a line of a metastatic cancer."""
     full = []
     for row in rows:
         agents = sorted(row["agents"])
@@ -46,10 +46,17 @@ def cases(*rows: Mapping[str, Any]) -> pd.DataFrame:
             "case_id": f"{row['patient_id']}_{row['index_day']:+d}",
             "agents_at_index": agents,
             "line_of_therapy": 1,
+            "line_overall": row.get("line_of_therapy", 1),
             "regimen": "-".join(agents).lower(),
+            "setting": "metastatic",
+            "protocol": None,
+            "is_chemoradiation": False,
+            "diagnosis_day": None,
+            "has_other_cancer": False,
         }
-        full.append(base | dict(row) | {"agents": agents})
-    return pd.DataFrame(full).astype({"index_day": "int32", "line_of_therapy": "int16"})
+        base |= dict(row) | {"agents": agents}
+        full.append(base | {"regimen_at_index": "-".join(sorted(base["agents_at_index"])).lower()})
+    return pd.DataFrame(full).astype({"index_day": "int32", "line_of_therapy": "int16", "line_overall": "int16", "diagnosis_day": "Int32"})
 
 
 LUNG = "Non-Small Cell Lung Cancer"

@@ -18,7 +18,7 @@ GENOMIC_FIELDS: tuple[Field, ...] = (
         "specimen taken from {value}",
         "",
     ),
-    Field("organ", "specimen", 24, ("clinical_sample.primary_site",), "specimen", "{value}", "", layout_only=True),
+    Field("organ", "specimen", 24, ("clinical_sample.primary_site",), "specimen", "{value}", "", layout_only=True, kind="text"),
     Field("specimen_histology", "specimen", 24, ("clinical_sample.cancer_type_detailed",), "specimen", "classified as {value}", ""),
     Field("tumor_purity", "specimen", 8, ("clinical_sample.tumor_purity",), "specimen", "tumour purity {value} %", "", kind="number"),
     Field(
@@ -29,7 +29,7 @@ GENOMIC_FIELDS: tuple[Field, ...] = (
         "specimen",
         "{reading}",
         "",
-        note="says that no specimen is known yet, or that a known one shows nothing; otherwise absent",
+        note="says that a known specimen shows nothing; otherwise absent",
     ),
     Field("msi", "genomics", 100, ("clinical_sample.msi_type",), "specimen", "{reading}", "MSI {value}"),
     Field(

@@ -54,8 +54,7 @@ class Audited:
 
     def evidence(self, tables: Tables, cases: pd.DataFrame) -> pd.DataFrame:
         """Statements of the cases."""
-        block = self.block
-        return collect(tables, cases, block.genomics_known, block.records_per_kind, block.receptor_status, block.alterations_shown)
+        return collect(tables, cases, **self.block.model_dump())
 
     def prompts(self, evidence: pd.DataFrame) -> dict[str, str]:
         """Case -> the patient's part of its prompt."""
@@ -118,13 +117,13 @@ def audit_batch(audited: Audited, tables: Tables, cases: pd.DataFrame) -> dict[s
     Raises:
         InputError: a statement or a prompt moved; field and case are named.
     """
-    copies, own = own_space(tables, cases, audited.block.genomics_known)
+    copies, own = own_space(tables, cases, audited.block.genomics_known, audited.block.index_day)
     expected = audited.evidence(copies, own)
     check_declarations(expected)
     prompts = audited.prompts(expected)
     check_words(expected, prompts, cases, tables["clinical_sample"][["patient_id", "sample_id"]])
     dated = {name: rows for name, rows in copies.items() if "start_day" in rows}
-    late = {name: int(is_late(name, rows).sum()) for name, rows in dated.items()}
+    late = {name: int(is_late(rows).sum()) for name, rows in dated.items()}
     added = {name: len(rows) for name, rows in dated.items()}
     for how in PERTURBATIONS:
         found = audited.evidence(perturb(copies, how, audited.seed), own)
