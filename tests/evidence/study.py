@@ -100,7 +100,7 @@ def draw_study(patients: int, seed: int) -> tuple[Tables, pd.DataFrame]:
             for agent in given:
                 rows["timeline_treatment"].append({"patient_id": person, "start_day": day, "stop_day": day + 90, "agent": agent})
         for day in [*days, *(int(day) for day in draw.integers(-400, 900, 25))]:
-            _records(rows, draw, person, day)
+            _records(rows, draw, person, day, kind)
     return tables(**rows), cases(*starts)
 
 
@@ -127,6 +127,8 @@ def _person(rows: dict[str, list[dict[str, Any]]], draw: np.random.Generator, pe
             "her2": not yes if kind == "Breast Cancer" else None,
         }
     )
+    first = {"patient_id": person, "start_day": -420, "dx_description": f"ADENOCARCINOMA, NOS | {SITES[kind]}"}
+    rows["timeline_diagnosis"].append(first)
     for order, day in enumerate([0, 300][: 1 + int(draw.integers(2))]):
         sample = f"{person}-T0{order + 1}-IM6"
         rows["timeline_specimen"].append({"patient_id": person, "start_day": day, "sample_id": sample})
@@ -155,7 +157,16 @@ def _person(rows: dict[str, list[dict[str, Any]]], draw: np.random.Generator, pe
         rows["sv"].append({"sample_id": sample, "site1_hugo_symbol": ["ALK", "RET"][order], "site2_hugo_symbol": "EML4"})
 
 
-def _records(rows: dict[str, list[dict[str, Any]]], draw: np.random.Generator, person: str, day: int) -> None:
+SITES = {
+    "Non-Small Cell Lung Cancer": "LUNG, NOS (M8140/3 | C349)",
+    "Colorectal Cancer": "SIGMOID COLON (M8140/3 | C187)",
+    "Breast Cancer": "BREAST, UOQ (M8140/3 | C504)",
+    "Prostate Cancer": "PROSTATE GLAND (M8140/3 | C619)",
+    "Pancreatic Cancer": "HEAD OF PANCREAS (M8140/3 | C250)",
+}
+
+
+def _records(rows: dict[str, list[dict[str, Any]]], draw: np.random.Generator, person: str, day: int, kind: str) -> None:
     """One record of every timeline on one day."""
     at = {"patient_id": person, "start_day": day}
     verdict = ["Y", "N", "Indeterminate"][int(draw.integers(3))]
@@ -174,5 +185,5 @@ def _records(rows: dict[str, list[dict[str, Any]]], draw: np.random.Generator, p
     for name in ("psa", "cea", "ca_19_9", "ca_15_3"):
         rows[f"timeline_{name}_labs"].append(at | {"result": float(draw.integers(0, 200)), "lr_unit_measure": "ng/ml"})
     stage = ["Stage 1-3", "Stage 4"][int(draw.integers(2))]
-    text = "ADENOCARCINOMA, NOS | LUNG, NOS (M8140/3 | C349)"
+    text = f"ADENOCARCINOMA, NOS | {SITES[kind]}"
     rows["timeline_diagnosis"].append(at | {"stage_cdm_derived": stage, "clinical_group": "4", "path_group": "99", "dx_description": text})

@@ -64,16 +64,20 @@ def read_tables(folder: Path, whole: bool = False) -> Tables:
     return tables
 
 
-def read_cases(folder: Path) -> pd.DataFrame:
+def read_cases(folder: Path, columns: Sequence[str] = CASE_COLUMNS) -> pd.DataFrame:
     """`cases.parquet` of a cases folder.
 
+    Args:
+        folder: where it is.
+        columns: those that the reader cannot do without; all that evidence reads.
+
     Raises:
-        InputError: it is absent, or lacks a column that prompts read.
+        InputError: it is absent, or lacks one of the columns.
     """
     path = folder / "cases.parquet"
     if not path.is_file():
         raise InputError("expected cases written by `oncoraft regimens`", file=path)
-    if absent := sorted(set(CASE_COLUMNS) - set(pq.read_schema(path).names)):
+    if absent := sorted(set(columns) - set(pq.read_schema(path).names)):
         raise InputError("expected this column", file=path, column=absent[0])
     return pd.read_parquet(path)
 

@@ -85,19 +85,25 @@ def diagnosis(cases: pd.DataFrame, tables: Tables, receptors: bool) -> Found:
     return found | _receptors(cases, tables, rows["case"] if receptors else rows["case"].head(0))
 
 
-def _registered(cases: pd.DataFrame, tables: Tables) -> pd.DataFrame:
-    """Diagnoses known at index, each with the cancer type of its organ and whether it is the case's own; that of the case's
-    diagnosis day comes first, then the latest. One without a topography is taken for the case's own.
+def cancers_registered(diagnoses: pd.DataFrame) -> pd.DataFrame:
+    """Registered diagnoses with their ICD-O-3 topography (`code`, "" where there is none) and the cancer type that begins there
+    (`known_cancer`, "" where none of the cohort's does).
     """
-    table = tables["timeline_diagnosis"]
-    code = table["dx_description"].fillna("").str.extract(r"\|\s*(C\d{2,3})\s*\)", expand=False).fillna("")
-    organ = pd.Series("", index=table.index, dtype=object)
+    code = diagnoses["dx_description"].fillna("").astype(object).str.extract(r"\|\s*(C\d{2}\.?\d?)\s*\)", expand=False).fillna("")
+    organ = pd.Series("", index=diagnoses.index, dtype=object)
     for name, expression in TOPOGRAPHY.items():
         organ = organ.mask(code.str.match(expression), name)
-    rows = known_records(cases, table.assign(organ=organ, code=code), "stage", ties="dx_description")
+    return diagnoses.assign(code=code, known_cancer=organ)
+
+
+def _registered(cases: pd.DataFrame, tables: Tables) -> pd.DataFrame:
+    """Diagnoses known at index, each with whether it is of the case's own cancer; that of the case's diagnosis day comes first,
+    then the latest. One without a topography is taken for the case's own.
+    """
+    rows = known_records(cases, cancers_registered(tables["timeline_diagnosis"]), "stage", ties="dx_description")
     of_case = cases.set_index("case")[["cancer_type", "diagnosis_day"]].reindex(rows["case"])
     kind = of_case["cancer_type"].where(of_case["cancer_type"].isin(list(TOPOGRAPHY)), "").to_numpy(object)
-    rows = rows.assign(is_own=(rows["organ"] == kind) | (rows["code"] == ""))
+    rows = rows.assign(is_own=(rows["known_cancer"] == kind) | (rows["code"] == ""))
     is_day = rows["start_day"].to_numpy() == of_case["diagnosis_day"].astype("float64").to_numpy()
     return rows.iloc[np.lexsort([np.arange(len(rows)), ~is_day, rows["case"].to_numpy()])]
 
@@ -107,7 +113,7 @@ def _other_cancers(cases: pd.DataFrame, registered: pd.DataFrame) -> pd.DataFram
     told = cases.loc[cases["has_other_cancer"].astype(bool), "case"]
     rows = registered[registered["case"].isin(told) & ~registered["is_own"] & ~registered["code"].str.match(UNASSIGNED)]
     site = clean(rows["dx_description"].fillna("").str.split("(", n=1).str[0].str.split("|", n=1).str[1])
-    name = rows["organ"].str.lower().mask(rows["organ"] == "", site + " cancer")
+    name = rows["known_cancer"].str.lower().mask(rows["known_cancer"] == "", site + " cancer")
     rows = rows.assign(name=name).dropna(subset=["name"])
     rows = rows.iloc[np.lexsort([pd.factorize(rows["name"], sort=True)[0], -rows["days_before_index"].to_numpy(), rows["case"].to_numpy()])]
     rows = rows.drop_duplicates(["case", "name"])

@@ -88,11 +88,12 @@ def facts(frame: pd.DataFrame, value: pd.Series, **more: pd.Series | str) -> pd.
 def ago(days: pd.Series) -> pd.Series:
     """Days before treatment in words, the one way in which a prompt tells them."""
     distinct, place = np.unique(days.to_numpy("float64"), return_inverse=True)
-    words = [_ago(int(day)) if day == day else "" for day in distinct.tolist()]
+    words = [days_before(int(day)) if day == day else "" for day in distinct.tolist()]
     return pd.Series(np.array(words, dtype=object)[place], index=days.index, dtype=object)
 
 
-def _ago(day: int) -> str:
+def days_before(day: int) -> str:
+    """One number of days in words."""
     return "on the day treatment starts" if day == 0 else "1 day before treatment" if day == 1 else f"{day} days before treatment"
 
 

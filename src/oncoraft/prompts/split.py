@@ -111,7 +111,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("give either --all, or all of --fold, --train and --heldout")
     blocks = read_settings("split", given)
     labels = read_labels(given.cases, blocks["labels"].definition)
-    frame = join(read_jsonl(given.prompts, PROMPT_KEYS), read_jsonl(given.rationales, RATIONALE_KEYS), read_cases(given.cases), labels)
+    frame = join(
+        read_jsonl(given.prompts, PROMPT_KEYS),
+        read_jsonl(given.rationales, RATIONALE_KEYS),
+        read_cases(given.cases, ("case_id", "patient_id")),
+        labels,
+    )
     inputs = [given.prompts, given.rationales, given.cases / "cases.parquet", given.cases / "labels.parquet"]
     if given.all is not None:
         parts = {given.all: frame[frame["output"] != ""]}

@@ -98,7 +98,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     blocks = read_settings("tokens", given)
     labels = read_labels(given.cases, blocks["labels"].definition)
-    frame = join(read_jsonl(given.prompts, PROMPT_KEYS), read_jsonl(given.rationales, RATIONALE_KEYS), read_cases(given.cases), labels)
+    frame = join(
+        read_jsonl(given.prompts, PROMPT_KEYS),
+        read_jsonl(given.rationales, RATIONALE_KEYS),
+        read_cases(given.cases, ("case_id", "patient_id")),
+        labels,
+    )
     if frame.empty:
         raise InputError("expected at least one prompt of a case", file=given.prompts)
     tokenizer = load_tokenizer(given.tokenizer)
