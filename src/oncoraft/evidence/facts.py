@@ -67,22 +67,29 @@ def diagnosis(cases: pd.DataFrame, tables: Tables, receptors: bool) -> Found:
     registered = _registered(cases, tables)
     rows = closest(registered[registered["is_own"]])
     parts = rows["dx_description"].fillna("").str.split("(", n=1).str[0].str.split("|", n=1)
+    histology, site = clean(parts.str[0]), clean(parts.str[1])
     stage = clean(rows["stage_cdm_derived"]).mask(_is_unstaged(rows))
     is_distant = stage.map({"stage 4": True, "stage 1-3": False})
     extent = clean(rows["summary"])
     goes_far = extent.str.startswith("distant")
     found = {
-        "diagnosis": facts(rows, rows["dx_description"].where(rows["dx_description"] != "")),
+        "diagnosis": facts(rows, _in_capitals(histology, site, rows["dx_description"])),
         "diagnosed": facts(rows, rows["days_before_index"].astype("int64").astype(str)),
         "stage": facts(rows, stage, reading=stage.str.capitalize()),
-        "histology": facts(rows, clean(parts.str[0])),
-        "primary_site": facts(rows, clean(parts.str[1])),
+        "histology": facts(rows, histology),
+        "primary_site": facts(rows, site),
         "clinical_group": facts(rows, _group(rows["clinical_group"], is_distant)),
         "pathological_group": facts(rows, _group(rows["path_group"], is_distant)),
         "extent": facts(rows, extent.mask(is_distant.notna() & goes_far.notna() & (goes_far != is_distant))),
     }
     found["other_cancer"] = _other_cancers(cases, registered)
     return found | _receptors(cases, tables, rows["case"] if receptors else rows["case"].head(0))
+
+
+def _in_capitals(histology: pd.Series, site: pd.Series, description: pd.Series) -> pd.Series:
+    """Cleaned words in the registry's own form: `ADENOCARCINOMA | LUNG (M8140/3 | C349)`; missing where either says nothing."""
+    codes = description.str.extract(r"(\([^()]*\))\s*$", expand=False).fillna("")
+    return (histology.str.upper() + " | " + site.str.upper() + " " + codes).str.strip()
 
 
 def cancers_registered(diagnoses: pd.DataFrame) -> pd.DataFrame:

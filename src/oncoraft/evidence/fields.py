@@ -44,7 +44,7 @@ FIELDS: tuple[Field, ...] = (
         "{value}",
         "",
         layout_only=True,
-        note="as registered",
+        note="in the form of the registry, its abbreviations written out",
         kind="text",
     ),
     Field("diagnosed", "diagnosis", 89, (f"{DIAGNOSIS}.start_day",), "by_index", "diagnosed {ago}", "", kind="days"),
