@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from oncoraft.evidence.allow_list import UNDATED
-from oncoraft.evidence.declaration import KNOWN_IN_WORDS, NEVER_CUT, Field
+from oncoraft.evidence.declaration import KINDS_IN_WORDS, KNOWN_IN_WORDS, NEVER_CUT, Field
 from oncoraft.evidence.fields import FIELDS, SECTIONS
 
 PAGE = Path(__file__).parents[3] / "docs" / "evidence.md"
@@ -23,6 +23,7 @@ What may be shown of a case, and nothing else. Made from `src/oncoraft/evidence/
   statement; *always* is never cut.
 - How a statement reads stands in braces where a value comes in: `{value}` is also the machine-readable value in
   `evidence.parquet`, `{ago}` the days before treatment in words.
+- *Kind* says what that value is; models on evidence are built by it, from the column `kind` of `evidence.parquet`.
 - `oncoraft audit` changes everything after the index date and demands the same bytes; training waits for it.
 
 Known, in words:
@@ -32,11 +33,12 @@ Known, in words:
 def evidence_document() -> str:
     """The page in Markdown: the rules, then one table a section of the prompt."""
     lines = [OPENING + "\n".join(f"- *{name.replace('_', ' ')}*: {words}." for name, words in KNOWN_IN_WORDS.items()), ""]
+    lines += ["Kinds of value:", *(f"- *{name}*: {words}." for name, words in KINDS_IN_WORDS.items()), ""]
     undated = ", ".join(f"`{name}`" for name in UNDATED)
     lines += [f"Fields whose source has no date, each with its reason below: {undated}.", ""]
     for section in SECTIONS:
-        lines += [f"## {section.replace('_', ' ').capitalize()}", "", "| field | from | known | stale | kept | reads | notes |"]
-        lines += ["|---|---|---|---|---|---|---|", *(_row(field) for field in FIELDS if field.section == section), ""]
+        lines += [f"## {section.replace('_', ' ').capitalize()}", "", "| field | from | known | stale | kept | kind | reads | notes |"]
+        lines += ["|---|---|---|---|---|---|---|---|", *(_row(field) for field in FIELDS if field.section == section), ""]
     return "\n".join(lines)
 
 
@@ -50,6 +52,7 @@ def _row(field: Field) -> str:
         field.known.replace("_", " "),
         str(field.stale_after_days or ""),
         "always" if field.priority == NEVER_CUT else str(field.priority),
+        field.kind,
         f"`{field.text}`",
         "; ".join(notes),
     ]

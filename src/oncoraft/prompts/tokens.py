@@ -99,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     labels = read_labels(given.cases, blocks["labels"].definition)
     prompts = read_jsonl(given.prompts, PROMPT_KEYS, once="case_id")
     rationales = read_jsonl(given.rationales, RATIONALE_KEYS, once="case_id")
-    frame = join(prompts, rationales, read_cases(given.cases), labels)
+    frame = join(prompts, rationales, read_cases(given.cases, ("case_id", "patient_id")), labels)
     if frame.empty:
         raise InputError("expected at least one prompt of a case", file=given.prompts)
     tokenizer = open_tokenizer(given.tokenizer)

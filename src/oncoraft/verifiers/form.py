@@ -47,7 +47,9 @@ BE = word_set("is are was were")
 NEVER_AFTER_BE = word_set("is are was were has have does do did can will would and or")
 VERB_LIKE = re.compile(r"^(?:\w{3,}(?:s|ed|en|ing)|is|are|was|were|has|have|had|can|may|might|will|would|should|be)$", re.IGNORECASE)
 LONGEST_BREATH = 30  # words without a comma or stop; English argues in shorter ones
-MODIFIERS = frozenset({"stage", "line", "her2", "hormone_receptor", "age", "pdl1", "msi", "mmr", "tmb", "sex", "treated", "cancer"})
+MODIFIERS = frozenset(
+    {"stage", "line", "her2", "hormone_receptor", "age", "pdl1", "msi", "mmr", "tmb", "sex", "treated", "cancer", "disease", "setting"}
+)
 LEAST_WORDS, MOST_WORDS = 12, 600
 LEAST_FUNCTION, MOST_FUNCTION = 0.12, 0.75
 TOLERATED_BREACHES = 0.02  # per word: ungrammatical neighbours that a good text may show to so crude a reader
