@@ -93,6 +93,7 @@ def judge(
     in_window = assessments["maybe"].to_numpy() & (assessments["day"].to_numpy() <= end[assessments["case"]])
     only_maybe = none & (np.bincount(assessments["case"].to_numpy()[in_window], minlength=len(frame)) > 0)
     conditions = [
+        (none & ~frame["is_end_known"].to_numpy(), "NE", "the end of follow-up is not recorded"),
         (none & (to_end < 0), "NE", "the regimen starts after the end of follow-up"),
         (dies, "PD" if rule.death == "progression" else "NE", "died in the window before any assessment"),
         (switches & (rule.switch == "progression"), "PD", "next regimen before any assessment"),

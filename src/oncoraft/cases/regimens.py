@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from oncoraft.cases.chosen import choose
 from oncoraft.cases.regimen_rules import (
     Interval,
     Regimen,
@@ -36,6 +37,7 @@ from oncoraft.planning.config import Regimens
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
 log = logging.getLogger("oncoraft")
+SPECIMENS = "data_timeline_specimen.txt"
 COLUMNS = {
     "clinical_patient": ["patient_id", "prior_med_to_msk"],
     "clinical_sample": ["sample_id", "cancer_type", "gene_panel"],
@@ -106,13 +108,17 @@ def build(tables: dict[str, pd.DataFrame], rules: Regimens) -> tuple[pd.DataFram
         regimens = group_patient([Interval(*row[1:]) for row in part], rules, of)
         rows.extend(patient_cases(patient_id, regimens, progressions.get(patient_id, []), rules, of))
     if not rows:
-        raise InputError("expected at least one row of an anticancer agent", file=FILE)
+        found = None if len(tables["timeline_treatment"]) else "no treatment timeline, or an empty one: without it there are no cases"
+        raise InputError("expected at least one row of an anticancer agent", file=FILE, found=found)
     cases = pd.DataFrame(rows)
     subtype = kept.dropna(subset=["subtype"]).sort_values("source_line").drop_duplicates("agent").set_index("agent")["subtype"].to_dict()
     subtype |= {name: drug.subtype for name, drug in known.items()}
     names = {tuple(agents): " + ".join(sorted({subtype.get(agent, "Other") for agent in agents})) for agents in cases["agents"]}
     cases["drug_class"] = [names[tuple(agents)] for agents in cases["agents"]]
     described = describe(cases, tables)
+    if described.empty:
+        found = f"none of {cases['patient_id'].nunique()} treated patients"
+        raise InputError("expected at least one treated patient with a sequenced specimen and its cancer type", file=SPECIMENS, found=found)
     lost = cases.loc[~cases["case_id"].isin(described["case_id"]), "patient_id"]
     counts |= {"regimens": len(described), "regimens_without_specimen": len(lost), "patients_without_specimen": lost.nunique()}
     return described, counts
@@ -143,11 +149,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="CASES", help="folder for cases.parquet")
     given = parser.parse_args(arguments)
     blocks = read_settings("regimens", given)
-    cases, counts = build(read_tables(given.tables, COLUMNS, COLUMNS), blocks["regimens"])
+    tables = read_tables(given.tables, COLUMNS, COLUMNS)
+    cases, counts = build(tables, blocks["regimens"])
+    cases, chosen = choose(cases, tables, blocks["cohort_filter"])
+    counts |= chosen
     final, record = given.out / "cases.parquet", given.out / "cases.parquet.manifest.json"
     with publishing(final, record) as (out, note):
         cases.to_parquet(out, index=False)
-        inputs = [given.tables / f"{name}.parquet" for name in COLUMNS]
+        listed = blocks["cohort_filter"].patients
+        inputs = [*(given.tables / f"{name}.parquet" for name in COLUMNS), *([Path(listed)] if listed is not None else [])]
         settings = settings_record(given, blocks)
         write_json(note, manifest("regimens", inputs=inputs, outputs={final: out}, settings=settings, counts=counts, beside=record))
     log.info("regimens: %s", counts)
