@@ -102,6 +102,8 @@ def follow(
     parts, counts = [], {}
     for name, found in endpoints(cases, patients, progression, settings).items():
         found["entry_days"] = entry.reindex(found.index)
+        if name == "rwpfs" and progression.empty:
+            found["exit_days"] = np.nan  # nobody was assessed; with deaths alone it would be overall survival of the dead
         lost = ~has_survival.reindex(found.index)
         unassessed = ~lost & found["exit_days"].isna()
         unseen = ~lost & ~unassessed & (found["entry_days"] >= found["exit_days"])

@@ -93,6 +93,8 @@ def judge(
     in_window = assessments["maybe"].to_numpy() & (assessments["day"].to_numpy() <= end[assessments["case"]])
     only_maybe = none & (np.bincount(assessments["case"].to_numpy()[in_window], minlength=len(frame)) > 0)
     conditions = [
+        # Where nobody was ever read, deaths alone would be judged, and every label would be PD.
+        (none & ~frame["has_verdicts"].to_numpy(), "NE", "the study has no progression timeline"),
         (none & ~frame["is_end_known"].to_numpy(), "NE", "the end of follow-up is not recorded"),
         (none & (to_end < 0), "NE", "the regimen starts after the end of follow-up"),
         (dies, "PD" if rule.death == "progression" else "NE", "died in the window before any assessment"),
@@ -145,6 +147,7 @@ def label(cases: pd.DataFrame, tables: dict[str, pd.DataFrame], settings: Labels
         settings: windows in days.
     """
     frame = case_frame(cases.sort_values("case_id"), tables["clinical_patient"], settings)
+    frame["has_verdicts"] = not tables["timeline_progression"].empty
     longest = int(max([frame["nominal_days"].max(), *(rule.window_days or 0 for rule in STRICT_DEFINITIONS)]))
     assessments, state = assess(frame, tables, settings, longest)
     unknown = state["unknown"].to_numpy()
