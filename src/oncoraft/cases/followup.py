@@ -81,7 +81,7 @@ def endpoints(cases: pd.DataFrame, patients: pd.DataFrame, progression: pd.DataF
     people = patients[["patient_id", "os_days", "is_deceased"]]
     frame = cases.merge(people, on="patient_id", how="left", validate="many_to_one").set_index("case_id")
     end = (frame["os_days"] - frame["index_day"]).astype(float)
-    died = frame["is_deceased"].eq(True)
+    died = frame["is_deceased"].eq(True).fillna(False).astype(bool)
     following = next_line_day(cases)
     next_start = pd.Series((following - cases["index_day"]).to_numpy(dtype=float), index=frame.index)
     switched = next_start.notna()

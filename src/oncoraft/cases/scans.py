@@ -40,7 +40,7 @@ def case_frame(cases: pd.DataFrame, patients: pd.DataFrame, settings: Labels) ->
     frame["is_end_known"] = frame["os_days"].notna()
     frame["to_end"] = (frame["os_days"] - frame["index_day"]).astype(float).fillna(-1.0)
     frame["to_next"] = (frame["next_index_day"].astype("Float64") - frame["index_day"] - 1).to_numpy(dtype=float, na_value=FAR)
-    frame["died"] = frame["is_deceased"].eq(True)
+    frame["died"] = frame["is_deceased"].eq(True).fillna(False).astype(bool)
     return frame.drop(columns=["os_days", "is_deceased", "next_index_day"])
 
 
