@@ -75,6 +75,9 @@ def ingest(study: Path, outputs: dict[str, Path], strictness: str, accepted: Col
         InputError: a required file or column is missing, a file is no table of text, most rows of a table cannot be kept,
             day 0 is not the first sequencing, or, with `fail`, any bad row.
     """
+    names = [table.name for table in TABLES]
+    if unknown := [name for name in accepted if name not in names]:
+        raise InputError(f"expected tables among {', '.join(names)}", column="ingest.accept_mostly_refused", found=unknown[0])
     ingestion = Ingestion(study, outputs, strictness, accepted)
     for table in sorted(TABLES, key=lambda table: table.layout != "rows"):  # the matrix last: its coverage needs the panels
         ingestion.read(table)

@@ -131,7 +131,7 @@ class Ingestion:
             raw = rows_of_test(table, raw, path)
         self._see(table, raw)
         typed = type_table(table, raw, self.known)
-        if table.required and not typed.rows.num_rows:
+        if not typed.rows.num_rows and (table.required or (table.needs_rows and table.name not in self.accepted)):
             _nothing_left(table, path, typed)
         self._check_loss(table, path, typed)
         rows = typed.rows
@@ -246,9 +246,14 @@ def _shown(text: str | None, limit: int = 120) -> str | None:
 
 
 def _nothing_left(table: Table, path: Path, typed: TypedTable) -> NoReturn:
-    """A required table without a single good row ends the run, naming the first refusal if there is one."""
+    """A table that needs rows and has no good one ends the run, naming the first refusal if there is one."""
     if not typed.refusals:
-        raise InputError(f"expected at least one row; a study cannot be read without its {table.name} table", file=path, found="none")
+        why = (
+            f"a study cannot be read without its {table.name} table"
+            if table.required
+            else "take the file away if the study has no such table"
+        )
+        raise InputError(f"expected at least one row; {why}", file=path, found="none")
     raise _first_refusal(typed, "every row is refused, the first since it must hold", "", path)
 
 

@@ -11,9 +11,11 @@ import csv
 from functools import cache
 from pathlib import Path
 
+DATA_FILES = ("oncotree.csv",)
+
 
 @cache
 def cancer_types() -> dict[str, str]:
     """OncoTree code, in upper case -> cancer type."""
-    with Path(__file__).with_name("oncotree.csv").open(encoding="utf-8", newline="") as stream:
+    with Path(__file__).with_name(DATA_FILES[0]).open(encoding="utf-8", newline="") as stream:
         return {code: row["cancer_type"] for row in csv.DictReader(stream) for code in row["codes"].split()}

@@ -73,6 +73,7 @@ class Table:
 
     Attributes:
         required: without this file the study cannot be read.
+        needs_rows: a study may lack this file, but where it is there, it must hold at least one good row.
         without: what becomes impossible for want of this file, told where a study lacks it.
         any_of: headers of which at least one must be there.
         first_of: id column of which only the row with the earliest start day counts; later rows are set aside.
@@ -96,6 +97,7 @@ class Table:
     crlf: bool = False
     note: str = ""
     without: str = ""
+    needs_rows: bool = False
     any_of: tuple[str, ...] = ()
     first_of: str = ""
 

@@ -79,12 +79,12 @@ def _timeline(
     subtype: tuple[str, ...],
     *columns: Column,
     file: str = "",
-    required: bool = False,
     has_subtype: bool = True,
     crlf: bool = False,
     ordered: tuple[tuple[str, str], ...] = (),
     note: str = "",
     without: str = "",
+    needs_rows: bool = False,
     first_of: str = "",
 ) -> Table:
     """A timeline: the columns that all share, then its own."""
@@ -99,11 +99,11 @@ def _timeline(
         f"timeline_{name}",
         file or f"data_timeline_{name}.txt",
         (*start, *second, *columns),
-        required=required,
         crlf=crlf,
         ordered=ordered,
         note=note,
         without=without,
+        needs_rows=needs_rows,
         first_of=first_of,
     )
 
@@ -152,6 +152,7 @@ TIMELINE_TABLES = (
         ordered=(("start_day", "stop_day"),),
         note="one interval of one agent, gaps under about 90 days merged; not a dose, not a regimen",
         without="no regimens, so no cases and nothing after them",
+        needs_rows=True,
     ),
     _timeline(
         "progression",
@@ -163,6 +164,7 @@ TIMELINE_TABLES = (
         STYLE,
         note="one radiology report's verdict",
         without="no response labels, no progression-free survival, no imaging history",
+        needs_rows=True,
     ),
     _timeline(
         "cancer_presence",
@@ -216,6 +218,7 @@ TIMELINE_TABLES = (
         sample(),
         note="day 0 is the patient's earliest row here; of several rows of a specimen the earliest counts",
         without="no day of sequencing, so no genomic evidence and no cases, and day 0 cannot be checked",
+        needs_rows=True,
         first_of="sample_id",
     ),
     _timeline(

@@ -6,7 +6,6 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from oncoraft.knowledge.tables import TABLES
 from oncoraft.planning.settings.base import Block, Days, Fraction
 
 SUBTYPES = ("Chemo", "Hormone", "Targeted", "Biologic", "Immuno", "Investigational", "Bone Treatment", "Other")
@@ -46,13 +45,6 @@ class Ingest(Block):
         (),
         description="Tables, by name as in docs/tables.md, of which most rows may be refused, or all for want of a required column.",
     )
-
-    @model_validator(mode="after")
-    def _tables_are_known(self) -> Ingest:
-        names = [table.name for table in TABLES]
-        if unknown := [name for name in self.accept_mostly_refused if name not in names]:
-            raise ValueError(f"accept_mostly_refused: expected tables among {', '.join(names)}, found {unknown[0]!r}")
-        return self
 
 
 class CohortFilter(Block):
