@@ -3,8 +3,9 @@
 Overall survival runs in the source from the first sequencing (day 0), to which a patient had to live: a case that began before
 is under observation only from then on. So entry = max(0, -index_day), exit = end of follow-up - index_day. `rwpfs`: first
 progression more than `progression_lag_days` after index, or death; censored at the last informative scan, as trials censor at the
-last adequate assessment. `ttnt`: next line of therapy (maintenance and later parts of a protocol are none) or death. Cases that never come under
-observation (entry >= exit), and for `rwpfs` the living without an assessment, are left out of the endpoint and counted.
+last adequate assessment. `ttnt`: next line of therapy (maintenance and later parts of a protocol are none) or death. Cases that never
+come under observation (entry >= exit), those of patients whose survival is not recorded, and for `rwpfs` the living without an
+assessment, are left out of the endpoint and counted.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ def endpoints(cases: pd.DataFrame, patients: pd.DataFrame, progression: pd.DataF
     people = patients[["patient_id", "os_days", "is_deceased"]]
     frame = cases.merge(people, on="patient_id", how="left", validate="many_to_one").set_index("case_id")
     end = (frame["os_days"] - frame["index_day"]).astype(float)
-    died = frame["is_deceased"].eq(True)
+    died = frame["is_deceased"].eq(True).fillna(False).astype(bool)
     following = next_line_day(cases)
     next_start = pd.Series((following - cases["index_day"]).to_numpy(dtype=float), index=frame.index)
     switched = next_start.notna()
@@ -97,16 +98,22 @@ def follow(
 ) -> tuple[pd.DataFrame, dict[str, dict[str, int]]]:
     """Rows of `followup.parquet`, and per endpoint how many cases were left out and why."""
     entry = (-cases.set_index("case_id")["index_day"]).clip(lower=0)
+    recorded = patients.loc[patients["os_days"].notna() & patients["is_deceased"].notna(), "patient_id"]
+    has_survival = cases.set_index("case_id")["patient_id"].isin(recorded)
     parts, counts = [], {}
     for name, found in endpoints(cases, patients, progression, settings).items():
         found["entry_days"] = entry.reindex(found.index)
-        unknown = found["exit_days"].isna()
-        unseen = ~unknown & (found["entry_days"] >= found["exit_days"])
-        kept = found[~unknown & ~unseen]
+        if name == "rwpfs" and progression.empty:
+            found["exit_days"] = np.nan  # nobody was assessed; with deaths alone it would be overall survival of the dead
+        lost = ~has_survival.reindex(found.index)
+        unassessed = ~lost & found["exit_days"].isna()
+        unseen = ~lost & ~unassessed & (found["entry_days"] >= found["exit_days"])
+        kept = found[~lost & ~unassessed & ~unseen]
         counts[name] = {
             "cases": len(kept),
             "events": int(kept["event"].sum()),
-            "never_assessed" if name == "rwpfs" else "no_follow_up": int(unknown.sum()),
+            "no_follow_up": int(lost.sum()),
+            **({"never_assessed": int(unassessed.sum())} if name == "rwpfs" else {}),
             "never_at_risk": int(unseen.sum()),
         }
         parts.append(kept.reset_index(names="case_id").assign(endpoint=name))

@@ -126,6 +126,9 @@ def reasons_of_none(
     informative = (assessments["yes"] | assessments["no"]).to_numpy()
     only_maybe, blind = (none & (np.bincount(case[inside & mask], minlength=len(frame)) > 0) for mask in (maybe, informative))
     return [
+        # Where nobody was ever read, deaths alone would be judged, and every label would be PD.
+        (none & ~frame["has_verdicts"].to_numpy(), "NE", "the study has no progression timeline"),
+        (none & ~frame["is_end_known"].to_numpy(), "NE", "the end of follow-up is not recorded"),
         (none & (to_end < 0), "NE", "the regimen starts after the end of follow-up"),
         (dies, "PD" if rule.death == "progression" else "NE", "died in the window before any assessment"),
         (switches & (rule.switch == "progression"), "PD", "next regimen before any assessment"),
@@ -207,6 +210,7 @@ def label(cases: pd.DataFrame, tables: dict[str, pd.DataFrame], settings: Labels
     """
     tables = completed(tables, COLUMNS)
     frame = case_frame(cases.sort_values("case_id"), tables["clinical_patient"], settings)
+    frame["has_verdicts"] = not tables["timeline_progression"].empty
     longest = int(max([frame["nominal_days"].max(), *(rule.window_days or 0 for rule in STRICT_DEFINITIONS)]))
     assessments, state = assess(frame, tables, settings, longest)
     local = near(frame, local_days(tables), ["surgery", "radiation"]).sort_values(["case", "day"], ignore_index=True)

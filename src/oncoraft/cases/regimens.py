@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.cases import diagnoses, local_treatment
+from oncoraft.cases.chosen import choose
 from oncoraft.cases.courses import Events, Step, course, next_treatment_days
 from oncoraft.cases.local_treatment import days_by_patient, operations
 from oncoraft.cases.regimen_rules import Interval, Regimen, Traits, agents_known, continuation_day, early_agents, group_patient, traits
@@ -30,6 +31,7 @@ from oncoraft.planning.config import Regimens
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
 log = logging.getLogger("oncoraft")
+SPECIMENS = "data_timeline_specimen.txt"
 COLUMNS = {
     "clinical_patient": ["patient_id", "prior_med_to_msk"],
     "clinical_sample": ["sample_id", "cancer_type", "gene_panel", "sample_type", "metastatic_site"],
@@ -148,10 +150,19 @@ def build(tables: dict[str, pd.DataFrame], rules: Regimens) -> tuple[pd.DataFram
     tables = completed(tables, COLUMNS)
     kept, counts = treatment_intervals(tables["timeline_treatment"], rules)
     if kept.empty:
-        raise InputError("expected at least one row of an anticancer agent", file=FILE)
+        found = None if len(tables["timeline_treatment"]) else "no treatment timeline, or an empty one: without it there are no cases"
+        raise InputError("expected at least one row of an anticancer agent", file=FILE, found=found)
+    known = kept["patient_id"].isin(tables["clinical_patient"]["patient_id"])
+    counts["patients_without_clinical_row"] = kept.loc[~known, "patient_id"].nunique()
+    if not known.all():
+        log.warning("%d treated patients have no clinical row; they are left out", counts["patients_without_clinical_row"])
+    kept = kept[known]
     cancers = diagnoses.known_cancers(tables)
     sequenced = kept["patient_id"].isin(with_specimen(tables)["patient_id"])
     counts |= {"rows_without_specimen": int((~sequenced).sum()), "patients_without_specimen": kept.loc[~sequenced, "patient_id"].nunique()}
+    if not sequenced.any():
+        found = f"none of {kept['patient_id'].nunique()} treated patients"
+        raise InputError("expected at least one treated patient with a sequenced specimen and its cancer type", file=SPECIMENS, found=found)
     intervals, aside = for_a_cancer(kept[sequenced], cancers, rules, diagnoses.cohort_cancers(tables))
     counts |= aside
     if intervals.empty:
@@ -206,11 +217,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="CASES", help="folder for cases.parquet")
     given = parser.parse_args(arguments)
     blocks = read_settings("regimens", given)
-    cases, counts = build(read_tables(given.tables, COLUMNS, COLUMNS), blocks["regimens"])
+    tables = read_tables(given.tables, COLUMNS, COLUMNS)
+    cases, counts = build(tables, blocks["regimens"])
+    cases, chosen = choose(cases, tables, blocks["cohort_filter"])
+    counts |= chosen
     final, record = given.out / "cases.parquet", given.out / "cases.parquet.manifest.json"
     with publishing(final, record, step="regimens", home=given.out) as (out, note):
         cases.to_parquet(out, index=False)
+        listed = blocks["cohort_filter"].patients
         inputs = [path for path in (given.tables / f"{name}.parquet" for name in COLUMNS) if path.is_file()]
+        inputs += [] if listed is None else [Path(listed)]
         settings = settings_record(given, blocks)
         write_json(note, manifest("regimens", inputs=inputs, outputs={final: out}, settings=settings, counts=counts, beside=record))
     log.info("regimens: %s", counts)

@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from oncoraft.foundation.errors import InputError
 from oncoraft.planning.settings.analysis import Baselines, Evaluation, Survival
 from oncoraft.planning.settings.base import Block, Days, Fraction, Slug
-from oncoraft.planning.settings.cohort import SUBTYPES, Definition, Design, Folds, Followup, Ingest, Labels, Regimens, Twin
+from oncoraft.planning.settings.cohort import SUBTYPES, CohortFilter, Definition, Design, Folds, Followup, Ingest, Labels, Regimens, Twin
 from oncoraft.planning.settings.models import Adapter, Inference, Model, Strategy, TinyModel, Training
 from oncoraft.planning.settings.text import Audit, Evidence, Prompts, Rationales, Split, VerifierName
 
@@ -34,6 +34,7 @@ class Config(Block):
         Twin(patients=2000, seed=1009), description="The population whose text a tiny model reads before it is fine-tuned."
     )
     ingest: Ingest = Ingest()
+    cohort_filter: CohortFilter = CohortFilter()
     regimens: Regimens = Regimens()
     labels: Labels = Labels()
     followup: Followup = Followup()
@@ -92,6 +93,7 @@ class Config(Block):
 BLOCK_TYPES: dict[str, type[Block]] = {
     "twin": Twin,
     "ingest": Ingest,
+    "cohort_filter": CohortFilter,
     "regimens": Regimens,
     "labels": Labels,
     "followup": Followup,
@@ -120,6 +122,7 @@ __all__ = [
     "Audit",
     "Baselines",
     "Block",
+    "CohortFilter",
     "Config",
     "Days",
     "Definition",

@@ -14,7 +14,7 @@ from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import canonical_json
 from oncoraft.knowledge.study_files import data_files, find_file
 from oncoraft.knowledge.tables import DERIVED_TABLES, TABLES
-from oncoraft.planning.config import PRETRAINING, Config
+from oncoraft.planning.config import PRETRAINING, CohortFilter, Config
 from oncoraft.planning.config_files import check_config
 from oncoraft.planning.content import Content
 from oncoraft.planning.sources import code_digest
@@ -23,6 +23,8 @@ from oncoraft.planning.steps import STEPS
 BUILT_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
 INDEX = "model.safetensors.index.json"
 CLOCK_SKEW_SECONDS = 60  # between this machine and a file server
+# Ingestion does without them; a workflow, whose every target rests on cases, does not.
+NEEDED_FOR_CASES = ("timeline_treatment", "timeline_specimen")
 TABLE_NAMES = tuple(table.name for table in (*TABLES, *DERIVED_TABLES))
 
 
@@ -56,6 +58,8 @@ class Plan:
         blocks = self.config.blocks(STEPS[step].blocks, **choice)
         if choice.get("cohort") == PRETRAINING and "twin" in blocks:
             blocks["twin"] = self.config.pretraining
+        if choice.get("cohort") == PRETRAINING and "cohort_filter" in blocks:
+            blocks["cohort_filter"] = CohortFilter()
         values = {name: block.model_dump(mode="json") for name, block in blocks.items()}
         return canonical_json(values | {"code": code_digest(step)})
 
@@ -152,6 +156,11 @@ class Plan:
         late = [file for file in files if Path(file).is_file() and Path(file).stat().st_mtime > now + CLOCK_SKEW_SECONDS]
         return [f"{file}: dated in the future, so that nothing made from it would count as current; run `touch` on it" for file in late]
 
+    def filter_files(self, cohort: str) -> list[str]:
+        """The list of patients that a cohort is limited to, if it is."""
+        listed = self.config.cohort_filter.patients
+        return [listed] if listed is not None and cohort == self.config.cohort else []
+
     def teacher_files(self) -> list[str]:
         """Files that the teacher reads: given rationales, or the instruction of an endpoint."""
         block = self.config.rationales
@@ -178,6 +187,8 @@ class Plan:
         """What a real run needs and does not find, one line each: study tables and base models."""
         lines = _missing_of_study(self.config.study) if self.config.study is not None else []
         lines += [f"{file}: no such file (configuration block `rationales`)" for file in self.teacher_files() if not Path(file).is_file()]
+        listed = self.filter_files(self.config.cohort)
+        lines += [f"{file}: no such file (configuration key `cohort_filter.patients`)" for file in listed if not Path(file).is_file()]
         for name, model in self.config.models.items():
             lines += _missing_of_model(name, model.path)
         return lines
@@ -191,8 +202,9 @@ def _missing_of_study(study: str) -> list[str]:
     lines = []
     for table in TABLES:
         try:
-            if table.required and find_file(folder, table) is None:
-                lines.append(f"{folder / table.file}: missing; a study cannot be read without its {table.name} table")
+            if find_file(folder, table) is None and (table.required or table.name in NEEDED_FOR_CASES):
+                why = f"without it: {table.without}" if table.without else f"a study cannot be read without its {table.name} table"
+                lines.append(f"{folder / table.file}: missing; {why}")
         except InputError as error:
             lines.append(str(error))
     return lines

@@ -43,6 +43,32 @@ class Ingest(Block):
     strictness: Literal["refuse", "fail"] = Field(
         "refuse", description="refuse: a bad row is set aside and counted; fail: the first bad row ends the run."
     )
+    accept_mostly_refused: tuple[str, ...] = Field(
+        (),
+        description="Tables, by name as in docs/tables.md, of which most rows may be refused, or all for want of a required column.",
+    )
+
+
+class CohortFilter(Block):
+    """What the cohort is limited to. Each limit counts in the flow; of several all must hold; none: every case of the study.
+
+    Lines of therapy, labels and follow-up of a case do not depend on it. The tiny models' own population is never limited.
+    """
+
+    cancer_types: tuple[str, ...] = Field(
+        (), description="Cancer types whose cases stay, named as in CANCER_TYPE; one that the study does not have is an error."
+    )
+    gene_panels: tuple[str, ...] = Field(
+        (), description="Sequencing panels whose cases stay, named as in GENE_PANEL; one that the study does not have is an error."
+    )
+    patients: str | None = Field(
+        None, description="File of patients whose cases stay, an id a line (PATIENT_ID); ids that the study does not have are counted."
+    )
+
+    @property
+    def is_set(self) -> bool:
+        """Whether there is any limit."""
+        return bool(self.cancer_types or self.gene_panels or self.patients is not None)
 
 
 class Regimens(Block):
