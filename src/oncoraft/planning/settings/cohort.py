@@ -50,10 +50,7 @@ class Ingest(Block):
 
 
 class CohortFilter(Block):
-    """What the cohort is limited to. Each limit counts in the flow; of several all must hold; none: every case of the study.
-
-    Lines of therapy, labels and follow-up of a case do not depend on it. The tiny models' own population is never limited.
-    """
+    """What the cohort is limited to; of several limits all must hold, and the flow counts what falls out. Lines, labels and follow-up stay."""
 
     cancer_types: tuple[str, ...] = Field(
         (), description="Cancer types whose cases stay, named as in CANCER_TYPE; one that the study does not have is an error."
