@@ -54,6 +54,8 @@ def is_radiated(regimen: Regimen, agents: Sequence[str], events: Events, rules: 
 
 def is_chemoradiation(regimen: Regimen, events: Events, rules: Regimens, of: Traits) -> bool:
     """Whether the regimen is a radiosensitiser of the cancer type with radiation around its start."""
+    if events.radiations is None:
+        return False
     agents = early_agents(regimen, rules, of)
     parts = [part for part in radiosensitisers(of.cancer_type) if part.fits(agents)]
     sensitisers = [agent for agent in agents if any(agent in one for part in parts for one in part.requires)]
@@ -66,7 +68,7 @@ def follows(before: Regimen, step: Step, regimen: Regimen, events: Events, rules
     if not rules.protocols or any_between(events.progressions, before.index_day + 1, index):
         return set()
     known = agents_known(regimen, rules, of)
-    given = [agent for agent, day in before.first.items() if day < index and not is_substitute(agent, before, of)]
+    given = [agent for agent, day in before.first.items() if day < index and not is_substitute(agent, before.first, of)]
     pause = index - min(before.last_day, index)
     table, found = protocols(), set()
     for one in table.sequences.get(of.cancer_type, ()):

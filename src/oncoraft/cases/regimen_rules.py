@@ -33,6 +33,7 @@ class Regimen:
     intervals: list[Interval] = field(default_factory=list)
     first: dict[str, int] = field(default_factory=dict)
     last: dict[str, int] = field(default_factory=dict)
+    named: dict[str, list[str]] = field(default_factory=dict, repr=False, compare=False)  # what was asked of it, until it changes
 
     @property
     def last_day(self) -> int:
@@ -41,6 +42,7 @@ class Regimen:
 
     def add(self, one: Interval) -> None:
         """Take in an interval of an agent."""
+        self.named.clear()
         self.intervals.append(one)
         self.first[one.agent] = min(one.start, self.first.get(one.agent, one.start))
         self.last[one.agent] = max(one.stop, self.last.get(one.agent, one.stop))
@@ -91,13 +93,13 @@ def traits(rules: Regimens, known: dict[str, Drug], cancer_type: str) -> Traits:
     )
 
 
-def is_substitute(agent: str, regimen: Regimen, of: Traits) -> bool:
-    """Whether an agent stands in for another of the regimen that started earlier."""
+def is_substitute(agent: str, first: dict[str, int], of: Traits) -> bool:
+    """Whether an agent stands in for another that started earlier; `first`: each agent's first day."""
     kind = of.group.get(agent)
-    start = regimen.first.get(agent)
-    return kind is not None and any(
-        of.group.get(other) == kind and other != agent and (start is None or day < start) for other, day in regimen.first.items()
-    )
+    if kind is None:
+        return False
+    start = first.get(agent)
+    return any(of.group.get(other) == kind and other != agent and (start is None or day < start) for other, day in first.items())
 
 
 def verdict(regimen: Regimen, agent: str, start: int, progressed: bool, rules: Regimens, of: Traits) -> str:
@@ -106,7 +108,7 @@ def verdict(regimen: Regimen, agent: str, start: int, progressed: bool, rules: R
     `progressed`: imaging said progression since the regimen began. Where an agent had ended by then, the new one replaces it: the
     combination window does not join what was given one after the other.
     """
-    is_old = agent in regimen.first or is_substitute(agent, regimen, of)
+    is_old = agent in regimen.first or is_substitute(agent, regimen.first, of)
     if start - regimen.last_day > rules.gap_days and not (is_old and agent in of.gap_exempt):
         return "gap"
     if is_old or agent in of.backbone:
@@ -122,22 +124,26 @@ def agents_known(regimen: Regimen, rules: Regimens, of: Traits) -> list[str]:
     An oral agent is dispensed before the infusion that it is given with: a partner of the table that follows within `partner_days`
     was planned with it.
     """
-    known = Regimen(regimen.index_day, regimen.opened_by)
-    for one in regimen.intervals:
-        if 0 <= one.start - regimen.index_day <= rules.known_at_index_days:
-            known.add(one)
-    awaited = {infusion for agent in known.first for infusion in of.partners.get(agent, ())}
-    for one in regimen.intervals:
-        if one.agent in awaited and 0 <= one.start - regimen.index_day <= rules.partner_days:
-            known.add(one)
-    return sorted(agent for agent in known.first if not is_substitute(agent, known, of))
+    if "known" not in regimen.named:
+        known: dict[str, int] = {}
+        for one in regimen.intervals:
+            if 0 <= one.start - regimen.index_day <= rules.known_at_index_days:
+                known[one.agent] = min(one.start, known.get(one.agent, one.start))
+        awaited = {infusion for agent in known for infusion in of.partners.get(agent, ())}
+        for one in regimen.intervals if awaited else ():
+            if one.agent in awaited and 0 <= one.start - regimen.index_day <= rules.partner_days:
+                known[one.agent] = min(one.start, known.get(one.agent, one.start))
+        regimen.named["known"] = sorted(agent for agent in known if not is_substitute(agent, known, of))
+    return regimen.named["known"]
 
 
 def early_agents(regimen: Regimen, rules: Regimens, of: Traits) -> list[str]:
     """Agents that name the regimen: known at index, carried over or started within the combination window; substitutes left out; sorted."""
-    limit = regimen.index_day + rules.combination_window_days
-    named = {agent for agent, day in regimen.first.items() if day <= limit and not is_substitute(agent, regimen, of)}
-    return sorted(named.union(agents_known(regimen, rules, of)))
+    if "early" not in regimen.named:
+        limit, first = regimen.index_day + rules.combination_window_days, regimen.first
+        named = {agent for agent, day in first.items() if day <= limit and not is_substitute(agent, first, of)}
+        regimen.named["early"] = sorted(named.union(agents_known(regimen, rules, of)))
+    return regimen.named["early"]
 
 
 def restarted(regimen: Regimen, day: int, rules: Regimens) -> list[Interval]:

@@ -33,25 +33,27 @@ def last_day(cases: pd.DataFrame, events: pd.DataFrame, by: tuple[str, ...] = ("
     return found.set_index("row")["start_day"].reindex(range(len(cases))).fillna(NEVER).to_numpy(dtype="int64")
 
 
-def distant_days(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Days on which a distant site was named by imaging that did not say "no cancer", or a metastasis was sequenced.
+def distant_days(cases: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Days on which a site distant from a cancer of the patient's cases was named by imaging that did not say "no cancer", or a
+    metastasis was sequenced.
 
     Returns:
         patient_id, cancer_type, start_day; a day once.
     """
     pairs = pd.DataFrame(sorted(distant_sites()), columns=["cancer_type", "tumor_site"])
-    sites = tables["timeline_tumor_sites"][["patient_id", "start_day", "tumor_site"]].drop_duplicates()
-    presence = tables["timeline_cancer_presence"]
-    said = presence.assign(there=presence["has_cancer"] == "Y", gone=presence["has_cancer"] == "N")
-    said = said.groupby(["patient_id", "start_day"])[["there", "gone"]].any().reset_index()
-    denied = said.loc[said["gone"] & ~said["there"], ["patient_id", "start_day"]]
-    sites = sites[~pd.MultiIndex.from_frame(sites[["patient_id", "start_day"]]).isin(pd.MultiIndex.from_frame(denied))]
+    pairs = cases[["patient_id", "cancer_type"]].drop_duplicates().merge(pairs, on="cancer_type")
+    sites = tables["timeline_tumor_sites"][["patient_id", "start_day", "tumor_site"]].merge(pairs, on=["patient_id", "tumor_site"])
+    columns = ["patient_id", "cancer_type", "start_day"]
+    sites = sites[columns].drop_duplicates()
+    said = tables["timeline_cancer_presence"][["patient_id", "start_day", "has_cancer"]]
+    gone, there = (said.loc[said["has_cancer"] == word, ["patient_id", "start_day"]].drop_duplicates() for word in ("N", "Y"))
+    told = sites.merge(gone.assign(gone=True), how="left").merge(there.assign(there=True), how="left")
+    sites = told.loc[told["gone"].isna() | told["there"].notna(), columns]
     samples = tables["clinical_sample"]
     nodal = samples["metastatic_site"].astype("string").str.contains(r"node|\bLN\b", case=False).fillna(True)
     far = samples.loc[(samples["sample_type"] == "Metastasis") & ~nodal, ["sample_id", "cancer_type"]]
     sequenced = tables["timeline_specimen"][["patient_id", "start_day", "sample_id"]].merge(far, on="sample_id")
-    columns = ["patient_id", "cancer_type", "start_day"]
-    return pd.concat([sites.merge(pairs, on="tumor_site")[columns], sequenced[columns].dropna()]).drop_duplicates()
+    return pd.concat([sites, sequenced[columns].dropna()]).drop_duplicates()
 
 
 def settings_at_index(cases: pd.DataFrame, diagnosis: pd.DataFrame, tables: dict[str, pd.DataFrame], rules: Regimens) -> pd.DataFrame:
@@ -73,7 +75,7 @@ def settings_at_index(cases: pd.DataFrame, diagnosis: pd.DataFrame, tables: dict
     progressed = last_day(cases, reads.loc[reads["progression"] == "Y", ["patient_id", "start_day"]])
     operated = last_day(cases, operations(tables))
     operated = np.where(operated >= since, operated, NEVER)
-    distant = last_day(cases, distant_days(tables), ("patient_id", "cancer_type"))
+    distant = last_day(cases, distant_days(cases, tables), ("patient_id", "cancer_type"))
     late = progressed > diagnosis["known_day"].to_numpy() + rules.neoadjuvant_days
     registered = ~diagnosis["is_diagnosis_unknown"].to_numpy()
     recurred = (progressed > np.maximum(operated, since)) & ((operated > NEVER) | (late & registered))
