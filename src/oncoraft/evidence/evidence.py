@@ -87,16 +87,17 @@ def find(
 ) -> dict[str, pd.DataFrame]:
     """Facts of every field: numbered cases and prepared tables in, frames of case, value and age out."""
     specimens = genomics.known_specimens(cases, tables, genomics_known)
+    notes = treatment.outside(cases, tables)
     return {
-        **treatment.planned(cases, tables),
+        **treatment.planned(cases, notes),
         **facts.patient(cases, tables),
         **facts.diagnosis(cases, tables, receptors),
         "ecog": disease.performance(cases, tables, count, index_day),
         **disease.imaging(cases, tables, count, index_day),
         "tumor_sites": disease.sites(cases, tables, index_day),
         "tumor_marker": disease.markers(cases, tables, count, index_day),
-        **treatment.received(cases, tables, count),
-        "prior_regimen": treatment.prior_regimens(cases, tables, count),
+        **treatment.received(cases, tables, notes, count),
+        "prior_regimen": treatment.prior_regimens(cases, tables, notes, count),
         **facts.pathology(cases, tables, count),
         **genomics.specimen(specimens, genomics_known),
         **genomics.alterations(specimens, tables, shown),

@@ -18,6 +18,12 @@ What may be shown of a case, and nothing else. Made from `src/oncoraft/evidence/
   ever seen, PD-L1 ever, smoking over all notes, current age as such, survival) are not read at all.
 - *Known* says from when a record counts. *Stale* is the age in days from which it no longer does; without it, a record keeps its
   meaning for life (36,525 days: an older one is a date error of the source).
+- A field says what is known and never that something is not known: everybody in the cohort is sequenced some day, so "not yet
+  sequenced" would tell the future. Absent evidence is an absent statement.
+- Where records of a day or of a diagnosis contradict one another, one rule decides, said in the notes: disease wins over no disease,
+  the stage over group and extent, a note of treatment over one of none. Sites, codes and abbreviations are settled in `words`.
+- Cancer type, diagnosis, setting and line are those of the case list, which knows them by the index date; the audit refuses a cancer
+  registered more than 30 days after it. The protocol of a case is not shown: its later part lies after the index date.
 - Of repeated kinds the closest records are shown (setting `evidence.records_per_kind`, three).
 - *Kept* is the priority when the token budget is short: the lowest goes first, the oldest first among equals, always a whole
   statement; *always* is never cut.

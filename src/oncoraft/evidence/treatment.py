@@ -29,8 +29,13 @@ def regimens_table(cases: pd.DataFrame) -> pd.DataFrame:
     return cases[columns].rename(columns={"index_day": "start_day"})
 
 
-def planned(cases: pd.DataFrame, tables: Tables) -> dict[str, pd.DataFrame]:
-    """The drugs about to start with their class and mechanism, the cancer type, setting and line of therapy."""
+def planned(cases: pd.DataFrame, notes: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The drugs about to start with their class and mechanism, the cancer type, setting and line of therapy.
+
+    Args:
+        cases: numbered cases.
+        notes: from `outside`.
+    """
     knowledge = drugs()
     exploded = cases[["case", "agents_at_index"]].explode("agents_at_index").dropna().reset_index(drop=True)
     agent = exploded["agents_at_index"]
@@ -42,7 +47,7 @@ def planned(cases: pd.DataFrame, tables: Tables) -> dict[str, pd.DataFrame]:
         "concurrent_radiation": facts(cases, radiation),
         "cancer_type": facts(cases, cases["cancer_type"].str.lower()),
         "setting": facts(cases, cases["setting"].where(cases["setting"] != "unknown")),
-        **_lines(cases, tables),
+        **_lines(cases, notes),
     }
 
 
@@ -64,7 +69,7 @@ def named(agents: pd.Series) -> pd.Series:
     return agents.replace("INVESTIGATIONAL", "investigational agent").str.lower()
 
 
-def _lines(cases: pd.DataFrame, tables: Tables) -> dict[str, pd.DataFrame]:
+def _lines(cases: pd.DataFrame, notes: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Which line this is: within its setting, or among all where the setting is unknown.
 
     Where treatment elsewhere is known, the source counts only what was given here, and no line is claimed.
@@ -72,7 +77,7 @@ def _lines(cases: pd.DataFrame, tables: Tables) -> dict[str, pd.DataFrame]:
     of_setting = cases["setting"] != "unknown"
     number = cases["line_of_therapy"].where(of_setting, cases["line_overall"])
     ordinal = number.map(lambda place: ORDINALS[place - 1] if 0 < place <= len(ORDINALS) else f"number {place}")
-    elsewhere = cases["case"].isin(treated_elsewhere(cases, tables))
+    elsewhere = cases["case"].isin(treated_elsewhere(notes))
     kind = cases["setting"].where(of_setting, "systemic")
     line = (ordinal + " line of " + kind + " treatment").mask(
         elsewhere, kind + " treatment number " + number.astype(str) + " recorded here, after treatment elsewhere"
@@ -81,13 +86,12 @@ def _lines(cases: pd.DataFrame, tables: Tables) -> dict[str, pd.DataFrame]:
     return {"line": facts(cases, number, reading=line), "line_overall": facts(overall, overall["line_overall"])}
 
 
-def treated_elsewhere(cases: pd.DataFrame, tables: Tables) -> pd.Series:
+def treated_elsewhere(notes: pd.DataFrame) -> pd.Series:
     """Numbers of the cases whose notes tell of treatment elsewhere before."""
-    notes = _outside(cases, tables)
     return notes.loc[notes["is_treated"], "case"]
 
 
-def _outside(cases: pd.DataFrame, tables: Tables) -> pd.DataFrame:
+def outside(cases: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     """Of the notes on treatment elsewhere the closest that tells of some, else the closest."""
     notes = known_records(cases, tables["timeline_prior_meds"], "outside_treatment", ties="prior_med_to_msk")
     notes = notes[notes["prior_med_to_msk"].isin(list(OUTSIDE))]
@@ -95,7 +99,7 @@ def _outside(cases: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     return closest(notes.iloc[np.lexsort([np.arange(len(notes)), ~notes["is_treated"].to_numpy(), notes["case"].to_numpy()])])
 
 
-def received(cases: pd.DataFrame, tables: Tables, count: int) -> dict[str, pd.DataFrame]:
+def received(cases: pd.DataFrame, tables: Tables, notes: pd.DataFrame, count: int) -> dict[str, pd.DataFrame]:
     """Agents received before, treatment elsewhere, radiation and surgery so far."""
     supportive = [name for name, drug in drugs().items() if drug.supportive]
     rows = tables["timeline_treatment"]
@@ -103,16 +107,15 @@ def received(cases: pd.DataFrame, tables: Tables, count: int) -> dict[str, pd.Da
     diagnosed = cases.set_index("case")["diagnosis_day"].astype("float64").reindex(agents["case"]).to_numpy()
     is_other = agents["start_day"].to_numpy() < diagnosed - REGISTRATION_DAYS
     own, others = (closest(agents[which], 2 * count) for which in (~is_other, is_other))
-    outside = _outside(cases, tables)
     surgery = tables["timeline_surgery"]
     surgery = surgery[surgery["subtype"].fillna("") != "SAMPLE"]
     return {
         "prior_agents": facts(own, own["agent"].str.lower(), reading=named(own["agent"])),
         "agents_before_diagnosis": facts(others, others["agent"].str.lower(), reading=named(others["agent"])),
         "outside_treatment": facts(
-            outside,
-            outside["prior_med_to_msk"].map({word: value for word, (value, _) in OUTSIDE.items()}),
-            reading=outside["prior_med_to_msk"].map({word: text for word, (_, text) in OUTSIDE.items()}),
+            notes,
+            notes["prior_med_to_msk"].map({word: value for word, (value, _) in OUTSIDE.items()}),
+            reading=notes["prior_med_to_msk"].map({word: text for word, (_, text) in OUTSIDE.items()}),
         ),
         "radiation": _occasions(cases, tables["timeline_radiation"], "radiation", count, ("once", " times")),
         "surgery": _occasions(cases, surgery, "surgery", count, ("one day", " days")),
@@ -132,7 +135,7 @@ def _occasions(cases: pd.DataFrame, rows: pd.DataFrame, field: str, count: int, 
     return facts(frame, total, number=number, when=("the last " + str(count) + ": " + when).where(total > count, when))
 
 
-def prior_regimens(cases: pd.DataFrame, tables: Tables, count: int) -> pd.DataFrame:
+def prior_regimens(cases: pd.DataFrame, tables: Tables, notes: pd.DataFrame, count: int) -> pd.DataFrame:
     """The last few regimens before: their agents started before the index date, and the imaging verdicts while they lasted.
 
     A regimen lasts from its 15th day to the next one or the index date. Progression wins over no cancer seen, that over no
@@ -154,7 +157,7 @@ def prior_regimens(cases: pd.DataFrame, tables: Tables, count: int) -> pd.DataFr
     of_setting = lines["setting"] != "unknown"
     number = lines["line_of_therapy"].where(of_setting, lines["line_overall"]).astype(str)
     place = (lines["setting"] + " line " + number).where(of_setting, "line " + number)
-    place = place.mask(lines["case"].isin(treated_elsewhere(cases, tables)), "earlier regimen")
+    place = place.mask(lines["case"].isin(treated_elsewhere(notes)), "earlier regimen")
     return facts(lines, names, place=place, reading=pd.Series(reading, index=lines.index))
 
 
