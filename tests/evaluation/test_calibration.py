@@ -3,9 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from oncoraft.evaluation.calibration import calibration_curve, decision_curve, measures, recalibrate, slope_and_intercept, smoothed
+from oncoraft.evaluation.calibration import calibration_curve, decision_curve, measures, recalibrate, slope_and_intercept
 from oncoraft.evaluation.metrics import Evaluable, records_of
+from oncoraft.evaluation.resampling import resampled_measures, resampled_net_benefit
 
 
 @pytest.fixture
@@ -17,18 +20,57 @@ def golden() -> tuple[np.ndarray, np.ndarray]:
     return 1 / (1 + np.exp(-predictor)), positive
 
 
-def test_slope_intercept_and_brier_are_those_of_r(golden: tuple[np.ndarray, np.ndarray]) -> None:
-    slope, intercept = slope_and_intercept(*golden)
-    assert slope == pytest.approx(0.7009526627, abs=1e-4)
-    assert intercept == pytest.approx(0.4945665529, abs=1e-8)
-    found = measures(*golden)
-    assert found["brier"] == pytest.approx(0.2045069737, abs=1e-9)
-    assert found["scaled_brier"] == pytest.approx(1 - 0.2045069737 / (0.419 * 0.581), abs=1e-8)
+def test_every_measure_is_that_of_r(golden: tuple[np.ndarray, np.ndarray]) -> None:
+    """R 4.2.2: glm, loess(degree = 2, span = 0.75); ten bins of equal width."""
+    assert measures(*golden) == pytest.approx(
+        measures(*golden)
+        | {
+            "calibration_slope": 0.7009526627,
+            "calibration_intercept": 0.2812204719,
+            "calibration_in_the_large": 0.4945665529,
+            "brier": 0.2045069737,
+            "scaled_brier": 1 - 0.2045069737 / (0.419 * 0.581),
+            "log_loss": 0.6099037554,
+            "integrated_calibration_index": 0.0830715851,
+            "e50": 0.1007348504,
+            "e90": 0.1334536861,
+            "expected_calibration_error": 0.0829405554,
+        },
+        abs=1e-8,
+    )
+    assert measures(*golden)["integrated_calibration_index_lowess"] == pytest.approx(0.0818219, abs=2e-4)
 
 
-def test_the_smoothed_curve_is_lowess(golden: tuple[np.ndarray, np.ndarray]) -> None:
-    probability, positive = golden
-    assert np.mean(np.abs(smoothed(probability, positive) - probability)) == pytest.approx(0.0818219, abs=2e-4)
+def test_the_slope_of_a_small_set_is_that_of_r_to_the_last_digit_told() -> None:
+    p = np.array([0.1, 0.2, 0.35, 0.4, 0.55, 0.6, 0.7, 0.8, 0.9, 0.95])
+    y = np.array([0, 0, 1, 0, 0, 1, 1, 0, 1, 1], dtype=bool)
+    assert slope_and_intercept(p, y)[0] == pytest.approx(0.972653, abs=5e-7)
+
+
+@pytest.mark.parametrize("positive", [[0, 0, 1, 1], [1, 1, 0, 0], [0, 0, 0, 0]])
+def test_classes_that_a_cut_tells_apart_have_no_slope(positive: list[int]) -> None:
+    assert np.isnan(slope_and_intercept(np.array([0.2, 0.3, 0.6, 0.7]), np.array(positive, dtype=bool))[0])
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_a_resample_has_the_measures_of_the_cases_drawn(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    probability = draw.uniform(0.02, 0.98, 400)
+    positive = draw.random(400) < probability**1.3
+    weights = draw.poisson(1, (5, 400)).astype(np.int16)
+    found = resampled_measures(probability, positive, weights)
+    benefit = resampled_net_benefit(probability, positive, weights)
+    for row, weight in enumerate(weights):
+        p, y = np.repeat(probability, weight), np.repeat(positive, weight)
+        exact = measures(p, y)
+        for name in ("observed_to_expected", "brier", "scaled_brier", "log_loss", "expected_calibration_error"):
+            assert found[name][row] == pytest.approx(exact[name], rel=2e-5), name
+        for name in ("calibration_slope", "calibration_intercept", "calibration_in_the_large"):
+            assert found[name][row] == pytest.approx(exact[name], abs=3e-3), name
+        for name in ("integrated_calibration_index", "e50", "e90"):  # bandwidths are those of the full sample
+            assert found[name][row] == pytest.approx(exact[name], abs=0.02), name
+        assert benefit[row] == pytest.approx(decision_curve(p, y)["net_benefit"].to_numpy(), abs=1e-5)
 
 
 def test_net_benefit_is_that_of_the_definition(golden: tuple[np.ndarray, np.ndarray]) -> None:
