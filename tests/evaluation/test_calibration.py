@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oncoraft.evaluation.calibration import calibration_curve, decision_curve, measures, recalibrate, slope_and_intercept
-from oncoraft.evaluation.metrics import Evaluable, records_of
+from oncoraft.evaluation.records import Evaluable, calibration_records
 from oncoraft.evaluation.resampling import resampled_measures, resampled_net_benefit
 
 
@@ -95,15 +95,29 @@ def test_recalibration_mends_graded_scores_and_never_sees_the_labels_of_its_own_
 
 
 @pytest.mark.parametrize(("folds", "scope"), [(1, "as_scored"), (3, "recalibrated")])
-def test_scores_of_a_single_fold_are_measured_as_they_are_and_called_so(folds: int, scope: str) -> None:
+def test_the_score_as_delivered_stands_beside_the_recalibrated_one(folds: int, scope: str) -> None:
     draw = np.random.default_rng(3)
     score, fold = draw.uniform(0.1, 0.9, 300), np.arange(300) % folds
     positive = draw.uniform(size=300) < score / 2  # twice as hopeful as it should be
-    frame = pd.DataFrame({"patient_id": np.arange(300).astype(str), "cancer_type": "A", "regimen": "x"})
-    data = Evaluable(frame, positive, fold, np.ones((5, 300), dtype=np.int16), "strict", 0.95)
-    found = {row["scope"]: row["estimate"] for row in records_of("model", score, data) if row["metric"] == "observed_to_expected"}
-    assert list(found) == [scope]
+    frame = pd.DataFrame({"patient_id": np.arange(300).astype(str)})
+    data = Evaluable(frame, positive, fold, draw.poisson(1, (200, 300)).astype(np.int16), "strict", 0.95)
+    rows = {(row["scope"], row["metric"]): row for row in calibration_records("model", score, data)}
+    found = {name: row["estimate"] for (name, metric), row in rows.items() if metric == "observed_to_expected"}
+    assert list(found) == ["as_delivered", scope]
+    assert found["as_delivered"] == pytest.approx(0.5, abs=0.1)
     assert found[scope] == pytest.approx(0.5 if folds == 1 else 1.0, abs=0.1)
+    told = [row for (_, metric), row in rows.items() if metric != "integrated_calibration_index_lowess"]
+    assert all(row["lower"] <= row["estimate"] <= row["upper"] for row in told if not row["metric"].startswith(("e5", "e9", "int", "exp")))
+    assert all(row["lower"] < row["upper"] for row in told)
+    assert "held-out scores of the other folds" in rows["recalibrated", "brier"]["method"] if folds > 1 else True
+
+
+def test_separated_scores_have_no_slope_and_say_why() -> None:
+    score = np.linspace(0.1, 0.9, 60)
+    frame = pd.DataFrame({"patient_id": np.arange(60).astype(str)})
+    data = Evaluable(frame, score > 0.5, np.zeros(60, dtype=int), np.ones((5, 60), dtype=np.int16), "strict", 0.95)
+    rows = [row for row in calibration_records("model", score, data) if row["metric"] == "calibration_slope"]
+    assert all(row["estimate"] is None and "tells the classes apart" in row["flags"] for row in rows)
 
 
 def test_bins_hold_every_case_once() -> None:

@@ -1,4 +1,4 @@
-"""The calibration measures of every bootstrap resample at once: sums are matrix products, maxima one Newton step from the estimate.
+"""The calibration measures of every bootstrap resample at once: sums are matrix products, maxima a few Newton steps from the estimate.
 
 Probabilities and their recalibration are held fixed; what varies is which patients were drawn.
 """
@@ -57,7 +57,7 @@ def _of_block(probability: Array, positive: Array, weights: Array, loess: Loess,
 
 
 def _regressions(x: Array, y: Array, w: Array) -> dict[str, Array]:
-    """Slope, intercept and shift of each resample: two Newton steps from the maximum of the full sample, the first of them linear."""
+    """Slope, intercept and shift of each resample: three Newton steps from the maximum of the full sample, the first of them linear."""
     intercept, slope = logistic(x, y.astype(bool))
     found = {"calibration_in_the_large": _shifts(x, y, w)}
     if not np.isfinite(slope):
@@ -67,12 +67,13 @@ def _regressions(x: Array, y: Array, w: Array) -> dict[str, Array]:
     sums = w @ np.column_stack([y - p, (y - p) * x, v, v * x, v * x * x]).astype(np.float32)
     first = _step(*sums.T.astype(float))
     a, b = intercept + first[0], slope + first[1]
-    eta = expit(a[:, None].astype(np.float32) + b[:, None].astype(np.float32) * x.astype(np.float32))
-    residual, spread = w * (y.astype(np.float32) - eta), w * eta * (1 - eta)
     powers = np.column_stack([np.ones_like(x), x, x * x]).astype(np.float32)
-    gradient, information = residual @ powers[:, :2], spread @ powers
-    second = _step(*gradient.T.astype(float), *information.T.astype(float))
-    return found | {"calibration_intercept": a + second[0], "calibration_slope": b + second[1]}
+    for _ in range(2):
+        eta = expit(a[:, None].astype(np.float32) + b[:, None].astype(np.float32) * x.astype(np.float32))
+        gradient, information = (w * (y.astype(np.float32) - eta)) @ powers[:, :2], (w * eta * (1 - eta)) @ powers
+        step = _step(*gradient.T.astype(float), *information.T.astype(float))
+        a, b = a + step[0], b + step[1]
+    return found | {"calibration_intercept": a, "calibration_slope": b}
 
 
 def _step(g0: Array, g1: Array, h0: Array, h1: Array, h2: Array) -> tuple[Array, Array]:
