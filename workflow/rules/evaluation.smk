@@ -38,12 +38,17 @@ rule metrics:
         cases="results/{cohort}/cases/cases.parquet",
         labels="results/{cohort}/cases/labels.parquet",
         folds="results/{cohort}/cases/folds.parquet",
+        evidence="results/{cohort}/prompts/evidence.parquet",
     output:
         metrics="results/{cohort}/{model}/{strategy}/{design}/metrics/metrics.json",
         table="results/{cohort}/{model}/{strategy}/{design}/metrics/metrics.csv",
+        verdict="results/{cohort}/{model}/{strategy}/{design}/metrics/verdict.json",
         roc="results/{cohort}/{model}/{strategy}/{design}/metrics/roc.csv",
         calibration="results/{cohort}/{model}/{strategy}/{design}/metrics/calibration.csv",
         decision="results/{cohort}/{model}/{strategy}/{design}/metrics/decision.csv",
+        definitions="results/{cohort}/{model}/{strategy}/{design}/metrics/definitions.csv",
+        comparability="results/{cohort}/{model}/{strategy}/{design}/metrics/comparability.csv",
+        distribution="results/{cohort}/{model}/{strategy}/{design}/metrics/distribution.csv",
         manifest="results/{cohort}/{model}/{strategy}/{design}/metrics/manifest.json",
     log:
         "results/{cohort}/{model}/{strategy}/{design}/logs/metrics.log",
@@ -62,4 +67,4 @@ rule metrics:
     message:
         "Measuring discrimination of {wildcards.model} by {wildcards.strategy}"
     shell:
-        "exec python -m oncoraft metrics {input.predictions} {params.cases} --design {wildcards.design} --baselines {input.baselines} --out {params.metrics} --settings {params.settings:q} 2> {log}"
+        "exec python -m oncoraft metrics {input.predictions} {params.cases} --design {wildcards.design} --baselines {input.baselines} --evidence {input.evidence} --out {params.metrics} --settings {params.settings:q} 2> {log}"
