@@ -58,7 +58,7 @@ class Regimens:
     Attributes:
         person: row of the patient; option: position in `OPTIONS`; start, stop, progression: days; line: 1-based, over all phases.
         response: position in `RESPONSES`; probability: of CR or PR; hazard: deaths per month from the start on, at this response.
-        is_early: given for early disease; ecog: at the start; sites_before, sites_on, sites_after: imaging sites at the start,
+        is_early: given for early disease; is_growing: the scan before it shows growth; ecog: at the start; sites_before, sites_on, sites_after: imaging sites at the start,
         under response, once progressed, shape (n, 10).
     """
 
@@ -72,6 +72,7 @@ class Regimens:
     probability: Floats
     hazard: Floats
     is_early: Booleans
+    is_growing: Booleans
     ecog: Integers
     sites_before: Booleans
     sites_on: Booleans
@@ -105,6 +106,9 @@ class _State:
     death: Floats
     other: Floats
     states: Booleans
+    grew: Floats  # day of the last progression
+    grown: Integers  # progressions so far
+    quick: Booleans  # the last regimen held for a short time
     found: list[Regimens]
 
 
@@ -119,6 +123,7 @@ def live(people: People) -> Lives:
         day=draws.lognormal("first day", people.of("first_treatment_days"), 0.6), sites=people.sites.copy(), ecog=people.ecog.copy(),
         line=np.zeros(count, dtype=np.int64), used=np.zeros((count, len(OPTIONS)), dtype=bool), is_null=np.zeros(count, dtype=bool),
         death=np.full(count, float(NEVER)), other=other, states=np.stack([people.states[name] for name in STATES], axis=1), found=[],
+        grew=np.full(count, -float(NEVER)), grown=np.zeros(count, dtype=np.int64), quick=np.zeros(count, dtype=bool),
     )  # fmt: skip
     early = people.stage < 4
     comes_back = early & draws.chance("recurs", people.of("recurs") * np.choose(np.minimum(people.stage, 3) - 1, (0.75, 1.0, 1.25)))
@@ -169,6 +174,7 @@ def _recur(people: People, state: _State, comes_back: Booleans, recurrence: Floa
     """The disease at recurrence: one to three sites, a new start of treatment."""
     count = np.where(comes_back, 1 + people.draws.choice("recurrence count", (0.5, 0.35, 0.15)), 0)
     state.sites = spread(people.cancer, people.draws, state.sites, count, "recurrence")
+    state.grew, state.grown = np.where(comes_back, recurrence, state.grew), state.grown + comes_back
     state.day = np.where(comes_back, np.maximum(recurrence + people.draws.whole("recurrence wait", 8, 45), state.day), state.day)
     state.ecog = np.where(comes_back, np.clip(state.ecog + people.draws.chance("recurrence ecog", 0.15), 0, 3), state.ecog)
 
@@ -203,6 +209,15 @@ def _lines(people: People, state: _State, active: Booleans) -> None:
         state.day[who] = following
         state.ecog[who] = np.minimum(state.ecog[who] + mine.chance(f"decline {turn}", 0.14), 3)
         state.sites[who] = regimen.sites_after
+        _progress(state, who, regimen)
+
+
+def _progress(state: _State, who: Integers, regimen: Regimens) -> None:
+    """Whether the disease grew before the next line, and how long the last one held."""
+    grew = regimen.progression < state.day[who]
+    state.grew[who[grew]] = regimen.progression[grew]
+    state.grown[who] += grew
+    state.quick[who] = grew & (regimen.progression - regimen.start < law.QUICK_DAYS)
 
 
 def _survive(state: _State, who: Integers, regimen: Regimens, goes_on: Booleans, following: Integers, luck: Floats) -> Booleans:
@@ -226,6 +241,10 @@ def _logit(people: People, state: _State, who: Integers, option: Integers) -> Fl
     logit = law.INTERCEPT + INTERCEPTS[option] + np.array(law.ECOG_EFFECT)[state.ecog[who]]
     logit += law.LINE_EFFECT * np.minimum(state.line[who], 4) + law.LIVER_EFFECT * state.sites[who, LIVER]
     logit += law.STAGE_FOUR_EFFECT * (people.stage[who] == 4) + law.BRAIN_EFFECT * state.sites[who, BRAIN]
+    logit += (
+        law.QUICK_EFFECT * state.quick[who] + law.PROGRESSIONS_EFFECT * np.minimum(state.grown[who], 3) + law.BULK_EFFECT * people.bulk[who]
+    )
+    logit += law.SITES_EFFECT * np.clip(state.sites[who].sum(axis=1) - 1, 0, 4)
     logit += law.TP53_EFFECT * people.states["TP53"][who] + law.OLD_EFFECT * (people.age[who] >= 75)
     return logit + (state.states[who] * EFFECTS[:, option].T).sum(axis=1)
 
@@ -236,7 +255,11 @@ def _add(
     """Start a regimen: draw its response and what follows from it; `is_dry`: no disease is left that could respond
     (the probability is then what it would be with disease)."""
     mine = people.draws[who]
-    logit = law.SIGNAL * (_logit(people, state, who, option) + mine.normal(f"{name} noise", 0, law.NOISE_DEVIATION))
+    lately = state.day[who] - state.grew[who] < law.RECENT_DAYS
+    is_growing = mine.chance(f"{name} grows", np.where(is_early, 0.03, np.where(lately, law.GROWING[1], law.GROWING[0]))) & ~is_dry
+    logit = law.SIGNAL * (
+        _logit(people, state, who, option) + law.GROWING_EFFECT * is_growing + mine.normal(f"{name} noise", 0, law.NOISE_DEVIATION)
+    )
     is_null = IS_NULL[option] & (not is_early)
     probability = np.where(is_null, law.NULL_RATE, 1 / (1 + np.exp(-logit)))
     responds = mine.chance(f"{name} responds", probability)
@@ -248,7 +271,7 @@ def _add(
     days = np.where(response == SD, np.maximum(days, 125), days)
     progression = start + np.floor(days).astype(np.int64)
     if planned is None:
-        stopped = mine.chance(f"{name} stopped early", 0.36)
+        stopped = mine.chance(f"{name} stopped early", 0.42)
         part = np.where(stopped, mine.uniform(f"{name} part", 0.15, 0.9), 1.0)
         planned = np.asarray(start + np.minimum(days * part + 6.0, np.where(IS_LONG[option], 1500.0, 800.0)), dtype=np.float64)
     state.is_null[who] |= is_null
@@ -259,7 +282,7 @@ def _add(
     regimen = Regimens(
         person=who, option=option, start=start, stop=np.maximum(np.floor(planned).astype(np.int64), start + 1),
         progression=np.where(is_dry, NEVER, progression), line=state.line[who] + 1, response=response, probability=probability,
-        hazard=_hazard(people, state, who, response), is_early=np.full(len(who), is_early), ecog=state.ecog[who].copy(),
+        hazard=_hazard(people, state, who, response), is_early=np.full(len(who), is_early), is_growing=is_growing, ecog=state.ecog[who].copy(),
         sites_before=np.where(is_dry[:, None], False, before), sites_on=_remaining(mine, before, response, name), sites_after=grown,
     )  # fmt: skip
     state.line[who] += 1

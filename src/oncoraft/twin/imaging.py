@@ -20,6 +20,7 @@ QUIET_GAP, WATCH_GAP = 100, 185  # days between scans off treatment, and without
 IMAGED, IMAGED_EARLY = 0.47, 0.20  # share of regimens imaged within the window, and of courses for early disease
 WRONG = 0.04  # share of verdicts that the language processing gets wrong
 UNCERTAIN, UNCERTAIN_PRESENCE = 0.14, 0.025  # share that stays Indeterminate
+GROWTH_TOLD, GROWTH_IMAGINED = 0.93, 0.03  # a report says that the disease grows, if and unless it does
 STILL_PROGRESSING = 0.5  # a scan after the one that first shows progression says so again
 SECOND_REPORT = 0.18  # another modality on the same day
 MENTIONED = 0.99  # reports with cancer that name a site
@@ -52,6 +53,7 @@ def scan_days(cohort: Cohort) -> Scans:
     person, day, sites, progressed = person[order], day[order], sites[order], progressed[order]
     first = np.concatenate([[True], (person[1:] != person[:-1]) | (day[1:] != day[:-1])])
     person, day, sites, progressed = person[first], day[first], sites[first], progressed[first]
+    progressed = _before_a_regimen(cohort, person, day, progressed)
     return Scans(person, day, sites, progressed, cohort.draws.repeat(person, day + 50_000, "scan"))
 
 
@@ -98,12 +100,22 @@ def _baseline(cohort: Cohort) -> Part:
     dry = np.logical_not(regimens.sites_before.any(axis=1))
     has = np.flatnonzero(mine.chance("has", np.where(dry, 0.6, 0.93)))
     day = regimens.start[has] - mine[has].whole("days", 3, 27)
-    before = np.maximum(has - 1, 0)
-    follows = (has > 0) & (regimens.person[before] == regimens.person[has])
-    over = follows & (regimens.progression[before] <= day)
-    over |= (cohort.recurrence[regimens.person[has]] <= day) & (cohort.recurrence[regimens.person[has]] > day - 80)
-    progressed = np.where(over & ~dry[has], 0.75, 0.04)
-    return regimens.person[has], day, regimens.sites_before[has], progressed
+    return regimens.person[has], day, regimens.sites_before[has], np.zeros(len(has))
+
+
+def _before_a_regimen(cohort: Cohort, person: Integers, day: Integers, progressed: Floats) -> Floats:
+    """In the four weeks before a regimen all reports tell alike whether the disease grows; growth shows for eleven weeks, but
+    not so early in the regimen before that it would decide whether that one worked."""
+    regimens = cohort.regimens
+    if not len(regimens.person):
+        return progressed
+    starts = regimens.person * 200_000 + regimens.start + 100_000
+    row = np.minimum(np.searchsorted(starts, person * 200_000 + day + 100_000), len(starts) - 1)
+    wait = np.where(regimens.person[row] == person, regimens.start[row] - day, NEVER)
+    told = np.where(regimens.is_growing[row], GROWTH_TOLD, GROWTH_IMAGINED)
+    before = np.maximum(row - 1, 0)
+    late = (regimens.person[before] != person) | (row == 0) | (day - regimens.start[before] > 125)
+    return np.where((wait >= 0) & (wait <= np.where(regimens.is_growing[row] & late, 77, 28)), told, progressed)
 
 
 def _off_treatment(cohort: Cohort) -> Part:

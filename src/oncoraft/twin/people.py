@@ -36,6 +36,7 @@ class People:
         stage: 1 to 4 at diagnosis; ecog: 0 to 3; delay: days to sequencing unless it waits for a recurrence.
         sites: at diagnosis, shape (n, 10); states: what regimens need and what changes their effect.
         drivers: mutated genes, shape (n, len(CALLABLE)); burden: mutations per megabase; frailty: on the log hazard.
+        bulk: how much tumour there is for its sites, standard normal; it raises every marker.
         follow_up: days from sequencing to the data cut or the last contact.
     """
 
@@ -53,6 +54,7 @@ class People:
     burden: Floats
     fusion: Integers
     frailty: Floats
+    bulk: Floats
     follow_up: Integers
     outside: Integers
 
@@ -93,7 +95,7 @@ def make_people(numbers: Integers, base: Keys, attempt: Integers) -> People:
     return People(
         number=numbers, cancer=cancer, draws=draws, male=draws.chance("male", _of(cancer, "male")), age=age, stage=stage, ecog=ecog,
         delay=np.clip(delay, 8, 9000).astype(np.int64), sites=_sites(cancer, draws, stage), states=states, drivers=drivers, burden=burden,
-        fusion=fusion, frailty=draws.normal("frailty"), follow_up=np.maximum(np.minimum(follow_up, lost), 20).astype(np.int64),
+        fusion=fusion, frailty=draws.normal("frailty"), bulk=draws.normal("bulk"), follow_up=np.maximum(np.minimum(follow_up, lost), 20).astype(np.int64),
         outside=np.where(asked, np.where(elsewhere, 1, 0), 2),
     )  # fmt: skip
 

@@ -133,7 +133,12 @@ def laboratory(cohort: Cohort, test: str) -> Columns:
         np.int64
     )
     change = _trend(cohort, person, day)
-    level = np.log(median) + sigma * draws.normal(f"{test} level")[person] + change + 0.13 * mine.normal("noise")
+    level = (
+        np.log(median)
+        + sigma * (0.8 * cohort.people.bulk + 0.6 * draws.normal(f"{test} level"))[person]
+        + change
+        + 0.13 * mine.normal("noise")
+    )
     value = np.exp(np.clip(level, -6, 14))
     value = np.where(mine.chance("undetected", undetected), 0.0, np.round(value, decimals))
     keep = cohort.on_record(person, day)
@@ -151,7 +156,11 @@ def _trend(cohort: Cohort, person: Integers, day: Integers) -> Floats:
     since = np.clip(day - regimens.start[row], 0, 160)
     after = np.clip(day - regimens.progression[row], 0, 200)
     change = TREND[regimens.response[row]] * np.clip(since - after, 0, 160) / 28 + 0.2 * after / 28
-    return np.where(running, change, 0.0) + np.where(running & (regimens.line[row] > 1), 0.15 * regimens.line[row], 0.0)
+    after = np.minimum(at + 1, len(regimens.person) - 1)
+    wait = np.where(regimens.person[after] == person, regimens.start[after] - day, 1000)
+    grows = regimens.is_growing[after] & (wait >= 0) & (wait < 70)
+    change = np.where(running, change, 0.0) + np.where(grows, 0.011 * (70 - wait), 0.0)
+    return change + np.where(running & (regimens.line[row] > 1), 0.15 * regimens.line[row], 0.0)
 
 
 def _scatter(cohort: Cohort, name: str, share: Floats, mean: Floats, low: Integers, high: Integers, power: float = 1.0) -> Columns:

@@ -120,14 +120,23 @@ LOCAL: tuple[tuple[tuple[Option, ...], ...], ...] = (
 LOCAL_CONTINUES = ((0.0,), (0.75, 0.85), (0.0,), (0.0,), (0.0,))  # chance of the second and third course
 
 SIGNAL = 1.15  # scales the logit, so that the truth predicts the strict label with an AUROC of about 0.8
-INTERCEPT = 0.75
-ECOG_EFFECT = (0.85, 0.0, -1.15, -1.8, -2.1)
-LIVER_EFFECT = -0.95
-BRAIN_EFFECT = -0.5
-LINE_EFFECT = -0.08  # a line, up to the fifth
-STAGE_FOUR_EFFECT = -0.7
-TP53_EFFECT = -0.5
-OLD_EFFECT = -0.6  # from 75 years on, at diagnosis
+INTERCEPT = 2.15
+ECOG_EFFECT = (0.4, 0.0, -0.6, -1.0, -1.2)
+LIVER_EFFECT = -0.8
+BRAIN_EFFECT = -0.4
+LINE_EFFECT = -0.03  # a line, up to the fifth
+STAGE_FOUR_EFFECT = -0.3
+TP53_EFFECT = -0.4
+OLD_EFFECT = -0.4  # from 75 years on, at diagnosis
+# What imaging and the laboratory had shown before the first day, all of it on record by then.
+GROWING_EFFECT = -2.0  # the scan before shows growth
+GROWING = (0.30, 0.62)  # share in which it does, unless and if the disease had progressed in the RECENT_DAYS before
+RECENT_DAYS = 100
+PROGRESSIONS_EFFECT = -0.12  # each earlier progression, up to the third
+QUICK_EFFECT = -0.4  # the last regimen held for less than QUICK_DAYS
+QUICK_DAYS = 120
+SITES_EFFECT = -0.4  # each site beyond the first, up to the fifth
+BULK_EFFECT = -0.4  # a standard deviation of tumour bulk, which the markers tell
 NOISE_DEVIATION = 0.25  # of the logit: what no record tells
 
 CHECKPOINT = frozenset({"PEMBROLIZUMAB", "NIVOLUMAB"})
