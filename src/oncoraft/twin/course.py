@@ -23,6 +23,17 @@ INTERCEPTS = np.array([option.intercept for option in OPTIONS])
 IS_LONG = np.array([bool(set(option.agents) & LONG_AGENTS) for option in OPTIONS])
 NEED = np.array([STATES.index(option.needs) if option.needs else -1 for option in OPTIONS])
 CR, PR, SD, PD, NED = range(5)
+SETTINGS = ("neoadjuvant", "adjuvant", "metastatic", "unknown")
+NEOADJUVANT, ADJUVANT, METASTATIC, UNKNOWN = range(4)
+LOCAL_KINDS = ("", "surgery", "radiation")
+PROTOCOL_OF = np.full(len(OPTIONS), -1)  # the protocol that an option opens
+for _number, _one in enumerate(law.PROTOCOLS):
+    PROTOCOL_OF[_one.first] = _number
+SECOND = np.array([one.second for one in law.PROTOCOLS])
+SHARE, USUAL_DAYS = np.array([one.share for one in law.PROTOCOLS]), np.array([one.days for one in law.PROTOCOLS])
+GAPS = np.array([one.gap for one in law.PROTOCOLS])
+AROUND_SURGERY = np.array([one.around_surgery for one in law.PROTOCOLS])
+RADIATED = np.array([law.WITH_RADIATION.get(place, 0.0) for place in range(len(OPTIONS))])
 HAZARD = np.array([*law.HAZARD_BY_RESPONSE.values(), 1.0])
 MONTHS_TO_PROGRESSION = np.array([*law.DAYS_TO_PROGRESSION.values(), 0.0])
 
@@ -58,6 +69,9 @@ class Regimens:
     Attributes:
         person: row of the patient; option: position in `OPTIONS`; start, stop, progression: days; line: 1-based, over all phases.
         response: position in `RESPONSES`; probability: of CR or PR; hazard: deaths per month from the start on, at this response.
+        setting: position in `SETTINGS`; setting_line: 1-based within it; protocol: position in `law.PROTOCOLS` or -1.
+        is_chemoradiation: given with radiation; local, local_day: position in `LOCAL_KINDS` of what was done between the first day and the
+        first scan, and when.
         is_early: given for early disease; is_growing: the scan before it shows growth; ecog: at the start; sites_before, sites_on, sites_after: imaging sites at the start,
         under response, once progressed, shape (n, 10).
     """
@@ -71,6 +85,12 @@ class Regimens:
     response: Integers
     probability: Floats
     hazard: Floats
+    setting: Integers
+    setting_line: Integers
+    protocol: Integers
+    is_chemoradiation: Booleans
+    local: Integers
+    local_day: Integers
     is_early: Booleans
     is_growing: Booleans
     ecog: Integers
@@ -85,11 +105,14 @@ class Regimens:
 
 @dataclass
 class Lives:
-    """What became of each patient, days from diagnosis: death (whenever), recurrence (a far day: none), sequencing; and the regimens."""
+    """What became of each patient, days from diagnosis: death (whenever), recurrence and operation on the primary (a far day: none),
+    sequencing, whether that waited for the recurrence; and the regimens."""
 
     death: Integers
     recurrence: Integers
+    operation: Integers
     sequencing: Integers
+    waits: Booleans
     regimens: Regimens
 
 
@@ -101,6 +124,7 @@ class _State:
     sites: Booleans
     ecog: Integers
     line: Integers
+    setting_line: Integers
     used: Booleans
     is_null: Booleans
     death: Floats
@@ -121,7 +145,7 @@ def live(people: People) -> Lives:
     other = draws.exponential("other cause", OTHER_CAUSE_MONTHS * DAYS_PER_MONTH * np.exp(-0.06 * (people.age - 65))) + 60
     state = _State(
         day=draws.lognormal("first day", people.of("first_treatment_days"), 0.6), sites=people.sites.copy(), ecog=people.ecog.copy(),
-        line=np.zeros(count, dtype=np.int64), used=np.zeros((count, len(OPTIONS)), dtype=bool), is_null=np.zeros(count, dtype=bool),
+        line=np.zeros(count, dtype=np.int64), setting_line=np.zeros(count, dtype=np.int64), used=np.zeros((count, len(OPTIONS)), dtype=bool), is_null=np.zeros(count, dtype=bool),
         death=np.full(count, float(NEVER)), other=other, states=np.stack([people.states[name] for name in STATES], axis=1), found=[],
         grew=np.full(count, -float(NEVER)), grown=np.zeros(count, dtype=np.int64), quick=np.zeros(count, dtype=bool),
     )  # fmt: skip
@@ -130,8 +154,8 @@ def live(people: People) -> Lives:
     wait = draws.lognormal("recurrence", people.of("recurrence_days") * np.choose(np.minimum(people.stage, 3) - 1, (1.3, 1.0, 0.8)), 0.8)
     recurrence = np.where(comes_back, np.floor(wait) + 120, NEVER)
     nobody = np.empty(0, dtype=np.int64)  # so that there is a table also where nobody is treated
-    _add(people, state, nobody, nobody, "nobody", np.empty(0), np.empty(0, dtype=bool), is_early=True)
-    _early_courses(people, state, recurrence)
+    _add(people, state, nobody, nobody, "nobody", np.empty(0), np.empty(0, dtype=bool), is_early=True, setting=nobody)
+    operation = _early_courses(people, state, recurrence)
     waits = comes_back & draws.chance("sequenced at recurrence", 0.4)
     sequencing = np.where(waits, recurrence + np.floor(draws.exponential("after recurrence", 70)) + 5, people.delay)
     _recur(people, state, comes_back, recurrence)
@@ -142,32 +166,58 @@ def live(people: People) -> Lives:
     }  # in turns; sorted below
     regimens = Regimens(**parts)
     return Lives(
-        death, recurrence.astype(np.int64), sequencing.astype(np.int64), regimens.take(np.lexsort((regimens.start, regimens.person)))
+        death,
+        recurrence.astype(np.int64),
+        operation,
+        sequencing.astype(np.int64),
+        waits,
+        regimens.take(np.lexsort((regimens.start, regimens.person))),
     )
 
 
-def _early_courses(people: People, state: _State, recurrence: Floats) -> None:
-    """Up to three courses for early disease; before surgery they may respond, after it there is nothing to see."""
-    draws = people.draws
+def _early_courses(people: People, state: _State, recurrence: Floats) -> Integers:
+    """Up to three courses for early disease, those of one protocol among them; before surgery they may respond, after it there is
+    nothing to see. The day of the operation, far in the future if none."""
+    draws, count = people.draws, len(people.number)
     goes_on = (people.stage < 4) & draws.chance("treated early", people.of("local_treated"))
-    before_surgery = draws.chance("neoadjuvant", 0.3)
+    comes_first = goes_on & draws.chance("neoadjuvant", 0.3)  # drugs before the operation, while it lasts
+    operated = (people.stage < 4) & draws.chance("organ gone", 0.85)
+    operation = np.maximum(np.floor(state.day).astype(np.int64) - draws.whole("operated before", 18, 55), 1)
+    forced = np.full(count, -1)  # the protocol whose second part is next
     for course in range(3):
         weights = np.where(_allowed(state.states), COURSES[course][people.cancer], 0.0)
-        who = np.flatnonzero(goes_on & (weights.sum(axis=1) > 0) & (state.day < recurrence - 60) & (state.day < state.other))
+        ready = (state.day < recurrence - 60) & (state.day < state.other)
+        who = np.flatnonzero(ready & ((goes_on & (weights.sum(axis=1) > 0)) | (forced >= 0)))
         if not len(who):
             break
-        mine = draws[who]
-        option = mine.choice(f"early {course}", weights[who])
-        long = IS_LONG[option]
-        days = np.where(long, mine.lognormal(f"early days {course}", 900, 0.6), mine.lognormal(f"early days {course}", 95, 0.35))
-        stop = np.minimum(state.day[who] + days, recurrence[who])
-        evaluable = before_surgery[who] & (course == 0)
-        _add(people, state, who, option, f"early {course}", stop, ~evaluable, is_early=True)
-        state.day[who] = stop + mine.whole(f"early gap {course}", 10, 30)
+        mine, of = draws[who], forced[who]
+        option = np.where(of >= 0, SECOND[of], mine.choice(f"early {course}", weights[who]))
+        first = comes_first[who]
+        setting = np.where(~operated[who], UNKNOWN, np.where(first, NEOADJUVANT, ADJUVANT))
+        planned = np.minimum(state.day[who] + _early_days(mine, option, f"early days {course}"), recurrence[who])
+        regimen = _add(people, state, who, option, f"early {course}", planned, ~first, is_early=True, setting=setting, protocol=of)
+        opens = np.where(of < 0, PROTOCOL_OF[option], -1)
+        opens = np.where((opens >= 0) & mine.chance(f"early protocol {course}", SHARE[opens]), opens, -1)
+        regimen.protocol[opens >= 0] = opens[opens >= 0]
+        gap = mine.whole(f"early gap {course}", np.where(opens >= 0, GAPS[opens, 0], 10), np.where(opens >= 0, GAPS[opens, 1], 30))
+        cut = first & ((opens < 0) | AROUND_SURGERY[opens])
+        operation[who[cut]] = regimen.stop[cut] + mine[cut].whole("operated after", 21, 45)
+        state.day[who] = np.where(cut, operation[who] + mine.whole("recovers", 21, 45), regimen.stop + gap)
+        comes_first[who[cut]] = False
+        forced[:] = -1
+        forced[who] = opens
         later = np.array([[*chances, 0.0, 0.0][course] for chances in law.LOCAL_CONTINUES])[people.cancer]
-        goes_on &= draws.chance(f"early goes on {course}", later) & ~np.isin(np.arange(len(goes_on)), who[long])
-    operated = (people.stage < 4) & draws.chance("organ gone", 0.85)
+        goes_on &= draws.chance(f"early goes on {course}", later) & ~np.isin(np.arange(count), who[IS_LONG[option]])
     state.sites[operated] = False
+    state.setting_line[:] = 0
+    return np.where(operated & (operation < recurrence - 20), operation, NEVER)
+
+
+def _early_days(draws: Draws, option: Integers, name: str) -> Floats:
+    """How long a course for early disease is given."""
+    protocol = PROTOCOL_OF[option]
+    usual = np.where(IS_LONG[option], 900.0, np.where(protocol >= 0, USUAL_DAYS[protocol], 85.0))
+    return draws.lognormal(name, usual, np.where(IS_LONG[option], 0.6, np.where(protocol >= 0, 0.12, 0.3)))
 
 
 def _recur(people: People, state: _State, comes_back: Booleans, recurrence: Floats) -> None:
@@ -192,24 +242,42 @@ def _lines(people: People, state: _State, active: Booleans) -> None:
     untreated = np.flatnonzero(active & ~treated)
     state.death[untreated] = state.day[untreated] + draws[untreated].exponential("untreated death", 0.7 / rate[untreated])
     active = active & treated
+    forced = np.full(len(people.number), -1)
     for turn in range(LINES):
         who = np.flatnonzero(active & (state.day < state.other))
         if not len(who):
             break
-        mine = draws[who]
+        mine, of = draws[who], forced[who]
         weights = np.where((turn == 0), FIRST[people.cancer[who]], LATER[people.cancer[who]])
         weights = np.where(_allowed(state.states[who]) & ~state.used[who], weights, 0.0)
-        option = mine.choice(f"option {turn}", weights)
-        regimen = _add(people, state, who, option, f"line {turn}", None, np.zeros(len(who), dtype=bool), is_early=False)
-        goes_on = mine.chance(f"goes on {turn}", np.where(state.ecog[who] >= 2, 0.75, 0.93)) & (turn + 1 < LINES)
-        rests = np.where(regimen.response <= PR, regimen.progression, 0)  # a response is not given up before it ends
-        following = np.maximum(np.maximum(regimen.stop, rests) + mine.whole(f"gap {turn}", 6, 40), regimen.start + 34)
+        option = np.where(of >= 0, SECOND[of], mine.choice(f"option {turn}", weights))
+        setting = np.full(len(who), METASTATIC)
+        regimen = _add(
+            people, state, who, option, f"line {turn}", None, np.zeros(len(who), dtype=bool), is_early=False, setting=setting, protocol=of
+        )
+        opens = _opens(mine, regimen, f"protocol {turn}")
+        forced[who] = opens
+        goes_on = (mine.chance(f"goes on {turn}", np.where(state.ecog[who] >= 2, 0.75, 0.93)) | (opens >= 0)) & (turn + 1 < LINES)
+        rests = np.where((regimen.response <= PR) & (opens < 0), regimen.progression, 0)  # a response is not given up before it ends
+        gap = mine.whole(f"gap {turn}", np.where(opens >= 0, GAPS[opens, 0], 6), np.where(opens >= 0, GAPS[opens, 1], 40))
+        following = np.maximum(np.maximum(regimen.stop, rests) + gap, regimen.start + 34)
         active[who] = _survive(state, who, regimen, goes_on, following, mine.exponential(f"death {turn}", 1.0))
         state.used[who, option] = True
         state.day[who] = following
         state.ecog[who] = np.minimum(state.ecog[who] + mine.chance(f"decline {turn}", 0.14), 3)
-        state.sites[who] = regimen.sites_after
+        state.sites[who] = np.where((opens >= 0)[:, None], regimen.sites_on, regimen.sites_after)
         _progress(state, who, regimen)
+
+
+def _opens(draws: Draws, regimen: Regimens, name: str) -> Integers:
+    """The protocol whose second part follows each regimen, -1 for none; the first part then ends on time."""
+    opens = np.where(regimen.protocol < 0, PROTOCOL_OF[regimen.option], -1)
+    opens = np.where((opens >= 0) & (regimen.response <= SD) & draws.chance(name, SHARE[opens]), opens, -1)
+    ends = regimen.start + (USUAL_DAYS[opens] * draws.uniform(f"{name} days", 0.85, 1.1)).astype(np.int64)
+    opens = np.where(ends + 25 < regimen.progression, opens, -1)
+    regimen.stop[opens >= 0] = ends[opens >= 0]
+    regimen.protocol[opens >= 0] = opens[opens >= 0]
+    return opens
 
 
 def _progress(state: _State, who: Integers, regimen: Regimens) -> None:
@@ -250,7 +318,17 @@ def _logit(people: People, state: _State, who: Integers, option: Integers) -> Fl
 
 
 def _add(
-    people: People, state: _State, who: Integers, option: Integers, name: str, planned: Floats | None, is_dry: Booleans, *, is_early: bool
+    people: People,
+    state: _State,
+    who: Integers,
+    option: Integers,
+    name: str,
+    planned: Floats | None,
+    is_dry: Booleans,
+    *,
+    is_early: bool,
+    setting: Integers,
+    protocol: Integers | None = None,
 ) -> Regimens:
     """Start a regimen: draw its response and what follows from it; `is_dry`: no disease is left that could respond
     (the probability is then what it would be with disease)."""
@@ -274,6 +352,12 @@ def _add(
         stopped = mine.chance(f"{name} stopped early", 0.42)
         part = np.where(stopped, mine.uniform(f"{name} part", 0.15, 0.9), 1.0)
         planned = np.asarray(start + np.minimum(days * part + 6.0, np.where(IS_LONG[option], 1500.0, 800.0)), dtype=np.float64)
+    is_chemoradiation = mine.chance(f"{name} radiated", RADIATED[option])
+    planned = np.where(is_chemoradiation, np.minimum(planned, start + mine.whole(f"{name} radiation days", 33, 43)), planned)
+    local = np.where(mine.chance(f"{name} local", np.array(law.LOCAL_TREATMENT)[response]), 1 + mine.chance(f"{name} local kind", 0.4), 0)
+    local = np.where(is_chemoradiation, 0, local)
+    protocol = np.full(len(who), -1) if protocol is None else protocol
+    state.setting_line[who] += protocol < 0
     state.is_null[who] |= is_null
     state.other[who[is_null]] = NEVER  # age must not tell either
     before = state.sites[who].copy()
@@ -282,8 +366,10 @@ def _add(
     regimen = Regimens(
         person=who, option=option, start=start, stop=np.maximum(np.floor(planned).astype(np.int64), start + 1),
         progression=np.where(is_dry, NEVER, progression), line=state.line[who] + 1, response=response, probability=probability,
-        hazard=_hazard(people, state, who, response), is_early=np.full(len(who), is_early), is_growing=is_growing, ecog=state.ecog[who].copy(),
-        sites_before=np.where(is_dry[:, None], False, before), sites_on=_remaining(mine, before, response, name), sites_after=grown,
+        hazard=_hazard(people, state, who, response), setting=setting, setting_line=np.maximum(state.setting_line[who], 1) if not is_early else np.ones(len(who), dtype=np.int64),
+        protocol=protocol.copy(), is_chemoradiation=is_chemoradiation, local=local, local_day=start + mine.whole(f"{name} local day", 6, 32),
+        is_early=np.full(len(who), is_early), is_growing=is_growing, ecog=state.ecog[who].copy(),
+        sites_before=np.where(is_dry[:, None], False, before), sites_on=_remaining(mine, before, np.where((local > 0) & (response == SD), PR, response), name), sites_after=grown,
     )  # fmt: skip
     state.line[who] += 1
     state.found.append(regimen)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from oncoraft.twin import traps
 from oncoraft.twin.cohort import Cohort
 from oncoraft.twin.course import NEVER
 from oncoraft.twin.draws import Booleans, Draws, Floats, Integers, expand
@@ -46,8 +47,7 @@ def scan_days(cohort: Cohort) -> Scans:
     """Every scan of every patient, true state included."""
     parts = [_on_treatment(cohort), _baseline(cohort), _off_treatment(cohort), _untreated(cohort), _recurrence(cohort)]
     person, day, sites, progressed = (np.concatenate([part[place] for part in parts]) for place in range(4))
-    radiology = ~cohort.draws.chance("no radiology", np.where(cohort.people.cancer == 1, 0.06, 0.012))
-    keep = cohort.on_record(person, day) & radiology[person]
+    keep = cohort.on_record(person, day) & _has_radiology(cohort)[person]
     person, day, sites, progressed = person[keep], day[keep], sites[keep], progressed[keep]
     order = np.lexsort((day, person))
     person, day, sites, progressed = person[order], day[order], sites[order], progressed[order]
@@ -55,6 +55,11 @@ def scan_days(cohort: Cohort) -> Scans:
     person, day, sites, progressed = person[first], day[first], sites[first], progressed[first]
     progressed = _before_a_regimen(cohort, person, day, progressed)
     return Scans(person, day, sites, progressed, cohort.draws.repeat(person, day + 50_000, "scan"))
+
+
+def _has_radiology(cohort: Cohort) -> Booleans:
+    """Whose imaging is on record, a value a patient."""
+    return ~cohort.draws.chance("no radiology", np.where(cohort.people.cancer == 1, 0.06, 0.012))
 
 
 Part = tuple[Integers, Integers, Booleans, Floats]
@@ -168,7 +173,7 @@ def _recurrence(cohort: Cohort) -> Part:
     return person, cohort.recurrence[person], regimens.sites_before[safe], np.ones(len(person))
 
 
-def reports(cohort: Cohort) -> dict[str, dict[str, Any]]:
+def reports(cohort: Cohort, clean: bool) -> dict[str, dict[str, Any]]:
     """The three imaging timelines: progression, cancer presence, tumour sites."""
     scans = scan_days(cohort)
     row, place = expand(1 + scans.draws.chance("second report", SECOND_REPORT).astype(np.int64))
@@ -187,6 +192,8 @@ def reports(cohort: Cohort) -> dict[str, dict[str, Any]]:
     seen |= {name: regions[~films, place] for place, name in enumerate(("chest", "abdomen", "pelvis", "head", "other"))}
     named = sites & (draws.chance("named", np.where(present == "Y", MENTIONED, np.where(present == "N", 0.08, 0.34))))[:, None]
     named |= _passing_mentions(cohort, draws, person, day)
+    if not clean:
+        named |= _contradictions(cohort, scans.draws[row], person, day, (present == "N") & (place == 0))
     at, site = np.nonzero(named)
     mentions = {
         "person": person[at],
@@ -202,7 +209,36 @@ def reports(cohort: Cohort) -> dict[str, dict[str, Any]]:
         "procedure_type": _name(procedure),
         "style_color": _colours(verdict),
     }
+    head = _head_scans(cohort, clean)
+    read = {name: np.concatenate([values, head[name]]) for name, values in read.items()}
+    seen = {name: np.concatenate([values, head[name]]) for name, values in seen.items()}
     return {"timeline_progression": read, "timeline_cancer_presence": seen, "timeline_tumor_sites": mentions}
+
+
+def _contradictions(cohort: Cohort, draws: Draws, person: Integers, day: Integers, free: Booleans) -> Booleans:
+    """A site of the disease before the regimen, named where the report of the day says that there is no cancer."""
+    regimens = cohort.regimens
+    if not len(regimens.person):
+        return np.zeros((len(person), len(SITES)), dtype=bool)
+    at = np.searchsorted(regimens.person * 200_000 + regimens.start + 100_000, person * 200_000 + day + 100_000, side="right") - 1
+    row = np.maximum(at, 0)
+    under = free & (at >= 0) & (regimens.person[row] == person) & (regimens.response[row] <= 1)
+    order = np.where(regimens.sites_before[row], np.stack([draws.uniform(f"named {site}") for site in range(len(SITES))], axis=1), 0.0)
+    said = under & draws.chance("contradicted", traps.CONTRADICTED) & (order.max(axis=1) > 0)
+    return said[:, None] & (np.arange(len(SITES)) == order.argmax(axis=1)[:, None])
+
+
+def _head_scans(cohort: Cohort, clean: bool) -> dict[str, Any]:
+    """Scans of the head alone soon after the first dose: nothing new and no cancer in the head, which tells nothing of the body."""
+    has, days = traps.head_only(cohort, clean)
+    row = np.flatnonzero(has & _has_radiology(cohort)[cohort.regimens.person])
+    draws, words = traps.of_regimens(cohort)[row], np.full(len(row), "N", dtype=object)
+    regions = {name: np.full(len(row), name == "head") for name in ("chest", "abdomen", "pelvis", "head", "other")}
+    return {
+        "person": cohort.regimens.person[row], "start_day": days[row], "progression": words, "has_cancer": words, "style_color": _colours(words),
+        "nlp_progression_probability": np.round(draws.uniform("head progression", 0.001, 0.19), 9),
+        "nlp_has_cancer_probability": np.round(draws.uniform("head cancer", 0.001, 0.19), 9), "procedure_type": np.full(len(row), "MR", dtype=object),
+    } | regions  # fmt: skip
 
 
 def _passing_mentions(cohort: Cohort, draws: Draws, person: Integers, day: Integers) -> Booleans:

@@ -23,7 +23,24 @@ from oncoraft.twin.parameters import (
 )
 
 DAYS_PER_MONTH = 365 / 12
-STATES = ("EGFR", "G12C", "RAS", "BRAF", "STK11", "ALK", "BRCA", "TP53", "ESR1", "MSI", "TMB_HIGH", "PDL1", "HR", "HER2", "TRIPLE_NEGATIVE")
+STATES = (
+    "EGFR",
+    "MET",
+    "G12C",
+    "RAS",
+    "BRAF",
+    "STK11",
+    "ALK",
+    "BRCA",
+    "TP53",
+    "ESR1",
+    "MSI",
+    "TMB_HIGH",
+    "PDL1",
+    "HR",
+    "HER2",
+    "TRIPLE_NEGATIVE",
+)
 CALLABLE = tuple(sorted({gene for cancer in CANCERS for gene in cancer.driver}))
 
 
@@ -132,7 +149,7 @@ def _biology(cancer: Integers, draws: Draws) -> tuple[Booleans, dict[str, Boolea
     burden = np.where(unstable, draws.lognormal("unstable burden", 56, 0.4), draws.lognormal("burden", median, sigma))
     burden *= np.where(lung & drivers[:, at["EGFR"]], 0.7, 1.0)
     burden = np.where(quiet, 0.05, burden)
-    states = {gene: drivers[:, at[gene]] for gene in ("EGFR", "BRAF", "STK11", "TP53", "ESR1")}
+    states = {gene: drivers[:, at[gene]] for gene in ("EGFR", "MET", "BRAF", "STK11", "TP53", "ESR1")}
     states["RAS"] = drivers[:, at["KRAS"]] | drivers[:, at["NRAS"]]
     states["G12C"] = lung & drivers[:, at["KRAS"]] & draws.chance("G12C", 0.42)
     states["BRCA"] = drivers[:, at["BRCA1"]] | drivers[:, at["BRCA2"]] | drivers[:, at["PALB2"]]

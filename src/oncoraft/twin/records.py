@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from oncoraft.knowledge.drugs import drugs
+from oncoraft.twin import traps
 from oncoraft.twin.cohort import Cohort
 from oncoraft.twin.draws import Booleans, Draws, Floats, Integers, expand
 from oncoraft.twin.parameters import CANCERS, MMR_TESTED, PDL1_TESTED, SITES
@@ -14,7 +15,12 @@ from oncoraft.twin.regimens import ENDOCRINE, OPTIONS, PLATINUM
 
 Columns = dict[str, Any]
 UNRELATED = ("FLUOROURACIL TOPICAL", "HYDROXYUREA", "BCG", "AFLIBERCEPT OPHTHALMIC")  # given for something else
-AGENTS = tuple(sorted({agent for option in OPTIONS for agent in option.agents} | {"ZOLEDRONIC ACID", *UNRELATED}))
+AGENTS = tuple(
+    sorted(
+        {agent for option in OPTIONS for agent in option.agents}
+        | {"ZOLEDRONIC ACID", *UNRELATED, *(name for names in traps.EARLIER_AGENTS for name in names)}
+    )
+)
 BONE = SITES.index("Bone")
 INVESTIGATIONAL_REPEATS = 0.10  # exact duplicates among masked trial drugs
 DUPLICATES = {"timeline_radiation": 0.131, "timeline_mmr": 0.0055, "timeline_pdl1": 0.0055, "timeline_gleason": 0.0006}
@@ -36,6 +42,7 @@ def treatment(cohort: Cohort, clean: bool) -> Columns:
     agent = padded[regimens.option[row], place]
     draws = cohort.draws.repeat(regimens.person[row], regimens.line[row] * 10 + place, "agent")
     start = regimens.start[row] + np.where(place > 0, np.where(draws.chance("later", 0.15), draws.whole("days", 1, 2), 0), 0)
+    start += np.where(_is(agent, {"OXALIPLATIN"}), traps.infusion_delay(cohort)[row], 0)
     stop = regimens.stop[row] - draws.whole("last", 0, 14)
     stop = np.where(_is(agent, PLATINUM), np.minimum(stop, start + draws.whole("platinum", 42, 105)), stop)
     stop = np.where(_is(agent, {"LEUPROLIDE", "DEGARELIX"}), stop + draws.exponential("castration", 240).astype(np.int64), stop)
@@ -51,14 +58,34 @@ def treatment(cohort: Cohort, clean: bool) -> Columns:
     second = [person[trials], agent[trials], second_day, second_day]
     other = _other_indications(cohort)
     bone = _bone_agents(cohort, code["ZOLEDRONIC ACID"])
-    rows = [np.concatenate(parts) for parts in zip(pieces, [values[again] for values in (person, agent, start, stop)], second, bone, other)]
-    names = np.array(AGENTS, dtype=object)
-    oral = np.array([known[name].oral for name in AGENTS])
-    subtype = np.array([known[name].subtype for name in AGENTS], dtype=object)
+    earlier = traps.earlier_cancers(cohort)
+    before = [earlier.person, np.array([code[name] for name in earlier.agent], dtype=np.int64), earlier.start, earlier.stop]
+    repeated = [values[again] for values in (person, agent, start, stop)]
+    extra = [[], [], [], []] if clean else _tracers(cohort)
+    rows = [np.concatenate(parts).astype(np.int64) for parts in zip(pieces, repeated, second, bone, other, before, extra)]
+    names = np.array([*AGENTS, *(name for name, _ in traps.TRACERS)], dtype=object)
+    oral = np.array([*(known[name].oral for name in AGENTS), *(False for _ in traps.TRACERS)])
+    subtype = np.array([*(known[name].subtype for name in AGENTS), *(kind for _, kind in traps.TRACERS)], dtype=object)
+    said = names[rows[1]]
     return {
-        "person": rows[0], "start_day": rows[2], "stop_day": rows[3], "subtype": subtype[rows[1]], "agent": names[rows[1]],
-        "rx_investigative": names[rows[1]] == "INVESTIGATIONAL", "flag_orotopical": oral[rows[1]],
+        "person": rows[0], "start_day": rows[2], "stop_day": rows[3], "subtype": subtype[rows[1]],
+        "agent": said if clean else traps.respelt(_of_rows(cohort, rows), said),
+        "rx_investigative": said == "INVESTIGATIONAL", "flag_orotopical": oral[rows[1]],
     }  # fmt: skip
+
+
+def _of_rows(cohort: Cohort, rows: list[Integers]) -> Draws:
+    """Draws of treatment rows, by agent and first day."""
+    return cohort.draws.repeat(rows[0], rows[2] + 50_000 + 200_000 * rows[1], "treatment row")
+
+
+def _tracers(cohort: Cohort) -> list[Integers]:
+    """Tracers and radio-iodine days before a regimen: none of them treats the cancer."""
+    row = np.flatnonzero(traps.tracer(cohort))
+    person, draws = cohort.regimens.person[row], traps.of_regimens(cohort)[row]
+    day = cohort.regimens.start[row] - draws.whole("tracer day", 2, 20)
+    which = np.where(cohort.people.cancer[person] == 3, 0, 1 + draws.chance("iodine", 0.3))
+    return [person, len(AGENTS) + which, day, day]
 
 
 def _is(agent: Integers, names: set[str] | frozenset[str]) -> Booleans:
@@ -108,15 +135,25 @@ def performance_status(cohort: Cohort) -> Columns:
     counts = np.where(mine.chance("cared for", 0.88), 1 + np.clip(length // mine.whole("gap", 42, 96), 0, 9), 0)
     row, place = expand(counts)
     draws = cohort.draws.repeat(regimens.person[row], regimens.line[row] * 40 + place, "ecog row")
-    day = np.where(
-        place == 0, regimens.start[row] - draws.whole("before", 1, 14), regimens.start[row] + place * (length[row] // counts[row])
-    )
+    day = np.where(place == 0, regimens.start[row] - _ecog_lead(draws), regimens.start[row] + place * (length[row] // counts[row]))
     worse = (day >= regimens.progression[row]) & draws.chance("worse", 0.3)
     shift = np.where(draws.chance("off", np.where(place == 0, 0.08, 0.2)), np.where(draws.chance("up", 0.5), 1, -1), 0)
     ecog = np.clip(regimens.ecog[row] + worse + shift, 0, 4)
     keep = cohort.on_record(regimens.person[row], day)
     shades = np.array(["#F7DEDE", "#EDB5B5", "#E38C8C", "#DA6363", "#D62727"], dtype=object)
     return {"person": regimens.person[row][keep], "start_day": day[keep], "ecog": ecog[keep], "style_color": shades[ecog[keep]]}
+
+
+def _ecog_lead(draws: Draws) -> Integers:
+    """Days from a regimen's first ECOG to its first dose, none where it was written on the very day."""
+    return np.where(draws.chance("same day", traps.SAME_DAY_ECOG), 0, draws.whole("before", 1, 14))
+
+
+def ecog_on_first_day(cohort: Cohort) -> Booleans:
+    """Regimens whose ECOG was written on the day of the first dose."""
+    regimens = cohort.regimens
+    cared = cohort.draws.repeat(regimens.person, regimens.line, "ecog").chance("cared for", 0.88)
+    return cared & (_ecog_lead(cohort.draws.repeat(regimens.person, regimens.line * 40, "ecog row")) == 0)
 
 
 def laboratory(cohort: Cohort, test: str) -> Columns:
@@ -185,18 +222,29 @@ def surgery(cohort: Cohort, acquired: Integers) -> Columns:
         cohort,
         "surgery",
         _share((0.90, 0.91, 0.88, 0.86, 0.86), cohort),
-        _share((3.2, 3.2, 3.7, 2.6, 3.0), cohort),
+        _share((2.1, 2.0, 2.5, 1.6, 2.0), cohort),
         cohort.diagnosis,
         cohort.end,
         1.9,
     )
     is_sample = found["draws"].chance("sample", _share((0.48, 0.33, 0.10, 0.30, 0.22), cohort)[found["person"]])
     own = np.flatnonzero(cohort.draws.chance("own surgery", 0.375))
-    subtype = np.concatenate([np.where(is_sample, "SAMPLE", "PROCEDURE"), np.full(len(own), "SAMPLE")]).astype(object)
+    operated = np.flatnonzero(cohort.on_record(np.arange(len(cohort)), cohort.operation))
+    regimens = cohort.regimens
+    local = np.flatnonzero(traps.local_treatment(cohort) & (regimens.local == 1))
+    has, minor_day, is_sampling = traps.minor_procedure(cohort)
+    minor = np.flatnonzero(has)
+    sampling = np.where(
+        np.concatenate([is_sample, np.ones(len(own), dtype=bool), np.zeros(len(operated) + len(local), dtype=bool), is_sampling[minor]]),
+        "SAMPLE",
+        "PROCEDURE",
+    )
     return {
-        "person": np.concatenate([found["person"], own]),
-        "start_day": np.concatenate([found["start_day"], acquired[own]]),
-        "subtype": subtype,
+        "person": np.concatenate([found["person"], own, operated, regimens.person[local], regimens.person[minor]]),
+        "start_day": np.concatenate(
+            [found["start_day"], acquired[own], cohort.operation[operated], regimens.local_day[local], minor_day[minor]]
+        ),
+        "subtype": sampling.astype(object),
     }
 
 
@@ -206,11 +254,20 @@ def radiation(cohort: Cohort) -> Columns:
         cohort,
         "radiation",
         _share((0.56, 0.66, 0.36, 0.66, 0.33), cohort),
-        _share((2.15, 2.2, 1.8, 2.15, 1.4), cohort),
+        _share((1.95, 2.05, 1.5, 2.0, 1.2), cohort),
         cohort.diagnosis + 15,
         cohort.end,
     )
-    return {"person": found["person"], "start_day": found["start_day"]}
+    regimens = cohort.regimens
+    local = np.flatnonzero(traps.local_treatment(cohort) & (regimens.local == 2))
+    with_drugs = np.flatnonzero(regimens.is_chemoradiation)
+    begins = regimens.start + traps.of_regimens(cohort).whole("radiation", -1, 4)
+    return {
+        "person": np.concatenate([found["person"], regimens.person[local], regimens.person[with_drugs]]),
+        "start_day": np.concatenate(
+            [found["start_day"], regimens.local_day[local], np.minimum(begins, cohort.end[regimens.person])[with_drugs]]
+        ),
+    }
 
 
 def pathology(cohort: Cohort) -> dict[str, Columns]:
