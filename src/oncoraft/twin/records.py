@@ -9,6 +9,7 @@ import numpy as np
 from oncoraft.knowledge.drugs import drugs
 from oncoraft.twin import traps
 from oncoraft.twin.cohort import Cohort
+from oncoraft.twin.course import NEOADJUVANT
 from oncoraft.twin.draws import Booleans, Draws, Floats, Integers, expand
 from oncoraft.twin.parameters import CANCERS, MMR_TESTED, PDL1_TESTED, SITES
 from oncoraft.twin.regimens import ENDOCRINE, OPTIONS, PLATINUM
@@ -61,7 +62,7 @@ def treatment(cohort: Cohort, clean: bool) -> Columns:
     earlier = traps.earlier_cancers(cohort)
     before = [earlier.person, np.array([code[name] for name in earlier.agent], dtype=np.int64), earlier.start, earlier.stop]
     repeated = [values[again] for values in (person, agent, start, stop)]
-    extra = [[], [], [], []] if clean else _tracers(cohort)
+    extra = [values[:0] for values in before] if clean else _tracers(cohort)
     rows = [np.concatenate(parts).astype(np.int64) for parts in zip(pieces, repeated, second, bone, other, before, extra)]
     names = np.array([*AGENTS, *(name for name, _ in traps.TRACERS)], dtype=object)
     oral = np.array([*(known[name].oral for name in AGENTS), *(False for _ in traps.TRACERS)])
@@ -228,6 +229,8 @@ def surgery(cohort: Cohort, acquired: Integers) -> Columns:
         1.9,
     )
     is_sample = found["draws"].chance("sample", _share((0.48, 0.33, 0.10, 0.30, 0.22), cohort)[found["person"]])
+    before = np.isin(found["person"], cohort.regimens.person[cohort.regimens.setting == NEOADJUVANT])
+    is_sample |= before & (found["start_day"] < cohort.operation[found["person"]])  # biopsies, while the operation is still to come
     own = np.flatnonzero(cohort.draws.chance("own surgery", 0.375))
     operated = np.flatnonzero(cohort.on_record(np.arange(len(cohort)), cohort.operation))
     regimens = cohort.regimens

@@ -129,7 +129,7 @@ LOCAL: tuple[tuple[tuple[Option, ...], ...], ...] = (
 LOCAL_CONTINUES = ((0.0,), (0.62, 0.8), (0.0,), (0.0,), (0.0,))  # chance of a second and third course beside a protocol's own
 
 SIGNAL = 1.15  # scales the logit, so that the truth predicts the strict label with an AUROC of about 0.8
-INTERCEPT = 2.25
+INTERCEPT = 2.4
 ECOG_EFFECT = (0.4, 0.0, -0.6, -1.0, -1.2)
 LIVER_EFFECT = -0.8
 BRAIN_EFFECT = -0.4
@@ -144,8 +144,8 @@ RECENT_DAYS = 100
 PROGRESSIONS_EFFECT = -0.12  # each earlier progression, up to the third
 QUICK_EFFECT = -0.4  # the last regimen held for less than QUICK_DAYS
 QUICK_DAYS = 120
-SITES_EFFECT = -0.4  # each site beyond the first, up to the fifth
-BULK_EFFECT = -0.4  # a standard deviation of tumour bulk, which the markers tell
+SITES_EFFECT = -0.5  # each site beyond the first, up to the fifth
+BULK_EFFECT = -0.45  # a standard deviation of tumour bulk, which the markers tell
 NOISE_DEVIATION = 0.25  # of the logit: what no record tells
 
 CHECKPOINT = frozenset({"PEMBROLIZUMAB", "NIVOLUMAB"})

@@ -83,7 +83,7 @@ def early_oral(cohort: Cohort) -> Booleans:
 
 def infusion_delay(cohort: Cohort) -> Integers:
     """Days from an oral agent handed out early to its infusion, 0 elsewhere."""
-    return np.where(early_oral(cohort), of_regimens(cohort).whole("infusion", 8, 16), 0)
+    return np.where(early_oral(cohort), of_regimens(cohort).whole("infusion", 8, 12), 0)
 
 
 def tracer(cohort: Cohort) -> Booleans:

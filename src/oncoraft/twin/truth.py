@@ -5,6 +5,8 @@ Columns `true_*` say what a reader of the tables should find, `trap_*` why that 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -17,7 +19,14 @@ from oncoraft.twin.records import Columns, ecog_on_first_day
 from oncoraft.twin.regimens import NULL_RATE, OPTIONS, PROTOCOLS, RESPONSES
 
 LAG, WINDOW = 14, 120  # days after the first dose in which a scan decides (the strict label)
-OF_NOBODY_HERE = {"probability": NULL_RATE, "response": "NED", "is_early": True, "is_null": False, "hazard_per_month": 0.001}
+OF_NOBODY_HERE: dict[str, Any] = {
+    "probability": NULL_RATE,
+    "response": "NED",
+    "is_early": True,
+    "is_null": False,
+    "hazard_per_month": 0.001,
+}
+NO_DAY = -100_000  # `true_deciding_day` where no scan decides
 UNSTAGED = ("Unknown/Unstaged", "Unstaged unknown")
 
 
@@ -50,7 +59,7 @@ def truth_table(cohort: Cohort, tables: dict[str, Columns], ids: np.ndarray, cle
 def true_values(cohort: Cohort, tables: dict[str, Columns], clean: bool) -> dict[str, np.ndarray]:
     """What is right of each regimen: setting, line within it, protocol, chemoradiation, cancer type, local treatment, contradiction."""
     regimens = cohort.regimens
-    local = np.where(traps.local_treatment(cohort), regimens.local, 0)
+    local, day = np.where(traps.local_treatment(cohort), regimens.local, 0), deciding_day(cohort, tables, clean)
     local = np.where(regimens.is_chemoradiation, LOCAL_KINDS.index("radiation"), local)
     return {
         "true_setting": np.array(SETTINGS, dtype=object)[regimens.setting],
@@ -62,6 +71,7 @@ def true_values(cohort: Cohort, tables: dict[str, Columns], clean: bool) -> dict
         "true_cancer_type": np.array(NAMES, dtype=object)[cohort.people.cancer[regimens.person]],
         "true_local_treatment": np.array(LOCAL_KINDS, dtype=object)[local],
         "true_contradicted": contradicted(cohort, tables, clean),
+        "true_deciding_day": np.where(day >= 0, day - keys(regimens.person, np.zeros(len(day), dtype=np.int64)), NO_DAY).astype(np.int32),
     }
 
 
@@ -142,7 +152,12 @@ def earlier_table(cohort: Cohort, ids: np.ndarray, own: pd.DataFrame) -> pd.Data
     rows = pd.DataFrame({"patient_id": ids[earlier.person], "start_day": earlier.start.astype(np.int32), "cancer_type": kind})
     rows["agents"] = [[name] for name in earlier.agent]
     rows = rows.assign(
-        **OF_NOBODY_HERE, true_setting="unknown", true_protocol="", true_local_treatment="", true_cancer_type=earlier.cancer_type()
+        **OF_NOBODY_HERE,
+        true_setting="unknown",
+        true_protocol="",
+        true_local_treatment="",
+        true_deciding_day=NO_DAY,
+        true_cancer_type=earlier.cancer_type(),
     )
     rows = rows.assign(
         **{name: False for name in own.columns if name.startswith("trap_") or name in ("true_is_chemoradiation", "true_contradicted")}
