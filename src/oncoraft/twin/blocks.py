@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.knowledge.tables import TABLES
-from oncoraft.twin import copy_number, genomics, imaging, records, text
+from oncoraft.twin import copy_number, genomics, imaging, procedures, records, text
 from oncoraft.twin import samples as sample_tables
 from oncoraft.twin.cohort import Cohort, make_cohort
 from oncoraft.twin.patients import patient_table
@@ -54,8 +54,8 @@ def all_columns(cohort: Cohort, samples: Samples, clean: bool) -> dict[str, Colu
     first = ~samples.is_second
     tables["timeline_treatment"] = records.treatment(cohort, clean)
     tables["timeline_performance_status"] = records.performance_status(cohort)
-    tables["timeline_surgery"] = records.surgery(cohort, samples.acquired[first])
-    tables["timeline_radiation"] = records.radiation(cohort)
+    tables["timeline_surgery"] = procedures.surgery(cohort, samples.acquired[first])
+    tables["timeline_radiation"] = procedures.radiation(cohort)
     tables["timeline_prior_meds"] = records.prior_meds(cohort)
     tables["timeline_diagnosis"] = sample_tables.diagnosis_table(cohort, samples, clean)
     for test in records.TESTS:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from oncoraft.knowledge.drugs import drugs
 from oncoraft.twin import traps
 from oncoraft.twin.cohort import Cohort
-from oncoraft.twin.course import NEOADJUVANT
 from oncoraft.twin.draws import Booleans, Draws, Floats, Integers, expand
 from oncoraft.twin.parameters import CANCERS, MMR_TESTED, PDL1_TESTED, SITES
+from oncoraft.twin.procedures import Columns, scatter, share_of
 from oncoraft.twin.regimens import ENDOCRINE, OPTIONS, PLATINUM
 
-Columns = dict[str, Any]
 UNRELATED = ("FLUOROURACIL TOPICAL", "HYDROXYUREA", "BCG", "AFLIBERCEPT OPHTHALMIC")  # given for something else
 AGENTS = tuple(
     sorted(
@@ -201,78 +198,6 @@ def _trend(cohort: Cohort, person: Integers, day: Integers) -> Floats:
     return change + np.where(running & (regimens.line[row] > 1), 0.15 * regimens.line[row], 0.0)
 
 
-def _scatter(cohort: Cohort, name: str, share: Floats, mean: Floats, low: Integers, high: Integers, power: float = 1.0) -> Columns:
-    """Events of `share` of the patients, `mean` each on average, between two days, earlier ones likelier with `power` above 1."""
-    draws = cohort.draws
-    has = draws.chance(f"{name} has", share)
-    counts = np.where(has, 1 + np.floor(draws.exponential(f"{name} count", np.maximum(mean - 0.55, 0.1))), 0).astype(np.int64)
-    person, place = expand(np.minimum(counts, 25))
-    mine = draws.repeat(person, place, name)
-    day = low[person] + (mine.uniform("day") ** power * np.maximum(high - low, 0)[person]).astype(np.int64)
-    keep = cohort.on_record(person, day)
-    return {"person": person[keep], "start_day": day[keep], "draws": mine[keep]}
-
-
-def _share(values: tuple[float, ...], cohort: Cohort) -> Floats:
-    return np.array(values)[cohort.people.cancer]
-
-
-def surgery(cohort: Cohort, acquired: Integers) -> Columns:
-    """Procedures and samplings; the specimen's own among them in four of ten."""
-    found = _scatter(
-        cohort,
-        "surgery",
-        _share((0.90, 0.91, 0.88, 0.86, 0.86), cohort),
-        _share((2.1, 2.0, 2.5, 1.6, 2.0), cohort),
-        cohort.diagnosis,
-        cohort.end,
-        1.9,
-    )
-    is_sample = found["draws"].chance("sample", _share((0.48, 0.33, 0.10, 0.30, 0.22), cohort)[found["person"]])
-    before = np.isin(found["person"], cohort.regimens.person[cohort.regimens.setting == NEOADJUVANT])
-    is_sample |= before & (found["start_day"] < cohort.operation[found["person"]])  # biopsies, while the operation is still to come
-    own = np.flatnonzero(cohort.draws.chance("own surgery", 0.375))
-    operated = np.flatnonzero(cohort.on_record(np.arange(len(cohort)), cohort.operation))
-    regimens = cohort.regimens
-    local = np.flatnonzero(traps.local_treatment(cohort) & (regimens.local == 1))
-    has, minor_day, is_sampling = traps.minor_procedure(cohort)
-    minor = np.flatnonzero(has)
-    sampling = np.where(
-        np.concatenate([is_sample, np.ones(len(own), dtype=bool), np.zeros(len(operated) + len(local), dtype=bool), is_sampling[minor]]),
-        "SAMPLE",
-        "PROCEDURE",
-    )
-    return {
-        "person": np.concatenate([found["person"], own, operated, regimens.person[local], regimens.person[minor]]),
-        "start_day": np.concatenate(
-            [found["start_day"], acquired[own], cohort.operation[operated], regimens.local_day[local], minor_day[minor]]
-        ),
-        "subtype": sampling.astype(object),
-    }
-
-
-def radiation(cohort: Cohort) -> Columns:
-    """Radiation courses."""
-    found = _scatter(
-        cohort,
-        "radiation",
-        _share((0.56, 0.66, 0.36, 0.66, 0.33), cohort),
-        _share((1.95, 2.05, 1.5, 2.0, 1.2), cohort),
-        cohort.diagnosis + 15,
-        cohort.end,
-    )
-    regimens = cohort.regimens
-    local = np.flatnonzero(traps.local_treatment(cohort) & (regimens.local == 2))
-    with_drugs = np.flatnonzero(regimens.is_chemoradiation)
-    begins = regimens.start + traps.of_regimens(cohort).whole("radiation", -1, 4)
-    return {
-        "person": np.concatenate([found["person"], regimens.person[local], regimens.person[with_drugs]]),
-        "start_day": np.concatenate(
-            [found["start_day"], regimens.local_day[local], np.minimum(begins, cohort.end[regimens.person])[with_drugs]]
-        ),
-    }
-
-
 def pathology(cohort: Cohort) -> dict[str, Columns]:
     """PD-L1, mismatch repair and Gleason scores, near diagnosis or near sequencing."""
     low, high = np.maximum(cohort.diagnosis, cohort.arrival), cohort.end
@@ -280,9 +205,9 @@ def pathology(cohort: Cohort) -> dict[str, Columns]:
     near = cohort.draws.chance("pathology near sequencing", 0.4)
     low, soon = np.where(near, np.minimum(-18, 0), low + 2), np.where(near, np.minimum(8, high), soon)
     low = np.minimum(low, soon)
-    pdl1 = _scatter(cohort, "pdl1", _share(PDL1_TESTED, cohort) * 1.05, np.full(len(cohort), 1.1), low, soon)
-    mmr = _scatter(cohort, "mmr", _share(MMR_TESTED, cohort) * 1.03, np.full(len(cohort), 0.95), low, soon)
-    gleason = _scatter(cohort, "gleason", _share((0.018, 0.0, 0.01, 0.93, 0.018), cohort), np.full(len(cohort), 1.75), low, soon)
+    pdl1 = scatter(cohort, "pdl1", share_of(PDL1_TESTED, cohort) * 1.05, np.full(len(cohort), 1.1), low, soon)
+    mmr = scatter(cohort, "mmr", share_of(MMR_TESTED, cohort) * 1.03, np.full(len(cohort), 0.95), low, soon)
+    gleason = scatter(cohort, "gleason", share_of((0.018, 0.0, 0.01, 0.93, 0.018), cohort), np.full(len(cohort), 1.75), low, soon)
     positive = cohort.people.states["PDL1"][pdl1["person"]] ^ pdl1["draws"].chance("wrong", 0.04)
     deficient = cohort.people.states["MSI"][mmr["person"]] ^ mmr["draws"].chance("wrong", 0.02)
     score = first_gleason(cohort)[gleason["person"]] + gleason["draws"].chance("higher", 0.06)
