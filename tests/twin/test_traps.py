@@ -11,9 +11,9 @@ import pytest
 from oncoraft.twin import traps
 from oncoraft.twin.blocks import Task, all_columns, make_block, patient_ids
 from oncoraft.twin.cohort import make_cohort
-from oncoraft.twin.course import SETTINGS
 from oncoraft.twin.parameters import NAMES
 from oncoraft.twin.regimens import PROTOCOLS
+from oncoraft.twin.response import SETTINGS
 from oncoraft.twin.samples import make_samples
 from oncoraft.twin.truth import truth_table
 

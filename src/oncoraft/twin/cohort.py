@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from oncoraft.twin.course import NEVER, Lives, Regimens, live
+from oncoraft.twin.course import Lives, live
 from oncoraft.twin.draws import Booleans, Draws, Integers
 from oncoraft.twin.people import People, base_keys, make_people
+from oncoraft.twin.response import NEVER, Regimens
 
 ATTEMPTS = 200
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from oncoraft.twin import traps
 from oncoraft.twin.cohort import Cohort
-from oncoraft.twin.course import NEVER
 from oncoraft.twin.draws import Booleans, Draws, Floats, Integers, expand
 from oncoraft.twin.parameters import CANCERS, SITES
+from oncoraft.twin.response import NEVER
 
 FIRST_SCAN, SCAN_GAP = 52, 68  # days from the first dose, and between scans on treatment
 QUIET_GAP, WATCH_GAP = 100, 185  # days between scans off treatment, and without evidence of disease

@@ -8,8 +8,8 @@ import numpy as np
 
 from oncoraft.twin import traps
 from oncoraft.twin.cohort import Cohort
-from oncoraft.twin.course import NEOADJUVANT
 from oncoraft.twin.draws import Floats, Integers, expand
+from oncoraft.twin.response import NEOADJUVANT
 
 Columns = dict[str, Any]
 
@@ -27,6 +27,7 @@ def scatter(cohort: Cohort, name: str, share: Floats, mean: Floats, low: Integer
 
 
 def share_of(values: tuple[float, ...], cohort: Cohort) -> Floats:
+    """A number of each patient's cancer type."""
     return np.array(values)[cohort.people.cancer]
 
 

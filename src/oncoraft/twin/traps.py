@@ -12,7 +12,7 @@ import numpy as np
 
 from oncoraft.twin.cohort import Cohort
 from oncoraft.twin.draws import Booleans, Draws, Integers
-from oncoraft.twin.parameters import NAMES
+from oncoraft.twin.parameters import BRAIN, NAMES
 from oncoraft.twin.regimens import OPTIONS
 
 EARLIER_CANCER = 0.045  # patients with an earlier cancer, treated before the sequenced one was found
@@ -110,6 +110,7 @@ def head_only(cohort: Cohort, clean: bool) -> tuple[Booleans, Integers]:
     regimens, draws = cohort.regimens, of_regimens(cohort)
     day = regimens.start + draws.whole("head day", 17, 33)
     has = draws.chance("head only", 0.0 if clean else HEAD_ONLY) & np.isin(cohort.people.cancer[regimens.person], (0, 1))
+    has &= ~regimens.sites_before[:, BRAIN]  # nothing of the disease is in view
     return has & (day < np.minimum(cohort.following - 28, cohort.end[regimens.person])), day
 
 

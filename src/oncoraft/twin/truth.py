@@ -12,11 +12,11 @@ import pandas as pd
 
 from oncoraft.twin import traps
 from oncoraft.twin.cohort import Cohort
-from oncoraft.twin.course import ADJUVANT, LOCAL_KINDS, NEOADJUVANT, SETTINGS
 from oncoraft.twin.draws import Booleans, Integers
 from oncoraft.twin.parameters import NAMES
 from oncoraft.twin.records import Columns, ecog_on_first_day
 from oncoraft.twin.regimens import NULL_RATE, OPTIONS, PROTOCOLS, RESPONSES
+from oncoraft.twin.response import ADJUVANT, LOCAL_KINDS, NEOADJUVANT, SETTINGS
 
 LAG, WINDOW = 14, 120  # days after the first dose in which a scan decides (the strict label)
 OF_NOBODY_HERE: dict[str, Any] = {
