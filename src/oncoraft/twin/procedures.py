@@ -36,8 +36,8 @@ def surgery(cohort: Cohort, acquired: Integers) -> Columns:
     found = scatter(
         cohort,
         "surgery",
-        share_of((0.90, 0.91, 0.88, 0.86, 0.86), cohort),
-        share_of((2.1, 2.0, 2.5, 1.6, 2.0), cohort),
+        share_of((0.66, 0.70, 0.58, 0.60, 0.60), cohort),
+        share_of((2.7, 2.5, 3.6, 2.1, 2.7), cohort),
         cohort.diagnosis,
         cohort.end,
         1.9,
@@ -70,8 +70,8 @@ def radiation(cohort: Cohort) -> Columns:
     found = scatter(
         cohort,
         "radiation",
-        share_of((0.56, 0.66, 0.36, 0.66, 0.33), cohort),
-        share_of((1.95, 2.05, 1.5, 2.0, 1.2), cohort),
+        share_of((0.44, 0.57, 0.09, 0.59, 0.15), cohort),
+        share_of((2.3, 2.3, 2.6, 2.2, 1.9), cohort),
         cohort.diagnosis + 15,
         cohort.end,
     )
