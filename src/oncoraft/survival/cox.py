@@ -119,7 +119,7 @@ def fit_cox(subjects: Subjects, x: Array, names: Sequence[str], strata: Array | 
     keep = estimable(null.information[0], np.isfinite(scale) * float(subjects.event.sum()))
     dropped = {name: NOT_ESTIMABLE if moves else CONSTANT for name, kept, moves in zip(names, keep, varies) if not kept}
     if not keep.all():
-        likelihood = PartialLikelihood(subjects, scaled[:, keep], strata)
+        likelihood = likelihood.of_columns(keep)
     beta, found, step = maximise(likelihood, np.zeros((1, int(keep.sum()))), null if keep.all() else None)
     kept_names = tuple(name for name, kept in zip(names, keep) if kept)
     separated = tuple(name for name, size in zip(kept_names, np.abs(step[0])) if size > SEPARATED)
@@ -157,18 +157,18 @@ def proportional_hazards(subjects: Subjects, x: Array, strata: Array | None = No
     values = values - values.mean()
     # The second moment is a covariate's mean, too.
     likelihood = PartialLikelihood(subjects, np.column_stack([values, values**2]), strata)
-    risk = np.exp(found.coefficient * likelihood.x[0])[None]
-    mean, square = likelihood.means(risk, likelihood.totals(risk))[0]
-    variance = square - mean**2
-    times = subjects.exit[likelihood.order][likelihood.deaths]
+    risk = likelihood.risk(np.array([[found.coefficient, 0.0]]))[1]
+    total, first, second = likelihood.at_deaths(np.concatenate([risk, risk * likelihood.x], axis=1)).T
+    mean = first / total
+    variance = second / total - mean**2
+    times, residual = subjects.exit[likelihood.deaths], values[likelihood.deaths] - mean
     if transform == "km":
         curve = kaplan_meier(subjects)
         scale = 1 - np.concatenate([[1.0], curve.survival[:-1]])[np.searchsorted(curve.times, times)]
     else:
         scale = times
     scale = scale - scale.mean()  # changes nothing but rounding
-    excess = float(np.sum(scale * (likelihood.x[0, likelihood.deaths] - mean)))
-    excess -= float(np.sum(scale * variance) / np.sum(variance)) * float(np.sum(likelihood.x[0, likelihood.deaths] - mean))
+    excess = float(np.sum(scale * residual) - np.sum(scale * variance) / np.sum(variance) * np.sum(residual))
     spread = float(np.sum(scale**2 * variance) - np.sum(scale * variance) ** 2 / np.sum(variance))
     if spread <= 1e-12 * float(np.sum(scale**2 * variance)):
         return None

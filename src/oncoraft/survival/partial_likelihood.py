@@ -1,25 +1,26 @@
 """Cox's partial likelihood of many covariates, with delayed entry, strata and Efron's correction for ties, for many sets of weights at once.
 
-A risk set's sum is what has entered less what has left, so that one pass over the sorted times serves every death; the strata lie behind one another
-in the same pass. The information needs no sums of products over risk sets: the sum over deaths of the weighted second moments is,
-turned round, the sum over subjects of their own square times the cumulative hazard that they have been under.
+The information needs no sums of products over risk sets: the sum over deaths of the weighted second moments is, turned round, the sum
+over subjects of their own square times the cumulative hazard that they have been under.
 Weighted deaths that are tied share their mean weight, as in R's coxph (Therneau and Grambsch 2000, section 3.3).
 """
 
 from __future__ import annotations
 
+from copy import copy
 from typing import NamedTuple
 
 import numpy as np
 
 from oncoraft.survival.risk_sets import Array, Subjects
+from oncoraft.survival.risk_tree import RiskTree
 
 MOST_STEPS = 60
 MOST_HALVINGS = 30
 LONGEST_STEP = 5.0  # in standard deviations of a covariate
 # Twice the rise in log-likelihood that a step promises; a step of less than 1e-6 standard errors is none.
 SMALLEST_GAIN = 1e-12
-LEVEL_GAIN, LEVEL_STEP = 1e-7, 0.1
+LEVEL_GAIN, LEVEL_STEP = 1e-10, 0.1
 SMALLEST_RISK = 1e-300
 
 
@@ -38,105 +39,88 @@ class PartialLikelihood:
         subjects: follow-up.
         x: covariates, (n, p); centred and of like scale, or exponentials overflow.
         strata: one label a subject, each with a baseline hazard of its own; None for one stratum.
-        weights: (b, n) case weights, one row a resample; None: one row of ones.
+        weights: (n, b) case weights, one column a resample; None: one column of ones.
     """
 
     def __init__(self, subjects: Subjects, x: Array, strata: Array | None = None, weights: Array | None = None) -> None:
         codes = np.zeros(len(subjects), dtype=int) if strata is None else np.unique(strata, return_inverse=True)[1]
         times = np.unique(np.concatenate([subjects.entry, subjects.exit]))
         leaves = codes * len(times) + np.searchsorted(times, subjects.exit)
-        order = np.argsort(leaves, kind="stable")  # everything below is in the order of leaving
-        leaves = leaves[order]
-        enters = (codes * len(times) + np.searchsorted(times, subjects.entry))[order]
-        event = subjects.event[order]
-        self.order = order
-        self.x = np.ascontiguousarray(np.asarray(x, dtype=float)[order].T)  # (p, n): sums run along a row
-        self.by_entry = np.argsort(enters, kind="stable")
-        self.x_by_entry = np.ascontiguousarray(self.x[:, self.by_entry])
-        moments, self.died_at, deaths = np.unique(leaves[event], return_inverse=True, return_counts=True)
-        self.deaths = np.flatnonzero(event)
-        self.first_death = np.concatenate([[0], np.cumsum(deaths)[:-1]]).astype(int)
-        self.entered = np.searchsorted(enters[self.by_entry], moments, side="left")
-        self.left = np.searchsorted(leaves, moments, side="left")
-        self.until_exit = np.searchsorted(moments, leaves, side="right")
-        self.until_entry = np.searchsorted(moments, enters, side="right")
+        enters = codes * len(times) + np.searchsorted(times, subjects.entry)
+        self.x = np.ascontiguousarray(x, dtype=float)
+        died = np.flatnonzero(subjects.event)
+        self.deaths = died[np.argsort(leaves[died], kind="stable")]  # in the order of stratum and time
+        moments, self.moment, ties = np.unique(leaves[self.deaths], return_inverse=True, return_counts=True)
+        self.first_death = np.cumsum(ties) - ties
         # Efron: the j-th of d tied deaths sees the risk set less j/d of the tied ones.
-        self.moment = np.repeat(np.arange(len(moments)), deaths)
-        self.part = (np.arange(len(self.moment)) - self.first_death[self.moment]) / deaths[self.moment]
-        self.has_ties = len(self.moment) > len(moments)
-        self.squares: Array | None = None
+        self.part = ((np.arange(len(self.moment)) - self.first_death[self.moment]) / ties[self.moment])[:, None]
+        self.ties = ties[:, None] if len(self.moment) > len(moments) else None
+        self.at_risk = RiskTree(np.searchsorted(moments, enters, "right"), np.searchsorted(moments, leaves, "right"), len(moments))
         self.use(weights)
 
     def use(self, weights: Array | None) -> None:
-        """Take other case weights, (b, n) in the order of the subjects."""
-        n = len(self.order)
-        self.weights = np.ones((1, n)) if weights is None else np.asarray(weights, dtype=float)[:, self.order]
-        self.death_weights = self.mean_weight = self.weights[:, self.deaths]
-        if self.has_ties:
-            self.mean_weight = (self.sums_of_deaths(self.death_weights) / np.bincount(self.moment))[:, self.moment]
-        self.died_x = self.death_weights @ self.x[:, self.deaths].T
+        """Take other case weights, (n, b)."""
+        self.weights = np.ones((len(self.x), 1)) if weights is None else np.asarray(weights, dtype=float)
+        self.death_weights = self.mean_weight = self.weights[self.deaths]
+        if self.ties is not None:
+            self.mean_weight = (self.tied(self.death_weights) / self.ties)[self.moment]
+        self.died_x = self.death_weights.T @ self.x[self.deaths]
 
-    def sums_of_deaths(self, of_deaths: Array) -> Array:
-        """Sums over the deaths of each moment, along the last axis."""
-        return np.add.reduceat(of_deaths, self.first_death, axis=-1) if len(self.first_death) else of_deaths
+    def of_columns(self, columns: Array) -> PartialLikelihood:
+        """The same subjects with some of the covariates."""
+        other = copy(self)
+        other.x = np.ascontiguousarray(self.x[:, columns])
+        other.died_x = self.died_x[:, columns]
+        return other
 
-    def sums_at_risk(self, by_entry: Array, by_exit: Array) -> Array:
-        """Sums over the risk set of each moment, along the last axis: of those who have entered, less those who have left."""
-        found = np.take(np.cumsum(by_entry, axis=-1), self.entered - 1, axis=-1)  # somebody has always entered before a death
-        late = int(np.searchsorted(self.left, 0, side="right"))
-        found[..., late:] -= np.take(np.cumsum(by_exit, axis=-1), self.left[late:] - 1, axis=-1)
+    def tied(self, of_deaths: Array) -> Array:
+        """Sums over the deaths of each moment, along the first axis."""
+        return of_deaths if self.ties is None else np.add.reduceat(of_deaths, self.first_death, axis=0)
+
+    def at_deaths(self, values: Array) -> Array:
+        """Efron's sums of values (n, m) over the risk set of each death, (d, m)."""
+        whole = self.at_risk.over_risk_sets(values)
+        if self.ties is None:
+            return whole
+        found: Array = whole[self.moment] - self.part * self.tied(values[self.deaths])[self.moment]
         return found
 
-    def totals(self, risk: Array) -> Array:
-        """Efron's sum of the risk at each death, (b, d)."""
-        dying = self.sums_of_deaths(risk[:, self.deaths]) if self.has_ties else risk[:, self.deaths]
-        # Those who die are at risk: rounding must not take the sum below theirs.
-        found = np.maximum(self.sums_at_risk(risk[:, self.by_entry], risk), dying)
-        if self.has_ties:
-            found = found[:, self.moment] - self.part * dying[:, self.moment]
-        floored: Array = np.maximum(found, SMALLEST_RISK)
-        return floored
-
-    def means(self, risk: Array, total: Array) -> Array:
-        """Mean of the covariates in the risk set of each death, (b, p, d)."""
-        weighted = risk[:, None, :] * self.x
-        sums = self.sums_at_risk(risk[:, None, self.by_entry] * self.x_by_entry, weighted)
-        if self.has_ties:
-            sums = sums[..., self.moment] - self.part * self.sums_of_deaths(weighted[..., self.deaths])[..., self.moment]
-        found: Array = sums / total[:, None, :]
-        return found
+    def risk(self, beta: Array) -> tuple[Array, Array]:
+        """Linear predictors less their largest, and risks times weights, (n, b), at coefficients (b, p)."""
+        linear = self.x @ beta.T
+        linear -= linear.max(axis=0, initial=0.0)
+        return linear, np.exp(linear) * self.weights
 
     def evaluate(self, beta: Array) -> Evaluation:
         """Value, gradient and information at each of b coefficient vectors, (b, p)."""
-        linear = beta @ self.x
-        linear -= linear.max(axis=1, keepdims=True)
-        risk = np.exp(linear) * self.weights
-        total = self.totals(risk)
-        value = np.sum(self.death_weights * linear[:, self.deaths], axis=1) - np.sum(self.mean_weight * np.log(total), axis=1)
+        linear, risk = self.risk(beta)
+        n, b = risk.shape
+        p = self.x.shape[1]
+        weighted = (risk[:, None, :] * self.x[:, :, None]).reshape(n, p * b)
+        sums = self.at_deaths(np.concatenate([risk, weighted], axis=1))
+        total = np.maximum(sums[:, :b], SMALLEST_RISK)
+        value = np.sum(self.death_weights * linear[self.deaths] - self.mean_weight * np.log(total), axis=0)
         exposure = risk * self._cumulative_hazard(self.mean_weight / total)
-        gradient = self.died_x - exposure @ self.x.T
-        if len(exposure) == 1:
-            second = ((self.x * exposure) @ self.x.T)[None]
-        else:
-            second = (exposure @ self._products()).reshape(-1, len(self.x), len(self.x))
-        mean = self.means(risk, total)
-        return Evaluation(value, gradient, second - (mean * self.mean_weight[:, None, :]) @ np.swapaxes(mean, 1, 2))
+        gradient = self.died_x - exposure.T @ self.x
+        mean = (sums[:, b:].reshape(len(sums), p, b) / total[:, None, :]).transpose(2, 1, 0)
+        second = self.second_moments(exposure) - (mean * self.mean_weight.T[:, None, :]) @ mean.transpose(0, 2, 1)
+        return Evaluation(value, gradient, second)
+
+    def second_moments(self, exposure: Array) -> Array:
+        """Sums of the squares of the covariates, weighted by exposure (n, b): (b, p, p)."""
+        if exposure.shape[1] == 1:
+            return ((self.x * exposure).T @ self.x)[None]
+        n, p = self.x.shape
+        squares = (self.x[:, :, None] * self.x[:, None, :]).reshape(n, p * p)
+        found: Array = (exposure.T @ squares).reshape(-1, p, p)
+        return found
 
     def _cumulative_hazard(self, hazard: Array) -> Array:
         """The hazard that each subject has been under while at risk, per unit of risk."""
-        steps = self.sums_of_deaths(hazard) if self.has_ties else hazard
-        total = np.zeros((len(steps), steps.shape[1] + 1))
-        np.cumsum(steps, axis=1, out=total[:, 1:])
-        found = np.take(total, self.until_exit, axis=1) - np.take(total, self.until_entry, axis=1)
-        if self.has_ties:
-            found[:, self.deaths] -= self.sums_of_deaths(self.part * hazard)[:, self.died_at]
+        found = self.at_risk.over_deaths(self.tied(hazard))
+        if self.ties is not None:
+            found[self.deaths] -= self.tied(self.part * hazard)[self.moment]
         return found
-
-    def _products(self) -> Array:
-        """Products of each subject's covariates, (n, p * p)."""
-        if self.squares is None:
-            self.squares = (self.x[:, None, :] * self.x[None, :, :]).reshape(-1, self.x.shape[1]).T.copy()
-        return self.squares
 
 
 def maximise(likelihood: PartialLikelihood, start: Array, now: Evaluation | None = None) -> tuple[Array, Evaluation, Array]:
@@ -145,7 +129,7 @@ def maximise(likelihood: PartialLikelihood, start: Array, now: Evaluation | None
     The likelihood is concave, so that this finds the maximum where there is one.
 
     Args:
-        likelihood: with b rows of weights.
+        likelihood: with b columns of weights.
         start: (b, p).
         now: the evaluation at the start, if it is known.
 
@@ -163,7 +147,7 @@ def maximise(likelihood: PartialLikelihood, start: Array, now: Evaluation | None
         done = (gain < SMALLEST_GAIN) | ((gain < LEVEL_GAIN) & (size > LEVEL_STEP))
         if done.all():
             break
-        scale = np.where(done, 0.0, np.minimum(1.0, LONGEST_STEP / np.maximum(size, LONGEST_STEP)))
+        scale = np.where(done, 0.0, LONGEST_STEP / np.maximum(size, LONGEST_STEP))
         found = likelihood.evaluate(beta + scale[:, None] * step)
         for _ in range(MOST_HALVINGS):
             worse = ~(found.value >= now.value - 1e-9 * (1 + np.abs(now.value)))
