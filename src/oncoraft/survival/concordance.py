@@ -6,6 +6,7 @@ rule of R's concordance(Surv(entry, exit, event) ~ x). The standard error is tha
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -29,15 +30,20 @@ class Concordance(NamedTuple):
         return max(0.0, self.estimate - width), min(1.0, self.estimate + width)
 
 
-def _pairs(subjects: Subjects, risk: Array) -> tuple[Array, Array]:
-    """Of each subject the number of comparable pairs that it stands in, and of concordant ones."""
-    comparable, concordant = np.zeros(len(risk)), np.zeros(len(risk))
+def pairs_of(subjects: Subjects, risk: Array) -> Iterator[tuple[Array, Array, Array]]:
+    """Of some of the deaths at a time: which subjects they are, whom each can be compared with, and how far the risk agrees (0, a half, 1)."""
     deaths = np.flatnonzero(subjects.event)
     for start in range(0, len(deaths), ROWS_AT_ONCE):
         mine = deaths[start : start + ROWS_AT_ONCE]
         time = subjects.exit[mine, None]
         usable = (subjects.entry < time) & ((subjects.exit > time) | ((subjects.exit == time) & ~subjects.event))
-        better = usable * ((risk[mine, None] > risk) + 0.5 * (risk[mine, None] == risk))
+        yield mine, usable, usable * ((risk[mine, None] > risk) + 0.5 * (risk[mine, None] == risk))
+
+
+def _pairs(subjects: Subjects, risk: Array) -> tuple[Array, Array]:
+    """Of each subject the number of comparable pairs that it stands in, and of concordant ones."""
+    comparable, concordant = np.zeros(len(risk)), np.zeros(len(risk))
+    for mine, usable, better in pairs_of(subjects, risk):
         for total, part in ((comparable, usable), (concordant, better)):
             total[mine] += part.sum(axis=1)
             total += part.sum(axis=0)

@@ -44,9 +44,8 @@ class PartialLikelihood:
 
     def __init__(self, subjects: Subjects, x: Array, strata: Array | None = None, weights: Array | None = None) -> None:
         codes = np.zeros(len(subjects), dtype=int) if strata is None else np.unique(strata, return_inverse=True)[1]
-        times = np.unique(np.concatenate([subjects.entry, subjects.exit]))
-        leaves = codes * len(times) + np.searchsorted(times, subjects.exit)
-        enters = codes * len(times) + np.searchsorted(times, subjects.entry)
+        times, ranks = np.unique(np.concatenate([subjects.entry, subjects.exit]), return_inverse=True)
+        enters, leaves = codes * len(times) + ranks.reshape(2, -1)
         self.x = np.ascontiguousarray(x, dtype=float)
         died = np.flatnonzero(subjects.event)
         self.deaths = died[np.argsort(leaves[died], kind="stable")]  # in the order of stratum and time
@@ -123,7 +122,9 @@ class PartialLikelihood:
         return found
 
 
-def maximise(likelihood: PartialLikelihood, start: Array, now: Evaluation | None = None) -> tuple[Array, Evaluation, Array]:
+def maximise(
+    likelihood: PartialLikelihood, start: Array, now: Evaluation | None = None, smallest_gain: float = SMALLEST_GAIN
+) -> tuple[Array, Evaluation, Array]:
     """Maxima of the partial likelihoods by Newton's method, the step halved wherever the likelihood would fall.
 
     The likelihood is concave, so that this finds the maximum where there is one.
@@ -132,6 +133,7 @@ def maximise(likelihood: PartialLikelihood, start: Array, now: Evaluation | None
         likelihood: with b columns of weights.
         start: (b, p).
         now: the evaluation at the start, if it is known.
+        smallest_gain: where steps end.
 
     Returns:
         Coefficients (b, p), the evaluation there, and the last Newton step (b, p): large where the likelihood still rises
@@ -144,7 +146,7 @@ def maximise(likelihood: PartialLikelihood, start: Array, now: Evaluation | None
         gain = np.einsum("bp,bp->b", step, now.gradient)
         size = np.abs(step).max(axis=1, initial=0.0)
         # Where a long step promises next to nothing, the likelihood levels off without a maximum.
-        done = (gain < SMALLEST_GAIN) | ((gain < LEVEL_GAIN) & (size > LEVEL_STEP))
+        done = (gain < smallest_gain) | ((gain < LEVEL_GAIN) & (size > LEVEL_STEP))
         if done.all():
             break
         scale = np.where(done, 0.0, LONGEST_STEP / np.maximum(size, LONGEST_STEP))

@@ -58,6 +58,7 @@ class RiskTree:
         tree = np.zeros((2 * leaves, values.shape[1]))
         tree[leaves : leaves + self.deaths] = values
         for level in range(self.depth - 1, -1, -1):
-            tree[1 << level : 2 << level] = tree[2 << level : 4 << level].reshape(1 << level, 2, -1).sum(axis=1)
+            below = tree[2 << level : 4 << level]
+            np.add(below[::2], below[1::2], out=tree[1 << level : 2 << level])
         found: Array = self.to_subjects @ tree
         return found

@@ -14,6 +14,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
@@ -22,12 +23,14 @@ from oncoraft.covariates import clinical_covariates
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.config import Survival
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
-from oncoraft.survival.adjusted import gain, strata_of
+from oncoraft.survival.adjusted import design, gain, strata_of, subjects_of
+from oncoraft.survival.assumptions import DAYS_PER_MONTH
+from oncoraft.survival.bootstrap import Groups, bootstrap_record, patient_weights
 from oncoraft.survival.comparators import comparator_records, with_baselines, within_extent
 from oncoraft.survival.groups import first_use, frame_of, low_score
 from oncoraft.survival.inputs import check_against_cases, check_folds, read_baselines, read_followup, read_predictions, read_table
 from oncoraft.survival.pooled import pooled
-from oncoraft.survival.records import curve_rows, group_record
+from oncoraft.survival.records import curve_rows, group_record, months
 from oncoraft.survival.risk_sets import false_discovery
 
 log = logging.getLogger("oncoraft")
@@ -40,7 +43,7 @@ DIRECTION = (
     "sooner. Those whose name begins with published_ are of the high-score against the low-score group: below 1, high scores live longer."
 )
 POOLED = {"adjusted_": "adjusted", "adjusted_per_sd_": "adjusted_per_sd", "": "raw"}
-NESTED = ["at_risk", "survival_at", "covariates", "comparators", "hazard_ratio_by_period"]
+NESTED = ["at_risk", "survival_at", "covariates", "comparators", "hazard_ratio_by_period", "bootstrap"]
 
 
 def names_of(group: pd.DataFrame, by: list[str]) -> dict[str, str]:
@@ -59,6 +62,18 @@ def skipped_reason(group: pd.DataFrame, low: np.ndarray, settings: Survival) -> 
     if smallest < settings.minimum_group:
         return f"a score group has {smallest} cases, fewer than {settings.minimum_group}"
     return None
+
+
+def resampled(group: pd.DataFrame, record: dict[str, Any], groups: Groups, settings: Survival) -> dict[str, Any] | None:
+    """Bootstrap intervals of a record, in months; null where none are asked for or the adjusted ratio has no estimate."""
+    if not settings.bootstrap or record["adjusted_hazard_ratio"] is None:
+        return None
+    name = f"{record['cancer_type']}|{record['regimen']}"  # each regimen has draws of its own, whatever the others are
+    draw = np.random.default_rng([settings.seed, crc32(name.encode())])
+    weights = patient_weights(group["patient_id"].to_numpy(), settings.bootstrap, draw)
+    columns = design(group)[record["adjusted_for"]].to_numpy(float)
+    found = bootstrap_record(subjects_of(group), -group["score"].to_numpy(float), columns, groups, weights)
+    return found | {f"restricted_mean_{limit}": months(found[f"restricted_mean_{limit}"]) for limit in ("lower", "upper")}
 
 
 def analyse(frame: pd.DataFrame, by: list[str], settings: Survival) -> tuple[list[dict[str, Any]], list[dict[str, Any]], pd.DataFrame]:
@@ -80,6 +95,8 @@ def analyse(frame: pd.DataFrame, by: list[str], settings: Survival) -> tuple[lis
         is_tested = events >= settings.minimum_events and increment["likelihood_ratio_p"] is not None
         record |= {"is_tested": is_tested, "is_underpowered": events < settings.powered_events, "q": None}
         record |= increment | found | within_extent(group, low, strata)
+        groups = Groups(low, strata, strata_of(group, ["fold", *within]), min(settings.horizons_months) * DAYS_PER_MONTH)
+        record["bootstrap"] = resampled(group, record, groups, settings)
         shown.append(record | {"comparators": comparator_records(group, wider, strata)})
         curves.append(curve_rows(own, **names_of(group, by)))
     tested = [record for record in shown if record["is_tested"]]

@@ -40,3 +40,5 @@ class Survival(Block):
     minimum_group: int = Field(10, ge=2, description="Smallest score group in cases.")
     alpha: float = Field(0.05, gt=0, lt=0.5, description="False-discovery rate at which a regimen counts as separated.")
     horizons_months: tuple[int, ...] = Field((12, 24), description="Times for survival and restricted mean survival.")
+    bootstrap: int = Field(0, ge=0, description="Patient-cluster bootstrap resamples of each regimen's estimates; 0: none.")
+    seed: int = Field(53, description="Of the resamples.")
