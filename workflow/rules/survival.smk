@@ -4,6 +4,7 @@
 rule survival:
     input:
         predictions="results/{cohort}/{model}/{strategy}/{design}/predictions.jsonl",
+        baselines="results/{cohort}/baselines/{design}/predictions.parquet",
         cases="results/{cohort}/cases/cases.parquet",
         followup="results/{cohort}/cases/followup.parquet",
         folds="results/{cohort}/cases/folds.parquet",
@@ -30,4 +31,4 @@ rule survival:
     message:
         "Stratifying survival by the score of {wildcards.model} by {wildcards.strategy}"
     shell:
-        "exec python -m oncoraft survival {input.predictions} {params.cases} {input.evidence} --design {wildcards.design} --out {params.survival} --settings {params.settings:q} 2> {log}"
+        "exec python -m oncoraft survival {input.predictions} {params.cases} {input.evidence} --design {wildcards.design} --baselines {input.baselines} --out {params.survival} --settings {params.settings:q} 2> {log}"
