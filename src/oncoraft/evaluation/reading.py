@@ -22,7 +22,7 @@ PREDICTION = ("case_id", "patient_id", "fold", "score")
 
 
 def read_predictions(path: Path) -> pd.DataFrame:
-    """Predictions, one row a case: case_id and patient_id (text), fold, score and score_from_text (nan where none), sorted by case.
+    """Predictions, one row a case: case_id and patient_id (text), fold, score, score_from_text (nan where none) and line, sorted by case.
 
     Raises:
         InputError: no file, no line; a line that is no JSON object, lacks a key, names a case a second time, or whose score is not a
@@ -67,7 +67,7 @@ def _prediction(text: str, path: Path, line: int) -> dict[str, Any]:
     for key, value in (("score", row["score"]), ("score_from_text", from_text)):
         if (key == "score" or value is not None) and not _is_score(value):
             raise InputError("expected a score between 0 and 1", file=path, line=line, column=key, found=repr(value))
-    return {name: row[name] for name in PREDICTION} | {"score_from_text": np.nan if from_text is None else float(from_text)}
+    return {name: row[name] for name in PREDICTION} | {"score_from_text": np.nan if from_text is None else float(from_text), "line": line}
 
 
 def _is_score(value: object) -> bool:
@@ -123,14 +123,13 @@ def read_held_out(predictions: Path, cases: Path, design: str) -> tuple[pd.DataF
         (joined["fold"] != joined["fold_of_design"], "fold", f"expected the fold that holds the case out in design {design}"),
     ):
         if wrong.any():
-            one = joined[wrong].iloc[0]
-            wanted = one.get(f"{column}_of_case", one["fold_of_design"] if column == "fold" else None)
-            more = "" if column == "case_id" else f"; case {one['case_id']} has {wanted if pd.notna(wanted) else 'none'}"
-            raise InputError(
-                f"{expected}{more} ({int(wrong.sum())} such predictions)", file=predictions, column=column, found=str(one[column])
-            )
+            one = joined[wrong].sort_values("line").iloc[0]
+            of_case = {"patient_id": "patient_id_of_case", "fold": "fold_of_design"}.get(column)
+            told = f"; case {one['case_id']} has {one[of_case]}" if of_case and pd.notna(one[of_case]) else ""
+            expected = f"{expected}{told} ({int(wrong.sum())} such lines)"
+            raise InputError(expected, file=predictions, line=int(one["line"]), column=column, found=str(one[column]))
     counts = {"predicted": len(found), "held_out": len(held_out), "without_prediction": len(held_out) - len(found)}
-    return joined.drop(columns=["_merge", "patient_id_of_case", "fold_of_design"]), counts
+    return joined.drop(columns=["_merge", "line", "patient_id_of_case", "fold_of_design"]), counts
 
 
 def read_labels(cases: Path, definition: str | None = None) -> pd.DataFrame:
