@@ -126,6 +126,15 @@ def runs(wildcards, product):
     )
 
 
+def runs_of_design(wildcards):
+    """The predictions of every model and strategy of one design."""
+    return expand(
+        f"results/{wildcards.cohort}/{{model}}/{{strategy}}/{wildcards.design}/predictions.jsonl",
+        model=plan.config.models,
+        strategy=plan.config.strategies,
+    )
+
+
 def kept_files(wildcards):
     """Every file of a finished run, so that one that is deleted is made again: the engine by itself looks at the target alone."""
     kept = [f"results/{plan.config.cohort}/prompts/audit.json"]
@@ -142,6 +151,8 @@ def kept_files(wildcards):
         kept += expand(rules.split.output, **of_all, **folds)
         kept += expand(rules.leakage.output, **of_all, design=design)
         kept += expand(rules.baselines.output, cohort=of_all["cohort"], design=design)
+        if len(plan.config.models) * len(plan.config.strategies) > 1:
+            kept += expand(rules.compare.output, cohort=of_all["cohort"], design=design)
         for strategy in plan.config.strategies:
             run = of_all | {"strategy": strategy, "design": design}
             kept += expand(

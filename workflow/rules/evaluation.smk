@@ -1,4 +1,4 @@
-# Baselines on the same folds, and metrics beside them.
+# Baselines on the same folds, metrics beside them, and runs against one another.
 
 
 rule baselines:
@@ -68,3 +68,32 @@ rule metrics:
         "Measuring discrimination of {wildcards.model} by {wildcards.strategy}"
     shell:
         "exec python -m oncoraft metrics {input.predictions} {params.cases} --design {wildcards.design} --baselines {input.baselines} --evidence {input.evidence} --out {params.metrics} --settings {params.settings:q} 2> {log}"
+
+
+rule compare:
+    input:
+        runs=lambda wildcards: runs_of_design(wildcards),
+        cases="results/{cohort}/cases/cases.parquet",
+        labels="results/{cohort}/cases/labels.parquet",
+        folds="results/{cohort}/cases/folds.parquet",
+    output:
+        comparison="results/{cohort}/comparisons/{design}/comparison.json",
+        table="results/{cohort}/comparisons/{design}/comparison.csv",
+        manifest="results/{cohort}/comparisons/{design}/manifest.json",
+    log:
+        "results/{cohort}/logs/compare-{design}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/compare-{design}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=settings_of("compare"),
+        cases=subpath(input.cases, parent=True),
+    message:
+        "Comparing the runs of {wildcards.design} pair by pair"
+    shell:
+        "exec python -m oncoraft compare {input.runs} --cases {params.cases} --design {wildcards.design} --out {output.comparison} --settings {params.settings:q} 2> {log}"

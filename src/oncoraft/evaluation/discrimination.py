@@ -45,7 +45,7 @@ class Ranking(NamedTuple):
         return np.where(self.has_both, self.precision, np.nan)
 
 
-def ranking(score: Array, positive: Array, group: Array, weight: Array | None = None) -> Ranking:
+def ranking(score: Array, positive: Array, group: Array, weight: Array | None = None, with_precision: bool = False) -> Ranking:
     """Rank the cases once, inside each group (in the order of `np.unique(group)`), and count for every row of weights.
 
     Args:
@@ -53,6 +53,7 @@ def ranking(score: Array, positive: Array, group: Array, weight: Array | None = 
         positive: (cases,), boolean.
         group: (cases,); pairs are formed inside a group alone.
         weight: (..., cases), multiplicity of each case; None for one each.
+        with_precision: count average precision too, which takes as long again; otherwise it is nan.
     """
     _, code = np.unique(group, return_inverse=True)
     order = np.lexsort((score, code))
@@ -66,18 +67,24 @@ def ranking(score: Array, positive: Array, group: Array, weight: Array | None = 
         up, down = (np.add.reduceat(part, np.flatnonzero(new), axis=-1) for part in (up, down))
     starts, inside = np.flatnonzero(new_group[new]), np.cumsum(new_group[new]) - 1
     positives, negatives = (np.add.reduceat(part, starts, axis=-1) for part in (up, down))
-    up_above, down_below = _cumulated(up, starts, inside), _cumulated(down, starts, inside)
+    down_below = _cumulated(down, starts, inside)
     concordant = np.add.reduceat(up * (down_below + 0.5 * down), starts, axis=-1)
-    hits, misses = positives[..., inside] - up_above, negatives[..., inside] - down_below
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = np.where(up > 0, up * hits / (hits + misses), 0)
-        return Ranking(concordant, positives, negatives, np.add.reduceat(share, starts, axis=-1) / positives)
+    precision = np.full_like(concordant, np.nan)
+    if with_precision:
+        hits = positives[..., inside] - _cumulated(up, starts, inside)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            share = np.where(up > 0, up * hits / (hits + negatives[..., inside] - down_below), 0)
+            precision = np.add.reduceat(share, starts, axis=-1) / positives
+    return Ranking(concordant, positives, negatives, precision)
 
 
 def _cumulated(part: Array, starts: Array, inside: Array) -> Array:
     """Sum of what stands before each place inside its group."""
-    before = np.cumsum(part, axis=-1) - part
-    return np.asarray(before - before[..., starts][..., inside])
+    before = np.cumsum(part, axis=-1)
+    before -= part
+    if len(starts) > 1:
+        before -= before[..., starts][..., inside]
+    return np.asarray(before)
 
 
 def auroc(score: Array, positive: Array, weight: Array | None = None) -> Array:

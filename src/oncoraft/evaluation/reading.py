@@ -62,12 +62,14 @@ def read_held_out(predictions: Path, cases: Path, design: str) -> tuple[pd.DataF
     joined = found.merge(table.drop(columns="patient_id"), on="case_id", how="left", validate="one_to_one")
     joined = joined.merge(held_out, on="case_id", how="left", suffixes=("", "_of_design"), validate="one_to_one")
     if (elsewhere := joined[joined["fold"] != joined["fold_of_design"]]).size:
-        one = elsewhere.iloc[0]
+        one = elsewhere.sort_values("line").iloc[0]
         wanted = int(one["fold_of_design"]) if pd.notna(one["fold_of_design"]) else "none"
         expected = f"expected the fold that holds the case out in design {design}; case {one['case_id']} has {wanted}"
-        raise InputError(f"{expected} ({len(elsewhere)} such predictions)", file=predictions, column="fold", found=str(one["fold"]))
+        raise InputError(
+            f"{expected} ({len(elsewhere)} such lines)", file=predictions, line=int(one["line"]), column="fold", found=str(one["fold"])
+        )
     counts = {"predicted": len(found), "held_out": len(held_out), "without_prediction": len(held_out) - len(found)}
-    return joined.drop(columns="fold_of_design"), counts
+    return joined.drop(columns=["fold_of_design", "line"]), counts
 
 
 def read_labels(cases: Path, definition: str | None = None) -> pd.DataFrame:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,13 @@ RECALIBRATED = f"{METHOD}; recalibrated by a logistic regression on the held-out
 POOLING_TOLERANCE = 0.01
 
 
+class Means(NamedTuple):
+    """AUROC, AUPRC and AUROC within regimen, means of folds: the estimates, and the values of the resamples."""
+
+    estimate: tuple[float, float, float]
+    samples: tuple[Array, Array, Array]
+
+
 @dataclass(frozen=True)
 class Evaluable:
     """Evaluable held-out cases as arrays, and their bootstrap weights (resamples, cases)."""
@@ -28,6 +35,16 @@ class Evaluable:
     weights: Array
     label: str
     confidence: float
+    known: dict[tuple[str, bytes], Means] = field(default_factory=dict, repr=False)
+
+    def means(self, name: str, score: Array, mask: Array) -> Means:
+        """Estimates and resamples of one predictor on some of the cases, counted once."""
+        key = (name, mask.tobytes())
+        if key not in self.known:
+            (mean, precision), (means, precisions) = (fold_means(score, self, mask, w, True) for w in (None, self.weights))
+            within, withins = (within_regimen(score, self, mask, w) for w in (None, self.weights))
+            self.known[key] = Means((mean[0], precision[0], within[0]), (means, precisions, withins))
+        return self.known[key]
 
     def record(self, name: str, metric: str, scope: str, estimate: float | Array, mask: Array, **more: Any) -> dict[str, Any]:
         """One record with its denominators.
@@ -55,13 +72,14 @@ class Evaluable:
         return mask & ~np.isin(self.fold, alone), words
 
 
-def fold_means(score: Array, data: Evaluable, mask: Array, weights: Array | None) -> tuple[Array, Array]:
-    """AUROC and AUPRC of each row of weights, averaged over folds, from one sort; nan where no fold holds both classes."""
+def fold_means(score: Array, data: Evaluable, mask: Array, weights: Array | None, with_precision: bool = False) -> tuple[Array, Array]:
+    """AUROC and AUPRC (nan unless asked for) of each row of weights, means of folds, from one sort; nan where no fold has both classes."""
     if not mask.any():
-        return np.full((1 if weights is None else len(weights),), np.nan), np.full((1 if weights is None else len(weights),), np.nan)
+        nothing = np.full(1 if weights is None else len(weights), np.nan)
+        return nothing, nothing
 
     def both(weight: Array | None) -> Array:
-        found = ranking(score[mask], data.positive[mask], data.fold[mask], weight)
+        found = ranking(score[mask], data.positive[mask], data.fold[mask], weight, with_precision)
         return np.stack([mean_known(found.auroc), mean_known(found.auprc)], axis=-1)
 
     values = both(None)[None] if weights is None else bootstrap(both, weights[:, mask])
@@ -90,22 +108,22 @@ def discrimination_records(name: str, score: Array, data: Evaluable) -> list[dic
     """AUROC and AUPRC: mean of folds, pooled, within regimen, fold by fold, and by cancer type."""
     has = ~np.isnan(score)
     usable, flag = data.usable(has)
-    (mean, precision), (samples, of_precision) = (fold_means(score, data, usable, weights) for weights in (None, data.weights))
+    found = data.means(name, score, usable)
+    (mean, precision, within), (samples, of_precision, of_within) = found
     zero = np.zeros(int(has.sum()))
     s, y = score[has], data.positive[has]
     pooled = ranking(s, y, zero).auroc[0]
     pooled_samples = bootstrap(lambda w: ranking(s, y, zero, w).auroc[..., 0], data.weights[:, has])
-    gap = abs(float(pooled - mean[0]))
+    gap = abs(float(pooled - mean))
     far = f"pooled differs from the mean of folds by {gap:.3f}, more than {POOLING_TOLERANCE}" if gap > POOLING_TOLERANCE else ""
     prevalence = mean_known(np.array([data.positive[usable & (data.fold == k)].mean() for k in np.unique(data.fold[usable])]))
     rows = [
-        data.record(name, "auroc", "mean_of_folds", mean[0], usable, samples=samples, flags=flag),
+        data.record(name, "auroc", "mean_of_folds", mean, usable, samples=samples, flags=flag),
         data.record(name, "auroc", "pooled", pooled, has, samples=pooled_samples, flags=far),
-        data.record(name, "auprc", "mean_of_folds", precision[0], usable, samples=of_precision, flags=flag),
+        data.record(name, "auprc", "mean_of_folds", precision, usable, samples=of_precision, flags=flag),
         data.record(name, "prevalence", "mean_of_folds", prevalence, usable, flags=flag),
     ]
-    within, of_within = (within_regimen(score, data, usable, weights) for weights in (None, data.weights))
-    rows.append(data.record(name, "auroc_within_regimen", "mean_of_folds", within[0], usable, samples=of_within, flags=flag))
+    rows.append(data.record(name, "auroc_within_regimen", "mean_of_folds", within, usable, samples=of_within, flags=flag))
     by_fold = ranking(s, y, data.fold[has])
     fold_samples = bootstrap(lambda w: ranking(s, y, data.fold[has], w).auroc, data.weights[:, has])
     for place, k in enumerate(np.unique(data.fold[has])):
@@ -142,16 +160,14 @@ def difference_records(reference: str, model: Array, other: Array, data: Evaluab
     usable, flag = data.usable(both)
     if not usable.any():
         return
+    w = data.weights[:, both].astype(np.float32)
     values, samples = [], []
-    for score in (model, other):
-        probability = recalibrate(score[both], data.positive[both], data.fold[both])
-        square = (probability - data.positive[both]) ** 2
-        w = data.weights[:, both].astype(np.float32)
-        estimates, resamples = (fold_means(score, data, usable, weights) for weights in (None, data.weights))
-        within, of_within = (within_regimen(score, data, usable, weights) for weights in (None, data.weights))
-        values.append([estimates[0][0], within[0], estimates[1][0], square.mean()])
-        samples.append([resamples[0], of_within, resamples[1], (w @ square.astype(np.float32)) / w.sum(axis=1)])
-    metrics = ("auroc_difference", "auroc_within_regimen_difference", "auprc_difference", "brier_difference")
+    for name, score in (("model", model), (reference, other)):
+        square = (recalibrate(score[both], data.positive[both], data.fold[both]) - data.positive[both]) ** 2
+        found = data.means(name, score, usable)
+        values.append([*found.estimate, square.mean()])
+        samples.append([*found.samples, (w @ square.astype(np.float32)) / w.sum(axis=1)])
+    metrics = ("auroc_difference", "auprc_difference", "auroc_within_regimen_difference", "brier_difference")
     for place, metric in enumerate(metrics):
         mask, scope = (both, "recalibrated") if metric.startswith("brier") else (usable, "mean_of_folds")
         estimate, spread = values[0][place] - values[1][place], samples[0][place] - samples[1][place]

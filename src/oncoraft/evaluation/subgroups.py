@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from oncoraft.covariates import NUMBERS, SITES, UNKNOWN, WORDS
-from oncoraft.evaluation.discrimination import Array
+from oncoraft.evaluation.discrimination import Array, bootstrap, mean_known, ranking
 from oncoraft.evaluation.records import Evaluable, fold_means
 
 SMALLEST_EVENTS = 20
@@ -55,30 +55,44 @@ def race(cases: pd.DataFrame, evidence: pd.DataFrame) -> pd.Series:
 def subgroup_records(name: str, score: Array, data: Evaluable) -> Iterator[dict[str, Any]]:
     """AUROC of each level of each subgroup, mean of folds; suppressed below twenty events or twenty others."""
     has = ~np.isnan(score)
-    parts = [("cancer_type", cancer, data.frame["cancer_type"] == cancer) for cancer in sorted(data.frame["cancer_type"].unique())]
-    parts += [
-        ("subgroup", f"{kind}: {level}", values == level)
-        for kind, values in levels(data.frame).items()
-        for level in sorted(values.unique())
-    ]
-    for scope, group, inside in parts:
-        mask, flag = data.usable(has & inside.to_numpy())
-        events = int(data.positive[has & inside].sum())
-        others = int((has & inside).sum()) - events
-        if min(events, others) < SMALLEST_EVENTS:
-            few = f"suppressed: fewer than {SMALLEST_EVENTS} events or others"
-            # The counts too, or the small cell could be read from them.
-            record = data.record(name, "auroc", scope, np.nan, has & inside.to_numpy(), group=group, flags=few)
-            yield record | ({"events": None} if scope == "subgroup" else {})
-            continue
-        (value, _), (samples, _) = (fold_means(score, data, mask, weights) for weights in (None, data.weights))
-        yield data.record(name, "auroc", scope, value[0], mask, group=group, samples=samples, flags=flag)
+    for kind, values in {"": data.frame["cancer_type"], **levels(data.frame)}.items():
+        names, code = np.unique(values.to_numpy(str), return_inverse=True)
+        counts = [(int((has & (code == k)).sum()), int((has & (code == k) & data.positive).sum())) for k in range(len(names))]
+        enough = np.array([min(events, cases - events) >= SMALLEST_EVENTS for cases, events in counts])
+        shown = has & enough[code]
+        estimates, samples = (_level_means(score, data, shown, code, w) for w in (None, data.weights))
+        for k, level in enumerate(names):
+            inside = has & (code == k)
+            scope, group = ("subgroup", f"{kind}: {level}") if kind else ("cancer_type", level)
+            if enough[k]:
+                mask, flag = data.usable(inside)
+                place = int(enough[:k].sum())
+                yield data.record(name, "auroc", scope, estimates[0, place], mask, group=group, samples=samples[:, place], flags=flag)
+            else:
+                few = f"suppressed: fewer than {SMALLEST_EVENTS} events or others"
+                # The count of events too, since a small cell tells of single patients.
+                yield data.record(name, "auroc", scope, np.nan, inside, group=group, flags=few) | ({"events": None} if kind else {})
+
+
+def _level_means(score: Array, data: Evaluable, shown: Array, code: Array, weights: Array | None) -> Array:
+    """AUROC of each level that is shown, mean of folds, (resamples, levels): one sort of all."""
+    if not shown.any():
+        return np.zeros((1, 0))
+    level, fold = code[shown], np.unique(data.fold[shown], return_inverse=True)[1]
+    cell = level * (fold.max() + 1) + fold
+    owner = np.unique(cell) // (fold.max() + 1)
+
+    def statistic(weight: Array | None) -> Array:
+        found = ranking(score[shown], data.positive[shown], cell, weight).auroc
+        return np.stack([mean_known(found[..., owner == one]) for one in np.unique(owner)], axis=-1)
+
+    return statistic(None)[None] if weights is None else bootstrap(statistic, weights[:, shown])
 
 
 def definition_rows(
     scores: dict[str, Array], held_out: pd.DataFrame, labels: pd.DataFrame, weights: Array, confidence: float
 ) -> pd.DataFrame:
-    """AUROC of every predictor by every label definition, the trained one or not: what a tornado plot shows.
+    """AUROC of every predictor by every label definition, of the model with its interval: what a tornado plot shows.
 
     Args:
         scores: by predictor, of all held-out cases.
@@ -94,7 +108,8 @@ def definition_rows(
         data = Evaluable(held_out, positive, held_out["fold"].to_numpy(), weights, str(definition), confidence)
         for name, score in scores.items():
             mask, flag = data.usable(told & ~np.isnan(score))
-            (value, _), (samples, _) = (fold_means(score, data, mask, w) for w in (None, weights))
+            value, _ = fold_means(score, data, mask, None)
+            samples = fold_means(score, data, mask, weights)[0] if name == "model" else None  # beside it, the others need none
             rows.append(data.record(name, "auroc", "label_definition", value[0], mask, group=definition, samples=samples, flags=flag))
     kept = ["predictor", "label", "estimate", "lower", "upper", "n", "events", "patients", "flags"]
     return pd.DataFrame(rows)[kept].sort_values(["predictor", "label"], ignore_index=True)

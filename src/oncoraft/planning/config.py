@@ -21,7 +21,7 @@ from oncoraft.planning.settings.models import Adapter, Inference, Model, Strateg
 from oncoraft.planning.settings.text import Audit, Evidence, Prompts, Rationales, Split, VerifierName
 
 PRETRAINING = "pretraining"  # the cohort whose text a tiny model reads before it is fine-tuned
-RESERVED_FOLDERS = {"study", "tables", "cases", "prompts", "baselines", "report", "logs", "benchmarks", "base", "state"}
+RESERVED_FOLDERS = {"study", "tables", "cases", "prompts", "baselines", "comparisons", "report", "logs", "benchmarks", "base", "state"}
 
 
 class Config(Block):

@@ -72,6 +72,9 @@ STEPS: dict[str, Step] = {
         ("evaluation", "labels"),
         "Discrimination with patient-cluster bootstrap intervals, beside the baselines.",
     ),
+    "compare": Step(
+        "oncoraft.evaluation.compare", ("evaluation", "labels"), "Compare runs pair by pair on the cases that both have scored."
+    ),
     "survival": Step("oncoraft.survival.stratify", ("survival",), "Stratify survival by score per regimen, with delayed entry."),
     "report": Step("oncoraft.report.report", (), "Draw every table and figure into one offline HTML page."),
     "headline": Step("oncoraft.report.headline", (), "Print the headline table of a finished report."),

@@ -82,7 +82,7 @@ def check_folds(predictions: pd.DataFrame, folds: Path, design: str, file: Path)
         raise InputError(f"expected rows of the design {design!r}", file=folds, column="design")
     fold = predictions["case_id"].map(mine.set_index("case_id")["fold"])
     expected = f"expected the fold that holds the case out in the design {design!r}"
-    refuse_first(fold != predictions["fold"], file, "fold", expected, predictions["fold"])
+    refuse_first(fold != predictions["fold"], file, "fold", expected, predictions["fold"], predictions["line"])
 
 
 def read_baselines(path: Path) -> pd.DataFrame:
