@@ -139,7 +139,8 @@ def kept_files(wildcards):
         folds = {"design": design, "fold": list(plan.folds(design))}
         kept += expand(rules.split.output, **of_all, **folds)
         kept += expand(rules.leakage.output, **of_all, design=design)
-        kept += expand(rules.baselines.output, cohort=of_all["cohort"], design=design)
+        for one in (rules.baselines, rules.selection):
+            kept += expand(one.output, cohort=of_all["cohort"], design=design)
         for strategy in plan.config.strategies:
             run = of_all | {"strategy": strategy, "design": design}
             kept += expand(
