@@ -35,6 +35,7 @@ AFTER_INGESTION = {
     "split": 2,
     "train": 2,
     "baselines": 1,
+    "selection": 1,
     **AFTER_TRAINING,
 }
 
@@ -161,6 +162,7 @@ COUNTS: dict[str, tuple[Callable[[FinishedRun], None], dict[str, int]]] = {
             "split": 2,
             "train": 2,
             "baselines": 1,
+            "selection": 1,
             **AFTER_TRAINING,
         },
     ),
@@ -180,7 +182,7 @@ COUNTS: dict[str, tuple[Callable[[FinishedRun], None], dict[str, int]]] = {
     "seed of the twin": (setting(twin={"seed": 4}), {"twin": 1, "ingest": 1, **AFTER_INGESTION}),
     "a third fold": (
         setting(folds={"folds": 3}),
-        {"folds": 1, "flow": 1, "leakage": 1, "baselines": 1, "split": 3, "train": 3, **AFTER_TRAINING, "infer": 6},
+        {"folds": 1, "flow": 1, "leakage": 1, "baselines": 1, "selection": 1, "split": 3, "train": 3, **AFTER_TRAINING, "infer": 6},
     ),
     "a third shard": (
         setting(inference={"shards": 3}),
@@ -226,9 +228,10 @@ CODE: dict[str, tuple[set[str], set[str]]] = {
     "training/train.py": ({"train"}, {"split", "base_model", "baselines"}),
     "inference/infer.py": ({"infer"}, {"train", "split", "baselines"}),
     "inference/gather.py": ({"gather"}, {"train", "infer", "baselines"}),
-    "evaluation/baselines.py": ({"baselines"}, {"train", "infer", "gather", "survival"}),
+    "evaluation/baselines.py": ({"baselines"}, {"train", "infer", "gather", "selection"}),
     "evaluation/metrics.py": ({"metrics"}, {"train", "infer", "gather", "baselines", "survival"}),
     "survival/stratify.py": ({"survival"}, {"train", "infer", "gather", "baselines", "metrics"}),
+    "survival/selection.py": ({"selection"}, {"train", "infer", "gather", "baselines", "metrics", "survival"}),
     "report/report.py": ({"report"}, {"train", "infer", "gather", "baselines", "metrics", "survival"}),
     "report/templates": ({"report"}, {"train", "infer", "gather", "baselines", "metrics", "survival"}),
 }

@@ -150,7 +150,8 @@ def kept_files(wildcards):
         folds = {"design": design, "fold": list(plan.folds(design))}
         kept += expand(rules.split.output, **of_all, **folds)
         kept += expand(rules.leakage.output, **of_all, design=design)
-        kept += expand(rules.baselines.output, cohort=of_all["cohort"], design=design)
+        for one in (rules.baselines, rules.selection):
+            kept += expand(one.output, cohort=of_all["cohort"], design=design)
         if len(plan.config.models) * len(plan.config.strategies) > 1:
             kept += expand(rules.compare.output, cohort=of_all["cohort"], design=design)
         for strategy in plan.config.strategies:

@@ -23,6 +23,7 @@ from oncoraft.evaluation.paired import bootstrap_p, delong, false_discovery, mcn
 from oncoraft.evaluation.reading import read_held_out, read_labels
 from oncoraft.evaluation.records import Evaluable
 from oncoraft.evaluation.resampling import resampled_measures
+from oncoraft.foundation.csv_file import write_csv
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.foundation.stable import stable_seed
@@ -167,9 +168,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             pair[test.replace("_p", "_q")] = q
     table = pd.DataFrame([{key: pair[key] for key in ("first", "second")} | row for pair in pairs for row in pair["differences"]])
     files = [given.out, given.out.with_suffix(".csv"), given.out.with_name("manifest.json")]
-    with publishing(*files) as (out, sheet, note):
+    with publishing(*files, step="compare") as (out, sheet, note):
         write_json(out, pairs)
-        table.to_csv(sheet, index=False)
+        write_csv(sheet, table)
         inputs = [*paths, *(given.cases / f"{name}.parquet" for name in ("cases", "labels", "folds"))]
         counts = {"runs": {name: len(frame) for name, frame in runs.items()}, "pairs": len(pairs)}
         settings = settings_record(given, blocks)

@@ -14,14 +14,27 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from oncoraft.foundation.errors import InputError
-from oncoraft.planning.settings.analysis import Baselines, Evaluation, Survival
+from oncoraft.planning.settings.analysis import Baselines, Evaluation, Selection, Survival
 from oncoraft.planning.settings.base import Block, Days, Fraction, Slug
 from oncoraft.planning.settings.cohort import SUBTYPES, CohortFilter, Definition, Design, Folds, Followup, Ingest, Labels, Regimens, Twin
 from oncoraft.planning.settings.models import Adapter, Inference, Model, Strategy, TinyModel, Training
 from oncoraft.planning.settings.text import Audit, Evidence, Prompts, Rationales, Split, VerifierName
 
 PRETRAINING = "pretraining"  # the cohort whose text a tiny model reads before it is fine-tuned
-RESERVED_FOLDERS = {"study", "tables", "cases", "prompts", "baselines", "comparisons", "report", "logs", "benchmarks", "base", "state"}
+RESERVED_FOLDERS = {
+    "study",
+    "tables",
+    "cases",
+    "prompts",
+    "baselines",
+    "comparisons",
+    "selection",
+    "report",
+    "logs",
+    "benchmarks",
+    "base",
+    "state",
+}
 
 
 class Config(Block):
@@ -52,6 +65,7 @@ class Config(Block):
     baselines: Baselines = Baselines()
     evaluation: Evaluation = Evaluation()
     survival: Survival = Survival()
+    selection: Selection = Selection()
 
     @model_validator(mode="after")
     def _names_of_their_own(self) -> Config:

@@ -76,6 +76,11 @@ STEPS: dict[str, Step] = {
         "oncoraft.evaluation.compare", ("evaluation", "labels"), "Compare runs pair by pair on the cases that both have scored."
     ),
     "survival": Step("oncoraft.survival.stratify", ("survival",), "Stratify survival by score per regimen, with delayed entry."),
+    "selection": Step(
+        "oncoraft.survival.selection",
+        ("selection", "labels"),
+        "Audit what being in the cohort tells of the outcome: kinds of evidence and sequencing time alone.",
+    ),
     "report": Step("oncoraft.report.report", (), "Draw every table and figure into one offline HTML page."),
     "headline": Step("oncoraft.report.headline", (), "Print the headline table of a finished report."),
     "why": Step("oncoraft.reruns.why", (), "What would run again, why, and what it has cost before."),

@@ -18,6 +18,7 @@ from oncoraft.survival.risk_sets import Array, Subjects
 
 COLLINEAR = 1e-9  # share of a covariate's own information that must be left once the others are known
 SEPARATED = 0.01  # a Newton step, in standard deviations, that a likelihood at its maximum does not take
+LEVEL_INFORMATION = 1e-10  # a standard error of 1e5 standard deviations
 CONSTANT, NOT_ESTIMABLE = "the same for everybody", "told by the covariates before it, or by the strata"
 
 
@@ -122,7 +123,9 @@ def fit_cox(subjects: Subjects, x: Array, names: Sequence[str], strata: Array | 
         likelihood = likelihood.of_columns(keep)
     beta, found, step = maximise(likelihood, np.zeros((1, int(keep.sum()))), null if keep.all() else None)
     kept_names = tuple(name for name, kept in zip(names, keep) if kept)
-    separated = tuple(name for name, size in zip(kept_names, np.abs(step[0])) if size > SEPARATED)
+    # Far out the information itself underflows, and with it the step.
+    level = (np.abs(step[0]) > SEPARATED) | (np.diag(found.information[0]) < LEVEL_INFORMATION)
+    separated = tuple(name for name, endless in zip(kept_names, level) if endless)
     covariance = np.linalg.pinv(found.information[0], hermitian=True) / np.outer(scale[keep], scale[keep])
     value = float(found.value[0])
     return CoxFit(kept_names, beta[0] / scale[keep], covariance, value, float(null.value[0]), dropped, separated)

@@ -45,3 +45,12 @@ class Survival(Block):
     horizons_months: tuple[int, ...] = Field((12, 24), description="Times for survival and restricted mean survival.")
     bootstrap: int = Field(0, ge=0, description="Patient-cluster bootstrap resamples of each regimen's estimates; 0: none.")
     seed: int = Field(53, description="Of the resamples.")
+
+
+class Selection(Block):
+    """Selection audit: when being in the cohort tells too much of the outcome."""
+
+    auroc_limit: float = Field(0.6, gt=0.5, lt=1, description="AUROC for response within a regimen above which selection is flagged.")
+    hazard_ratio_limit: float = Field(1.5, gt=1, description="Hazard ratio, or its inverse, beyond which selection is flagged.")
+    alpha: float = Field(0.05, gt=0, lt=0.5, description="False-discovery rate that a flagged hazard ratio must reach.")
+    minimum_events: int = Field(20, ge=5, description="A regimen has a hazard ratio of its own from this many events.")
