@@ -14,4 +14,4 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 class Block(BaseModel):
     """A part of the configuration: frozen, typed, closed to unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
