@@ -184,3 +184,23 @@ def test_a_pipe_as_configuration_is_refused_and_not_waited_for(tmp_path: Path) -
     os.mkfifo(tmp_path / "pipe.yaml")
     with pytest.raises(InputError, match=r"pipe\.yaml: expected a readable configuration file, found 'a pipe'"):
         load_config(tmp_path / "pipe.yaml")
+
+
+def test_numbers_within_a_mapping_on_the_engines_command_line_are_numbers_and_texts_stay_texts() -> None:
+    words = {"twin": {"patients": "61", "clean": "true"}, "training": {"learning_rate": "1e-4"}, "rationales": {"endpoint_model": "7"}}
+    config = check_config(words, words=words)
+    assert (config.twin.patients, config.twin.clean, config.training.learning_rate) == (61, True, 1e-4)
+    assert config.rationales.endpoint_model == "7"
+    with pytest.raises(InputError, match=r"twin\.seed: expected a valid integer, found '\['"):
+        check_config({"twin": {"seed": "["}}, words={"twin": {"seed": "["}})
+    with pytest.raises(InputError, match=r"twin\.patients: expected a valid integer, found '61'"):
+        check_config(words, words={})
+
+
+@pytest.mark.parametrize("text", ["study: ~/chord\n", "models: {a: {path: ~/chord}}\n", "prompts: {instruction_file: ~/chord}\n"])
+def test_a_tilde_in_a_path_is_the_users_home(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ada")
+    (tmp_path / "config.yaml").write_text(text)
+    config = load_config(tmp_path / "config.yaml")
+    paths = [config.study, config.prompts.instruction_file, *(model.path for model in config.models.values())]
+    assert "/home/ada/chord" in paths

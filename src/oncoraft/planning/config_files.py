@@ -6,7 +6,7 @@ The line names the file, the line and the dotted key, what was expected and, for
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from oncoraft.foundation.errors import InputError
 from oncoraft.planning.config import BLOCK_TYPES, Block, Config
-from oncoraft.planning.yaml_file import read_yaml
+from oncoraft.planning.yaml_file import parse_yaml, read_yaml
 
 AnyBlock = TypeVar("AnyBlock", bound=Block)
 
@@ -48,8 +48,8 @@ def load_config(path: Path) -> Config:
     return check_config({} if values is None else values, [path])
 
 
-def check_config(values: object, files: Iterable[Path] = ()) -> Config:
-    """Validate values that came from `files` (merged, the last one winning) or the command line.
+def check_config(values: object, files: Iterable[Path] = (), words: Mapping[str, Any] | None = None) -> Config:
+    """Validate values that came from `files` (merged, the last one winning) or the command line, `words` alone.
 
     Raises:
         InputError: the first problem, with the file and line of the offending key where it stands in one.
@@ -60,7 +60,7 @@ def check_config(values: object, files: Iterable[Path] = ()) -> Config:
     if not isinstance(values, dict):
         raise InputError("expected a mapping of configuration keys", file=next(iter(files), None), found=type(values).__name__)
     try:
-        return _validated(Config, values)
+        return _validated(Config, values, words)
     except RecursionError:  # an anchor within itself
         raise InputError("expected values that do not hold themselves", file=next(iter(files), None)) from None
     except ValidationError as error:
@@ -73,30 +73,53 @@ def check_config(values: object, files: Iterable[Path] = ()) -> Config:
         raise InputError(message) from None
 
 
-def _validated(model: type[AnyBlock], values: Any) -> AnyBlock:
-    """A block from plain values, no type taken for another: true is no 1, "1" is no 1, 1.0 is no 1; a whole number is a float."""
+def _validated(model: type[AnyBlock], values: Any, words: Mapping[str, Any] | None = None) -> AnyBlock:
+    """A block from plain values, no type taken for another: true is no 1, "1" is no 1, 1.0 is no 1; a whole number is a float.
+
+    Args:
+        model: the block.
+        values: plain values.
+        words: those of `values` that come from the engine's command line, within which every number is a text.
+    """
     try:
         return model.model_validate(_frozen(values), strict=True)
     except ValidationError as error:
-        numbers = [tuple(one["loc"]) for one in error.errors() if one["type"] == "float_type" and _is_exponent(one["input"])]
-        if not numbers:
+        meant = {tuple(one["loc"]): _meant(one, words or {}) for one in error.errors()}
+        meant = {place: value for place, value in meant.items() if not isinstance(value, str)}
+        if not meant:
             raise
-    return model.model_validate(_frozen(values, numbers), strict=True)
+    return model.model_validate(_frozen(values, meant), strict=True)
 
 
-def _frozen(value: Any, numbers: Sequence[tuple[int | str, ...]] = (), place: tuple[int | str, ...] = ()) -> Any:
-    """The value with tuples for lists, as the blocks hold them, and with the texts at some places as numbers."""
+def _meant(problem: Any, words: Mapping[str, Any]) -> Any:
+    """The value that a text stands for where a number or a truth value is expected; the text itself where it stands for none."""
+    text, kind = problem["input"], problem["type"]
+    if not isinstance(text, str):
+        return ""
+    if kind == "float_type" and EXPONENT.fullmatch(text):
+        return float(text)
+    word: Any = words
+    for part in problem["loc"]:
+        word = word.get(part) if isinstance(word, Mapping) else word[part] if isinstance(word, list) and isinstance(part, int) else None
+    if word != text or kind not in {"int_type", "float_type", "bool_type"}:
+        return text
+    try:
+        return parse_yaml(text)
+    except yaml.YAMLError:
+        return text
+
+
+def _frozen(value: Any, meant: Mapping[tuple[int | str, ...], Any] | None = None, place: tuple[int | str, ...] = ()) -> Any:
+    """The value with tuples for lists, as the blocks hold them, and with what is meant at some places."""
+    if meant and place in meant:
+        return meant[place]
     if isinstance(value, Mapping):
-        return {key: _frozen(inner, numbers, (*place, key)) for key, inner in value.items()}
+        return {key: _frozen(inner, meant, (*place, key)) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return tuple(_frozen(inner, numbers, (*place, number)) for number, inner in enumerate(value))
+        return tuple(_frozen(inner, meant, (*place, number)) for number, inner in enumerate(value))
     if isinstance(value, int) and abs(value) >= 2**63:
         raise InputError("expected a number of at most 64 bits", column=".".join(map(str, place)))
-    return float(value) if place in numbers else value
-
-
-def _is_exponent(value: object) -> bool:
-    return isinstance(value, str) and EXPONENT.fullmatch(value) is not None
+    return value
 
 
 def _first_problem(error: ValidationError, model: type[Block], prefix: str = "") -> str:

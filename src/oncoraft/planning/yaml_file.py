@@ -39,6 +39,11 @@ class StrictLoader(yaml.SafeLoader):
             raise yaml.constructor.ConstructorError(problem=str(error).partition(";")[0], problem_mark=node.start_mark) from None
 
 
+def parse_yaml(text: str) -> Any:
+    """The value of a YAML text."""
+    return yaml.load(text, StrictLoader)  # a SafeLoader: it makes plain values alone
+
+
 def read_yaml(path: Path) -> Any:
     """The value of a YAML file; None where it is empty.
 
@@ -52,7 +57,7 @@ def read_yaml(path: Path) -> Any:
     except UnicodeDecodeError as error:
         raise InputError("expected YAML in UTF-8", file=path, line=error.object.count(b"\n", 0, error.start) + 1) from None
     try:
-        return yaml.load(text, StrictLoader)  # a SafeLoader: it makes plain values alone
+        return parse_yaml(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or error

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from oncoraft.planning.settings.base import Block, Fraction
+from oncoraft.planning.settings.base import Block, Fraction, PathText
 
 
 class TinyModel(Block):
@@ -39,7 +39,7 @@ class TinyModel(Block):
 class Model(Block):
     """A base model: a local folder in the Hugging Face layout, or a tiny one to build."""
 
-    path: str | None = Field(None, description="Folder with config.json, weights and tokenizer; nothing is downloaded.")
+    path: PathText | None = Field(None, description="Folder with config.json, weights and tokenizer; nothing is downloaded.")
     build: TinyModel | None = Field(None, description="Build this tiny model instead.")
 
     @model_validator(mode="after")
