@@ -130,7 +130,7 @@ def test_a_folder_that_holds_anything_else_is_never_touched(
     if not any(path.is_file() for path in (folder / "theirs").rglob("*")):
         return
     before = digest_of(folder)
-    with pytest.raises(InputError, match="it holds theirs/"):
+    with pytest.raises(InputError, match="such as theirs/"):
         write_folder(folder, ["fresh"])
     assert digest_of(folder) == before
 
@@ -180,7 +180,7 @@ def test_what_later_steps_wrote_below_a_folder_stays_and_what_is_stale_goes(tmp_
 
 def test_a_step_fills_no_folder_of_other_people(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("theirs")
-    with pytest.raises(InputError, match=r"it holds notes\.txt"):
+    with pytest.raises(InputError, match=r"such as notes\.txt"):
         claim(tmp_path / "metrics.json", tmp_path / "manifest.json", step="metrics", home=tmp_path)
     write_json(
         tmp_path / "manifest.json", manifest("metrics", inputs=[], outputs={}, settings={}, counts={}, beside=tmp_path / "manifest.json")
@@ -192,13 +192,13 @@ def test_in_a_job_of_the_engine_what_the_step_writes_is_its_own_and_nothing_else
     base = tmp_path / "base"
     write_folder(base, ["config.json", "stale.json"], own=["*.json"])
     (base / "manifest.json").unlink()
-    with pytest.raises(InputError, match=r"it holds config\.json"):
+    with pytest.raises(InputError, match=r"such as config\.json"):
         write_folder(base, ["config.json"], own=["*.json"])
     monkeypatch.setenv(BY_RULE, "1")
     write_folder(base, ["config.json"], own=["*.json"])
     assert sorted(path.name for path in base.iterdir()) == ["config.json", "manifest.json"]
     (base / "notes.txt").write_text("theirs")
-    with pytest.raises(InputError, match=r"it holds notes\.txt"):
+    with pytest.raises(InputError, match=r"such as notes\.txt"):
         write_folder(base, ["config.json"], own=["*.json"])
 
 

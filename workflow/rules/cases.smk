@@ -93,7 +93,7 @@ rule folds:
             if "kfold_stratified" in plan.config.folds.designs
             else []
         ),
-        frozen=plan.config.folds.frozen or [],
+        frozen=lambda wildcards: plan.config.folds.frozen or [],
     output:
         folds="results/{cohort}/cases/folds.parquet",
         manifest="results/{cohort}/cases/folds.parquet.manifest.json",

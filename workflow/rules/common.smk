@@ -1,4 +1,5 @@
 # Shared by all rule files -- the checked configuration, wildcards, and the way from a rule to the package.
+import shlex
 import shutil
 import sys
 import time
@@ -11,22 +12,35 @@ from oncoraft.foundation.errors import InputError
 from oncoraft.planning.plan import BUILT_FILES, TABLE_NAMES, Plan
 from oncoraft.reruns.source_record import record_sources
 
+# Snakemake (9.27) takes braces for wildcards wherever they stand in a path: in inputs that a function returns, too, in that of
+# a rule's conda environment, which lies in the checkout, and in the working folder. There is no way to escape them.
+for folder in (PACKAGE.resolve().parent, Path.cwd()):
+    if {"{", "}"} & set(str(folder)):
+        raise WorkflowError(
+            f"{folder}: expected a folder whose path has no braces, which the engine takes for wildcards; move or rename it"
+        )
+
 try:
-    plan = Plan(config, workflow.configfiles)
+    plan = Plan(config, workflow.configfiles, workflow.config_settings.config)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
+
 # Jobs import the package from this checkout and, unless a conda environment is activated for them, run on the
 # interpreter that runs snakemake. Neither path enters a rule, so a moved checkout stays current. Order of sets, time zone
-# and sorting of text are fixed, so that two equal runs write equal bytes.
-shell.prefix(
-    f"export PYTHONPATH='{PACKAGE.resolve()}' PYTHONHASHSEED=0 TZ=UTC LC_ALL=C.UTF-8; "
-    + (
-        ""
-        if workflow.deployment_settings.deployment_method
-        else f"export PATH='{Path(sys.executable).parent}':$PATH; "
-    )
-)
+# and sorting of text are fixed, so that two equal runs write equal bytes. ONCORAFT_BY_RULE tells a step that the engine has
+# removed the outputs that the rule declares, so that what is left of them in its folder is its own.
+def job_environment():
+    """What stands before every shell line; whatever a path holds, it is one word."""
+    words = f"export PYTHONPATH={shlex.quote(str(PACKAGE.resolve()))} PYTHONHASHSEED=0 TZ=UTC LC_ALL=C.UTF-8 ONCORAFT_BY_RULE=1; "
+    if not workflow.deployment_settings.deployment_method:
+        words += (
+            f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"; '
+        )
+    return words.replace("{", "{{").replace("}", "}}")  # the engine formats it
+
+
+shell.prefix(job_environment())
 
 
 wildcard_constraints:

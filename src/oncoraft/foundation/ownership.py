@@ -121,7 +121,7 @@ class Claim(NamedTuple):
             if by_rule and any(fnmatch(inner.as_posix(), pattern) for pattern in self.own):
                 continue
             raise InputError(
-                f"expected an empty folder, or an earlier output of {self.name} and nothing else; it holds {inner}; {self.advice}",
+                f"expected an empty folder, or an earlier output of {self.name} and nothing else; it holds other files, such as {inner}; {self.advice}",
                 file=path,
             )
 
@@ -138,7 +138,8 @@ class Claim(NamedTuple):
         others = [one for one in sorted(path.iterdir()) if not is_litter(one, path)]
         if others and not any(one.name.endswith("manifest.json") and read_record(one) for one in others):
             raise InputError(
-                f"expected an empty folder, or an earlier output of {self.name}; it holds {others[0].name}; {self.advice}", file=path
+                f"expected an empty folder, or an earlier output of {self.name}; it holds other files, such as {others[0].name}; {self.advice}",
+                file=path,
             )
 
     @property

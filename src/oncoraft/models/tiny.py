@@ -109,9 +109,9 @@ def document_loss(model: Any, batch: list[Case], answer_weight: float, score_wei
 def pretrain(model: Any, cases: list[Case], settings: TinyModel, score_tokens: int = 0) -> list[float]:
     """AdamW with a one-cycle schedule over seeded batches of similar length; the loss of every step."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=0.01, betas=(0.9, 0.98))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, settings.learning_rate, total_steps=settings.steps, pct_start=min(0.5, max(0.1, 2 / settings.steps))
-    )
+    # torch (2.13) divides by pct_start * total_steps - 1, which half of two steps makes 0.
+    rise = 0.75 if settings.steps == 2 else min(0.5, max(0.1, 2 / settings.steps))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, total_steps=settings.steps, pct_start=rise)
     draw = np.random.default_rng(stable_seed(settings.seed, "pretraining"))
     ordered = sorted(cases, key=lambda case: (case.length, case.case_id))
     losses = []

@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 
 from oncoraft.foundation.errors import InputError
 from oncoraft.planning.settings.analysis import Baselines, Evaluation, Selection, Survival
-from oncoraft.planning.settings.base import Block, Days, Fraction, Slug
+from oncoraft.planning.settings.base import Block, Days, Fraction, PathText, Slug
 from oncoraft.planning.settings.cohort import SUBTYPES, CohortFilter, Definition, Design, Folds, Followup, Ingest, Labels, Regimens, Twin
 from oncoraft.planning.settings.models import Adapter, Inference, Model, Strategy, TinyModel, Training
 from oncoraft.planning.settings.text import Audit, Evidence, Prompts, Rationales, Split, VerifierName
@@ -41,7 +41,7 @@ class Config(Block):
     """The whole configuration."""
 
     cohort: Slug = Field("msk-chord", description="Name of the cohort; the first folder under results/.")
-    study: str | None = Field(None, description="Study folder in cBioPortal format; null: make the twin.")
+    study: PathText | None = Field(None, description="Study folder in cBioPortal format; null: make the twin.")
     twin: Twin = Twin()
     pretraining: Twin = Field(
         Twin(patients=2000, seed=1009), description="The population whose text a tiny model reads before it is fine-tuned."

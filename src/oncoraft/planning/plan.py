@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import canonical_json
@@ -34,15 +35,17 @@ class Plan:
     Args:
         values: the merged configuration as the engine holds it.
         files: the files that it came from, for line numbers in messages.
+        words: what of it the command line said; within a mapping the engine (snakemake 9.27) reads every number there as a text.
 
     Raises:
         InputError: the first problem in the configuration.
     """
 
-    def __init__(self, values: Mapping[str, object], files: Iterable[str] = ()) -> None:
-        self.config: Config = check_config(dict(values), [Path(file) for file in files])
+    def __init__(self, values: Mapping[str, object], files: Iterable[str] = (), words: Mapping[str, Any] | None = None) -> None:
+        self.config: Config = check_config(dict(values), [Path(file) for file in files], words)
         if not self.config.models:
             raise InputError("models: expected at least one base model to fine-tune", file=next(iter(files), None))
+        refuse_braces(self.config)
         self.cohorts = (self.config.cohort, PRETRAINING)
         self.steps_asked: set[str] = set()  # steps of the jobs of this plan
         self.content = Content()
@@ -192,6 +195,27 @@ class Plan:
         for name, model in self.config.models.items():
             lines += _missing_of_model(name, model.path)
         return lines
+
+
+def refuse_braces(config: Config) -> None:
+    """Refuse input paths with braces: the engine (snakemake 9.27) takes them for wildcards, also where a function returns the path.
+
+    Raises:
+        InputError: the first, by its key.
+    """
+    paths = {
+        "study": config.study,
+        "folds.frozen": config.folds.frozen,
+        "prompts.instruction_file": config.prompts.instruction_file,
+        "rationales.file": config.rationales.file,
+        "rationales.endpoint_instruction": config.rationales.endpoint_instruction,
+        **{f"models.{name}.path": model.path for name, model in config.models.items()},
+    }
+    for key, path in paths.items():
+        if path is not None and {"{", "}"} & set(path):
+            raise InputError(
+                f"{key}: expected a path without braces, which the engine takes for wildcards; a link by another name will do", found=path
+            )
 
 
 def _missing_of_study(study: str) -> list[str]:

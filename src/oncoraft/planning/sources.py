@@ -26,6 +26,7 @@ UNCOUNTED = {
     "oncoraft.planning.steps",
     "oncoraft.planning.config",
     "oncoraft.planning.config_files",
+    "oncoraft.planning.yaml_file",
     "oncoraft.planning.settings",
     "oncoraft.planning.settings.analysis",
     "oncoraft.planning.settings.base",

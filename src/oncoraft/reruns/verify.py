@@ -122,7 +122,7 @@ def unnamed(files: list[Path], manifests: list[Manifest]) -> list[Finding]:
     named = {path for one in manifests for path in one.outputs}
     findings = []
     for path in files:
-        if any(part.startswith((".partial-", ".progress-")) for part in path.parts):
+        if any(part.startswith((".partial-", ".previous-", ".progress-")) for part in path.parts):
             findings.append(Finding("partial", path, "left by a job that was killed, or is at work"))
         elif path not in named and not is_manifest(path):
             findings.append(Finding("extra", path, "no manifest names it"))

@@ -100,7 +100,7 @@ WRITTEN = ("data_*", "meta_*", "case_lists/*")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make and write a study, whole or not at all."""
     parser = step_parser("twin", EPILOG)
-    parser.add_argument("--out", type=Path, required=True, metavar="STUDY", help="study folder to write (replaced if it exists)")
+    parser.add_argument("--out", type=Path, required=True, metavar="STUDY", help="study folder to write (an earlier one is replaced)")
     parser.add_argument("--truth", type=Path, metavar="FILE", help="Parquet file for the truth (default: STUDY.truth.parquet)")
     parser.add_argument("--patients", type=int, help="instead of twin.patients")
     parser.add_argument("--seed", type=int, help="instead of twin.seed")

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from oncoraft.planning.settings.base import Block, Days, Fraction
+from oncoraft.planning.settings.base import Block, Days, Fraction, PathText
 
 SUBTYPES = ("Chemo", "Hormone", "Targeted", "Biologic", "Immuno", "Investigational", "Bone Treatment", "Other")
 Definition = Literal[
@@ -217,7 +217,9 @@ class Folds(Block):
     seed: int = Field(17, description="Enters the stable hash of the patient id.")
     tuning_fraction: Fraction = Field(0.1, description="Share of patients kept for tuning inside every training part.")
     balance_label: Definition = Field("strict", description="The label definition that kfold_stratified balances.")
-    frozen: str | None = Field(None, description="folds.parquet of an earlier run: kfold_stratified leaves its patients where they were.")
+    frozen: PathText | None = Field(
+        None, description="folds.parquet of an earlier run: kfold_stratified leaves its patients where they were."
+    )
     cancer_types: tuple[str, ...] = Field(
         ("Non-Small Cell Lung Cancer", "Colorectal Cancer", "Breast Cancer", "Prostate Cancer", "Pancreatic Cancer"),
         min_length=2,

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from oncoraft.planning.settings.base import Block, Fraction
+from oncoraft.planning.settings.base import Block, Fraction, PathText
 
 
 class Evidence(Block):
@@ -72,7 +72,7 @@ class Rationales(Block):
         description="Least score of each verifier; a rationale below any of them is rejected.",
     )
     threshold: Fraction = Field(0.8, description="Least weighted mean of the verifiers.")
-    file: str | None = Field(None, description="file teacher: the JSONL file.")
+    file: PathText | None = Field(None, description="file teacher: the JSONL file.")
     endpoint_url: str | None = Field(
         None, pattern=r"^https?://[^\s@?#]+$", description="endpoint teacher: base address, such as https://host/v1; no key in it."
     )
@@ -82,10 +82,10 @@ class Rationales(Block):
         pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
         description="endpoint teacher: environment variable that holds the key; unset: none is sent.",
     )
-    endpoint_instruction: str | None = Field(
+    endpoint_instruction: PathText | None = Field(
         None, description="endpoint teacher: file with the system message; null: the one that is shipped."
     )
-    endpoint_cache: str | None = Field(
+    endpoint_cache: PathText | None = Field(
         None, description="endpoint teacher: folder of the answers paid for; null: teacher-cache beside the output. Keep it."
     )
     endpoint_concurrency: int = Field(8, ge=1, le=256, description="endpoint teacher: requests under way at a time.")
@@ -119,7 +119,7 @@ class Prompts(Block):
         description="full: everything known, with days before treatment; oncoraft: the published field layout, for released weights; "
         "compact: a line a section, for models of a few hundred tokens.",
     )
-    instruction_file: str | None = Field(
+    instruction_file: PathText | None = Field(
         None, description="Text file whose content is put before every case; null: the instruction that belongs to the template."
     )
     token_budget: int = Field(
