@@ -96,7 +96,8 @@ def build(tables: dict[str, pd.DataFrame], rules: Regimens) -> tuple[pd.DataFram
         InputError: no anticancer treatment, or an agent that may not be there.
     """
     known = drugs()
-    kept, counts = treatment_intervals(tables["timeline_treatment"], rules)
+    cancers = tables["timeline_specimen"][["patient_id", "sample_id"]].merge(tables["clinical_sample"][["sample_id", "cancer_type"]])
+    kept, counts = treatment_intervals(tables["timeline_treatment"], rules, cancers)
     of = traits(rules, known)
     said = tables["timeline_progression"][tables["timeline_progression"]["progression"] == "Y"]
     progressions = said.groupby("patient_id")["start_day"].agg(list).to_dict()

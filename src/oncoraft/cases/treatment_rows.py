@@ -1,4 +1,8 @@
-"""Which rows of the treatment timeline make regimens: supportive agents, other indications and agents nobody knows, each counted."""
+"""Which rows of the treatment timeline make regimens, and which are set aside, each counted.
+
+Aside are supportive agents, tracers, other indications, agents that treat another kind of cancer than the patient has, and by
+configuration agents of trials.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,8 @@ from typing import Any
 import pandas as pd
 
 from oncoraft.foundation.errors import InputError
-from oncoraft.knowledge.drugs import agent_names, drugs
+from oncoraft.knowledge.drug_rows import one_agent_a_row
+from oncoraft.knowledge.drugs import agent_names, drugs, treats
 from oncoraft.planning.config import SUBTYPES, Regimens
 
 log = logging.getLogger("oncoraft")
@@ -38,7 +43,7 @@ def check_agents(rules: Regimens) -> None:
 
 
 def aside_reason(agent: str, rules: Regimens) -> str:
-    """Why an agent makes no regimen: "supportive", "other_indication", "investigational", or "" where it does."""
+    """Why an agent makes no regimen: "supportive", "diagnostic", "other_indication", "investigational", or "" where it does."""
     drug = drugs().get(agent)
     if agent in rules.set_aside_agents:
         return "supportive"
@@ -46,7 +51,28 @@ def aside_reason(agent: str, rules: Regimens) -> str:
         return ""
     if agent == INVESTIGATIONAL:
         return "investigational" if rules.investigational == "set_aside" else ""
-    return ("other_indication" if drug.is_unrelated else "supportive") if drug.supportive else ""
+    if not drug.supportive:
+        return ""
+    return "diagnostic" if drug.is_diagnostic else "other_indication" if drug.is_unrelated else "supportive"
+
+
+def treats_another_cancer(rows: pd.DataFrame, cancers: pd.DataFrame, rules: Regimens) -> pd.Series:
+    """Which rows hold an agent that treats only a kind of cancer which the patient is not known to have.
+
+    Blood cancers, thyroid cancer and neuroendocrine tumours have such agents. A lymphoma beside the cancer that was sequenced is treated
+    with rituximab or ibrutinib alike; neither says anything of the other cancer's course.
+
+    Args:
+        rows: patient_id, agent.
+        cancers: patient_id, cancer_type: every cancer type that is known of a patient.
+        rules: agents that the configuration lets make regimens do so whoever has them.
+    """
+    limited = [name for name, drug in drugs().items() if drug.only_for and name not in rules.regimen_agents]
+    asked = rows[rows["agent"].isin(limited)]
+    known = cancers[cancers["patient_id"].isin(asked["patient_id"])].dropna(subset=["cancer_type"])
+    types = known.groupby("patient_id")["cancer_type"].agg(frozenset).to_dict()
+    other = [not treats(agent, types.get(patient, frozenset())) for patient, agent in zip(asked["patient_id"], asked["agent"])]
+    return pd.Series(other, index=asked.index, dtype=bool).reindex(rows.index, fill_value=False)
 
 
 def unknown_agents(rows: pd.DataFrame, rules: Regimens) -> dict[str, int]:
@@ -76,25 +102,36 @@ def unknown_agents(rows: pd.DataFrame, rules: Regimens) -> dict[str, int]:
     return counts
 
 
-def treatment_intervals(treatment: pd.DataFrame, rules: Regimens) -> tuple[pd.DataFrame, dict[str, Any]]:
+def treatment_intervals(
+    treatment: pd.DataFrame, rules: Regimens, cancers: pd.DataFrame | None = None
+) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Agent intervals that count towards a regimen, sorted by patient, day and agent; and how many rows were set aside, by reason.
 
-    Names are upper-cased and synonyms resolved; a missing stop day is the start day.
+    Names are resolved to agents of the drug table, several in one cell to a row each; a missing stop day is the start day.
+
+    Args:
+        treatment: timeline_treatment.
+        rules: of regimens.
+        cancers: patient_id, cancer_type, a row for each that is known of a patient; None: of nobody.
     """
+    cancers = pd.DataFrame(columns=["patient_id", "cancer_type"]) if cancers is None else cancers
     check_agents(rules)
     rows = treatment[["patient_id", "start_day", "stop_day", "subtype", "agent", "source_line"]]
-    named = rows.dropna(subset=["agent"])
-    written = {raw: " ".join(str(raw).upper().split()) for raw in named["agent"].unique()}
-    named = named.assign(agent=named["agent"].map({raw: agent_names().get(name, name) for raw, name in written.items()}))
+    named, resolved = one_agent_a_row(rows.dropna(subset=["agent"]))
     reason = named["agent"].map({agent: aside_reason(agent, rules) for agent in named["agent"].unique()})
+    reason = reason.mask((reason == "") & treats_another_cancer(named, cancers, rules), "other_cancer")
     kept = named[reason == ""].copy()
     kept["stop_day"] = kept["stop_day"].fillna(kept["start_day"]).clip(lower=kept["start_day"]).astype(int)
     unknown = unknown_agents(kept, rules)
     counts = {
         "rows": len(treatment),
-        "rows_without_agent": len(rows) - len(named),
+        "rows_without_agent": int(treatment["agent"].isna().sum()),
+        "rows_of_one_agent": len(named),
+        "resolved": resolved,
         "supportive_rows": int((reason == "supportive").sum()),
+        "diagnostic_rows": int((reason == "diagnostic").sum()),
         "other_indication_rows": int((reason == "other_indication").sum()),
+        "other_cancer_rows": int((reason == "other_cancer").sum()),
         "investigational_rows_set_aside": int((reason == "investigational").sum()),
         "rows_of_unknown_agents": sum(unknown.values()),
         "unknown_agents": unknown,

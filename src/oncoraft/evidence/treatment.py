@@ -10,7 +10,7 @@ import pandas as pd
 
 from oncoraft.evidence.disease import decided
 from oncoraft.evidence.known import Tables, closest, facts, in_one, known_records
-from oncoraft.knowledge.drugs import drugs
+from oncoraft.knowledge.drugs import drugs, treats
 
 RESPONSE_LAG_DAYS = 14  # imaging of the first two weeks tells of the time before the line (as for the labels)
 OUTSIDE = {"Prior medications to MSK": ("yes", "treated elsewhere before"), "No prior medications": ("no", "not treated elsewhere before")}
@@ -43,6 +43,8 @@ def received(cases: pd.DataFrame, tables: Tables, count: int) -> dict[str, pd.Da
     supportive = [name for name, drug in drugs().items() if drug.supportive]
     rows = tables["timeline_treatment"]
     agents = known_records(cases, rows[~rows["agent"].isin(supportive)], "prior_agents", ties="agent").drop_duplicates(["case", "agent"])
+    cancers = cases.set_index("case")["cancer_type"].reindex(agents["case"])
+    agents = agents[np.array([treats(agent, frozenset({str(cancer)})) for agent, cancer in zip(agents["agent"], cancers)], dtype=bool)]
     agents = closest(agents, 2 * count)
     outside = closest(known_records(cases, tables["timeline_prior_meds"], "outside_treatment", ties="prior_med_to_msk"))
     words = outside["prior_med_to_msk"].map({word: value for word, (value, _) in OUTSIDE.items()})
