@@ -7,6 +7,7 @@ timeline_specimen_surgery (acquired).
 from __future__ import annotations
 
 from oncoraft.knowledge.clinical_tables import PANELS
+from oncoraft.knowledge.protein_changes import protein_change
 from oncoraft.knowledge.table_specification import Column, Table, column, sample
 
 # The usual order of a cBioPortal MAF; the released header's order is not established, so it is read by name.
@@ -41,7 +42,6 @@ MUTATION_TEXT = [
     "Sequencer",
     "HGVSc",
     "HGVSp",
-    "HGVSp_Short",
     "Transcript_ID",
     "RefSeq",
     "Protein_position",
@@ -49,7 +49,8 @@ MUTATION_TEXT = [
     "Exon_Number",
 ]
 MUTATION_COUNTS = ("t_ref_count", "t_alt_count", "n_ref_count", "n_alt_count")
-NEEDED = {"Variant_Classification", "HGVSp_Short"}
+NEEDED = {"Variant_Classification"}
+CHANGE_NOTE = "in its one normal form: p.(Gly12Cys) and p.G12C are G12C; NA, ? and the like are missing"
 
 SV_TEXT = [
     "SV_Status",
@@ -102,7 +103,9 @@ MUTATION_COLUMNS = (
     sample("Tumor_Sample_Barcode"),
     *(column(source, required=source in NEEDED) for source in MUTATION_TEXT[12:28]),
     *(column(source, "integer", required=False, unit="reads", minimum=0) for source in MUTATION_COUNTS),
-    *(column(source, required=source in NEEDED) for source in MUTATION_TEXT[28:]),
+    *(column(source, required=False) for source in MUTATION_TEXT[28:30]),
+    column("HGVSp_Short", normal=protein_change, note=CHANGE_NOTE),
+    *(column(source, required=False) for source in MUTATION_TEXT[30:]),
 )
 
 CNA_CALLS = ("-2", "-1.5", "-1", "0", "1", "2")

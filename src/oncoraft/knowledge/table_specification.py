@@ -5,6 +5,7 @@ Nothing here reads a file, so that the workflow can be parsed without pandas or 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -36,6 +37,7 @@ class Column:
         minimum, maximum: a number outside this closed range is refused; None: no bound.
         aliases: other spellings of words of the vocabulary, each with the word that it stands for.
         other_headers: headers that other studies use for the same column.
+        normal: brings a text to its one normal form, None where it says nothing.
     """
 
     source: str
@@ -55,6 +57,7 @@ class Column:
     maximum: float | None = None
     aliases: tuple[tuple[str, str], ...] = ()
     other_headers: tuple[str, ...] = ()
+    normal: Callable[[str], str | None] | None = None
 
 
 @dataclass(frozen=True)
