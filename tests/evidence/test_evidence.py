@@ -18,7 +18,7 @@ from tests.evidence.study import CASE, cases, draw_study, tables
 
 def test_every_case_has_drugs_cancer_type_and_line_even_where_nothing_is_recorded() -> None:
     found = collect(tables(), cases(CASE), "sequenced", 3)
-    assert found["field"].tolist() == ["drug", "drug_mechanism", "cancer_type", "line", "genomics_status"]
+    assert found["field"].tolist() == ["drug", "drug_mechanism", "cancer_type", "line"]
     assert list(found.columns) == EVIDENCE_COLUMNS
 
 

@@ -61,7 +61,9 @@ def test_the_same_residue_before_and_after_is_no_change(one: str, at: int) -> No
         assert is_unchanged(f"{one}{at}=")
 
 
-@pytest.mark.parametrize("text", ["", " ", "NA", "n/a", "?", "p.?", "p.(?)", ".", "-", "[Not Available]", "null", "None", "NaN", "unknown", "p."])
+@pytest.mark.parametrize(
+    "text", ["", " ", "NA", "n/a", "?", "p.?", "p.(?)", ".", "-", "[Not Available]", "null", "None", "NaN", "unknown", "p."]
+)
 def test_what_tells_no_change_is_missing(text: str) -> None:
     assert protein_change(text) is None
 
@@ -84,7 +86,9 @@ def test_older_notations(text: str, expected: str) -> None:
     assert protein_change(text) == expected
 
 
-@pytest.mark.parametrize("word", ["Silent", "silent", "SILENT", "synonymous_variant", "Intron", "5'UTR", "3_prime_UTR_variant", "5'FLANK", "rna"])
+@pytest.mark.parametrize(
+    "word", ["Silent", "silent", "SILENT", "synonymous_variant", "Intron", "5'UTR", "3_prime_UTR_variant", "5'FLANK", "rna"]
+)
 def test_silent_classes_are_known_in_any_case(word: str) -> None:
     assert is_silent_class(word)
     assert not is_silent_class("Missense_Mutation")

@@ -84,12 +84,13 @@ def test_the_published_layout_has_every_field_in_order() -> None:
     assert shown > 10
 
 
-def test_the_published_layout_names_no_person_and_says_when_nothing_was_sequenced() -> None:
+def test_the_published_layout_names_no_person_and_claims_nothing_where_nothing_was_sequenced() -> None:
     blank = collect({name: rows.head(0) for name, rows in TABLES.items()}, CASES.head(1), "sequenced", 3)
     (row,) = render(blank, Renderer("oncoraft"), 3072, estimated_tokens)
     text = str(row["input"])
     assert "Patient ID: withheld" in text
-    assert "Genetic Mutations: Not sequenced before treatment" in text
+    assert "Genetic Mutations: Unknown" in text
+    assert "Structural Variants: Unknown" in text
     assert "Prior Treatments: None" in text
     assert all(line.split(": ")[1] for line in text.splitlines() if ": " in line)
 

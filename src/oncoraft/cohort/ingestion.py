@@ -13,14 +13,16 @@ import pyarrow.parquet as parquet
 from oncoraft.cohort.cells import schema, type_distinct
 from oncoraft.cohort.checks import add_follow_up, months_constant
 from oncoraft.cohort.older import rows_of_test
+from oncoraft.cohort.profiled import Profiling
 from oncoraft.cohort.reader import Header, RawTable, Refusal, raw_lines, read_header, read_rows
 from oncoraft.cohort.recognise import Layout, columns_of_signs
 from oncoraft.cohort.rows import HOME, TypedTable, type_table
 from oncoraft.cohort.wide import ANNOTATIONS, read_matrix
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import file_digest
-from oncoraft.knowledge.study_files import MARKERS_FILE, find_file, markers_file
-from oncoraft.knowledge.tables import DERIVED_TABLES, Column, Table
+from oncoraft.knowledge.genomic_tables import CNA_COVERAGE, PROFILED
+from oncoraft.knowledge.study_files import MARKERS_FILE, case_list, find_file, markers_file
+from oncoraft.knowledge.tables import Column, Table
 
 log = logging.getLogger("oncoraft")
 
@@ -65,6 +67,7 @@ class Ingestion:
         self.panels: dict[str, str] = {}
         self.files: dict[str, Path] = {}
         self.layout = Layout()
+        self.profiling = Profiling()
 
     def read(self, table: Table) -> None:
         """Read one table, write its Parquet, account for its rows."""
@@ -90,7 +93,7 @@ class Ingestion:
             )
         self._write(table.name, schema(table).empty_table())
         if table.layout == "gene_by_sample":
-            self._write(DERIVED_TABLES[0].name, schema(DERIVED_TABLES[0]).empty_table())
+            self._write(CNA_COVERAGE.name, schema(CNA_COVERAGE).empty_table())
         empty: dict[str, Any] = {"sha256": None, "bytes": 0, **dict.fromkeys(COUNTS, 0), "ignored_columns": []}
         self.ledger.append({"table": table.name, "file": table.file, "status": "absent", **empty})
 
@@ -110,7 +113,10 @@ class Ingestion:
             rows = add_follow_up(rows, self.constant["days_per_month"])
         if table.name in HOME.values():
             self._know(table, raw)
+        self.profiling.see_table(table, rows.num_rows, typed.rows_read)
+        self.profiling.see_refused(table, raw, {refusal.line for refusal in typed.refusals})
         if table.name == "gene_panel_matrix":
+            self.profiling.see_panels(rows, raw)
             pairs = zip(rows["sample_id"].to_pylist(), rows["cna"].to_pylist(), strict=True)
             self.panels = {sample: panel for sample, panel in pairs if panel is not None}
         self._write(table.name, rows.select(schema(table).names))
@@ -139,12 +145,24 @@ class Ingestion:
     def _matrix(self, table: Table, path: Path) -> tuple[TypedTable, list[str]]:
         matrix = read_matrix(path, self.panels, set(self.known["sample"].to_pylist()))
         self._write(table.name, matrix.calls.cast(schema(table)))
-        self._write(DERIVED_TABLES[0].name, matrix.coverage.cast(schema(DERIVED_TABLES[0])))
+        self._write(CNA_COVERAGE.name, matrix.coverage.cast(schema(CNA_COVERAGE)))
         self.kept[table.name] = matrix.calls.select(["sample_id"])
+        kept = matrix.rows_read - len(matrix.refusals) - len(matrix.duplicates)
+        self.profiling.see_table(table, kept, matrix.rows_read, matrix.measured_samples)
         ignored = [name for name in read_header(path).names if not name or name.casefold() in ANNOTATIONS - {"hugo_symbol"}]
         stray = {"sample_id": matrix.unknown_samples}
         typed = TypedTable(matrix.calls, matrix.refusals, matrix.rows_read, len(matrix.duplicates), matrix.duplicates, stray)
         return typed, [*ignored, *matrix.unknown_samples]
+
+    def write_profiled(self, lists: dict[str, Path]) -> None:
+        """Which specimens of the clinical table were profiled for what.
+
+        Args:
+            lists: the study's case lists by name.
+        """
+        self.profiling.see_case_lists({name: case_list(path) for name, path in lists.items()})
+        samples = self.kept["clinical_sample"]["sample_id"].cast(pa.string()).to_pylist()
+        self._write(PROFILED.name, self.profiling.table(samples))
 
     def _account(self, table: Table, path: Path, typed: TypedTable, ignored: list[str]) -> None:
         refused = len(typed.refusals)

@@ -23,7 +23,7 @@ from oncoraft.knowledge.tables import table
 
 # By what is audited, not by what the allow-list says: these records count on the index day itself, all others do not.
 SAME_DAY_COUNTS = {"timeline_specimen", "timeline_specimen_surgery", "timeline_diagnosis"}
-GENOMIC = {"mutations": "tumor_sample_barcode", "cna": "sample_id", "sv": "sample_id"}
+GENOMIC = {"mutations": "tumor_sample_barcode", "cna": "sample_id", "sv": "sample_id", "profiled": "sample_id"}
 IDENTITY = ("patient_id", "sample_id", "tumor_sample_barcode", "border_day", "start_day", "source_line", "cancer_type")
 SENTINEL_WORD, SENTINEL_NUMBER = "Sentinel", 9_876  # fits the narrowest integers of the tables
 INJECTED = "|injected"

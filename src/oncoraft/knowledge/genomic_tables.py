@@ -171,3 +171,20 @@ CNA_COVERAGE = Table(
     layout="derived",
     note="made from the copy-number matrix and gene_panel_matrix; empty without either",
 )
+
+PROFILED = Table(
+    "profiled",
+    "data_gene_panel_matrix.txt",
+    (
+        Column("", "sample_id", "text", nullable=False),
+        Column("", "mutations", "boolean", nullable=False, note="every source that speaks of the specimen says so"),
+        Column("", "copy_number", "boolean", nullable=False),
+        Column("", "structural_variants", "boolean", nullable=False),
+    ),
+    layout="derived",
+    key=("sample_id",),
+    note=(
+        "for what each specimen was profiled, from the panel matrix, the portal's case lists (`_sequenced`, `_cna`, `_sv`) and what could "
+        "be read of the tables; only there may an alteration be called absent"
+    ),
+)

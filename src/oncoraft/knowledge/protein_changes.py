@@ -25,7 +25,9 @@ SHIFT = re.compile(r"([A-Z*]\d+)([A-Z*]?)FS(?:[*X]?(\d+|\?)?)?")
 EXTENSION = re.compile(r"(M1|[*X]\d+)([A-Z]?)EXT([*X]?-?\d+|[*X]?\?|[*X])?")
 SUBSTITUTION = re.compile(r"([A-Z*])(\d+)([A-Z*=?])")
 # What portals and callers write where no protein change is told; `p.?` is an effect that nobody knows, `p.0` that there is no protein.
-MISSING = frozenset(("", "NA", "N/A", "NAN", "NULL", "NONE", "UNKNOWN", ".", "-", "--", "?", "0", "NOT AVAILABLE", "NOT APPLICABLE", "-9"))
+MISSING_WORDS = frozenset(
+    ("", "NA", "N/A", "NAN", "NULL", "NONE", "UNKNOWN", ".", "-", "--", "?", "0", "NOT AVAILABLE", "NOT APPLICABLE", "-9")
+)
 UNCHANGED = "="
 # Variant classes of the MAF that change no protein, and the terms of the Sequence Ontology for them; without case or marks.
 SILENT_CLASSES = frozenset(
@@ -50,7 +52,7 @@ def protein_change(text: str) -> str | None:
         return f"{first}{place}{UNCHANGED if first == second else second}"
     wrapped = WRAPPING.match(" ".join(text.split()))
     bare = wrapped["change"].strip() if wrapped else ""
-    if bare.upper().strip("[]") in MISSING or bare.upper() == "UNKNOWN":
+    if bare.upper() in MISSING_WORDS:
         return None
     if bare == UNCHANGED:
         return bare
