@@ -162,7 +162,8 @@ def _profiled(specimens: pd.DataFrame, tables: Tables, field: str, altered: pd.S
     value = np.select(
         [last["case"].isin(altered), last["case"].isin(specimens.loc[looked_for, "case"])], ["found", "none found"], "not profiled"
     )
-    return facts(last, pd.Series(value, index=last.index), reading=np.where(value == "none found", NONE_FOUND[field], ""))
+    told = pd.Series(value, index=last.index)
+    return facts(last, told, reading=told.map({"none found": NONE_FOUND[field]}).fillna(""))
 
 
 def _placed(rows: pd.DataFrame, gene: pd.Series) -> pd.DataFrame:

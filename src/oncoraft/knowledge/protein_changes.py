@@ -31,8 +31,28 @@ MISSING_WORDS = frozenset(
 UNCHANGED = "="
 # Variant classes of the MAF that change no protein, and the terms of the Sequence Ontology for them; without case or marks.
 SILENT_CLASSES = frozenset(
-    "silent synonymous synonymousvariant synonymousmutation intron intronvariant 3utr 5utr 3primeutrvariant 5primeutrvariant 3flank 5flank"
-    " upstreamgenevariant downstreamgenevariant igr intergenicvariant rna stopretainedvariant startretainedvariant noncodingexonvariant".split()
+    [
+        "silent",
+        "synonymous",
+        "synonymousvariant",
+        "synonymousmutation",
+        "intron",
+        "intronvariant",
+        "3utr",
+        "5utr",
+        "3primeutrvariant",
+        "5primeutrvariant",
+        "3flank",
+        "5flank",
+        "upstreamgenevariant",
+        "downstreamgenevariant",
+        "igr",
+        "intergenicvariant",
+        "rna",
+        "stopretainedvariant",
+        "startretainedvariant",
+        "noncodingexonvariant",
+    ]
 )
 
 
