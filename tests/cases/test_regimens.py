@@ -48,6 +48,8 @@ def test_every_row_that_makes_no_regimen_is_counted_by_reason() -> None:
     assert counts == {
         "rows": 7,
         "rows_without_agent": 1,
+        "rows_of_one_agent": 6,
+        "resolved": {},
         "supportive_rows": 2,
         "tracer_rows": 0,
         "other_indication_rows": 1,
@@ -113,6 +115,50 @@ def test_a_cohort_whose_treatment_all_precedes_its_diagnoses_is_one_line() -> No
 def test_names_are_read_whatever_their_case_spaces_and_synonyms() -> None:
     kept, _ = treatment_intervals(treatment(("a", 0, 1, " 5-fu", "Chemo"), ("a", 0, 1, "Paclitaxel  Protein-Bound", "Chemo")), Regimens())
     assert list(kept["agent"]) == ["FLUOROURACIL", "PACLITAXEL PROTEIN-BOUND"]
+
+
+def test_other_names_of_an_agent_open_no_line_and_are_counted_by_what_they_took() -> None:
+    rows = treatment(
+        ("a", 0, 40, "TRASTUZUMAB", "Biologic"),
+        ("a", 60, 90, "trastuzumab-dkst", "Biologic"),
+        ("a", 110, 150, "Ogivri", "Biologic"),
+        ("a", 400, 430, "Kadcyla", "Biologic"),
+        ("b", 0, 40, "mFOLFOX6", "Chemo"),
+        ("b", 0, 40, "bevacizumab-awwb", "Biologic"),
+        ("b", 50, 90, "Oxaliplatin + fluorouracil", "Chemo"),
+    )
+    cases, counts = build(cohort(rows), Regimens())
+    assert cases["regimen"].tolist() == ["trastuzumab", "ado-trastuzumab-emtansine", "bevacizumab-fluorouracil-oxaliplatin"]
+    assert counts["resolved"] == {"brand": 2, "suffix": 2, "combination": 2}
+    assert counts["rows_of_one_agent"] == 10
+
+
+@pytest.mark.parametrize(
+    ("agent", "reason"),
+    [
+        ("GALLIUM GA-68 PSMA-11", "tracer_rows"),
+        ("fludeoxyglucose F-18", "tracer_rows"),
+        ("SODIUM IODIDE I-131", "other_cancer_rows"),
+        ("RITUXIMAB", "other_cancer_rows"),
+        ("IBRUTINIB", "other_cancer_rows"),
+        ("truxima", "other_cancer_rows"),
+        ("DEXAMETHASONE", "supportive_rows"),
+        ("filgrastim-sndz", "supportive_rows"),
+    ],
+)
+def test_tracers_premedication_and_agents_of_another_kind_of_cancer_make_no_regimen(agent: str, reason: str) -> None:
+    rows = treatment(("a", 0, 40, "CARBOPLATIN", "Chemo"), ("a", 100, 140, agent, "Targeted"))
+    cases, counts = build(cohort(rows), Regimens())
+    assert cases["regimen"].tolist() == ["carboplatin"]
+    assert counts[reason] == 1
+
+
+def test_agents_of_a_blood_cancer_make_regimens_of_a_patient_who_has_one_or_where_the_configuration_says_so() -> None:
+    rows = treatment(("a", 0, 40, "RITUXIMAB", "Biologic"), ("a", 200, 400, "IBRUTINIB", "Targeted"))
+    tables = cohort(rows)
+    tables["clinical_sample"]["cancer_type"] = "Mature B-Cell Neoplasms"
+    assert build(tables, Regimens())[0]["regimen"].tolist() == ["rituximab", "ibrutinib"]
+    assert build(cohort(rows), Regimens(regimen_agents=("IBRUTINIB",)))[0]["regimen"].tolist() == ["ibrutinib"]
 
 
 def test_a_missing_stop_is_the_start() -> None:

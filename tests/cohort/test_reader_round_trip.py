@@ -48,6 +48,8 @@ def value_of(column: Column, cell: str) -> Any:
         return float(text)
     if column.kind in {"day", "integer"}:
         return int(text)
+    if column.name == "hgvsp_short":
+        return text.removeprefix("p.")  # the only notation of the twin
     return next((word for word in column.vocabulary if word.lower() == text.lower()), text)
 
 

@@ -149,6 +149,8 @@ def _person(rows: dict[str, list[dict[str, Any]]], draw: np.random.Generator, pe
                 "clinical_group": "4",
             }
         )
+        # The second specimen was profiled for mutations alone.
+        rows["profiled"].append({"sample_id": sample, "mutations": True, "copy_number": not order, "structural_variants": not order})
         for gene in draw.choice(["EGFR", "KRAS", "TP53", "STK11", "BRAF", "NF1"], size=3, replace=False):
             change = f"p.G{int(draw.integers(1, 900))}D"
             mutation = {"hugo_symbol": str(gene), "hgvsp_short": change, "variant_classification": "Missense_Mutation"}

@@ -112,7 +112,7 @@ def test_agents_begun_long_before_the_diagnosis_are_told_apart() -> None:
         "investigational agent (50 days before treatment)",
         "carboplatin (80 days before treatment)",
     ]
-    assert texts("agents_before_diagnosis", found, case) == ["letrozole (1000 days before treatment)"]
+    assert texts("agents_of_other_cancer", found, case) == ["letrozole (1000 days before treatment)"]
     assert len(texts("prior_agents", found)) == 3
 
 

@@ -62,12 +62,14 @@ class Chart:
         self.add("clinical_sample", sample_id=sample, tmb_nonsynonymous=tmb, msi_type=msi, msi_score=score, tumor_purity=40.0, **row)
         self.add("timeline_specimen", start_day=day, sample_id=sample)
         self.add("timeline_specimen_surgery", start_day=taken, sample_id=sample)
+        self._genomic("profiled", sample_id=sample, mutations=True, copy_number=True, structural_variants=True)
         for alteration in alterations:
             if alteration[0] in "+-":
                 self._genomic("cna", sample_id=sample, gene=alteration[1:], call=2.0 if alteration[0] == "+" else -2.0)
             elif "/" in alteration:
                 first, second = alteration.split("/")
-                self._genomic("sv", sample_id=sample, site1_hugo_symbol=first, site2_hugo_symbol=second)
+                event = f"Protein Fusion: in frame  {{{first}:{second}}}"
+                self._genomic("sv", sample_id=sample, site1_hugo_symbol=first, site2_hugo_symbol=second, event_info=event)
             else:
                 gene, change = alteration.split()
                 named = {"hugo_symbol": gene, "hgvsp_short": change, "variant_classification": "Missense_Mutation"}

@@ -103,7 +103,7 @@ LEAKS: dict[str, tuple[str, Callable[[pytest.MonkeyPatch], None]]] = {
     "response of the next line": ("prior_regimen", of_any_date("prior_regimen")),
     "radiation to come": ("radiation", of_any_date("radiation")),
     "surgery to come": ("surgery", of_any_date("surgery")),
-    "specimen sequenced later": ("specimen_type|mutation|genomics_status", of_any_date("mutation")),
+    "specimen sequenced later": ("specimen_type|mutation|mutations_profiled", of_any_date("mutation")),
     "PD-L1 ever": ("pdl1", from_undated("pdl1", "history_of_pdl1")),
     "highest Gleason score": ("gleason", from_undated("gleason", "gleason_highest_reported")),
     "survival status": ("mmr", from_undated("mmr", "is_deceased")),

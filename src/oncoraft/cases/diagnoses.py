@@ -8,13 +8,14 @@ sequencing on; the first one sequenced is taken to be known always, behind any t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import pandas as pd
 
-from oncoraft.knowledge.cancers import cancer_of, indications, named_cancers
+from oncoraft.knowledge.cancers import cancer_of, named_cancers
 from oncoraft.knowledge.clinical_tables import CANCER_TYPES
+from oncoraft.knowledge.drug_rows import are_for
 
 ALWAYS = -(10**9)  # days: before anything
 OTHER = "Other Cancer"
@@ -85,7 +86,9 @@ def cohort_cancers(tables: dict[str, pd.DataFrame]) -> frozenset[str]:
     return frozenset(CANCER_TYPES).union(tables["clinical_sample"]["cancer_type"].dropna())
 
 
-def attribute(intervals: pd.DataFrame, cancers: pd.DataFrame, grace: int, of_cohort: Iterable[str]) -> tuple[pd.Series, pd.Series]:
+def attribute(
+    intervals: pd.DataFrame, cancers: pd.DataFrame, grace: int, of_cohort: Iterable[str], for_any: Collection[str] = ()
+) -> tuple[pd.Series, pd.Series]:
     """The cancer that each agent interval is for, or why it is for none of the cohort.
 
     Args:
@@ -93,22 +96,19 @@ def attribute(intervals: pd.DataFrame, cancers: pd.DataFrame, grace: int, of_coh
         cancers: from `known_cancers`.
         grace: days by which treatment may precede its diagnosis.
         of_cohort: cancer types of which cases are made.
+        for_any: agents that are taken to treat every cancer, whatever the tables say.
 
     Returns:
         aligned with `intervals`: cancer type (null where there is none), and the reason ("" where there is one): `no_cancer` (nothing
         is known of the patient), `before_diagnosis`, `other_cancer` (no known cancer is treated with the agent, or it is none of the
         cohort).
     """
-    fits = indications()
     rows = intervals[["patient_id", "start_day", "agent"]].assign(row=np.arange(len(intervals)))
     pairs = rows.merge(cancers[["patient_id", "cancer_type", "day"]], on="patient_id")
     pairs = pairs[pairs["day"] <= pairs["start_day"] + grace]
     known = np.zeros(len(rows), dtype=bool)
     known[pairs["row"]] = True
-    agents = {agent: fits.get(agent) for agent in rows["agent"].unique()}
-    special = pairs["agent"].map({agent: cancer is not None for agent, cancer in agents.items()}).to_numpy(dtype=bool)
-    listed = pd.MultiIndex.from_tuples([(agent, one) for agent, found in agents.items() for one in found or ()], names=["agent", "one"])
-    good = ~special | pd.MultiIndex.from_frame(pairs[["agent", "cancer_type"]]).isin(listed)
+    good = pairs["agent"].isin(list(for_any)) | are_for(pairs["agent"], pairs["cancer_type"])
     best = pairs[good].sort_values(["row", "day", "cancer_type"], kind="stable").drop_duplicates("row", keep="last")
     cancer = pd.Series(None, index=np.arange(len(rows)), dtype=object)
     cancer.loc[best["row"]] = best["cancer_type"].to_numpy()

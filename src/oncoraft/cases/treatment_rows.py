@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from difflib import get_close_matches
 from typing import Any
 
@@ -11,14 +10,13 @@ import pandas as pd
 
 from oncoraft.cases.diagnoses import attribute
 from oncoraft.foundation.errors import InputError
+from oncoraft.knowledge.drug_rows import one_agent_a_row
 from oncoraft.knowledge.drugs import agent_names, drugs
 from oncoraft.planning.config import SUBTYPES, Regimens
 
 log = logging.getLogger("oncoraft")
 FILE = "data_timeline_treatment.txt"
 INVESTIGATIONAL = "INVESTIGATIONAL"
-# Isotopes of positron and gamma imaging: they show a tumour and treat none, whatever class their row has.
-TRACER = re.compile(r"\b(?:GA-?68|F-?18|C-?11|N-?13|O-?15|CU-?64|ZR-?89|RB-?82|TC-?99M?|IN-?111|I-?12[345]|FLUDEOXYGLUCOSE|FDG)\b")
 
 
 def check_agents(rules: Regimens) -> None:
@@ -46,13 +44,13 @@ def aside_reason(agent: str, rules: Regimens) -> str:
     drug = drugs().get(agent)
     if agent in rules.set_aside_agents:
         return "supportive"
-    if agent not in rules.regimen_agents and (TRACER.search(agent) or (drug and "tracer" in drug.drug_class)):
-        return "tracer"
     if agent in rules.regimen_agents or drug is None:
         return ""
     if agent == INVESTIGATIONAL:
         return "investigational" if rules.investigational == "set_aside" else ""
-    return ("other_indication" if drug.is_unrelated else "supportive") if drug.supportive else ""
+    if not drug.supportive:
+        return ""
+    return "tracer" if drug.is_tracer else "other_indication" if drug.is_unrelated else "supportive"
 
 
 def unknown_agents(rows: pd.DataFrame, rules: Regimens) -> dict[str, int]:
@@ -85,20 +83,20 @@ def unknown_agents(rows: pd.DataFrame, rules: Regimens) -> dict[str, int]:
 def treatment_intervals(treatment: pd.DataFrame, rules: Regimens) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Agent intervals that count towards a regimen, sorted by patient, day and agent; and how many rows were set aside, by reason.
 
-    Names are upper-cased and synonyms resolved; a missing stop day is the start day.
+    Names are resolved to agents of the drug table, several in one cell to a row each; a missing stop day is the start day.
     """
     check_agents(rules)
     rows = treatment[["patient_id", "start_day", "stop_day", "subtype", "agent", "source_line"]]
-    named = rows.dropna(subset=["agent"])
-    written = {raw: " ".join(str(raw).upper().split()) for raw in named["agent"].unique()}
-    named = named.assign(agent=named["agent"].map({raw: agent_names().get(name, name) for raw, name in written.items()}))
+    named, resolved = one_agent_a_row(rows.dropna(subset=["agent"]))
     reason = named["agent"].map({agent: aside_reason(agent, rules) for agent in named["agent"].unique()})
     kept = named[reason == ""].copy()
     kept["stop_day"] = kept["stop_day"].fillna(kept["start_day"]).clip(lower=kept["start_day"]).astype(int)
     unknown = unknown_agents(kept, rules)
     counts = {
         "rows": len(treatment),
-        "rows_without_agent": len(rows) - len(named),
+        "rows_without_agent": int(treatment["agent"].isna().sum()),
+        "rows_of_one_agent": len(named),
+        "resolved": resolved,
         "supportive_rows": int((reason == "supportive").sum()),
         "tracer_rows": int((reason == "tracer").sum()),
         "other_indication_rows": int((reason == "other_indication").sum()),
@@ -118,7 +116,7 @@ def for_a_cancer(
     Counted by reason: rows, and patients who have no interval left for it alone (of several reasons the first of `attribute`).
     """
     kept = kept.reset_index(drop=True)
-    cancer, reason = attribute(kept, cancers, rules.diagnosis_grace_days, of_cohort)
+    cancer, reason = attribute(kept, cancers, rules.diagnosis_grace_days, of_cohort, rules.regimen_agents)
     stays = reason == ""
     left = ~kept["patient_id"].isin(kept.loc[stays, "patient_id"])
     counts: dict[str, int] = {}

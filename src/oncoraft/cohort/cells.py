@@ -70,6 +70,8 @@ def type_distinct(column: Column, texts: pa.StringArray) -> tuple[pa.Array, np.n
     bad = pc.and_(pc.invert(missing), pc.is_null(values))
     if not column.nullable:
         bad = pc.or_(bad, missing)
+    if column.normal is not None:
+        values = pa.array([None if text is None else column.normal(text) for text in values.to_pylist()], pa.string())
     return values, bad.to_numpy(zero_copy_only=False).astype(bool)
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from oncoraft.cohort.headers import check_header
+from oncoraft.cohort.profiled import refused_samples
 from oncoraft.cohort.reader import Header, read_header, read_rows
 from oncoraft.cohort.rows import Known, TypedTable, type_table
 from oncoraft.cohort.wide import ANNOTATIONS, read_matrix
@@ -22,8 +24,26 @@ from oncoraft.knowledge.study_files import LOG2, data_type
 from oncoraft.knowledge.tables import Table
 
 
-def read_copy_number(table: Table, path: Path, panels: Mapping[str, str], known: Known) -> tuple[TypedTable, pa.Table, list[str]]:
-    """Calls that are neither 0 nor missing, coverage (gene, panel, is_covered), and the names of columns that were not used.
+class CopyNumber(NamedTuple):
+    """What one file holds.
+
+    Attributes:
+        typed: calls that are neither 0 nor missing: sample_id, gene, call, source_line.
+        coverage: gene, panel, is_covered.
+        ignored: names of columns that were not used.
+        measured: specimens with any gene measured, and none of whose rows was refused.
+        spoken_of: specimens of which the file says whether they were measured; None: of all.
+    """
+
+    typed: TypedTable
+    coverage: pa.Table
+    ignored: list[str]
+    measured: list[str]
+    spoken_of: list[str] | None
+
+
+def read_copy_number(table: Table, path: Path, panels: Mapping[str, str], known: Known) -> CopyNumber:
+    """Calls, coverage and measured specimens of a file in any of the three shapes.
 
     Args:
         table: the specification.
@@ -45,19 +65,24 @@ def read_copy_number(table: Table, path: Path, panels: Mapping[str, str], known:
     if is_log2:
         note = {"table": table.name, "column": "call", "what": "log2_called", "rows": matrix.calls.num_rows, "first_words": ["2"]}
         typed = replace(typed, notes=[note])
-    return typed, matrix.coverage, [*ignored, *matrix.unknown_samples]
+    return CopyNumber(typed, matrix.coverage, [*ignored, *matrix.unknown_samples], matrix.measured_samples, None)
 
 
-def _long(path: Path, header: Header, panels: Mapping[str, str], known: Known) -> tuple[TypedTable, pa.Table, list[str]]:
+def _long(path: Path, header: Header, panels: Mapping[str, str], known: Known) -> CopyNumber:
     ignored, _ = check_header(CNA_LONG, header, path)
-    typed = type_table(CNA_LONG, read_rows(path, header), known)
+    raw = read_rows(path, header)
+    typed = type_table(CNA_LONG, raw, known)
     rows = typed.rows.select(["sample_id", "gene", "call", "source_line"])
     frame = pd.DataFrame({name: rows[name].to_pandas().astype(object) for name in ("sample_id", "gene")})
     frame["panel"] = frame["sample_id"].map(dict(panels))
     frame["is_covered"] = rows["call"].to_pandas().notna()
     calls = rows["call"].to_numpy()
     called = ~np.isnan(calls) & (calls != 0)
-    return replace(typed, rows=rows.filter(pa.array(called))), _coverage(frame), ignored
+    # A list of calls is silent on a specimen that has none: the panel matrix and the case lists speak of it.
+    doubtful = refused_samples(CNA_LONG, raw, {refusal.line for refusal in typed.refusals})
+    measured = sorted(set(frame.loc[frame["is_covered"], "sample_id"]) - doubtful)
+    spoken_of = sorted(set(frame["sample_id"]) | doubtful)
+    return CopyNumber(replace(typed, rows=rows.filter(pa.array(called))), _coverage(frame), ignored, measured, spoken_of)
 
 
 def _coverage(frame: pd.DataFrame) -> pa.Table:

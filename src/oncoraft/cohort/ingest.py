@@ -20,7 +20,7 @@ from oncoraft.cohort.ingestion import COUNTS, DUPLICATES, LEDGER, REJECTS, Inges
 from oncoraft.cohort.recognise import recognise, sentence
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, sealed, write_json
-from oncoraft.knowledge.study_files import study_name
+from oncoraft.knowledge.study_files import case_list_files, study_name
 from oncoraft.knowledge.tables import DERIVED_TABLES, TABLES
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
@@ -81,6 +81,8 @@ def ingest(study: Path, outputs: dict[str, Path], strictness: str, accepted: Col
     ingestion = Ingestion(study, outputs, strictness, accepted)
     for table in sorted(TABLES, key=lambda table: table.layout != "rows"):  # the matrix last: its coverage needs the panels
         ingestion.read(table)
+    lists = case_list_files(study)
+    ingestion.write_profiled(lists)
     order = {table.name: position for position, table in enumerate(TABLES)}
     ledger = sorted(ingestion.ledger, key=lambda record: order[record["table"]])
     rejects = sorted(ingestion.rejects, key=lambda record: (order[record["table"]], record["source_line"]))
@@ -92,7 +94,7 @@ def ingest(study: Path, outputs: dict[str, Path], strictness: str, accepted: Col
     absent = [line["table"] for line in ledger if line["status"] == "absent"]
     checks = {"study": found, **checks, "notes": ingestion.notes, "tables_absent": absent, "files_not_read": others}
     _say(checks)
-    return Ingested(ledger, rejects, repeated, checks, list(ingestion.files.values()))
+    return Ingested(ledger, rejects, repeated, checks, [*ingestion.files.values(), *lists.values()])
 
 
 def _say(checks: dict[str, Any]) -> None:

@@ -19,14 +19,16 @@ from oncoraft.cohort.checks import add_follow_up, months_constant
 from oncoraft.cohort.copy_number import read_copy_number
 from oncoraft.cohort.headers import check_header, lost_with
 from oncoraft.cohort.older import rows_of_test
+from oncoraft.cohort.profiled import Profiling
 from oncoraft.cohort.reader import RawTable, raw_lines, read_header, read_rows
 from oncoraft.cohort.recognise import Layout, columns_of_signs
 from oncoraft.cohort.references import of_their_owners
 from oncoraft.cohort.rows import HOME, TypedTable, type_table
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import file_digest
-from oncoraft.knowledge.study_files import MARKERS_FILE, find_file, markers_file
-from oncoraft.knowledge.tables import DERIVED_TABLES, Table
+from oncoraft.knowledge.genomic_tables import CNA_COVERAGE, PROFILED
+from oncoraft.knowledge.study_files import MARKERS_FILE, case_list, find_file, markers_file
+from oncoraft.knowledge.tables import Table
 
 log = logging.getLogger("oncoraft")
 
@@ -74,6 +76,7 @@ class Ingestion:
         self.files: dict[str, Path] = {}
         self.absent_columns: dict[str, list[str]] = {}
         self.layout = Layout()
+        self.profiling = Profiling()
 
     def read(self, table: Table) -> None:
         """Read one table, write its Parquet, account for its rows."""
@@ -106,7 +109,7 @@ class Ingestion:
         """A table of which nothing is read is written empty, so that later steps find every table."""
         self._write(table.name, schema(table).empty_table())
         if table.layout == "gene_by_sample":
-            self._write(DERIVED_TABLES[0].name, schema(DERIVED_TABLES[0]).empty_table())
+            self._write(CNA_COVERAGE.name, schema(CNA_COVERAGE).empty_table())
         none: dict[str, Any] = {"sha256": None, "bytes": 0, **dict.fromkeys(COUNTS, 0), "ignored_columns": [], "absent_columns": []}
         self.ledger.append({"table": table.name, "file": file, "status": status, **none, "without": table.without})
 
@@ -144,7 +147,10 @@ class Ingestion:
             self.notes += notes
         if table.name in HOME.values():
             self._know(table, raw)
+        self.profiling.see_table(table, rows.num_rows, typed.rows_read)
+        self.profiling.see_refused(table, raw, {refusal.line for refusal in typed.refusals})
         if table.name == "gene_panel_matrix":
+            self.profiling.see_panels(table, rows, raw)
             pairs = zip(rows["sample_id"].to_pylist(), rows["cna"].to_pylist(), strict=True)
             self.panels = {sample: panel for sample, panel in pairs if panel is not None}
         needed = [column.name for column in table.columns if column.refers or column.kind == "day"]
@@ -183,12 +189,25 @@ class Ingestion:
         self.known[kind] = values.filter(pa.array(~bad))
 
     def _matrix(self, table: Table, path: Path) -> tuple[TypedTable, list[str]]:
-        typed, coverage, ignored = read_copy_number(table, path, self.panels, self.known)
-        self._check_loss(table, path, typed)
-        self._write(table.name, typed.rows.cast(schema(table)))
-        self._write(DERIVED_TABLES[0].name, coverage.cast(schema(DERIVED_TABLES[0])))
-        self.kept[table.name] = typed.rows.select(["sample_id"])
-        return typed, ignored
+        found = read_copy_number(table, path, self.panels, self.known)
+        self._check_loss(table, path, found.typed)
+        self._write(table.name, found.typed.rows.cast(schema(table)))
+        self._write(CNA_COVERAGE.name, found.coverage.cast(schema(CNA_COVERAGE)))
+        self.kept[table.name] = found.typed.rows.select(["sample_id"])
+        kept = found.typed.rows_read - len(found.typed.refusals) - found.typed.rows_duplicate
+        self.profiling.see_table(table, kept, found.typed.rows_read)
+        self.profiling.see_measured(table, found.measured, found.spoken_of)
+        return found.typed, found.ignored
+
+    def write_profiled(self, lists: dict[str, Path]) -> None:
+        """Which specimens of the clinical table were profiled for what.
+
+        Args:
+            lists: the study's case lists by name.
+        """
+        self.profiling.see_case_lists({name: case_list(path) for name, path in lists.items()})
+        samples = self.kept["clinical_sample"]["sample_id"].cast(pa.string()).to_pylist()
+        self._write(PROFILED.name, self.profiling.table(samples))
 
     def _account(self, table: Table, path: Path, typed: TypedTable, ignored: list[str]) -> None:
         refused = len(typed.refusals)

@@ -32,7 +32,7 @@ ZERO = 48
 
 @dataclass
 class LongMatrix:
-    """Calls that are neither 0 nor missing, and which genes were measured on which panel."""
+    """Calls that are neither 0 nor missing, which genes were measured on which panel, and specimens with any gene measured."""
 
     calls: pa.Table
     coverage: pa.Table
@@ -40,6 +40,7 @@ class LongMatrix:
     rows_read: int = 0
     duplicates: list[tuple[int, int]] = field(default_factory=list)
     unknown_samples: list[str] = field(default_factory=list)
+    measured_samples: list[str] = field(default_factory=list)
 
 
 def read_matrix(
@@ -106,6 +107,7 @@ class _Reading:
         self.covered: list[np.ndarray] = []
         self.refusals: list[Refusal] = []
         self.duplicates: list[tuple[int, int]] = []
+        self.measured = np.zeros(len(samples), dtype=bool)
         self.read = 0
 
     def add(self, text: bytes, line: int) -> None:
@@ -160,6 +162,7 @@ class _Reading:
         missing = np.isnan(values)
         tested = np.ones(len(starts), dtype=bool)
         tested[other[missing]] = False
+        self.measured |= tested
         codes = self.panel_codes[tested & (self.panel_codes >= 0)]
         self.covered.append(np.bincount(codes, minlength=len(self.panels)) > 0)
         called = ~missing & (values != 0)
@@ -198,7 +201,8 @@ class _Reading:
                 "source_line": pa.array([line for _, line, *_ in self.genes], pa.int32()).take(row),
             }
         )
-        return LongMatrix(calls, self._coverage(), self.refusals, self.read, self.duplicates)
+        measured = [self.header.names[position] for position in self.samples[self.measured]]
+        return LongMatrix(calls, self._coverage(), self.refusals, self.read, self.duplicates, measured_samples=measured)
 
     def _settle(self) -> None:
         """Refuse every line of a gene that has several good ones: nothing says which is right."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from oncoraft.evidence.declaration import Field
 
 MUTATION_SOURCES = ("mutations.hugo_symbol", "mutations.hgvsp_short", "mutations.variant_classification")
-FUSION_SOURCES = ("sv.site1_hugo_symbol", "sv.site2_hugo_symbol", "sv.class")
+FUSION_SOURCES = ("sv.site1_hugo_symbol", "sv.site2_hugo_symbol", "sv.class", "sv.event_info", "sv.site2_effect_on_frame")
 
 GENOMIC_FIELDS: tuple[Field, ...] = (
     Field("specimen_type", "specimen", 45, ("clinical_sample.sample_type",), "specimen", "{reading}, {event} {ago}", ""),
@@ -21,15 +21,18 @@ GENOMIC_FIELDS: tuple[Field, ...] = (
     Field("organ", "specimen", 24, ("clinical_sample.primary_site",), "specimen", "{value}", "", layout_only=True, kind="text"),
     Field("specimen_histology", "specimen", 24, ("clinical_sample.cancer_type_detailed",), "specimen", "classified as {value}", ""),
     Field("tumor_purity", "specimen", 8, ("clinical_sample.tumor_purity",), "specimen", "tumour purity {value} %", "", kind="number"),
-    Field(
-        "genomics_status",
-        "genomics",
-        100,
-        ("clinical_sample.sample_id",),
-        "specimen",
-        "{reading}",
-        "",
-        note="says that a known specimen shows nothing; otherwise absent",
+    *(
+        Field(
+            f"{kind}_profiled",
+            "genomics",
+            100,
+            (f"profiled.{kind}",),
+            "specimen",
+            "{reading}",
+            "",
+            note="found, none found or not profiled, over the known specimens; reads as a sentence only where none was found",
+        )
+        for kind in ("mutations", "copy_number", "structural_variants")
     ),
     Field("msi", "genomics", 100, ("clinical_sample.msi_type",), "specimen", "{reading}", "MSI {value}"),
     Field(
@@ -63,7 +66,7 @@ GENOMIC_FIELDS: tuple[Field, ...] = (
         "specimen",
         "{value}",
         listed="mutations",
-        note="silent and non-coding ones left out",
+        note="in one normal form; silent and non-coding ones left out",
         kind="genes",
     ),
     Field(
@@ -83,11 +86,9 @@ GENOMIC_FIELDS: tuple[Field, ...] = (
         100,
         FUSION_SOURCES,
         "specimen",
-        "{value} {kind}",
-        "{value} fusion",
-        None,
-        "structural variants",
-        note="partners in alphabetical order, since the source has both",
+        "{value}",
+        listed="structural variants",
+        note="partners in alphabetical order, since the source has both; a fusion only where the source calls it so",
         kind="genes",
     ),
     Field(

@@ -11,6 +11,7 @@ import pandas as pd
 
 from oncoraft.evidence.declaration import IndexDay, is_known, of_index_day
 from oncoraft.evidence.fields import BY_NAME
+from oncoraft.knowledge.drug_rows import one_agent_a_row
 
 Tables = dict[str, pd.DataFrame]
 
@@ -25,7 +26,7 @@ def numbered(cases: pd.DataFrame) -> pd.DataFrame:
 
 
 def prepare(cases: pd.DataFrame, tables: Tables) -> Tables:
-    """Tables with `person` in place of `patient_id`, the rows of other people left out.
+    """Tables with `person` in place of `patient_id`, the rows of other people left out, treatment by agents of the drug table.
 
     Args:
         cases: from `numbered`.
@@ -37,7 +38,7 @@ def prepare(cases: pd.DataFrame, tables: Tables) -> Tables:
         if "patient_id" in rows:
             person = people.get_indexer(pd.Index(rows["patient_id"])).astype(np.int32)
             rows = rows.drop(columns="patient_id").assign(person=person)[person >= 0]
-        prepared[name] = rows
+        prepared[name] = one_agent_a_row(rows)[0] if name == "timeline_treatment" else rows
     return prepared
 
 

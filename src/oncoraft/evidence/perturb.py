@@ -23,12 +23,12 @@ from oncoraft.knowledge.tables import table
 
 # By what is audited, not by what the allow-list says: these records count on the index day itself, all others do not.
 ALWAYS_SAME_DAY = frozenset(
-    {"clinical_sample", "mutations", "cna", "sv", "timeline_specimen", "timeline_specimen_surgery", "timeline_diagnosis"}
+    {"clinical_sample", "mutations", "cna", "sv", "profiled", "timeline_specimen", "timeline_specimen_surgery", "timeline_diagnosis"}
 )
 # Taken before the first dose, by the setting `evidence.index_day`.
 SAME_DAY = ALWAYS_SAME_DAY | {"timeline_performance_status", "timeline_cancer_presence", "timeline_tumor_sites"}
 SAME_DAY |= {f"timeline_{marker}_labs" for marker in ("psa", "cea", "ca_19_9", "ca_15_3")}
-GENOMIC = {"mutations": "tumor_sample_barcode", "cna": "sample_id", "sv": "sample_id"}
+GENOMIC = {"mutations": "tumor_sample_barcode", "cna": "sample_id", "sv": "sample_id", "profiled": "sample_id"}
 IDENTITY = ("patient_id", "sample_id", "tumor_sample_barcode", "border_day", "start_day", "source_line")
 SENTINEL_WORD, SENTINEL_NUMBER = "Sentinel", 9_876  # fits the narrowest integers of the tables
 INJECTED = "|injected"

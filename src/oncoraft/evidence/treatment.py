@@ -12,6 +12,7 @@ import pandas as pd
 
 from oncoraft.evidence.disease import decided, presence
 from oncoraft.evidence.known import Tables, ago, closest, facts, in_one, known_records
+from oncoraft.knowledge.drug_rows import are_for
 from oncoraft.knowledge.drugs import Drug, drugs
 
 RESPONSE_LAG_DAYS = 14  # imaging of the first two weeks tells of the time before the line (as for the labels)
@@ -104,14 +105,15 @@ def received(cases: pd.DataFrame, tables: Tables, notes: pd.DataFrame, count: in
     supportive = [name for name, drug in drugs().items() if drug.supportive]
     rows = tables["timeline_treatment"]
     agents = known_records(cases, rows[~rows["agent"].isin(supportive)], "prior_agents", ties="agent").drop_duplicates(["case", "agent"])
-    diagnosed = cases.set_index("case")["diagnosis_day"].astype("float64").reindex(agents["case"]).to_numpy()
-    is_other = agents["start_day"].to_numpy() < diagnosed - REGISTRATION_DAYS
+    case = cases.set_index("case")[["diagnosis_day", "cancer_type"]].reindex(agents["case"])
+    early = agents["start_day"].to_numpy() < case["diagnosis_day"].astype("float64").to_numpy() - REGISTRATION_DAYS
+    is_other = early | ~are_for(agents["agent"], case["cancer_type"])
     own, others = (closest(agents[which], 2 * count) for which in (~is_other, is_other))
     surgery = tables["timeline_surgery"]
     surgery = surgery[surgery["subtype"].fillna("") != "SAMPLE"]
     return {
         "prior_agents": facts(own, own["agent"].str.lower(), reading=named(own["agent"])),
-        "agents_before_diagnosis": facts(others, others["agent"].str.lower(), reading=named(others["agent"])),
+        "agents_of_other_cancer": facts(others, others["agent"].str.lower(), reading=named(others["agent"])),
         "outside_treatment": facts(
             notes,
             notes["prior_med_to_msk"].map({word: value for word, (value, _) in OUTSIDE.items()}),

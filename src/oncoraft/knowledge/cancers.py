@@ -16,6 +16,17 @@ from oncoraft.knowledge.rule_rows import FOLDER, rule_rows
 DATA_FILES = ("cancer_sites.csv", "indications.csv", "distant_sites.csv")
 CODES = re.compile(r"\(\s*M?(?P<morphology>\d{4})(?:/\d)?\s*\|\s*(?P<topography>C\d{2}\.?\d?)\s*\)", re.IGNORECASE)
 
+# Words of a cancer type by which it counts as a kind of cancer that some agents treat alone.
+KINDS_OF_CANCER = {
+    "blood": re.compile(
+        r"leuk|lymphom|\bmyelo|hodgkin|waldenstr|plasma cell|plasmacyt|mastocyt|histiocyt|polycyth|thrombocyth|amyloid"
+        r"|mycosis|s[eé]zary|\bblood\b|ha?emato|\bblastic|\b[bt][- ](?:cell|lineage|lymph)",
+        re.IGNORECASE,
+    ),
+    "thyroid": re.compile(r"thyroid", re.IGNORECASE),
+    "neuroendocrine": re.compile(r"neuroendocrine|carcinoid|islet|gastrinoma|insulinoma|pheochromo|paragangl|neuroblast", re.IGNORECASE),
+}
+
 
 @lru_cache(maxsize=1)
 def _sites() -> tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...]:
@@ -46,6 +57,20 @@ def indications() -> dict[str, frozenset[str]]:
     for _, row in rule_rows(FOLDER / "indications.csv", columns, columns[:-1]):
         by_class.setdefault(row["drug_class"], set()).add(row["cancer_type"])
     return {name: frozenset(by_class[drug.drug_class]) for name, drug in drugs().items() if drug.drug_class in by_class}
+
+
+@lru_cache(maxsize=8192)
+def is_for(agent: str, cancer_type: str) -> bool:
+    """Whether an agent may be treatment of a cancer: its class is not for others alone, nor is it for a kind of cancer that this is not.
+
+    Args:
+        agent: upper-case name; one that the drug table lacks may treat anything.
+        cancer_type: in the source's words.
+    """
+    drug, named = drugs().get(agent), indications().get(agent)
+    if named is not None and cancer_type not in named:
+        return False
+    return drug is None or not drug.only_for or KINDS_OF_CANCER[drug.only_for].search(cancer_type) is not None
 
 
 @lru_cache(maxsize=1)

@@ -7,6 +7,7 @@ timeline_specimen_surgery (acquired).
 from __future__ import annotations
 
 from oncoraft.knowledge.clinical_tables import PANELS
+from oncoraft.knowledge.protein_changes import protein_change
 from oncoraft.knowledge.table_specification import LONGEST_ALLELE, Column, Table, column, sample
 
 # The usual order of a cBioPortal MAF; the released header's order is not established, so it is read by name.
@@ -41,7 +42,6 @@ MUTATION_TEXT = [
     "Sequencer",
     "HGVSc",
     "HGVSp",
-    "HGVSp_Short",
     "Transcript_ID",
     "RefSeq",
     "Protein_position",
@@ -49,9 +49,10 @@ MUTATION_TEXT = [
     "Exon_Number",
 ]
 MUTATION_COUNTS = ("t_ref_count", "t_alt_count", "n_ref_count", "n_alt_count")
-NEEDED = {"Variant_Classification", "HGVSp_Short"}
+NEEDED = {"Variant_Classification"}
 # A dash is the empty allele of an insertion or a deletion, and the reverse strand (the MAF specification of the GDC).
 DASH_IS_A_VALUE = {"Strand", *(name for name in MUTATION_TEXT if "_Allele" in name)}
+CHANGE_NOTE = "in its one normal form: p.(Gly12Cys) and p.G12C are G12C; NA, ? and the like are missing"
 
 SV_TEXT = [
     "SV_Status",
@@ -116,7 +117,9 @@ MUTATION_COLUMNS = (
     sample("Tumor_Sample_Barcode"),
     *_maf_text(MUTATION_TEXT[12:28]),
     *(column(source, "integer", required=False, unit="reads", minimum=0) for source in MUTATION_COUNTS),
-    *_maf_text(MUTATION_TEXT[28:]),
+    *_maf_text(MUTATION_TEXT[28:30]),
+    column("HGVSp_Short", longest=LONGEST_ALLELE, normal=protein_change, note=CHANGE_NOTE),
+    *_maf_text(MUTATION_TEXT[30:]),
 )
 
 CNA_CALLS = ("-2", "-1.5", "-1", "0", "1", "2")
@@ -210,4 +213,21 @@ CNA_COVERAGE = Table(
     ),
     layout="derived",
     note="made from the copy-number matrix and gene_panel_matrix; empty without either",
+)
+
+PROFILED = Table(
+    "profiled",
+    "data_gene_panel_matrix.txt",
+    (
+        Column("", "sample_id", "text", nullable=False),
+        Column("", "mutations", "boolean", nullable=False, note="every source that speaks of the specimen says so"),
+        Column("", "copy_number", "boolean", nullable=False),
+        Column("", "structural_variants", "boolean", nullable=False),
+    ),
+    layout="derived",
+    key=("sample_id",),
+    note=(
+        "for what each specimen was profiled, from the panel matrix, the portal's case lists (`_sequenced`, `_cna`, `_sv`) and what could "
+        "be read of the tables; only there may an alteration be called absent"
+    ),
 )

@@ -29,6 +29,8 @@ PORTAL_KINDS = {
 OTHER_TYPES = {"cna": ("DISCRETE_LONG", LOG2)}
 # Until 2024-12-11 the release held its four laboratory tables in this one file.
 MARKERS_FILE = "data_timeline_tumor_markers.txt"
+# Case lists that say which specimens were profiled for what (cBioPortal file formats, "Case Lists").
+PROFILING_LISTS = ("sequenced", "cna", "sv")
 PACKED_SUFFIXES = (".gz", ".bz2", ".xz", ".zip")
 
 
@@ -93,6 +95,28 @@ def markers_file(study: Path, table: Table) -> Path | None:
     if not is_marker_table(table) or any(find_file(study, other) for other in TABLES if is_marker_table(other)):
         return None
     return find_file(study, replace(table, file=MARKERS_FILE))
+
+
+def case_list_files(study: Path) -> dict[str, Path]:
+    """Name of a case list (`sequenced`, `cna`, `sv`) -> its file, told by its stable id or, without one, by the file's name."""
+    found: dict[str, Path] = {}
+    for path in sorted((study / "case_lists").glob("*.txt")):
+        name = meta_fields(path).get("stable_id", path.stem).rpartition("_")[2]
+        if name in PROFILING_LISTS:
+            found.setdefault(name, path)
+    return found
+
+
+def case_list(path: Path) -> frozenset[str]:
+    """Specimens of a case list.
+
+    Raises:
+        InputError: the file has no list.
+    """
+    fields = meta_fields(path)
+    if "case_list_ids" not in fields:
+        raise InputError("expected a case list with a line `case_list_ids:`", file=path)
+    return frozenset(fields["case_list_ids"].split())
 
 
 def data_files(study: Path) -> dict[str, Path]:

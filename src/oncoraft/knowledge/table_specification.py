@@ -5,6 +5,7 @@ Nothing here reads a file, so that the workflow can be parsed without pandas or 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -42,6 +43,7 @@ class Column:
         longest: characters of a text; a longer one is no value but a paste or a broken quote, and would fill a prompt on its own.
         without: what becomes impossible for want of this column, told where a file lacks it.
         other_headers: headers that other studies use for the same column.
+        normal: brings a text to its one normal form, None where it says nothing.
     """
 
     source: str
@@ -65,6 +67,7 @@ class Column:
     bounded: bool = False
     without: str = ""
     longest: int = LONGEST_TEXT
+    normal: Callable[[str], str | None] | None = None
 
 
 @dataclass(frozen=True)

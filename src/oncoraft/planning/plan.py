@@ -13,7 +13,7 @@ from typing import Any
 
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import canonical_json
-from oncoraft.knowledge.study_files import data_files, find_file
+from oncoraft.knowledge.study_files import case_list_files, data_files, find_file
 from oncoraft.knowledge.tables import DERIVED_TABLES, TABLES
 from oncoraft.planning.config import PRETRAINING, CohortFilter, Config
 from oncoraft.planning.config_files import check_config
@@ -114,7 +114,7 @@ class Plan:
         return [table.file for table in TABLES]
 
     def study_files(self, cohort: str) -> list[str]:
-        """The data files that ingestion depends on: all of a twin's, those that exist of a real study.
+        """The data files that ingestion depends on: all of a twin's, those that exist of a real study with its case lists.
 
         Of a study whose files cannot be told apart, none: `missing` says which and why before anything runs.
         """
@@ -122,7 +122,8 @@ class Plan:
         if self.has_truth(cohort):
             return [f"{folder}/{table.file}" for table in TABLES]
         try:
-            return sorted({path.as_posix() for path in data_files(Path(folder)).values()})
+            files = [*data_files(Path(folder)).values(), *case_list_files(Path(folder)).values()]
+            return sorted({path.as_posix() for path in files})
         except InputError:
             return []
 

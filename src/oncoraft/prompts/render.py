@@ -133,7 +133,8 @@ class Renderer:
         for statement in statements:
             by_section.setdefault(statement.section, []).append(statement)
             known[statement.field].append(statement)
-        sections = [Section(name, by_section[name]) for name in SECTIONS if name in by_section]
+        # A section of which only values stand that say nothing in words has no heading.
+        sections = [Section(name, told) for name in SECTIONS if (told := [one for one in by_section.get(name, ()) if one.text])]
         return self.template.render(
             sections=sections,
             known=known,

@@ -165,7 +165,7 @@ def _biomarkers(record: Record) -> Iterator[Argument]:
 
 def phrase(gene: str, state: str) -> str:
     """An alteration as prose names it."""
-    return f"a {gene} {state}" if state == "fusion" else f"{gene} {state}"
+    return f"{'an' if gene[0] in 'AEIO' else 'a'} {gene} {state}" if state in ("fusion", "rearrangement") else f"{gene} {state}"
 
 
 def _clinical(record: Record) -> Iterator[Argument]:

@@ -10,15 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
+from oncoraft.knowledge.genes import genes
 from oncoraft.verifiers.attributes import LATEST, OPPOSITES
 from oncoraft.verifiers.claims import Claim
 from oncoraft.verifiers.finding import Finding, Outcome, Verdict
-from oncoraft.verifiers.record import PRIOR_WORDS, Record
+from oncoraft.verifiers.record import MUTATIONS, PRIOR_WORDS, Record, kinds_of
 from oncoraft.verifiers.text import clauses, sentences
 
 LEAST_FACTS = 2
 LEAST_HEAVILY = 2  # regimens before from which a patient may be called heavily pretreated
-KIND_WORDS = {"mutation", "amplification", "deletion", "fusion", "any"}
+KIND_WORDS = {"mutation", "amplification", "deletion", "fusion", "rearrangement", "any"}
 GIVEN_EARLIER = re.compile(
     rf"{PRIOR_WORDS.pattern}|\b(?:already|(?:has|had|have) (?:been )?(?:received|treated|exposed|given)|was (?:treated|given)|exposure to|progressed on)\b",
     re.IGNORECASE,
@@ -87,15 +88,23 @@ def _target_class(claim: Claim, record: Record, around: str) -> Judgement:
 def _gene(claim: Claim, record: Record, around: str) -> Judgement:
     known = bool(set(claim.options) & record.genes)
     if claim.denied and not known:
-        return _answer(False if record.sequenced else None, claim, claim.subject)
+        return _answer(_absence(claim.options, "any", record), claim, claim.subject)
     return ("supported", claim.subject) if known else ("contradicted", f"the prompt does not name {claim.subject}")
 
 
 def _alteration(claim: Claim, record: Record, around: str) -> Judgement:
     name = f"{claim.subject} {claim.value}"
-    if not record.sequenced:
-        return _answer(None, claim, name)
-    return _answer(any(altered(gene, claim.value, record.alterations.get(gene, set())) for gene in claim.options), claim, name)
+    # "Wild type" speaks of the gene's sequence: copy number and partners are another matter.
+    state = "mutation" if claim.denied and claim.value == "any" and "wild" in around.lower() else claim.value
+    if any(altered(gene, value, record.alterations.get(gene, set())) for gene in claim.options for value in state.split("/")):
+        return _answer(True, claim, name)
+    return _answer(_absence(claim.options, state, record), claim, name)
+
+
+def _absence(options: Iterable[str], state: str, record: Record) -> bool | None:
+    """False where an alteration is known to be absent; None where it was not looked for, or the gene is none that a panel holds."""
+    looked_for = kinds_of(state.split("/")[0]) <= record.profiled and any(gene in genes() for gene in options)
+    return False if looked_for else None
 
 
 def altered(gene: str, value: str, shown: set[str]) -> bool:
@@ -111,11 +120,13 @@ def altered(gene: str, value: str, shown: set[str]) -> bool:
         return bool(shown) if value == "any" else True
     if value == "mutation":
         return bool(changes)
+    if value == "rearrangement":
+        return "fusion" in shown
     if value == "deletion":
         return any("del" in change for change in changes)
     if value.startswith("exon"):
         return any(_in_exon(gene, value, change) for change in changes)
-    return value.removeprefix("p.") in changes
+    return value in changes
 
 
 def _in_exon(gene: str, value: str, change: str) -> bool:
@@ -128,9 +139,10 @@ def _in_exon(gene: str, value: str, change: str) -> bool:
 
 
 def _change(claim: Claim, record: Record, around: str) -> Judgement:
-    holds = any(claim.subject in changes for changes in record.alterations.values())
+    if any(set(claim.options) & changes for changes in record.alterations.values()):
+        return _answer(True, claim, claim.subject)
     # Without its gene a protein change is not a statement that a reader could check.
-    return _answer(holds if record.sequenced else None, claim, claim.subject)
+    return _answer(False if MUTATIONS in record.profiled else None, claim, claim.subject)
 
 
 def _number(claim: Claim, record: Record, around: str) -> Judgement:
