@@ -15,7 +15,7 @@ import pandas as pd
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import iterate_jsonl
 
-COLUMNS = ("case_id", "patient_id", "fold", "score", "score_from_text")
+COLUMNS = ("case_id", "patient_id", "fold", "score")
 
 
 def read_predictions(path: Path, cases: pd.DataFrame) -> pd.DataFrame:
@@ -27,7 +27,7 @@ def read_predictions(path: Path, cases: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row a case in the order of the file: case_id and patient_id (text), fold (int), score (float), score_from_text (float, nan
-        where none was read from the text).
+        where none was read from the text, or the file does not tell), line (of the file, from 1).
 
     Raises:
         InputError: a line that is no prediction, a case twice, a case that `cases` lacks, or the patient of another case.
@@ -51,14 +51,21 @@ def read_predictions(path: Path, cases: pd.DataFrame) -> pd.DataFrame:
             )
         if type(row["fold"]) is not int:
             raise InputError("expected a whole number", column="fold", found=str(row["fold"]), **place)
-        rows[case_id] = [case_id, row["patient_id"], row["fold"], _number(row, "score", place), _number(row, "score_from_text", place)]
-    frame = pd.DataFrame(list(rows.values()), columns=list(COLUMNS))
-    return frame.astype({"case_id": object, "patient_id": object, "fold": int, "score": float, "score_from_text": float})
+        rows[case_id] = [
+            case_id,
+            row["patient_id"],
+            row["fold"],
+            _number(row, "score", place),
+            _number(row, "score_from_text", place),
+            number,
+        ]
+    frame = pd.DataFrame(list(rows.values()), columns=[*COLUMNS, "score_from_text", "line"])
+    return frame.astype({"case_id": object, "patient_id": object, "fold": int, "score": float, "score_from_text": float, "line": int})
 
 
 def _number(row: dict[str, Any], name: str, place: dict[str, Any]) -> float:
     """A probability; none stands for "not read from the text" and only there."""
-    value = row[name]
+    value = row.get(name)
     if value is None and name == "score_from_text":
         return math.nan
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:

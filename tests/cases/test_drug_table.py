@@ -4,8 +4,10 @@ from collections import Counter
 
 import pytest
 
+from oncoraft.knowledge.clinical_tables import CANCER_TYPES
 from oncoraft.knowledge.drugs import agent_names, drugs
-from oncoraft.knowledge.regimen_tables import maintenance_agents, substitution_groups
+from oncoraft.knowledge.protocols import protocols
+from oncoraft.knowledge.regimen_tables import exclusions, maintenance_agents, partners, radiosensitisers, substitution_groups
 from oncoraft.planning.config import SUBTYPES
 
 # Agents that at least five patients of the released cohort received, by SUBTYPE (reference schema, section 10.6).
@@ -54,7 +56,20 @@ def test_rule_tables_name_agents_of_the_drug_table() -> None:
     assert set(substitution_groups()) <= set(drugs())
     assert min(Counter(substitution_groups().values()).values()) >= 2, "a group of one substitutes nothing"
     for kind in ("continuation", "switch"):
-        found = maintenance_agents(kind)
-        assert found
-        assert set(found) <= classes
-        assert set().union(*found.values()) <= set(drugs())
+        for cancer_type in CANCER_TYPES:
+            found = maintenance_agents(kind, cancer_type)
+            assert set(found) <= classes
+            assert set().union(*found.values()) <= set(drugs())
+        assert maintenance_agents(kind, "Non-Small Cell Lung Cancer")
+        assert not maintenance_agents(kind, "Melanoma")
+    for cancer_type in CANCER_TYPES:
+        assert set(partners(cancer_type)) <= {name for name, drug in drugs().items() if drug.oral}
+        assert set().union(*partners(cancer_type).values()) <= set(drugs())
+        assert set().union(*exclusions(cancer_type)) <= classes
+        assert radiosensitisers(cancer_type)
+        assert protocols().sequences[cancer_type]
+
+
+def test_maintenance_of_one_cancer_type_is_none_of_another() -> None:
+    assert "CAPECITABINE" in maintenance_agents("switch", "Colorectal Cancer")["platinum"]
+    assert "CAPECITABINE" not in maintenance_agents("switch", "Pancreatic Cancer")["platinum"]

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from lifelines.datasets import load_lung
 
 from oncoraft.survival.cox import cox
-from oncoraft.survival.risk_sets import Subjects, at_risk, false_discovery, kaplan_meier, log_rank
+from oncoraft.survival.curves import kaplan_meier
+from oncoraft.survival.risk_sets import Subjects, at_risk, false_discovery, log_rank
 
 
 @pytest.fixture(scope="module")

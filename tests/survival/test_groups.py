@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from oncoraft.survival.stratify import low_score
+from oncoraft.survival.groups import low_score
 
 
 def scores(fold: int, values: np.ndarray) -> pd.DataFrame:

@@ -43,6 +43,7 @@ GOLDEN: dict[str, tuple[str, int, int, int, int]] = {
     "baselines": ("cpu", 30, 4000, 1, 0),
     "metrics": ("cpu", 30, 4000, 1, 0),
     "survival": ("cpu", 30, 4000, 1, 0),
+    "selection": ("cpu", 30, 4000, 1, 0),
     "report": ("cpu", 30, 4000, 1, 0),
 }
 

@@ -1,6 +1,8 @@
 # Shared by all rule files -- the checked configuration, wildcards, and the way from a rule to the package.
 import shlex
+import shutil
 import sys
+import time
 from pathlib import Path
 
 PACKAGE = Path(str(workflow.current_basedir)) / ".." / ".." / "src"
@@ -138,6 +140,15 @@ def runs(wildcards, product):
     )
 
 
+def runs_of_design(wildcards):
+    """The predictions of every model and strategy of one design."""
+    return expand(
+        f"results/{wildcards.cohort}/{{model}}/{{strategy}}/{wildcards.design}/predictions.jsonl",
+        model=plan.config.models,
+        strategy=plan.config.strategies,
+    )
+
+
 def kept_files(wildcards):
     """Every file of a finished run, so that one that is deleted is made again: the engine by itself looks at the target alone."""
     kept = [f"results/{plan.config.cohort}/prompts/audit.json"]
@@ -153,7 +164,10 @@ def kept_files(wildcards):
         folds = {"design": design, "fold": list(plan.folds(design))}
         kept += expand(rules.split.output, **of_all, **folds)
         kept += expand(rules.leakage.output, **of_all, design=design)
-        kept += expand(rules.baselines.output, cohort=of_all["cohort"], design=design)
+        for one in (rules.baselines, rules.selection):
+            kept += expand(one.output, cohort=of_all["cohort"], design=design)
+        if len(plan.config.models) * len(plan.config.strategies) > 1:
+            kept += expand(rules.compare.output, cohort=of_all["cohort"], design=design)
         for strategy in plan.config.strategies:
             run = of_all | {"strategy": strategy, "design": design}
             kept += expand(
@@ -174,7 +188,16 @@ def require_everything():
     """Name all that is missing, one line each, before the first job starts; then keep which sources this run stands on."""
     if missing := plan.missing():
         raise WorkflowError("cannot start, missing:\n" + "\n".join(missing))
+    if late := plan.dated_ahead(time.time()):
+        raise WorkflowError("cannot start:\n" + "\n".join(late))
     record_sources(Path("results"), plan.steps_asked)
+
+
+def forget_states():
+    """Drop what trainers kept: the engine has taken what they made, and would have thrown it away by now."""
+    for folder in Path("results").glob("*/*/*/*/state/fold-*"):
+        if (folder.parents[1] / folder.name / "manifest.json").is_file():
+            shutil.rmtree(folder)
 
 
 for line in plan.missing():

@@ -78,6 +78,7 @@ rule rationales:
         mem_mb=4000,
         runtime=30,
     params:
+        content=plan.teacher_content(),
         settings=settings_of("rationales"),
         cases=subpath(input.cases, parent=True),
     message:

@@ -17,6 +17,10 @@ rule report:
             model=plan.config.models,
             design=plan.config.folds.designs,
         ),
+        selection=lambda wildcards: expand(
+            f"results/{wildcards.cohort}/selection/{{design}}/selection.json",
+            design=plan.config.folds.designs,
+        ),
         audit="results/{cohort}/prompts/audit.json",
         checks="results/{cohort}/tables/checks.json",
     output:

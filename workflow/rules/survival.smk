@@ -1,9 +1,10 @@
-# Whether the score separates survival, regimen by regimen.
+# Whether the score separates survival, regimen by regimen, and whether being in the cohort does so by itself.
 
 
 rule survival:
     input:
         predictions="results/{cohort}/{model}/{strategy}/{design}/predictions.jsonl",
+        baselines="results/{cohort}/baselines/{design}/predictions.parquet",
         cases="results/{cohort}/cases/cases.parquet",
         followup="results/{cohort}/cases/followup.parquet",
         folds="results/{cohort}/cases/folds.parquet",
@@ -30,4 +31,36 @@ rule survival:
     message:
         "Stratifying survival by the score of {wildcards.model} by {wildcards.strategy}"
     shell:
-        "exec python -m oncoraft survival {input.predictions} {params.cases} {input.evidence} --design {wildcards.design} --out {params.survival} --settings {params.settings:q} 2> {log}"
+        "exec python -m oncoraft survival {input.predictions} {params.cases} {input.evidence} --design {wildcards.design} --baselines {input.baselines} --out {params.survival} --settings {params.settings:q} 2> {log}"
+
+
+# Beside the look-ahead audit, which cannot see what an absence tells.
+rule selection:
+    input:
+        cases="results/{cohort}/cases/cases.parquet",
+        labels="results/{cohort}/cases/labels.parquet",
+        followup="results/{cohort}/cases/followup.parquet",
+        folds="results/{cohort}/cases/folds.parquet",
+        evidence="results/{cohort}/prompts/evidence.parquet",
+    output:
+        selection="results/{cohort}/selection/{design}/selection.json",
+        table="results/{cohort}/selection/{design}/selection.csv",
+        manifest="results/{cohort}/selection/{design}/manifest.json",
+    log:
+        "results/{cohort}/logs/selection-{design}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/selection-{design}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=settings_of("selection"),
+        cases=subpath(input.cases, parent=True),
+        selection=subpath(output.selection, parent=True),
+    message:
+        "Auditing what being in the cohort tells"
+    shell:
+        "exec python -m oncoraft selection {params.cases} {input.evidence} --design {wildcards.design} --out {params.selection} --settings {params.settings:q} 2> {log}"

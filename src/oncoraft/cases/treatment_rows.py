@@ -1,13 +1,15 @@
-"""Which rows of the treatment timeline make regimens: supportive agents, other indications and agents nobody knows, each counted."""
+"""Which rows of the treatment timeline make regimens: supportive agents, tracers, other indications and cancers, each counted."""
 
 from __future__ import annotations
 
 import logging
+import re
 from difflib import get_close_matches
 from typing import Any
 
 import pandas as pd
 
+from oncoraft.cases.diagnoses import attribute
 from oncoraft.foundation.errors import InputError
 from oncoraft.knowledge.drugs import agent_names, drugs
 from oncoraft.planning.config import SUBTYPES, Regimens
@@ -15,6 +17,8 @@ from oncoraft.planning.config import SUBTYPES, Regimens
 log = logging.getLogger("oncoraft")
 FILE = "data_timeline_treatment.txt"
 INVESTIGATIONAL = "INVESTIGATIONAL"
+# Isotopes of positron and gamma imaging: they show a tumour and treat none, whatever class their row has.
+TRACER = re.compile(r"\b(?:GA-?68|F-?18|C-?11|N-?13|O-?15|CU-?64|ZR-?89|RB-?82|TC-?99M?|IN-?111|I-?12[345]|FLUDEOXYGLUCOSE|FDG)\b")
 
 
 def check_agents(rules: Regimens) -> None:
@@ -38,10 +42,12 @@ def check_agents(rules: Regimens) -> None:
 
 
 def aside_reason(agent: str, rules: Regimens) -> str:
-    """Why an agent makes no regimen: "supportive", "other_indication", "investigational", or "" where it does."""
+    """Why an agent makes no regimen: "supportive", "tracer", "other_indication", "investigational", or "" where it does."""
     drug = drugs().get(agent)
     if agent in rules.set_aside_agents:
         return "supportive"
+    if agent not in rules.regimen_agents and (TRACER.search(agent) or (drug and "tracer" in drug.drug_class)):
+        return "tracer"
     if agent in rules.regimen_agents or drug is None:
         return ""
     if agent == INVESTIGATIONAL:
@@ -94,6 +100,7 @@ def treatment_intervals(treatment: pd.DataFrame, rules: Regimens) -> tuple[pd.Da
         "rows": len(treatment),
         "rows_without_agent": len(rows) - len(named),
         "supportive_rows": int((reason == "supportive").sum()),
+        "tracer_rows": int((reason == "tracer").sum()),
         "other_indication_rows": int((reason == "other_indication").sum()),
         "investigational_rows_set_aside": int((reason == "investigational").sum()),
         "rows_of_unknown_agents": sum(unknown.values()),
@@ -101,3 +108,26 @@ def treatment_intervals(treatment: pd.DataFrame, rules: Regimens) -> tuple[pd.Da
         "patients_without_anticancer_agent": int(treatment["patient_id"].nunique() - kept["patient_id"].nunique()),
     }
     return kept.sort_values(["patient_id", "start_day", "agent", "stop_day"], kind="stable"), counts
+
+
+def for_a_cancer(
+    kept: pd.DataFrame, cancers: pd.DataFrame, rules: Regimens, of_cohort: frozenset[str]
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Intervals with the cancer that they are for (`cancer_type`), sorted by patient, cancer, day and agent; and what was set aside.
+
+    Counted by reason: rows, and patients who have no interval left for it alone (of several reasons the first of `attribute`).
+    """
+    kept = kept.reset_index(drop=True)
+    cancer, reason = attribute(kept, cancers, rules.diagnosis_grace_days, of_cohort)
+    stays = reason == ""
+    left = ~kept["patient_id"].isin(kept.loc[stays, "patient_id"])
+    counts: dict[str, int] = {}
+    told = pd.Series(False, index=kept.index)
+    for name in ("no_cancer", "before_diagnosis", "other_cancer"):
+        mine = reason == name
+        lost = left & mine & ~kept["patient_id"].isin(kept.loc[told, "patient_id"])
+        counts |= {f"{name}_rows": int(mine.sum()), f"patients_with_{name}_rows_only": int(kept.loc[lost, "patient_id"].nunique())}
+        told |= left & mine
+    counts["patients_with_rows_before_diagnosis"] = int(kept.loc[reason == "before_diagnosis", "patient_id"].nunique())
+    kept = kept.assign(cancer_type=cancer)[stays]
+    return kept.sort_values(["patient_id", "cancer_type", "start_day", "agent", "stop_day"], kind="stable"), counts

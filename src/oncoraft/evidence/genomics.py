@@ -124,7 +124,7 @@ def specimen(specimens: pd.DataFrame, known: str) -> dict[str, pd.DataFrame]:
     }
 
 
-def alterations(cases: pd.DataFrame, specimens: pd.DataFrame, tables: Tables, shown: int) -> dict[str, pd.DataFrame]:
+def alterations(specimens: pd.DataFrame, tables: Tables, shown: int) -> dict[str, pd.DataFrame]:
     """Mutations, copy-number calls and structural variants of all known specimens, at most `shown` of each kind."""
     found, left = {}, []
     kinds = {"mutation": _mutations(tables), "copy_number": _copy_number(tables), "structural_variant": _structural_variants(tables)}
@@ -141,21 +141,15 @@ def alterations(cases: pd.DataFrame, specimens: pd.DataFrame, tables: Tables, sh
         more = place[place >= shown].groupby(joined["case"]).size().reset_index(name="number")
         left.append(facts(more, more["number"].astype(str) + f" further {LISTED_AS[field]} not listed"))
     found["not_listed"] = pd.concat(left, ignore_index=True)
-    found["genomics_status"] = _status(cases, specimens, found)
+    found["genomics_status"] = _status(specimens, found)
     return found
 
 
-def _status(cases: pd.DataFrame, specimens: pd.DataFrame, found: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Where the genomics section would be silent, why: nothing known yet, or nothing found."""
+def _status(specimens: pd.DataFrame, found: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Where a known specimen shows nothing, that it does; of a specimen that is not known yet nothing is said."""
     altered = pd.concat([frame["case"] for frame in found.values()])
-    unknown = cases[~cases["case"].isin(specimens["case"])][["case"]].assign(
-        value="unknown", reading="no sequenced specimen known by this date"
-    )
-    quiet = closest(specimens[~specimens["case"].isin(altered)])[["case"]].assign(
-        value="none", reading="no alteration found in the sequenced genes"
-    )
-    silent = pd.concat([unknown, quiet], ignore_index=True)
-    return facts(silent, silent["value"], reading=silent["reading"])
+    quiet = closest(specimens[~specimens["case"].isin(altered)])[["case"]]
+    return facts(quiet, pd.Series("none", index=quiet.index), reading="no alteration found in the sequenced genes")
 
 
 def _placed(rows: pd.DataFrame, gene: pd.Series) -> pd.DataFrame:

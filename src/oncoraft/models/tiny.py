@@ -28,7 +28,7 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
-from oncoraft.answers import answer_text
+from oncoraft.answers import answer_text, text_token_ids
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.lease import hold_devices
 from oncoraft.foundation.provenance import manifest, publishing, write_json
@@ -164,7 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         len(cases),
         np.mean([c.length for c in cases]),
     )
-    score_tokens = len(tokenizer(answer_text(0.0, "").partition("Reasoning")[0], add_special_tokens=False)["input_ids"])
+    score_tokens = len(text_token_ids(tokenizer, [answer_text(0.0, "").partition("Reasoning")[0]])[0])
     losses = pretrain(model, cases, settings, score_tokens)
     counts = {"parameters": size, "documents": len(cases), "first_loss": losses[0], "last_loss": float(np.mean(losses[-20:]))}
     with publishing(given.out, step="base-model", folders=[given.out], own=WRITTEN) as (folder,):

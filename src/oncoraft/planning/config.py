@@ -14,14 +14,27 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from oncoraft.foundation.errors import InputError
-from oncoraft.planning.settings.analysis import Baselines, Evaluation, Survival
+from oncoraft.planning.settings.analysis import Baselines, Evaluation, Selection, Survival
 from oncoraft.planning.settings.base import Block, Days, Fraction, PathText, Slug
-from oncoraft.planning.settings.cohort import SUBTYPES, Definition, Design, Folds, Followup, Ingest, Labels, Regimens, Twin
+from oncoraft.planning.settings.cohort import SUBTYPES, CohortFilter, Definition, Design, Folds, Followup, Ingest, Labels, Regimens, Twin
 from oncoraft.planning.settings.models import Adapter, Inference, Model, Strategy, TinyModel, Training
 from oncoraft.planning.settings.text import Audit, Evidence, Prompts, Rationales, Split, VerifierName
 
 PRETRAINING = "pretraining"  # the cohort whose text a tiny model reads before it is fine-tuned
-RESERVED_FOLDERS = {"study", "tables", "cases", "prompts", "baselines", "report", "logs", "benchmarks", "base", "state"}
+RESERVED_FOLDERS = {
+    "study",
+    "tables",
+    "cases",
+    "prompts",
+    "baselines",
+    "comparisons",
+    "selection",
+    "report",
+    "logs",
+    "benchmarks",
+    "base",
+    "state",
+}
 
 
 class Config(Block):
@@ -34,6 +47,7 @@ class Config(Block):
         Twin(patients=2000, seed=1009), description="The population whose text a tiny model reads before it is fine-tuned."
     )
     ingest: Ingest = Ingest()
+    cohort_filter: CohortFilter = CohortFilter()
     regimens: Regimens = Regimens()
     labels: Labels = Labels()
     followup: Followup = Followup()
@@ -51,6 +65,7 @@ class Config(Block):
     baselines: Baselines = Baselines()
     evaluation: Evaluation = Evaluation()
     survival: Survival = Survival()
+    selection: Selection = Selection()
 
     @model_validator(mode="after")
     def _names_of_their_own(self) -> Config:
@@ -92,6 +107,7 @@ class Config(Block):
 BLOCK_TYPES: dict[str, type[Block]] = {
     "twin": Twin,
     "ingest": Ingest,
+    "cohort_filter": CohortFilter,
     "regimens": Regimens,
     "labels": Labels,
     "followup": Followup,
@@ -120,6 +136,7 @@ __all__ = [
     "Audit",
     "Baselines",
     "Block",
+    "CohortFilter",
     "Config",
     "Days",
     "Definition",

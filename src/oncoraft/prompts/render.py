@@ -23,6 +23,7 @@ import pandas as pd
 from oncoraft.answers import full_prompt
 from oncoraft.evidence.evidence import read_cases
 from oncoraft.evidence.fields import BY_NAME, SECTIONS
+from oncoraft.evidence.known import days_before
 from oncoraft.evidence.shown import FOLDER
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import write_jsonl
@@ -47,14 +48,19 @@ def telling_genes() -> frozenset[str]:
 
 
 @cache
-def brief(field: str, value: str) -> str:
-    """How a value reads in the compact template; empty where it does not stand there.
+def brief(field: str, value: str, text: str) -> str:
+    """How a statement reads in the compact template; empty where it does not stand there.
 
     Of altered genes it shows those that decide about a drug or mark the disease; passengers would fill a short context.
     """
     if field in GENOMIC and not set(re.split(r"[ -]", value)) & telling_genes():
         return ""
-    return BY_NAME[field].brief.format(value=value)
+    return BY_NAME[field].brief.format(value=value, text=text)
+
+
+def capital(text: str) -> str:
+    """First letter upper case, the rest as it is."""
+    return text[:1].upper() + text[1:]
 
 
 class Section:
@@ -77,12 +83,12 @@ class Section:
                 listed[title].append(statement.text)
             elif title:
                 found.append(listed.setdefault(title, [f"{title}: {statement.text}"]))
-        return [text[:1].upper() + text[1:] for text in map(", ".join, found)]
+        return [capital(text) for text in map(", ".join, found)]
 
     @property
     def briefs(self) -> list[str]:
         """Statements as the compact template has them, those left out that do not stand there."""
-        return [text for statement in self.statements if (text := brief(statement.field, statement.value))]
+        return [words for statement in self.statements if (words := brief(statement.field, statement.value, statement.text))]
 
 
 def protein_change(mutation: str) -> str:
@@ -105,7 +111,7 @@ class Renderer:
             InputError: the instruction file cannot be read as text or is empty.
         """
         environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined, autoescape=False)
-        environment.filters["protein_change"] = protein_change
+        environment.filters |= {"protein_change": protein_change, "days_before": days_before}
         self.template = environment.from_string((FOLDER / f"{template}.jinja").read_text(encoding="utf-8"))
         file = instruction_file or FOLDER / f"{template}.txt"
         try:
@@ -138,10 +144,16 @@ class Renderer:
 
 
 def _drugs(known: dict[str, list[Statement]]) -> list[dict[str, str]]:
-    """Name, class and mechanism of each drug about to start."""
+    """Name, description and mechanism of each drug about to start."""
     mechanisms = dict(statement.text.removeprefix("mechanism of ").split(": ", 1) for statement in known["drug_mechanism"])
-    names = [statement.value.partition(" (") for statement in known["drug"]]
-    return [{"name": name, "drug_class": rest.removesuffix(")"), "mechanism": mechanisms.get(name, "")} for name, _, rest in names]
+    return [
+        {
+            "name": statement.value,
+            "description": capital(statement.text.removesuffix(")").replace(" (", ", ", 1)),
+            "mechanism": mechanisms.get(statement.value, ""),
+        }
+        for statement in known["drug"]
+    ]
 
 
 def statements_by_case(evidence: pd.DataFrame) -> Iterator[dict[str, list[Statement]]]:
@@ -244,7 +256,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     blocks = read_settings("render", given)
     evidence = pd.read_parquet(given.evidence)
-    if absent := set(read_cases(given.cases)["case_id"]) - set(evidence["case_id"]):
+    if absent := set(read_cases(given.cases, ("case_id",))["case_id"]) - set(evidence["case_id"]):
         raise InputError(f"expected evidence of every case; {len(absent)} have none, the first {min(absent)}", file=given.evidence)
     write_prompts(given, blocks, evidence, [given.evidence, given.cases / "cases.parquet"], "render")
     return 0

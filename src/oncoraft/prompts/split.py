@@ -113,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     labels = read_labels(given.cases, blocks["labels"].definition)
     prompts = read_jsonl(given.prompts, PROMPT_KEYS, once="case_id")
     rationales = read_jsonl(given.rationales, RATIONALE_KEYS, once="case_id")
-    frame = join(prompts, rationales, read_cases(given.cases), labels)
+    frame = join(prompts, rationales, read_cases(given.cases, ("case_id", "patient_id")), labels)
     inputs = [given.prompts, given.rationales, given.cases / "cases.parquet", given.cases / "labels.parquet"]
     if given.all is not None:
         parts = {given.all: frame[frame["output"] != ""]}

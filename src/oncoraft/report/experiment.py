@@ -70,7 +70,7 @@ def calibration_rows(run: Run) -> list[dict[str, Any]]:
 
 
 def regimen_rows(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Survival by score group: hazard ratio, test, and the naive analysis beside it."""
+    """Survival by score group: the adjusted increment, then the raw ratio and test, and the naive analysis beside them."""
     return [
         {
             "regimen": row["regimen_name"],
@@ -79,9 +79,11 @@ def regimen_rows(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "high / low": f"{row['n_high']} / {row['n_low']}",
             "events": row["events"],
             "median high / low (months)": f"{number(row['median_months_high'], 1)} / {number(row['median_months_low'], 1)}",
-            "HR low vs high (95 % interval)": span(row, "hazard_ratio", digits=2),
+            "adjusted HR low vs high (95 % interval)": span(row, "adjusted_hazard_ratio", "adjusted_lower", "adjusted_upper", 2),
+            "gain over covariates, p": p_value(row["likelihood_ratio_p"]),
+            "q of the gain": p_value(row["q"]),
+            "raw HR": span(row, "hazard_ratio", digits=2),
             "log-rank p": p_value(row["log_rank_p"]),
-            "q": p_value(row["q"]),
             "HR without delayed entry": span(row, "naive_hazard_ratio", "naive_lower", "naive_upper", 2),
         }
         for row in records
@@ -98,8 +100,9 @@ def gain_rows(records: list[dict[str, Any]], horizon: int) -> list[dict[str, Any
             {
                 "regimen": row["regimen_name"],
                 "events": row["events"],
-                "adjusted HR per SD lower score": span(row, "adjusted_hazard_ratio", "adjusted_lower", "adjusted_upper", 2),
-                "gain over covariates, p": p_value(row["likelihood_ratio_p"]),
+                "adjusted HR per SD lower score": span(
+                    row, "adjusted_per_sd_hazard_ratio", "adjusted_per_sd_lower", "adjusted_per_sd_upper", 2
+                ),
                 "adjusted for": ", ".join(name.replace("_", " ") for name in row["adjusted_for"]) or row["not_adjusted"],
                 f"restricted mean to {horizon} months, high less low": mean,
                 "proportional hazards, p": p_value(row["proportional_hazards_p"]),
@@ -115,8 +118,9 @@ def curve_figures(run: Run) -> list[dict[str, str]]:
         {
             "name": row["regimen_name"],
             "svg": survival_figures.kaplan_meier(row, run.curves),
-            "caption": f"{row['cancer_type']}; HR {span(row, 'hazard_ratio', digits=2)}, log-rank p {p_value(row['log_rank_p'])}, "
-            f"{row['delayed_entry_cases']} of {row['cases']} with delayed entry",
+            "caption": f"{row['cancer_type']}; raw HR {span(row, 'hazard_ratio', digits=2)}, log-rank p {p_value(row['log_rank_p'])}, "
+            f"{row['delayed_entry_cases']} of {row['cases']} with delayed entry"
+            + (f"; curves from month {row['curve_from_months']:.1f}, conditional on reaching it" if row["curve_from_months"] else ""),
         }
         for row in run.survival["regimens"]
     ]

@@ -25,14 +25,15 @@ def lines_of(one: dict[str, Any]) -> list[str]:
     counts = one["counts"]
     lines += [
         "",
-        f"  survival: {counts['attempted']} regimens attempted, {counts['shown']} shown, {counts['tested']} tested, {counts['significant']} separated (q)",
+        f"  survival: {counts['attempted']} regimens attempted, {counts['shown']} shown, {counts['tested']} tested, {counts['significant']} where the score adds to the covariates (q)",
     ]
     if one["regimens"]:
-        lines.append(f"  {'regimen':<48}{'cases':>6}{'events':>8}  {'HR low vs high (95 % interval)':<32}{'log-rank p':>10}")
+        lines.append(f"  {'regimen':<48}{'cases':>6}{'events':>8}  {'adjusted HR low vs high (95 % interval)':<40}{'gain p':>8}{'q':>8}")
     for row in one["regimens"][:REGIMENS_SHOWN]:
-        if row["hazard_ratio"] is not None:
-            span = f"{row['hazard_ratio']:.2f} ({row['lower']:.2f}-{row['upper']:.2f})"
-            lines.append(f"  {row['regimen_name'][:46]:<48}{row['cases']:>6}{row['events']:>8}  {span:<32}{row['log_rank_p']:>10.2g}")
+        if row["adjusted_hazard_ratio"] is not None:
+            span = f"{row['adjusted_hazard_ratio']:.2f} ({row['adjusted_lower']:.2f}-{row['adjusted_upper']:.2f})"
+            gain, q = ("–" if row[name] is None else f"{row[name]:.2g}" for name in ("likelihood_ratio_p", "q"))
+            lines.append(f"  {row['regimen_name'][:46]:<48}{row['cases']:>6}{row['events']:>8}  {span:<40}{gain:>8}{q:>8}")
     return lines
 
 

@@ -39,10 +39,11 @@ def headline(runs: list[Run]) -> dict[str, Any]:
         share = None
         if "oracle" in by_name:
             share = (by_name["model"]["estimate"] - 0.5) / (by_name["oracle"]["estimate"] - 0.5)
-        keep = ("regimen_name", "cancer_type", "cases", "events", "hazard_ratio", "lower", "upper", "log_rank_p", "q")
+        keep = ["regimen_name", "cancer_type", "cases", "events", "adjusted_hazard_ratio", "adjusted_lower", "adjusted_upper"]
+        keep += ["likelihood_ratio_p", "q", "hazard_ratio", "lower", "upper", "log_rank_p"]
         regimens = [{key: row[key] for key in keep} for row in one.survival["regimens"]]
         counts = one.survival["counts"] | {
-            "significant": sum((row["q"] or 1) <= one.survival["settings"]["alpha"] for row in one.survival["regimens"])
+            "significant": sum(row["q"] is not None and row["q"] <= one.survival["settings"]["alpha"] for row in one.survival["regimens"])
         }
         result.append({"run": one.name, "auroc": rows, "share_of_oracle_lift": share, "counts": counts, "regimens": regimens})
     return {"runs": result}
@@ -82,6 +83,11 @@ def checks(results: Path, runs: list[Run]) -> list[dict[str, Any]]:
             "text": f"look-ahead audit of {audit.get('cases', 0)} cases and {audit.get('statements', 0):,} statements",
         }
     ]
+    for design in dict.fromkeys(one.design for one in runs):
+        if selection := read_json(results / "selection" / design / "selection.json"):
+            flagged = ", ".join(selection["flagged"])
+            text = f"selection audit ({design}): kinds of evidence that tell of being in the cohort: {flagged or 'none'}"
+            found.append({"passed": not flagged, "text": text})
     for one in runs:
         mean, pooled = one.metric("model", "auroc"), one.metric("model", "auroc", "pooled")
         # Folds of another kind differ by design, and so do their scores.

@@ -12,20 +12,22 @@ from oncoraft.report.figures import GREY, HIGH, LOW, svg
 
 
 def forest(records: list[dict[str, Any]]) -> str:
-    """Hazard ratios on a log axis, boxes scaled by events."""
-    rows = [row for row in records if row["hazard_ratio"]][::-1]
+    """Adjusted hazard ratios on a log axis, boxes scaled by events."""
+    rows = [row for row in records if row["adjusted_hazard_ratio"]][::-1]
     figure, axes = plt.subplots(figsize=(7, 0.33 * len(rows) + 0.9))
     for place, row in enumerate(rows):
         colour = HIGH if row["is_tested"] else GREY
-        axes.plot([row["lower"], row["upper"]], [place, place], color=colour, lw=1.2)
-        axes.plot(row["hazard_ratio"], place, "s", color=colour, ms=3 + 5 * np.sqrt(row["events"] / max(r["events"] for r in rows)))
+        axes.plot([row["adjusted_lower"], row["adjusted_upper"]], [place, place], color=colour, lw=1.2)
+        axes.plot(
+            row["adjusted_hazard_ratio"], place, "s", color=colour, ms=3 + 5 * np.sqrt(row["events"] / max(r["events"] for r in rows))
+        )
     axes.axvline(1, color=GREY, lw=0.8)
     axes.set_xscale("log")
     ticks = [0.25, 0.5, 1, 2, 4, 8]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
-    axes.set_yticks(range(len(rows)), [f"{row['regimen_name']} ({row['events']} events)" for row in rows], fontsize=8)
-    axes.set_xlabel("Hazard ratio, low versus high score (95 % interval); blue: tested")
+    axes.set_yticks(range(len(rows)), [f"{row['regimen_name']}, {row['cancer_type']} ({row['events']} events)" for row in rows], fontsize=8)
+    axes.set_xlabel("Adjusted hazard ratio, low versus high score (95 % interval); blue: tested")
     return svg(figure)
 
 
@@ -35,8 +37,8 @@ def kaplan_meier(record: dict[str, Any], curves: pd.DataFrame) -> str:
     mine = curves[(curves["regimen"] == record["regimen"]) & (curves["cancer_type"] == record["cancer_type"])]
     last = 6.0
     for name, colour in (("high", HIGH), ("low", LOW)):
-        rows = mine[(mine["score_group"] == name) & (mine["at_risk"] >= 10)]
-        months = np.concatenate([[0], rows["months"]])
+        rows = mine[mine["score_group"] == name]
+        months = np.concatenate([[record["curve_from_months"] or 0.0], rows["months"]])
         axes.step(
             months,
             np.concatenate([[1], rows["survival"]]),

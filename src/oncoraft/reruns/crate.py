@@ -149,6 +149,8 @@ def workflow_entities(files: list[Path], manifests: list[Manifest], root: Path) 
         {
             "@id": MAIN,
             "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow"],
+            "sha256": file_digest(SOURCE / "Snakefile"),
+            "contentSize": str((SOURCE / "Snakefile").stat().st_size),
             "name": "OncoRAFT workflow",
             "programmingLanguage": reference(language["@id"]),
             "license": LICENCE,
@@ -170,7 +172,14 @@ def workflow_entities(files: list[Path], manifests: list[Manifest], root: Path) 
             "endTime": finished(manifests),
         },
         *(
-            {"@id": f"{WORKFLOW}/{file.as_posix()}", "@type": "File", "name": file.name, "encodingFormat": FORMATS[file.suffix]}
+            {
+                "@id": f"{WORKFLOW}/{file.as_posix()}",
+                "@type": "File",
+                "name": file.name,
+                "encodingFormat": FORMATS[file.suffix],
+                "sha256": file_digest(SOURCE / file),
+                "contentSize": str((SOURCE / file).stat().st_size),
+            }
             for file in files
             if file.name != "Snakefile"
         ),

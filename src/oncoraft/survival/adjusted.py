@@ -1,93 +1,192 @@
 """What the score adds to what a clinician knows: Cox models of the clinical covariates with and without it.
 
-Age, sex, stage, line and performance status at the index date, stratified by fold, with delayed entry (lifelines' CoxPHFitter). The
-gain is the likelihood-ratio test of one degree of freedom; the adjusted hazard ratio is per standard deviation of the score's log odds.
+Covariates are those known at the index date, disease at that date among them. The models are stratified by fold and by whether the index
+date lies before the first sequencing, with delayed entry: everybody in the cohort is sequenced some day, so that a score which merely knows
+"sequenced or not" would otherwise separate survival. The gain is the likelihood-ratio test of the score's log odds, with one degree of freedom.
 """
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from lifelines import CoxPHFitter
-from lifelines.exceptions import ConvergenceError
 from scipy import stats
 
-SMALLEST_SHARE = 0.02  # a covariate that nearly everybody shares cannot be estimated
-EVENTS_PER_COVARIATE = 5
-ADVANCED = r"IV|4"
+from oncoraft.covariates import ADVANCED, UNKNOWN, covariate_report
+from oncoraft.survival.concordance import concordance
+from oncoraft.survival.cox import CoxFit, HazardRatio, fit_cox
+from oncoraft.survival.risk_sets import Array, Subjects
+
+SMALLEST_SHARE = 0.02  # a column that nearly everybody shares cannot be estimated
+EVENTS_PER_COLUMN = 5  # Vittinghoff and McCulloch 2007: estimates of an adjusted effect hold from five to nine
+# In the order in which few events admit them: first what prognosis depends on most.
+INTENDED = (
+    *("age", "stage", "ecog", "last_progression", "cancer_present", "n_sites", "line", "sex", "setting"),
+    *("prior_lines", "site_liver", "site_brain", "site_bone", "site_lung", "drug_class", "cancer_type"),
+)
+RARE = f"fewer than {SMALLEST_SHARE:.0%} of the cases differ in it"
+NO_MAXIMUM = "the score separates the deaths, so that the likelihood has no maximum"
+PARTS = {"": "low_group", "per_sd_": "low_score"}
 
 
-def design(group: pd.DataFrame) -> pd.DataFrame:
-    """Clinical covariates as numbers, columns without spread left out; missing values are the median and have a flag."""
-    columns = {
-        "age_decades": group["age"].fillna(group["age"].median()) / 10,
-        "is_male": group["sex"].eq("Male"),
-        "is_stage_iv": group["stage"].str.contains(ADVANCED, regex=True),
-        "stage_unknown": group["stage"].eq("unknown"),
-        "later_line": group["line"] >= 2,
-        "third_line": group["line"] >= 3,
-        "ecog_2_or_more": group["ecog"] >= 2,
-        "ecog_unknown": group["ecog"].isna(),
-    }
-    table = pd.DataFrame(columns).astype(float)
-    share = table.drop(columns="age_decades").mean()
-    flat = share[(share < SMALLEST_SHARE) | (share > 1 - SMALLEST_SHARE)].index.tolist()
-    if not table["age_decades"].std() > 0:
-        flat.append("age_decades")
-    table = table.drop(columns=flat)
-    return table.loc[:, ~table.T.duplicated()]
+def subjects_of(group: pd.DataFrame) -> Subjects:
+    """Follow-up of cases with entry_days, exit_days and event."""
+    return Subjects(*(group[column].to_numpy() for column in ("entry_days", "exit_days", "event")))
 
 
-def _fit(table: pd.DataFrame) -> CoxPHFitter:
-    """A Cox model of every column but follow-up and fold."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # collinearity and slow convergence end as an error below, or as wide intervals
-        return CoxPHFitter().fit(table, duration_col="exit", event_col="event", entry_col="entry", strata=["fold"])
+def strata_of(group: pd.DataFrame, by: Sequence[str] = ("fold",), *, sequenced: bool = True) -> Array:
+    """One label a case: fold, other columns, and whether the index date lies before the first sequencing."""
+    keys = [group[column].astype(str) for column in by]
+    if sequenced:
+        keys.append((group["entry_days"] > 0).astype(str))
+    return pd.concat(keys, axis=1).agg("|".join, axis=1).to_numpy(str)
 
 
-def gain(group: pd.DataFrame) -> dict[str, Any]:
+def log_odds(scores: Array) -> Array:
+    """Log odds of scores, which lie in [0, 1]."""
+    inside = np.clip(np.asarray(scores, dtype=float), 1e-6, 1 - 1e-6)
+    found: Array = np.log(inside / (1 - inside))
+    return found
+
+
+def columns_of(values: pd.Series) -> dict[str, Array]:
+    """A covariate as columns of numbers: by its clinical coding, else a number as it is and a word as a column a level but the commonest.
+
+    A missing number is the median and has a flag.
+    """
+    name = str(values.name)
+    if name in CODINGS:
+        return {column: np.asarray(coded, dtype=float) for column, coded in CODINGS[name](values).items()}
+    if pd.api.types.is_numeric_dtype(values) or values.isna().all():
+        return {name: filled(values), f"{name}_unknown": values.isna().to_numpy(float)}
+    words = values.fillna(UNKNOWN).astype(str)
+    counts = words.value_counts()
+    levels = sorted(counts.index, key=lambda level: (-counts[level], level))[1:]
+    return {f"{name}: {level}": words.eq(level).to_numpy(float) for level in sorted(levels)}
+
+
+def filled(values: pd.Series) -> Array:
+    """Numbers, a missing one as the median of the others."""
+    numbers = values.astype(float)
+    found: Array = numbers.fillna(numbers.median() if numbers.notna().any() else 0.0).to_numpy()
+    return found
+
+
+CODINGS: dict[str, Callable[[pd.Series], dict[str, Any]]] = {
+    "age": lambda age: {"age_decades": filled(age) / 10, "age_unknown": age.isna()},
+    "sex": lambda sex: {"is_male": sex.str.casefold().eq("male"), "sex_unknown": sex.fillna(UNKNOWN).eq(UNKNOWN)},
+    "stage": lambda stage: {
+        "is_stage_iv": stage.str.contains(ADVANCED, regex=True).fillna(False),
+        "stage_unknown": stage.fillna(UNKNOWN).eq(UNKNOWN),
+    },
+    "line": lambda line: {"later_line": line >= 2, "third_line": line >= 3},
+    "ecog": lambda ecog: {"ecog_2_or_more": ecog >= 2, "ecog_unknown": ecog.isna()},
+}
+
+
+def design(group: pd.DataFrame, intended: Sequence[str] = INTENDED) -> pd.DataFrame:
+    """The intended covariates that a group has, as columns of numbers; flags and levels that nearly everybody shares are left out."""
+    table = {name: column for covariate in intended if covariate in group for name, column in columns_of(group[covariate]).items()}
+    return pd.DataFrame({name: column for name, column in table.items() if not is_rare(column)}, index=group.index)
+
+
+def is_rare(column: Array) -> bool:
+    """Whether nearly everybody shares a value of a flag; a number that is not a flag is rare where it is constant."""
+    if np.isin(column, (0.0, 1.0)).all():
+        return not SMALLEST_SHARE <= float(column.mean()) <= 1 - SMALLEST_SHARE
+    return bool(np.ptp(column) == 0)
+
+
+def covariate_states(group: pd.DataFrame, fit: CoxFit, admitted: Sequence[str], intended: Sequence[str] = INTENDED) -> list[dict[str, Any]]:
+    """What became of each intended covariate: `covariates.covariate_report` with the columns in the model and those left out, and why."""
+    records = covariate_report(group, intended)
+    for record in records:
+        name = record["covariate"]
+        found = columns_of(group[name]) if name in group else {}
+        reasons: dict[str, str | None] = {
+            column: RARE
+            if is_rare(values)
+            else fit.dropped.get(column) or (None if column in admitted else f"{subjects_of(group).event.sum()} events allow no more")
+            for column, values in found.items()
+        }
+        record["columns"] = [column for column, reason in reasons.items() if reason is None]
+        record["left_out"] = {column: reason for column, reason in reasons.items() if reason is not None}
+        if record["state"] == "used" and not record["columns"]:
+            record["state"] = "dropped"
+    return records
+
+
+def fit_clinical(group: pd.DataFrame, strata: Array, intended: Sequence[str]) -> tuple[CoxFit, pd.DataFrame]:
+    """The model without the score, and the columns in it: as many as the events allow."""
+    table, subjects = design(group, intended), subjects_of(group)
+    fit = fit_cox(subjects, table.to_numpy(float), list(table.columns), strata)
+    allowed = max(0, int(subjects.event.sum()) // EVENTS_PER_COLUMN - 1)
+    table = table[list(fit.names[:allowed])]
+    if len(fit.names) <= allowed:
+        return fit, table
+    return fit_cox(subjects, table.to_numpy(float), list(table.columns), strata), table
+
+
+def ratio_of(prefix: str, found: HazardRatio | None) -> dict[str, float | None]:
+    """A hazard ratio with its interval and Wald p as fields of a record."""
+    lower, upper = found.interval if found else (None, None)
+    ratio, p = (found.ratio, found.p) if found else (None, None)
+    p_name = f"{prefix}p" if prefix else "wald_p"
+    return {f"{prefix}hazard_ratio": ratio, f"{prefix}lower": lower, f"{prefix}upper": upper, p_name: p}
+
+
+def gain(
+    group: pd.DataFrame, low: Array | None = None, by: Sequence[str] = ("fold",), intended: Sequence[str] = INTENDED
+) -> dict[str, Any]:
     """What the score adds to the clinical covariates.
 
     Args:
-        group: cases with score, fold, entry_days, exit_days, event and the columns of `covariates.clinical_covariates`.
+        group: cases with score, fold, entry_days, exit_days, event and columns of `covariates.clinical_covariates`.
+        low: which cases are of the low-score group; None: those below the median.
+        by: columns that are strata of the models beside the side of the first sequencing.
+        intended: covariates to adjust for.
 
     Returns:
-        adjusted_hazard_ratio (per standard deviation towards lower scores), adjusted_lower, adjusted_upper, adjusted_p,
-        likelihood_ratio_chi2, likelihood_ratio_p, adjusted_for (the covariates), not_adjusted (why there is no estimate, or null).
+        adjusted_hazard_ratio (low against high group) and adjusted_per_sd_hazard_ratio (per standard deviation of the log odds towards
+        lower scores), each with lower, upper and p; likelihood_ratio_chi2 and _p (of the score per standard deviation);
+        concordance_clinical and concordance_with_score; adjusted_for (columns), covariates (a record each), separated (columns whose
+        coefficient is infinite), not_adjusted (why there is no estimate, or null).
     """
-    empty = dict.fromkeys(
-        ("adjusted_hazard_ratio", "adjusted_lower", "adjusted_upper", "adjusted_p", "likelihood_ratio_chi2", "likelihood_ratio_p")
-    )
-    covariates = design(group)
-    events = int(group["event"].sum())
-    inside = np.clip(group["score"].to_numpy(float), 1e-6, 1 - 1e-6)
-    odds = np.log(inside / (1 - inside))
-    if events < EVENTS_PER_COVARIATE * (covariates.shape[1] + 1):
-        return {**empty, "adjusted_for": [], "not_adjusted": f"{events} events for {covariates.shape[1] + 1} covariates"}
+    strata, subjects = strata_of(group, by), subjects_of(group)
+    odds = log_odds(group["score"].to_numpy())
+    terms = {"low_group": odds < np.median(odds) if low is None else low, "low_score": -odds / (odds.std() or 1.0)}
+    base, table = fit_clinical(group, strata, intended)
+    found: dict[str, Any] = dict.fromkeys(("likelihood_ratio_chi2", "likelihood_ratio_p", "concordance_clinical", "concordance_with_score"))
+    for prefix in PARTS:
+        found |= ratio_of(f"adjusted_{prefix}", None)
+    found |= {"adjusted_for": list(table.columns), "separated": [], "not_adjusted": None}
+    found["covariates"] = covariate_states(group, base, list(table.columns), intended)
     if not odds.std() > 0:
-        return {**empty, "adjusted_for": [], "not_adjusted": "all scores are equal"}
-    table = covariates.assign(
-        entry=group["entry_days"].to_numpy(float),
-        exit=group["exit_days"].to_numpy(float),
-        event=group["event"].to_numpy(bool),
-        fold=group["fold"].to_numpy(),
-    )
-    try:
-        base, full = _fit(table), _fit(table.assign(low_score=-odds / odds.std()))
-    except ConvergenceError:
-        return {**empty, "adjusted_for": list(covariates.columns), "not_adjusted": "the model does not converge"}
-    chi2 = max(0.0, 2 * (full.log_likelihood_ - base.log_likelihood_))
-    row = full.summary.loc["low_score"]
-    return {
-        "adjusted_hazard_ratio": float(row["exp(coef)"]),
-        "adjusted_lower": float(row["exp(coef) lower 95%"]),
-        "adjusted_upper": float(row["exp(coef) upper 95%"]),
-        "adjusted_p": float(row["p"]),
-        "likelihood_ratio_chi2": float(chi2),
-        "likelihood_ratio_p": float(stats.chi2.sf(chi2, 1)),
-        "adjusted_for": list(covariates.columns),
-        "not_adjusted": None,
-    }
+        return found | {"not_adjusted": "all scores are equal"}
+    if subjects.event.sum() < 2 * EVENTS_PER_COLUMN:
+        return found | {"not_adjusted": f"{subjects.event.sum()} events for {table.shape[1] + 1} covariates"}
+    fits = {term: fit_with(term, values, subjects, table, strata) for term, values in terms.items()}
+    return found | gain_of(base, fits, subjects, table.assign(low_score=terms["low_score"]), strata)
+
+
+def fit_with(term: str, values: Array, subjects: Subjects, table: pd.DataFrame, strata: Array) -> CoxFit:
+    """The clinical model with a column more."""
+    wider = table.assign(**{term: np.asarray(values, dtype=float)})
+    return fit_cox(subjects, wider.to_numpy(float), list(wider.columns), strata)
+
+
+def gain_of(base: CoxFit, fits: dict[str, CoxFit], subjects: Subjects, table: pd.DataFrame, strata: Array) -> dict[str, Any]:
+    """The fields of `gain` that come of the fitted models."""
+    full = fits["low_score"]
+    if reason := full.dropped.get("low_score"):
+        return {"not_adjusted": f"the score is {reason}"}
+    chi2 = max(0.0, 2 * (full.log_likelihood - base.log_likelihood))
+    found: dict[str, Any] = {"likelihood_ratio_chi2": chi2, "likelihood_ratio_p": float(stats.chi2.sf(chi2, 1))}
+    for prefix, term in PARTS.items():
+        found |= ratio_of(f"adjusted_{prefix}", fits[term].hazard_ratio(term))
+    for name, fit in (("concordance_clinical", base), ("concordance_with_score", full)):
+        ranked = concordance(subjects, table[list(fit.names)].to_numpy(float) @ fit.coefficients, strata)
+        found[name] = ranked.estimate if ranked else None
+    return found | {"separated": list(full.separated), "not_adjusted": NO_MAXIMUM if "low_score" in full.separated else None}

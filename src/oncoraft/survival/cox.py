@@ -1,16 +1,25 @@
-"""Cox regression of one covariate by Newton's method, with delayed entry, strata and Efron's correction for ties.
+"""Cox regression with delayed entry, strata and Efron's correction for ties, and tests of what it assumes. Checked against R's coxph.
 
-Counts at unique event times stand in for risk sets, so one fit is a few vector operations. Checked against R's coxph.
+Covariates are centred and scaled, and those that the risk sets cannot tell apart from the ones before them are left out by name, as R does;
+the fit never fails for them. Where the likelihood rises without end (a covariate separates the deaths), that is said by name too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
-from oncoraft.survival.risk_sets import Array, Subjects, kaplan_meier
+from oncoraft.survival.curves import kaplan_meier
+from oncoraft.survival.partial_likelihood import PartialLikelihood, maximise
+from oncoraft.survival.risk_sets import Array, Subjects
+
+COLLINEAR = 1e-9  # share of a covariate's own information that must be left once the others are known
+SEPARATED = 0.01  # a Newton step, in standard deviations, that a likelihood at its maximum does not take
+LEVEL_INFORMATION = 1e-10  # a standard error of 1e5 standard deviations
+CONSTANT, NOT_ESTIMABLE = "the same for everybody", "told by the covariates before it, or by the strata"
 
 
 @dataclass(frozen=True)
@@ -38,44 +47,88 @@ class HazardRatio:
         return float(2 * stats.norm.sf(abs(self.coefficient / self.standard_error)))
 
 
-def _deaths(beta: float, subjects: Subjects, x: Array) -> tuple[Array, Array, Array]:
-    """Of each death of one stratum, in the order of time: its time, and mean and variance of the covariate in its risk set."""
-    times, place = np.unique(subjects.exit[subjects.event], return_inverse=True)
-    weight = np.exp(beta * x)
-    by_entry, by_exit = np.argsort(subjects.entry, kind="stable"), np.argsort(subjects.exit, kind="stable")
-    entered = np.searchsorted(subjects.entry[by_entry], times, side="left")
-    left = np.searchsorted(subjects.exit[by_exit], times, side="left")
+@dataclass(frozen=True)
+class CoxFit:
+    """A fitted model: estimates of `names`, in a unit of each covariate; what was left out and what separates, by name."""
 
-    def risk_sum(values: Array) -> Array:
-        in_order = np.concatenate([[0.0], np.cumsum(values[by_entry])])
-        out_order = np.concatenate([[0.0], np.cumsum(values[by_exit])])
-        return in_order[entered] - out_order[left]
+    names: tuple[str, ...]
+    coefficients: Array
+    covariance: Array
+    log_likelihood: float
+    null_log_likelihood: float
+    dropped: dict[str, str]
+    separated: tuple[str, ...]
 
-    sums = [risk_sum(weight * x**power) for power in range(3)]
-    died = subjects.event
-    tied = [np.bincount(place, weight[died] * x[died] ** power, len(times)) for power in range(3)]
-    deaths = np.bincount(place, minlength=len(times))
-    # Efron: the j-th of d tied deaths sees the risk set less j/d of the tied ones.
-    repeat = np.repeat(np.arange(len(times)), deaths)
-    within = np.arange(len(repeat)) - np.repeat(np.concatenate([[0], np.cumsum(deaths)[:-1]]), deaths)
-    part = within / deaths[repeat]
-    s0, s1, s2 = (total[repeat] - part * own[repeat] for total, own in zip(sums, tied))
-    mean = s1 / s0
-    return times[repeat], mean, s2 / s0 - mean**2
+    def hazard_ratio(self, name: str, confidence: float = 0.95) -> HazardRatio | None:
+        """Of one covariate; None where it was left out or separates."""
+        if name not in self.names or name in self.separated:
+            return None
+        place = self.names.index(name)
+        return HazardRatio(float(self.coefficients[place]), float(np.sqrt(self.covariance[place, place])), confidence)
 
 
-def _derivatives(beta: float, subjects: Subjects, x: Array) -> tuple[float, float]:
-    """Score and information of one stratum at beta."""
-    _, mean, variance = _deaths(beta, subjects, x)
-    return float(np.sum(x[subjects.event]) - np.sum(mean)), float(np.sum(variance))
+def estimable(information: Array, own: Array) -> Array:
+    """Which covariates add information to those before them, by Cholesky's scheme in their order.
+
+    Args:
+        information: (p, p) at coefficients of zero.
+        own: (p,) information that each would have if the risk sets were the whole cohort; 0 for a constant.
+    """
+    left, keep = information.copy(), np.zeros(len(information), dtype=bool)
+    for j in range(len(left)):
+        if own[j] > 0 and left[j, j] > COLLINEAR * own[j]:
+            keep[j] = True
+            left = left - np.outer(left[:, j], left[j]) / left[j, j]
+    return keep
 
 
-def _strata(subjects: Subjects, x: Array, strata: Array | None) -> list[tuple[Subjects, Array]]:
-    """Follow-up and covariate of each stratum with an event."""
-    values = np.asarray(x, dtype=float)
-    labels = np.zeros(len(values), dtype=int) if strata is None else strata
-    parts = [(subjects.where(labels == stratum), values[labels == stratum]) for stratum in np.unique(labels)]
-    return [(part, own) for part, own in parts if part.event.any()]
+def centre_within(values: Array, strata: Array | None) -> Array:
+    """Covariates less their mean in the stratum, which changes no partial likelihood and keeps exponentials small."""
+    if strata is None or not len(values):
+        return values - values.mean(axis=0) if len(values) else values
+    codes, counts = np.unique(strata, return_inverse=True, return_counts=True)[1:]
+    sums = (
+        np.stack([np.bincount(codes, column, len(counts)) for column in values.T], axis=1)
+        if values.shape[1]
+        else np.zeros((len(counts), 0))
+    )
+    found: Array = values - (sums / counts[:, None])[codes]
+    return found
+
+
+def fit_cox(subjects: Subjects, x: Array, names: Sequence[str], strata: Array | None = None) -> CoxFit:
+    """Fit a Cox model.
+
+    Args:
+        subjects: follow-up.
+        x: covariates, (n, p) without missing values.
+        names: of the p covariates.
+        strata: each stratum has a baseline hazard of its own.
+
+    Returns:
+        The fit; without an event, every covariate is dropped.
+    """
+    values = np.asarray(x, dtype=float).reshape(len(subjects), -1)
+    varies = np.ptp(values, axis=0) > 0 if len(values) else np.zeros(values.shape[1], dtype=bool)
+    centred = centre_within(values, strata)
+    spread = np.sqrt(np.mean(centred**2, axis=0)) if len(values) else np.ones(values.shape[1])
+    # Rounding leaves a covariate that no stratum varies in a spread of its own.
+    scale = np.where(spread > 1e-12 * (1 + np.abs(values).max(axis=0, initial=0.0)), spread, np.inf)
+    scaled = centred / scale
+    likelihood = PartialLikelihood(subjects, scaled, strata)
+    null = likelihood.evaluate(np.zeros((1, len(scale))))
+    keep = estimable(null.information[0], np.isfinite(scale) * float(subjects.event.sum()))
+    dropped = {name: NOT_ESTIMABLE if moves else CONSTANT for name, kept, moves in zip(names, keep, varies) if not kept}
+    if not keep.all():
+        likelihood = likelihood.of_columns(keep)
+    beta, found, step = maximise(likelihood, np.zeros((1, int(keep.sum()))), null if keep.all() else None)
+    kept_names = tuple(name for name, kept in zip(names, keep) if kept)
+    # Far out the information itself underflows, and with it the step.
+    level = (np.abs(step[0]) > SEPARATED) | (np.diag(found.information[0]) < LEVEL_INFORMATION)
+    separated = tuple(name for name, endless in zip(kept_names, level) if endless)
+    covariance = np.linalg.pinv(found.information[0], hermitian=True) / np.outer(scale[keep], scale[keep])
+    value = float(found.value[0])
+    return CoxFit(kept_names, beta[0] / scale[keep], covariance, value, float(null.value[0]), dropped, separated)
 
 
 def cox(subjects: Subjects, x: Array, strata: Array | None = None, confidence: float = 0.95) -> HazardRatio | None:
@@ -87,44 +140,40 @@ def cox(subjects: Subjects, x: Array, strata: Array | None = None, confidence: f
         strata: each stratum has a baseline hazard of its own.
         confidence: level of the Wald interval.
     """
-    parts = _strata(subjects, x, strata)
-    beta = 0.0
-    for _ in range(50):
-        pieces = np.array([_derivatives(beta, part, own) for part, own in parts]).reshape(-1, 2)
-        gradient, information = pieces.sum(axis=0)
-        if not np.isfinite(information) or information <= 1e-10:
-            return None
-        step = float(np.clip(gradient / information, -2, 2))
-        beta += step
-        if abs(beta) > 15:
-            return None
-        if abs(step) < 1e-10:
-            return HazardRatio(beta, float(information**-0.5), confidence)
-    return None
+    return fit_cox(subjects, x, ["x"], strata).hazard_ratio("x", confidence)
 
 
-def proportional_hazards(subjects: Subjects, x: Array, strata: Array | None = None) -> tuple[float, float] | None:
-    """Score test that the covariate's effect does not change with the Kaplan–Meier scale of time: chi-squared (1 df) and p.
+def proportional_hazards(subjects: Subjects, x: Array, strata: Array | None = None, transform: str = "km") -> tuple[float, float] | None:
+    """Score test that the covariate's effect does not change with time: chi-squared (1 df) and p.
 
     The test of Grambsch and Therneau (1994) in the exact form that R's cox.zph has used since survival 3.0: the covariate times
-    1 - S(t-) is added to the model and its coefficient tested at zero. None where the model has no estimate.
+    a scale of time is added to the model and its coefficient tested at zero. None where the model has no estimate.
+
+    Args:
+        subjects, x, strata: as for `cox`.
+        transform: the scale of time: "km", 1 - S(t-), or "identity".
     """
     found = cox(subjects, x, strata)
     if found is None:
         return None
-    curve = kaplan_meier(subjects)
-    before = np.concatenate([[1.0], curve.survival[:-1]])
-    excess = information = cross = squared = 0.0
-    for part, own in _strata(subjects, x, strata):
-        times, mean, variance = _deaths(found.coefficient, part, own)
-        scale = 1 - before[np.searchsorted(curve.times, times)]
-        order = np.argsort(part.exit[part.event], kind="stable")
-        excess += float(np.sum(scale * (own[part.event][order] - mean)))
-        information += float(np.sum(variance))
-        cross += float(np.sum(scale * variance))
-        squared += float(np.sum(scale**2 * variance))
-    spread = squared - cross**2 / information
-    if spread <= 1e-12:
+    values = np.asarray(x, dtype=float)
+    values = values - values.mean()
+    # The second moment is a covariate's mean, too.
+    likelihood = PartialLikelihood(subjects, np.column_stack([values, values**2]), strata)
+    risk = likelihood.risk(np.array([[found.coefficient, 0.0]]))[1]
+    total, first, second = likelihood.at_deaths(np.concatenate([risk, risk * likelihood.x], axis=1)).T
+    mean = first / total
+    variance = second / total - mean**2
+    times, residual = subjects.exit[likelihood.deaths], values[likelihood.deaths] - mean
+    if transform == "km":
+        curve = kaplan_meier(subjects)
+        scale = 1 - np.concatenate([[1.0], curve.survival[:-1]])[np.searchsorted(curve.times, times)]
+    else:
+        scale = times
+    scale = scale - scale.mean()  # changes nothing but rounding
+    excess = float(np.sum(scale * residual) - np.sum(scale * variance) / np.sum(variance) * np.sum(residual))
+    spread = float(np.sum(scale**2 * variance) - np.sum(scale * variance) ** 2 / np.sum(variance))
+    if spread <= 1e-12 * float(np.sum(scale**2 * variance)):
         return None
     chi2 = excess**2 / spread
     return chi2, float(stats.chi2.sf(chi2, 1))

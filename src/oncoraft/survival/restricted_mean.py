@@ -1,7 +1,8 @@
 """Restricted mean survival time: what a group lives on average within a horizon, and the difference of two groups.
 
 The area under the Kaplan–Meier curve up to the horizon, with the Greenwood-type variance of Klein and Moeschberger (2003, section
-4.5), which holds under delayed entry with the risk sets of delayed entry.
+4.5), which holds under delayed entry with the risk sets of delayed entry. Two groups are compared from one common start, at which
+both are under observation: a curve that counts as 1 before its group is observed would add time that nobody was seen to live.
 """
 
 from __future__ import annotations
@@ -11,15 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from oncoraft.survival.risk_sets import Array, Curve, Subjects, at_risk, kaplan_meier
+from oncoraft.survival.curves import Curve, kaplan_meier
+from oncoraft.survival.risk_sets import Array, Subjects, observed_window
 
 
 def restricted_mean(curve: Curve, horizon: float) -> tuple[float, float]:
-    """Area under a curve from 0 to the horizon and its standard error, in the curve's unit of time."""
+    """Area under a curve from its start to the horizon and its standard error, in the curve's unit of time."""
     inside = curve.times <= horizon
     times = curve.times[inside]
     survival = np.concatenate([[1.0], curve.survival[inside]])
-    areas = survival * np.diff(np.concatenate([[0.0], times, [horizon]]))
+    areas = survival * np.diff(np.concatenate([[curve.start], times, [horizon]]))
     after = np.cumsum(areas[::-1])[::-1][1:]
     risk, deaths = curve.at_risk[inside].astype(float), curve.events[inside]
     # Where all at risk die no area follows, so that the term is zero.
@@ -30,10 +32,11 @@ def restricted_mean(curve: Curve, horizon: float) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Difference:
-    """Restricted mean of the first group less that of the second, with its normal interval and p."""
+    """Restricted mean of the first group less that of the second, both from `start`, with its normal interval and p."""
 
     estimate: float
     standard_error: float
+    start: float = 0.0
     confidence: float = 0.95
 
     @property
@@ -57,15 +60,14 @@ def restricted_mean_difference(
         subjects: follow-up.
         first: boolean, True for the first group.
         horizon: in the unit of the follow-up.
-        smallest_risk_set: both groups must have as many at risk at the horizon; events before a risk set of this size are left out.
+        smallest_risk_set: both means begin where both groups have as many at risk, and both must have as many until the horizon.
         confidence: level of the interval.
     """
-    found = []
-    for mask in (first, ~first):
-        part = subjects.where(mask)
-        if at_risk(part, np.array([horizon]))[0] < smallest_risk_set:
-            return None
-        found.append(restricted_mean(kaplan_meier(part, smallest_risk_set), horizon))
-    (one, its_error), (other, other_error) = found
+    first = np.asarray(first, dtype=bool)
+    groups = [subjects.where(first), subjects.where(~first)]
+    window = observed_window(groups, smallest_risk_set)
+    if window is None or not window[0] < horizon <= window[1]:
+        return None
+    (one, its_error), (other, other_error) = (restricted_mean(kaplan_meier(group, window), horizon) for group in groups)
     spread = float(np.hypot(its_error, other_error))
-    return Difference(one - other, spread, confidence) if spread > 0 else None
+    return Difference(one - other, spread, window[0], confidence) if spread > 0 else None

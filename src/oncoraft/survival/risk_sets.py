@@ -1,30 +1,52 @@
-"""Non-parametric survival under delayed entry: a subject is at risk at t when entry < t <= exit.
+"""Follow-up under delayed entry, where a subject is at risk at t when entry < t <= exit, and the log-rank test on it.
 
-Kaplan–Meier with log-log intervals, and the log-rank test with hypergeometric variance, stratified where strata are given.
-References: Kalbfleisch and Prentice (2002), sections 1.3 and 1.4; the intervals are those of R survival's conf.type="log-log".
+The test has the hypergeometric variance and is stratified where strata are given (Kalbfleisch and Prentice 2002, section 1.4).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
 Array = np.ndarray
+FROM_THE_START = (0.0, np.inf)
 
 
 @dataclass(frozen=True)
 class Subjects:
-    """Follow-up of n subjects: entry and exit (same unit, 0 <= entry < exit) and whether the event happened at exit."""
+    """Follow-up of n subjects: entry and exit (same unit, 0 <= entry < exit) and whether the event happened at exit.
+
+    Args:
+        entry, exit: numbers, none missing.
+        event: booleans, or 0 and 1.
+
+    Raises:
+        ValueError: lengths differ, a time is missing or out of order, or an event is neither 0 nor 1.
+    """
 
     entry: Array
     exit: Array
     event: Array
 
     def __post_init__(self) -> None:
-        if np.any(self.entry >= self.exit) or np.any(self.entry < 0):
+        event = np.asarray(self.event)
+        if not np.isin(event, (0, 1)).all():
+            raise ValueError("expected every event as true or false")
+        # A 0/1 integer would index where a mask is meant.
+        object.__setattr__(self, "event", event.astype(bool))
+        for name in ("entry", "exit"):
+            object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=float))
+        if not len(self.entry) == len(self.exit) == len(self.event):
+            raise ValueError("expected one entry, exit and event of every subject")
+        # Written so that a missing time, which compares false to everything, fails too.
+        if not np.all((self.entry < self.exit) & (self.entry >= 0) & (self.exit < np.inf)):
             raise ValueError("expected 0 <= entry < exit of every subject")
+
+    def __len__(self) -> int:
+        return len(self.exit)
 
     def where(self, mask: Array) -> Subjects:
         """Some of the subjects."""
@@ -33,6 +55,12 @@ class Subjects:
     def without_delayed_entry(self) -> Subjects:
         """As if everyone had been under observation from the start: the naive analysis, for comparison."""
         return Subjects(np.zeros_like(self.entry), self.exit, self.event)
+
+    def between(self, start: float, end: float) -> tuple[Subjects, Array]:
+        """Follow-up within (start, end], and which subjects have any."""
+        inside = (self.exit > start) & (self.entry < end)
+        cut = self.where(inside)
+        return Subjects(np.maximum(cut.entry, start), np.minimum(cut.exit, end), cut.event & (cut.exit <= end)), inside
 
 
 def at_risk(subjects: Subjects, times: Array) -> Array:
@@ -43,49 +71,26 @@ def at_risk(subjects: Subjects, times: Array) -> Array:
     return np.where(times <= 0, np.sum(subjects.entry <= 0), counts)
 
 
-@dataclass(frozen=True)
-class Curve:
-    """A Kaplan–Meier curve at its event times: survival, interval, number at risk and events."""
+def observed_window(groups: Sequence[Subjects], smallest: int) -> tuple[float, float] | None:
+    """The time span (start, end] in which every group has as many at risk; of several spans, the one with most events.
 
-    times: Array
-    survival: Array
-    lower: Array
-    upper: Array
-    at_risk: Array
-    events: Array
-
-    def at(self, time: float) -> float:
-        """Survival at a time."""
-        place = int(np.searchsorted(self.times, time, side="right"))
-        return 1.0 if place == 0 else float(self.survival[place - 1])
-
-    def median(self) -> float | None:
-        """First time at which survival is one half or less; None where it is never reached."""
-        reached = np.flatnonzero(self.survival <= 0.5 + 1e-12)
-        return float(self.times[reached[0]]) if len(reached) else None
-
-
-def kaplan_meier(subjects: Subjects, smallest_risk_set: int = 1, confidence: float = 0.95) -> Curve:
-    """Product-limit estimate with delayed entry.
+    With few early entrants one death would end a curve, and groups that come under observation at different times
+    cannot be compared before both are.
 
     Args:
-        subjects: follow-up.
-        smallest_risk_set: events before the risk set first reaches this size are left out: with few early entrants one
-            death would end the curve. Survival is then conditional on reaching that time.
-        confidence: level of the log-log interval.
+        groups: follow-up of each group.
+        smallest: at risk, in each group.
     """
-    times, events = np.unique(subjects.exit[subjects.event], return_counts=True)
-    risk = at_risk(subjects, times)
-    enough = np.flatnonzero(risk >= smallest_risk_set)
-    first = enough[0] if len(enough) else len(times)
-    times, events, risk = times[first:], events[first:], risk[first:]
-    survival = np.cumprod(1 - events / risk)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        greenwood = np.cumsum(events / (risk * (risk - events)))
-        width = stats.norm.ppf(0.5 + confidence / 2) * np.sqrt(greenwood) / np.abs(np.log(survival))
-        lower, upper = survival ** np.exp(width), survival ** np.exp(-width)
-    flat = (survival <= 0) | (survival >= 1) | ~np.isfinite(width)
-    return Curve(times, survival, np.where(flat, np.nan, lower), np.where(flat, np.nan, upper), risk, events)
+    grid = np.unique(np.concatenate([[0.0], *(times for one in groups for times in (one.entry, one.exit))]))
+    just_after = [np.searchsorted(np.sort(one.entry), grid, "right") - np.searchsorted(np.sort(one.exit), grid, "right") for one in groups]
+    enough = np.concatenate([[False], np.min(just_after, axis=0) >= smallest, [False]]).astype(int)
+    starts, ends = np.flatnonzero(np.diff(enough) == 1), np.flatnonzero(np.diff(enough) == -1)
+    if not len(starts):
+        return None
+    deaths = np.sort(np.concatenate([one.exit[one.event] for one in groups]))
+    spans = [(float(grid[start]), float(grid[end])) for start, end in zip(starts, ends)]
+    counts = [np.searchsorted(deaths, end, "right") - np.searchsorted(deaths, start, "right") for start, end in spans]
+    return spans[int(np.argmax(counts))]
 
 
 def log_rank(subjects: Subjects, group: Array, strata: Array | None = None) -> tuple[float, float]:
@@ -97,6 +102,7 @@ def log_rank(subjects: Subjects, group: Array, strata: Array | None = None) -> t
         strata: one label a subject; None for one stratum.
     """
     excess = variance = 0.0
+    group = np.asarray(group, dtype=bool)
     labels = np.zeros(len(group), dtype=int) if strata is None else strata
     for stratum in np.unique(labels):
         inside = labels == stratum
@@ -117,9 +123,9 @@ def log_rank(subjects: Subjects, group: Array, strata: Array | None = None) -> t
 
 
 def false_discovery(p_values: Array) -> Array:
-    """Benjamini–Hochberg q of each p (1995), the step-up minimum taken from the largest down."""
-    n = len(p_values)
-    order = np.argsort(p_values)[::-1]
-    q = np.empty(n)
-    q[order] = np.minimum.accumulate(p_values[order] * n / np.arange(n, 0, -1))
-    return np.minimum(q, 1.0)
+    """Benjamini–Hochberg q of each p (1995), the step-up minimum taken from the largest down; a missing p is not of the family."""
+    p_values = np.asarray(p_values, dtype=float)
+    q, known = np.full(len(p_values), np.nan), np.flatnonzero(~np.isnan(p_values))
+    order = known[np.argsort(p_values[known])[::-1]]
+    q[order] = np.minimum(np.minimum.accumulate(p_values[order] * len(known) / np.arange(len(known), 0, -1)), 1.0)
+    return q

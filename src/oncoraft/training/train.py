@@ -181,7 +181,7 @@ def train_fold(given: argparse.Namespace, blocks: dict[str, Any], device: torch.
         train(trainer, cases, lambda: states.save(trainer.step, trainer.state()))
     if processes.is_first:
         publish(given, trainer, cases, record, settings.max_answer_tokens)
-        states.remove()
+        states.finish(trainer.step, trainer.state())
         log.info("train: %d cases, %d steps, last loss %.3f", len(cases), trainer.step, trainer.log[-1]["loss"])
 
 

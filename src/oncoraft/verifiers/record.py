@@ -16,7 +16,7 @@ DRUG_SECTION = re.compile(r"drug|mechanism|about to start")
 PRIOR_SECTION = re.compile(r"prior|earlier|previous|so far")
 NUMBER = re.compile(r"(?<![\w.*])\d+(?:\.\d+)?")
 DAYS = re.compile(r"\s*\([^()]*\bdays? before\b[^()]*\)", re.IGNORECASE)
-EARLIER_LINE = re.compile(r"^\W*line \d+\s*[,:(]", re.IGNORECASE)
+EARLIER_LINE = re.compile(r"^\W*(?P<setting>neoadjuvant |adjuvant |metastatic )?line \d+\s*[,:(]", re.IGNORECASE)
 NOTHING_FOUND = re.compile(
     r"\bno (?:\w+ ){0,3}(?:mutations?|alterations?|variants?|changes?) (?:were |was )?(?:detected|found|reported)\b", re.IGNORECASE
 )
@@ -68,6 +68,25 @@ class Record:
         """The first (closest) value of a name; empty if the prompt has none."""
         return self.values.get(name, [""])[0]
 
+    @property
+    def line(self) -> int | None:
+        """The line that the treatment about to start is, within its setting where that is told; None where no line is claimed."""
+        return next((int(value) for value in self.values.get("line", []) if value.isdigit()), None)
+
+    @property
+    def treatments_before(self) -> int | None:
+        """How many regimens came before in all; None where that is not told, as after treatment elsewhere."""
+        if "yes" in self.values.get("elsewhere", []) or self.line is None:
+            return None
+        overall = [int(value) for value in self.values.get("line_overall", []) if value.isdigit()]
+        return max([self.line, *overall]) - 1
+
+    @property
+    def was_treated(self) -> bool | None:
+        """Whether any treatment came before; None where the prompt does not tell."""
+        told = self.prior or "yes" in self.values.get("elsewhere", []) or "earlier_line" in self.values or self.treatments_before
+        return True if told else None if self.treatments_before is None else False
+
     @classmethod
     def from_statements(cls, statements: Iterable[tuple[str, str]]) -> Record:
         """From (section, text) of a case's evidence, in prompt order."""
@@ -94,10 +113,12 @@ class Record:
                     self.alterations.setdefault(gene, set()).add(claim.value)
             elif claim.kind == "value" and not (claim.subject == "progression" and is_prior):
                 # What an earlier line brought is history, not the state of the disease now.
-                subject = "earlier_line" if claim.subject == "line" and EARLIER_LINE.search(bare) else claim.subject
-                self.values.setdefault(subject, []).append(_told(claim))
+                is_earlier = claim.subject in ("line", "setting") and EARLIER_LINE.search(bare)
+                self.values.setdefault(f"earlier_{claim.subject}" if is_earlier else claim.subject, []).append(_told(claim))
             if claim.kind in ("gene", "alteration", "target_class"):
                 self.genes |= set(claim.options)
+        if (earlier := EARLIER_LINE.search(bare)) and earlier["setting"]:
+            self.values.setdefault("earlier_setting", []).append(earlier["setting"].strip().lower())
         if "disease" in section and SITES_ALONE.match(bare):
             for site, _, _ in sites_in(bare):
                 self.values.setdefault("site", []).append(site)

@@ -12,8 +12,11 @@ from oncoraft.planning.settings.base import Block
 class Baselines(Block):
     """Models that any language model has to beat, fitted on the same folds."""
 
-    predictors: tuple[Literal["regimen_prior", "clinical_logistic", "gradient_boosting", "tfidf_logistic"], ...] = Field(
-        ("regimen_prior", "clinical_logistic", "gradient_boosting", "tfidf_logistic"), description="Which baselines to fit."
+    predictors: tuple[Literal["regimen_prior", "clinical_logistic", "evidence_logistic", "gradient_boosting", "tfidf_logistic"], ...] = (
+        Field(
+            ("regimen_prior", "clinical_logistic", "evidence_logistic", "gradient_boosting", "tfidf_logistic"),
+            description="Which baselines to fit.",
+        )
     )
     prior_strength: float = Field(20.0, gt=0, description="Cases' worth of shrinkage of a regimen's response rate to its cancer type's.")
     seed: int = Field(43, description="Of the boosted trees.")
@@ -32,6 +35,22 @@ class Survival(Block):
 
     minimum_events: int = Field(60, ge=5, description="A regimen is tested (enters the false-discovery family) from this many events.")
     minimum_events_shown: int = Field(20, ge=5, description="Estimates are shown from this many events.")
+    powered_events: int = Field(
+        128,
+        ge=5,
+        description="Below as many events a regimen is marked underpowered: 80 % power at a hazard ratio of 0.61 (Schoenfeld 1981).",
+    )
     minimum_group: int = Field(10, ge=2, description="Smallest score group in cases.")
     alpha: float = Field(0.05, gt=0, lt=0.5, description="False-discovery rate at which a regimen counts as separated.")
     horizons_months: tuple[int, ...] = Field((12, 24), description="Times for survival and restricted mean survival.")
+    bootstrap: int = Field(0, ge=0, description="Patient-cluster bootstrap resamples of each regimen's estimates; 0: none.")
+    seed: int = Field(53, description="Of the resamples.")
+
+
+class Selection(Block):
+    """Selection audit: when being in the cohort tells too much of the outcome."""
+
+    auroc_limit: float = Field(0.6, gt=0.5, lt=1, description="AUROC for response within a regimen above which selection is flagged.")
+    hazard_ratio_limit: float = Field(1.5, gt=1, description="Hazard ratio, or its inverse, beyond which selection is flagged.")
+    alpha: float = Field(0.05, gt=0, lt=0.5, description="False-discovery rate that a flagged hazard ratio must reach.")
+    minimum_events: int = Field(20, ge=5, description="A regimen has a hazard ratio of its own from this many events.")

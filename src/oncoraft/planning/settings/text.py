@@ -16,6 +16,12 @@ class Evidence(Block):
         "sequenced", description="A specimen's genomics may be shown once sequenced, or already once acquired (as published)."
     )
     records_per_kind: int = Field(3, ge=1, le=10, description="Closest earlier records shown of each repeated kind.")
+    index_day: Literal["before_treatment", "excluded"] = Field(
+        "before_treatment",
+        description="Records of the day on which treatment starts: before_treatment: performance status, markers, tumour sites and whether "
+        "cancer is seen count, since a clinic takes them before the first dose; excluded: they do not. A verdict of progression of that day, "
+        "which may judge the treatment that begins, never counts.",
+    )
     receptor_status: Literal["from_diagnosis", "never"] = Field(
         "from_diagnosis",
         description="Hormone receptor and HER2 status have no date in the source: shown once breast cancer is diagnosed, or never.",

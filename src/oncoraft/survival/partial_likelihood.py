@@ -1,0 +1,170 @@
+"""Cox's partial likelihood of many covariates, with delayed entry, strata and Efron's correction for ties, for many sets of weights at once.
+
+The information needs no sums of products over risk sets: the sum over deaths of the weighted second moments is, turned round, the sum
+over subjects of their own square times the cumulative hazard that they have been under.
+Weighted deaths that are tied share their mean weight, as in R's coxph (Therneau and Grambsch 2000, section 3.3).
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import NamedTuple
+
+import numpy as np
+
+from oncoraft.survival.risk_sets import Array, Subjects
+from oncoraft.survival.risk_tree import RiskTree
+
+MOST_STEPS = 60
+MOST_HALVINGS = 30
+LONGEST_STEP = 5.0  # in standard deviations of a covariate
+# Twice the rise in log-likelihood that a step promises; a step of less than 1e-6 standard errors is none.
+SMALLEST_GAIN = 1e-12
+LEVEL_GAIN, LEVEL_STEP = 1e-10, 0.1
+SMALLEST_RISK = 1e-300
+
+
+class Evaluation(NamedTuple):
+    """Log-likelihood (b,), gradient (b, p) and information (b, p, p) at b coefficient vectors."""
+
+    value: Array
+    gradient: Array
+    information: Array
+
+
+class PartialLikelihood:
+    """The partial likelihood of n subjects and p covariates.
+
+    Args:
+        subjects: follow-up.
+        x: covariates, (n, p); centred and of like scale, or exponentials overflow.
+        strata: one label a subject, each with a baseline hazard of its own; None for one stratum.
+        weights: (n, b) case weights, one column a resample; None: one column of ones.
+    """
+
+    def __init__(self, subjects: Subjects, x: Array, strata: Array | None = None, weights: Array | None = None) -> None:
+        codes = np.zeros(len(subjects), dtype=int) if strata is None else np.unique(strata, return_inverse=True)[1]
+        times, ranks = np.unique(np.concatenate([subjects.entry, subjects.exit]), return_inverse=True)
+        enters, leaves = codes * len(times) + ranks.reshape(2, -1)
+        self.x = np.ascontiguousarray(x, dtype=float)
+        died = np.flatnonzero(subjects.event)
+        self.deaths = died[np.argsort(leaves[died], kind="stable")]  # in the order of stratum and time
+        moments, self.moment, ties = np.unique(leaves[self.deaths], return_inverse=True, return_counts=True)
+        self.first_death = np.cumsum(ties) - ties
+        # Efron: the j-th of d tied deaths sees the risk set less j/d of the tied ones.
+        self.part = ((np.arange(len(self.moment)) - self.first_death[self.moment]) / ties[self.moment])[:, None]
+        self.ties = ties[:, None] if len(self.moment) > len(moments) else None
+        self.at_risk = RiskTree(np.searchsorted(moments, enters, "right"), np.searchsorted(moments, leaves, "right"), len(moments))
+        self.use(weights)
+
+    def use(self, weights: Array | None) -> None:
+        """Take other case weights, (n, b)."""
+        self.weights = np.ones((len(self.x), 1)) if weights is None else np.asarray(weights, dtype=float)
+        self.death_weights = self.mean_weight = self.weights[self.deaths]
+        if self.ties is not None:
+            self.mean_weight = (self.tied(self.death_weights) / self.ties)[self.moment]
+        self.died_x = self.death_weights.T @ self.x[self.deaths]
+
+    def of_columns(self, columns: Array) -> PartialLikelihood:
+        """The same subjects with some of the covariates."""
+        other = copy(self)
+        other.x = np.ascontiguousarray(self.x[:, columns])
+        other.died_x = self.died_x[:, columns]
+        return other
+
+    def tied(self, of_deaths: Array) -> Array:
+        """Sums over the deaths of each moment, along the first axis."""
+        return of_deaths if self.ties is None else np.add.reduceat(of_deaths, self.first_death, axis=0)
+
+    def at_deaths(self, values: Array) -> Array:
+        """Efron's sums of values (n, m) over the risk set of each death, (d, m)."""
+        whole = self.at_risk.over_risk_sets(values)
+        if self.ties is None:
+            return whole
+        found: Array = whole[self.moment] - self.part * self.tied(values[self.deaths])[self.moment]
+        return found
+
+    def risk(self, beta: Array) -> tuple[Array, Array]:
+        """Linear predictors less their largest, and risks times weights, (n, b), at coefficients (b, p)."""
+        linear = self.x @ beta.T
+        linear -= linear.max(axis=0, initial=0.0)
+        return linear, np.exp(linear) * self.weights
+
+    def evaluate(self, beta: Array) -> Evaluation:
+        """Value, gradient and information at each of b coefficient vectors, (b, p)."""
+        linear, risk = self.risk(beta)
+        n, b = risk.shape
+        p = self.x.shape[1]
+        weighted = (risk[:, None, :] * self.x[:, :, None]).reshape(n, p * b)
+        sums = self.at_deaths(np.concatenate([risk, weighted], axis=1))
+        total = np.maximum(sums[:, :b], SMALLEST_RISK)
+        value = np.sum(self.death_weights * linear[self.deaths] - self.mean_weight * np.log(total), axis=0)
+        exposure = risk * self._cumulative_hazard(self.mean_weight / total)
+        gradient = self.died_x - exposure.T @ self.x
+        mean = (sums[:, b:].reshape(len(sums), p, b) / total[:, None, :]).transpose(2, 1, 0)
+        second = self.second_moments(exposure) - (mean * self.mean_weight.T[:, None, :]) @ mean.transpose(0, 2, 1)
+        return Evaluation(value, gradient, second)
+
+    def second_moments(self, exposure: Array) -> Array:
+        """Sums of the squares of the covariates, weighted by exposure (n, b): (b, p, p)."""
+        if exposure.shape[1] == 1:
+            return ((self.x * exposure).T @ self.x)[None]
+        n, p = self.x.shape
+        squares = (self.x[:, :, None] * self.x[:, None, :]).reshape(n, p * p)
+        found: Array = (exposure.T @ squares).reshape(-1, p, p)
+        return found
+
+    def _cumulative_hazard(self, hazard: Array) -> Array:
+        """The hazard that each subject has been under while at risk, per unit of risk."""
+        found = self.at_risk.over_deaths(self.tied(hazard))
+        if self.ties is not None:
+            found[self.deaths] -= self.tied(self.part * hazard)[self.moment]
+        return found
+
+
+def maximise(
+    likelihood: PartialLikelihood, start: Array, now: Evaluation | None = None, smallest_gain: float = SMALLEST_GAIN
+) -> tuple[Array, Evaluation, Array]:
+    """Maxima of the partial likelihoods by Newton's method, the step halved wherever the likelihood would fall.
+
+    The likelihood is concave, so that this finds the maximum where there is one.
+
+    Args:
+        likelihood: with b columns of weights.
+        start: (b, p).
+        now: the evaluation at the start, if it is known.
+        smallest_gain: where steps end.
+
+    Returns:
+        Coefficients (b, p), the evaluation there, and the last Newton step (b, p): large where the likelihood still rises
+        without end, as under separation, and nearly zero at a maximum.
+    """
+    beta, now = start, likelihood.evaluate(start) if now is None else now
+    step = np.zeros_like(beta)
+    for _ in range(MOST_STEPS):
+        step = newton_step(now)
+        gain = np.einsum("bp,bp->b", step, now.gradient)
+        size = np.abs(step).max(axis=1, initial=0.0)
+        # Where a long step promises next to nothing, the likelihood levels off without a maximum.
+        done = (gain < smallest_gain) | ((gain < LEVEL_GAIN) & (size > LEVEL_STEP))
+        if done.all():
+            break
+        scale = np.where(done, 0.0, LONGEST_STEP / np.maximum(size, LONGEST_STEP))
+        found = likelihood.evaluate(beta + scale[:, None] * step)
+        for _ in range(MOST_HALVINGS):
+            worse = ~(found.value >= now.value - 1e-9 * (1 + np.abs(now.value)))
+            if not worse.any():
+                break
+            scale[worse] /= 2
+            found = likelihood.evaluate(beta + scale[:, None] * step)
+        beta, now = beta + scale[:, None] * step, found
+    return beta, now, step
+
+
+def newton_step(at: Evaluation) -> Array:
+    """Information's inverse times the gradient; where rounding has made a matrix singular, by its pseudo-inverse."""
+    try:
+        found: Array = np.linalg.solve(at.information, at.gradient[:, :, None])[:, :, 0]
+    except np.linalg.LinAlgError:
+        found = (np.linalg.pinv(at.information, hermitian=True) @ at.gradient[:, :, None])[:, :, 0]
+    return found

@@ -1,0 +1,212 @@
+"""The step by hand: every bad row is refused in one line, what is absent is counted, and the increment leads."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from oncoraft.cli import main
+
+N = 320
+
+
+def write_study(folder: Path, seed: int = 1, leak: float = 0.0) -> dict[str, pd.DataFrame]:
+    """Cases of two regimens of one cancer type, half of them sequenced later, with a score that knows the hazard."""
+    draw = np.random.default_rng(seed)
+    patient = [f"{number:05d}" for number in range(N)]
+    own, advanced = draw.normal(size=N), draw.random(N) < 0.5
+    entry = np.where(draw.random(N) < 0.5, draw.integers(1, 200, N), 0)
+    hazard = 0.0015 * np.exp(0.6 * advanced - 0.8 * own + leak * (entry > 0))
+    death, lost = entry + draw.exponential(1 / hazard), entry + draw.uniform(200, 1500, N)
+    leave = np.floor(np.minimum(death, lost)).astype(int) + 1
+    cases = pd.DataFrame({"case_id": [f"{name}-1" for name in patient], "patient_id": patient, "cancer_type": "Lung Cancer"})
+    cases = cases.assign(regimen=np.where(np.arange(N) % 2, "a", "b"), index_day=-entry, line_of_therapy=draw.integers(1, 4, N))
+    cases = cases.assign(regimen_name=cases["regimen"].str.upper(), drug_class="Chemo")
+    followup = pd.DataFrame(
+        {"case_id": cases["case_id"], "endpoint": "os", "entry_days": entry, "exit_days": leave, "event": death <= lost}
+    )
+    folds = pd.DataFrame({"case_id": cases["case_id"], "design": "kfold", "fold": np.arange(N) // 2 % 4})
+    facts = {"stage": np.where(advanced, "Stage 4", "Stage 1-3"), "sex": draw.choice(["male", "female"], N)}
+    facts["age_at_index"] = draw.choice(["50-59", "60-69"], N)
+    evidence = pd.concat(pd.DataFrame({"case_id": cases["case_id"], "field": field, "value": value}) for field, value in facts.items())
+    evidence = evidence.assign(days_before_index=10, order=evidence.groupby("case_id").cumcount(), text="")
+    predictions = cases[["case_id", "patient_id"]].assign(fold=folds["fold"], score=1 / (1 + np.exp(-own)))
+    tables = {"cases": cases, "followup": followup, "folds": folds, "evidence": evidence, "predictions": predictions}
+    (folder / "cases").mkdir(parents=True, exist_ok=True)
+    write_tables(folder, tables)
+    return tables
+
+
+def write_tables(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
+    for name, table in tables.items():
+        if name == "predictions":
+            (folder / "predictions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in table.to_dict("records")))
+        else:
+            table.to_parquet(folder / ("evidence.parquet" if name == "evidence" else f"cases/{name}.parquet"))
+
+
+def survival(folder: Path, *more: str) -> int:
+    words = [folder / "predictions.jsonl", folder / "cases", folder / "evidence.parquet", "--out", folder / "survival"]
+    return main(["survival", *map(str, words), *more])
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("study")
+    tables = write_study(folder)
+    baselines = tables["predictions"][["case_id", "fold"]].assign(predictor="gradient_boosting", score=np.linspace(0.1, 0.9, N))
+    baselines.to_parquet(folder / "baselines.parquet")
+    assert survival(folder, "--baselines", str(folder / "baselines.parquet")) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def result(study: Path) -> dict:
+    return json.loads((study / "survival" / "survival.json").read_text())
+
+
+def test_the_increment_leads_and_the_raw_ratio_stands_beside(study: Path, result: dict) -> None:
+    assert {row["regimen"] for row in result["regimens"]} == {"a", "b"}
+    for row in result["regimens"]:
+        assert row["adjusted_hazard_ratio"] > 1
+        assert row["adjusted_per_sd_lower"] > 1
+        assert row["hazard_ratio"] > 1
+        assert row["likelihood_ratio_p"] <= row["q"] < 0.01
+        assert row["log_rank_p"] <= row["log_rank_q"]
+        assert row["concordance_with_score"] > row["concordance_clinical"]
+        assert row["is_underpowered"] == (row["events"] < 128)
+    names = list(pd.read_csv(study / "survival" / "regimens.csv"))
+    assert names.index("adjusted_hazard_ratio") < names.index("hazard_ratio")
+
+
+def test_every_covariate_is_told_used_constant_missing_or_dropped(result: dict) -> None:
+    told = {record["covariate"]: record for record in result["regimens"][0]["covariates"]}
+    assert told["sex"]["state"] == "used"
+    assert told["sex"]["columns"] == ["is_male"]
+    assert sum(told["sex"]["levels"].values()) == result["regimens"][0]["cases"]
+    assert told["ecog"]["state"] == "missing"
+    assert told["drug_class"]["state"] == "constant"
+    assert {record["state"] for record in told.values()} <= {"used", "constant", "missing", "dropped"}
+
+
+def test_comparators_stand_beside_the_model(result: dict) -> None:
+    row = result["regimens"][0]
+    others = {record["predictor"]: record for record in row["comparators"]}
+    assert set(others) == {"gradient_boosting", "disease_extent"}
+    assert others["disease_extent"]["hazard_ratio"] > 1
+    assert others["gradient_boosting"]["per_sd_p"] > 0.001
+    assert row["within_extent_hazard_ratio"] > 1
+
+
+def test_the_published_way_has_the_other_direction(result: dict) -> None:
+    whole = result["cancer_types"][0]
+    assert whole["published_hazard_ratio"] < 1 < whole["hazard_ratio"]
+    assert all(row["published_hazard_ratio"] is None for row in result["regimens"])
+    assert "published_" in result["direction"]
+
+
+def test_two_runs_write_equal_bytes_and_the_order_of_rows_changes_nothing(study: Path, tmp_path: Path) -> None:
+    tables = write_study(tmp_path)
+    shuffled = {name: table.sample(frac=1, random_state=3) for name, table in tables.items()}
+    write_tables(tmp_path, shuffled)
+    assert survival(tmp_path) == 0
+    write_study(tmp_path / "again")
+    assert survival(tmp_path / "again") == 0
+    files = [folder / "survival" / "regimens.csv" for folder in (tmp_path, tmp_path / "again")]
+    one, other = (pd.read_csv(file) for file in files)
+    pd.testing.assert_frame_equal(one, other, rtol=1e-9)
+
+
+def spoil(table: str, column: str, value: object, row: int = 4):
+    def change(tables: dict[str, pd.DataFrame]) -> None:
+        tables[table] = tables[table].astype({column: object})
+        tables[table].iloc[row, tables[table].columns.get_loc(column)] = value
+
+    return change
+
+
+def double(table: str):
+    def change(tables: dict[str, pd.DataFrame]) -> None:
+        tables[table] = pd.concat([tables[table], tables[table].iloc[[7]]])
+
+    return change
+
+
+BAD = {
+    "a missing score": (spoil("predictions", "score", None), "predictions.jsonl, line 5, column score: expected a number from 0 to 1"),
+    "a score that is no number": (spoil("predictions", "score", float("nan")), "line 5, column score"),
+    "a score above 1": (spoil("predictions", "score", 7.0), "line 5, column score: expected a number from 0 to 1, found '7.0'"),
+    "a prediction of no case": (spoil("predictions", "case_id", "ghost"), "line 5, column case_id: expected a case of the cohort"),
+    "a prediction of another patient": (spoil("predictions", "patient_id", "00001"), "line 5, column patient_id"),
+    "a patient that is a number": (spoil("predictions", "patient_id", 4), "line 5, column patient_id: expected text"),
+    "a prediction of another fold": (spoil("predictions", "fold", 3), "line 5, column fold: expected the fold that holds the case out"),
+    "a case predicted twice": (double("predictions"), f"line {N + 1}, column case_id: expected each case_id once"),
+    "a case twice": (double("cases"), f"cases.parquet, line {N + 1}, column case_id: expected each case_id once"),
+    "follow-up twice": (double("followup"), f"followup.parquet, line {N + 1}, column case_id"),
+    "a fold twice": (double("folds"), f"folds.parquet, line {N + 1}, column case_id"),
+    "an entry at the exit": (spoil("followup", "exit_days", 0), "line 5, column entry_days: expected an entry before the exit"),
+    "an entry below zero": (spoil("followup", "entry_days", -3), "line 5, column entry_days: expected days from the index date"),
+    "an exit that is missing": (spoil("followup", "exit_days", None), "line 5, column exit_days: expected a number of days"),
+    "an event that is missing": (spoil("followup", "event", None), "line 5, column event: expected true or false"),
+    "no prediction": (lambda tables: tables.update(predictions=tables["predictions"].head(0)), "expected at least one prediction"),
+    "no follow-up": (lambda tables: tables.update(followup=tables["followup"].assign(endpoint="ttnt")), "rows of the endpoint 'os'"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_row_is_refused_in_one_line_with_its_place(tmp_path: Path, capsys: pytest.CaptureFixture, name: str) -> None:
+    change, said = BAD[name]
+    tables = write_study(tmp_path)
+    change(tables)
+    if tables["followup"]["event"].dtype == object:
+        tables["followup"]["event"] = tables["followup"]["event"].astype("boolean")
+    for column in ("entry_days", "exit_days"):
+        tables["followup"][column] = tables["followup"][column].astype("Int64")
+    write_tables(tmp_path, tables)
+    assert survival(tmp_path) == 2
+    told = capsys.readouterr().err.strip().splitlines()[-1]
+    assert told.startswith("error: ")
+    assert said in told
+    assert not (tmp_path / "survival").exists()
+
+
+def test_events_as_zero_and_one_are_events(study: Path, tmp_path: Path) -> None:
+    tables = write_study(tmp_path)
+    tables["followup"]["event"] = tables["followup"]["event"].astype(int)
+    write_tables(tmp_path, tables)
+    assert survival(tmp_path) == 0
+    one, other = (pd.read_csv(folder / "survival" / "regimens.csv") for folder in (study, tmp_path))
+    pd.testing.assert_frame_equal(one, other)
+
+
+def test_cases_without_prediction_or_follow_up_are_counted(tmp_path: Path) -> None:
+    tables = write_study(tmp_path)
+    tables["predictions"], tables["followup"] = tables["predictions"].iloc[30:], tables["followup"].iloc[:-20]
+    write_tables(tmp_path, tables)
+    assert survival(tmp_path) == 0
+    counts = json.loads((tmp_path / "survival" / "survival.json").read_text())["counts"]
+    assert (counts["cases"], counts["cases_without_prediction"], counts["cases_without_follow_up"]) == (N - 50, 30, 20)
+
+
+def test_a_skipped_regimen_tells_the_right_reason(tmp_path: Path) -> None:
+    tables = write_study(tmp_path)
+    mine = tables["cases"]["regimen"].eq("a").to_numpy()
+    tables["predictions"].loc[mine, "score"] = 0.25
+    tables["followup"].loc[~mine, "event"] = False
+    write_tables(tmp_path, tables)
+    assert survival(tmp_path) == 0
+    skipped = json.loads((tmp_path / "survival" / "survival.json").read_text())["skipped"]
+    assert {row["regimen"]: row["reason"] for row in skipped} == {"a": "all scores are equal", "b": "fewer than 20 events"}
+
+
+def test_no_event_in_a_group_is_the_reason_for_no_ratio(tmp_path: Path) -> None:
+    tables = write_study(tmp_path)
+    tables["followup"]["event"] = tables["predictions"]["score"].lt(0.3).to_numpy()
+    write_tables(tmp_path, tables)
+    assert survival(tmp_path) == 0
+    rows = json.loads((tmp_path / "survival" / "survival.json").read_text())["regimens"]
+    assert rows
+    assert all((row["hazard_ratio"], row["no_ratio"]) == (None, "no event in the high group") for row in rows)
+    assert all(row["likelihood_ratio_p"] < 1e-6 for row in rows)
