@@ -50,6 +50,7 @@ TO_A_FOLDER: dict[str, Words] = {
         "--out",
         out,
     ],
+    "selection": lambda run, out: [run / CASES, run / PROMPTS / "evidence.parquet", "--out", out],
     "survival": lambda run, out: [run / RUN / "predictions.jsonl", run / CASES, run / PROMPTS / "evidence.parquet", "--out", out],
 }
 TO_A_FILE: dict[str, Words] = {
@@ -86,6 +87,7 @@ TO_A_FILE: dict[str, Words] = {
         out,
     ],
     "baselines": lambda run, out: [run / CASES, run / PROMPTS / "evidence.parquet", "--out", out],
+    "compare": lambda run, out: [run / RUN / "predictions.jsonl", run / RUN / "predictions.jsonl", "--cases", run / CASES, "--out", out],
     "report": lambda run, out: [run, "--out", out],
 }
 # Steps that write beside their input: step -> arguments, from the run and the folder of cases; and the file.

@@ -26,6 +26,7 @@ from oncoraft.evaluation.resampling import resampled_measures
 from oncoraft.foundation.csv_file import write_csv
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.foundation.publishing import claim
 from oncoraft.foundation.stable import stable_seed
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
@@ -155,6 +156,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="comparison.json to write, a table beside it")
     given = parser.parse_args(arguments)
     blocks = read_settings("compare", given)
+    files = [given.out, given.out.with_suffix(".csv"), given.out.with_name("manifest.json")]
+    claim(*files, step="compare")
     paths = [predictions_of(path) for path in given.runs]
     names = [name_of(path) for path in paths]
     if len(set(names)) < len(names) or len(names) < 2:
@@ -167,7 +170,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for pair, q in zip(pairs, false_discovery([pair[test] for pair in pairs]), strict=True):
             pair[test.replace("_p", "_q")] = q
     table = pd.DataFrame([{key: pair[key] for key in ("first", "second")} | row for pair in pairs for row in pair["differences"]])
-    files = [given.out, given.out.with_suffix(".csv"), given.out.with_name("manifest.json")]
     with publishing(*files, step="compare") as (out, sheet, note):
         write_json(out, pairs)
         write_csv(sheet, table)

@@ -207,6 +207,7 @@ def refuse_braces(config: Config) -> None:
     paths = {
         "study": config.study,
         "folds.frozen": config.folds.frozen,
+        "cohort_filter.patients": config.cohort_filter.patients,
         "prompts.instruction_file": config.prompts.instruction_file,
         "rationales.file": config.rationales.file,
         "rationales.endpoint_instruction": config.rationales.endpoint_instruction,

@@ -58,7 +58,7 @@ class CohortFilter(Block):
     gene_panels: tuple[str, ...] = Field(
         (), description="Sequencing panels whose cases stay, named as in GENE_PANEL; one that the study does not have is an error."
     )
-    patients: str | None = Field(
+    patients: PathText | None = Field(
         None, description="File of patients whose cases stay, an id a line (PATIENT_ID); ids that the study does not have are counted."
     )
 
