@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from oncoraft.cases.diagnoses import COLUMNS as DIAGNOSIS
 from oncoraft.cases.followup import follow
 from oncoraft.cases.labels import label
 from oncoraft.cases.regimens import build
@@ -22,6 +23,10 @@ from oncoraft.planning.config_files import check_config
 LINES = {
     "followed": r"followed to day (?P<day>-?\d+), (?P<state>alive|died)",
     "prior": r"prior treatment elsewhere",
+    "cancer": r"cancer (?P<name>[A-Za-z -]+)",
+    "sequenced": r"day (?P<day>-?\d+) sequenced (?P<name>[A-Za-z -]+?)(?P<metastasis> from (?P<site>[A-Za-z /-]+), taken on day (?P<taken>-?\d+))?",
+    "diagnosis": r"day (?P<day>-?\d+) diagnosis (?P<code>M?\d{4} C\d{3}|without codes)(?P<stage> stage (?P<group>[1-4])| distant| regional)?",
+    "operation": r"day (?P<day>-?\d+) (?P<kind>procedure|specimen taken|radiation)",
     "set": r"set (?P<key>[a-z_.]+) = (?P<value>.+)",
     "drug": r"day (?P<day>-?\d+)(\.\.(?P<stop>-?\d+))? drug (?P<agents>.+)",
     "scan": r"day (?P<day>-?\d+) scan (?P<verdict>Y|N|Indeterminate|without verdict)( at (?P<chance>0\.\d+))?"
@@ -42,11 +47,20 @@ class Scenario:
     os_days: int = 1000
     died: bool = False
     prior: bool = False
+    cancer: str = "Non-Small Cell Lung Cancer"
+    specimens: list[dict[str, Any]] = field(default_factory=list)
+    diagnoses: list[dict[str, Any]] = field(default_factory=list)
+    surgery: list[dict[str, Any]] = field(default_factory=list)
+    radiation: list[dict[str, Any]] = field(default_factory=list)
     treatment: list[dict[str, Any]] = field(default_factory=list)
     progression: list[dict[str, Any]] = field(default_factory=list)
     presence: list[dict[str, Any]] = field(default_factory=list)
     sites: list[dict[str, Any]] = field(default_factory=list)
     expected: list[tuple[int, str, dict[str, str]]] = field(default_factory=list)
+
+
+# A cohort without a single case is refused: this patient has one, whatever the rules.
+BYSTANDER = Scenario("bystander", treatment=[{"start_day": 0, "stop_day": 9, "agent": "CARBOPLATIN", "subtype": "Chemo"}])
 
 
 def names(text: str, joint: str) -> list[str]:
@@ -81,6 +95,20 @@ def record(scenario: Scenario, kind: str, values: dict[str, str]) -> None:
         scenario.os_days, scenario.died = int(values["day"]), values["state"] == "died"
     elif kind == "prior":
         scenario.prior = True
+    elif kind == "cancer":
+        scenario.cancer = values["name"]
+    elif kind == "sequenced":
+        taken = int(values["taken"]) if values["metastasis"] else None
+        of = {"sample_type": "Metastasis" if values["metastasis"] else "Primary", "metastatic_site": values["site"], "taken": taken}
+        scenario.specimens.append({"start_day": int(values["day"]), "cancer_type": values["name"], **of})
+    elif kind == "diagnosis":
+        scenario.diagnoses.append(diagnosis(values))
+    elif kind == "operation":
+        if values["kind"] == "radiation":
+            scenario.radiation.append({"start_day": int(values["day"])})
+        else:
+            subtype = {"procedure": "PROCEDURE", "specimen taken": "SAMPLE"}[values["kind"]]
+            scenario.surgery.append({"start_day": int(values["day"]), "subtype": subtype})
     elif kind == "drug":
         for agent in names(values["agents"], ","):
             drug = drugs().get(agent_names().get(agent.upper(), ""))
@@ -100,6 +128,26 @@ def record(scenario: Scenario, kind: str, values: dict[str, str]) -> None:
         scenario.sites += [{"start_day": day, "tumor_site": site} for site in names(values["sites"] or "", ",") if site]
 
 
+def diagnosis(values: dict[str, str]) -> dict[str, Any]:
+    """A row of the registry; without a stage it has the groups of an unknown one, which the source calls "Stage 1-3"."""
+    morphology, _, topography = values["code"].removeprefix("M").partition(" ")
+    text = "CARCINOMA, NOS | SOMEWHERE" + ("" if values["code"] == "without codes" else f" (M{morphology}/3 | {topography})")
+    group, word = values["group"] or "99", (values["stage"] or "").strip()
+    summary = {"distant": "Distant metastases/systemic disease", "regional": "Regional to lymph nodes"}.get(word)
+    stage = "Stage 4" if group == "4" else "Stage 1-3"
+    row = {"start_day": int(values["day"]), "dx_description": text, "clinical_group": group, "path_group": "99"}
+    return row | {"ajcc": None, "stage_cdm_derived": stage, "summary": summary}
+
+
+def sequencing(one: Scenario) -> list[dict[str, Any]]:
+    """Specimens of a patient: of the scenario's cancer on day 0, or those that it lists."""
+    primary = {"start_day": 0, "cancer_type": one.cancer, "sample_type": "Primary", "metastatic_site": None, "taken": None}
+    rows = enumerate(one.specimens or [primary], 1)
+    return [
+        {"patient_id": one.name, "sample_id": f"{one.name}-T{number:02d}-IM6", "gene_panel": "IMPACT468", **row} for number, row in rows
+    ]
+
+
 def tables_of(scenarios: list[Scenario]) -> dict[str, pd.DataFrame]:
     """Tables as ingestion leaves them, as far as cases need them; the patient has the scenario's name."""
 
@@ -109,15 +157,20 @@ def tables_of(scenarios: list[Scenario]) -> dict[str, pd.DataFrame]:
         return frame.assign(source_line=range(2, len(frame) + 2))
 
     people = [one.name for one in scenarios]
-    samples = [f"{name}-T01-IM6" for name in people]
+    samples = pd.DataFrame([row for one in scenarios for row in sequencing(one)])
+    taken = samples.dropna(subset=["taken"]).astype({"taken": "int32"})
     patient = pd.DataFrame(
         {"patient_id": people, "os_days": [one.os_days for one in scenarios], "is_deceased": [one.died for one in scenarios]}
     )
     patient["prior_med_to_msk"] = ["Prior medications to MSK" if one.prior else "No prior medications" for one in scenarios]
     return {
         "clinical_patient": patient,
-        "clinical_sample": pd.DataFrame({"sample_id": samples, "cancer_type": "Non-Small Cell Lung Cancer", "gene_panel": "IMPACT468"}),
-        "timeline_specimen": pd.DataFrame({"patient_id": people, "start_day": 0, "sample_id": samples}),
+        "clinical_sample": samples[["sample_id", "cancer_type", "gene_panel", "sample_type", "metastatic_site"]],
+        "timeline_specimen": samples[["patient_id", "start_day", "sample_id"]],
+        "timeline_specimen_surgery": taken[["patient_id", "sample_id"]].assign(start_day=taken["taken"]),
+        "timeline_diagnosis": table("diagnoses", start_day="int32", **dict.fromkeys(DIAGNOSIS["timeline_diagnosis"][2:], "object")),
+        "timeline_surgery": table("surgery", start_day="int32", subtype="object"),
+        "timeline_radiation": table("radiation", start_day="int32"),
         "timeline_treatment": table("treatment", start_day="int32", stop_day="int32", agent="object", subtype="object"),
         "timeline_progression": table("progression", start_day="int32", progression="object", nlp_progression_probability="float64"),
         "timeline_cancer_presence": table(
@@ -134,7 +187,7 @@ def outcomes(scenarios: list[Scenario]) -> dict[str, tuple[pd.DataFrame, pd.Data
     for one in scenarios:
         groups.setdefault(one.config.model_dump_json(), []).append(one)
     for group in groups.values():
-        tables, config = tables_of(group), group[0].config
+        tables, config = tables_of([*group, BYSTANDER]), group[0].config
         cases, _ = build(tables, config.regimens)
         labels = label(cases, tables, config.labels).to_pandas()
         followed, _ = follow(cases, tables["clinical_patient"], tables["timeline_progression"], config.followup)

@@ -68,7 +68,7 @@ def test_every_step_says_how_many_are_left_and_why_the_others_are_not(found: dic
         ("evaluable for response (strict)", 2, 2, 0, 1),
     ]
     assert found["steps"][2]["reasons"] == [
-        {"reason": "only supportive agents, other indications or agents set aside", "patients": 1, "cases": None},
+        {"reason": "only supportive agents, tracers, other indications or agents set aside", "patients": 1, "cases": None},
         {"reason": "no sequenced specimen with a cancer type", "patients": 1, "cases": None},
     ]
     assert found["steps"][4]["reasons"] == [{"reason": "only indeterminate scans in the window", "patients": 1, "cases": 1}]
@@ -90,7 +90,9 @@ def test_the_table_of_characteristics_counts_treated_patients(found: dict) -> No
     age = next(row for row in found["table_one"] if row["characteristic"].startswith("Age") and row["cancer_type"] == "all")
     assert (age["n"], age["of"], age["median"]) == (2, 2, 55.0)
     lines = {
-        row["level"]: row["n"] for row in found["table_one"] if row["characteristic"] == "Line of therapy" and row["cancer_type"] == "all"
+        row["level"]: row["n"]
+        for row in found["table_one"]
+        if row["characteristic"] == "Line of therapy in its setting" and row["cancer_type"] == "all"
     }
     assert lines == {"1": 2, "2": 1}
 

@@ -47,8 +47,8 @@ def random_cohort(seed: int, count: int = 40) -> tuple[pd.DataFrame, dict[str, p
         "timeline_cancer_presence": pd.DataFrame(presence, columns=["patient_id", "start_day", "has_cancer"]),
         "timeline_tumor_sites": pd.DataFrame(sites, columns=["patient_id", "start_day", "tumor_site"]),
     }
-    names = ["case_id", "patient_id", "index_day", "next_index_day", "drug_class"]
-    return pd.DataFrame(cases, columns=names).astype({"next_index_day": "Int32"}), tables
+    names = ["case_id", "patient_id", "index_day", "next_treatment_day", "drug_class"]
+    return pd.DataFrame(cases, columns=names).astype({"next_treatment_day": "Int32"}), tables
 
 
 def records(tables: dict[str, pd.DataFrame], name: str, case: pd.Series) -> list[tuple]:
@@ -61,7 +61,7 @@ def plain_strict(case: pd.Series, tables: dict[str, pd.DataFrame]) -> tuple[str,
     """The rule as `docs/labels.md` words it, for one case, with the default settings."""
     person = tables["clinical_patient"].set_index("patient_id").loc[case["patient_id"]]
     to_end = person["os_days"] - case["index_day"]
-    to_next = 10**6 if pd.isna(case["next_index_day"]) else case["next_index_day"] - case["index_day"] - 1
+    to_next = 10**6 if pd.isna(case["next_treatment_day"]) else case["next_treatment_day"] - case["index_day"] - 1
     end = min(120, to_end, to_next)
     verdicts: dict[int, set[str]] = {}
     for day, word, _ in records(tables, "timeline_progression", case):
@@ -80,7 +80,7 @@ def plain_strict(case: pd.Series, tables: dict[str, pd.DataFrame]) -> tuple[str,
     unknown = not diseased and "N" not in told_before
     free, shown = "N" in told_now and "Y" not in told_now, bool(now) or "Y" in told_now
     seen_since = any(0 < when < day for when, _ in sites) or any(0 < when < day and word == "Y" for when, word in presence)
-    if free and (diseased or (unknown and seen_since)):
+    if free and not now and (diseased or (unknown and seen_since)):
         return "CR", [day]
     if not shown and not diseased:
         return ("NE" if unknown else "NED"), [day]
@@ -134,7 +134,7 @@ def test_the_table_keeps_its_contract() -> None:
     frame = table.to_pandas()
     assert table.column_names == [
         "case_id", "definition", "category", "score", "responder", "disease_control", "window_start_days", "window_end_days", "scan_days",
-        "is_baseline_unknown", "is_immortal", "reason",
+        "is_baseline_unknown", "is_immortal", "is_contradicted", "local_treatment_between", "reason",
     ]  # fmt: skip
     assert table.schema.field("scan_days").type == pa.list_(pa.int32())
     assert str(frame["responder"].dtype) == "boolean"

@@ -48,21 +48,117 @@ def test_every_row_that_makes_no_regimen_is_counted_by_reason() -> None:
     assert counts == {
         "rows": 7,
         "rows_without_agent": 1,
+        "rows_of_one_agent": 6,
+        "resolved": {},
         "supportive_rows": 2,
+        "tracer_rows": 0,
         "other_indication_rows": 1,
         "investigational_rows_set_aside": 1,
         "rows_of_unknown_agents": 0,
         "unknown_agents": {},
         "patients_without_anticancer_agent": 1,
-        "regimens": 1,
-        "regimens_without_specimen": 1,
+        "rows_without_specimen": 1,
         "patients_without_specimen": 1,
+        "no_cancer_rows": 0,
+        "patients_with_no_cancer_rows_only": 0,
+        "before_diagnosis_rows": 0,
+        "patients_with_before_diagnosis_rows_only": 0,
+        "other_cancer_rows": 0,
+        "patients_with_other_cancer_rows_only": 0,
+        "patients_with_rows_before_diagnosis": 0,
+        "regimens": 1,
+        "regimens_without_registered_diagnosis": 1,
+        "protocol_continuations": 0,
+        "chemoradiation": 0,
+        "settings": {"unknown": 1},
     }
+
+
+def registry(*rows: tuple[str, int, str]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=["patient_id", "start_day", "dx_description"])
+    return frame.assign(ajcc=None, clinical_group="2", path_group="2", stage_cdm_derived="Stage 1-3", summary="Localized")
+
+
+def test_regimens_of_two_cancers_that_start_on_one_day_are_two_cases() -> None:
+    rows = treatment(
+        ("a", 0, 300, "LETROZOLE", "Hormone"), ("a", 0, 60, "CARBOPLATIN", "Chemo"), ("a", 100, 160, "OSIMERTINIB", "Targeted")
+    )
+    diagnoses = registry(("a", -900, "CARCINOMA | BREAST (M8500/3 | C509)"), ("a", -20, "CARCINOMA | LUNG (M8140/3 | C341)"))
+    cases, _ = build(cohort(rows) | {"timeline_diagnosis": diagnoses}, Regimens())
+    assert list(cases["case_id"]) == ["a_+0", "a_+0_2", "a_+100"]
+    assert list(cases["regimen"]) == ["letrozole", "carboplatin", "osimertinib"]
+    assert list(cases["line_overall"]) == [1, 1, 2]
+    assert list(cases["next_treatment_day"].fillna(-1)) == [-1, 100, -1], "the lung's regimen does not end the breast's"
+    assert list(cases["has_other_cancer"]) == [True, True, True]
+
+
+def test_patients_who_are_set_aside_are_counted_under_one_reason_each() -> None:
+    rows = treatment(
+        ("a", 0, 9, "CARBOPLATIN", "Chemo"),
+        ("b", -200, -150, "CARBOPLATIN", "Chemo"),
+        ("b", 5, 9, "ABIRATERONE", "Hormone"),
+        ("c", 5, 9, "ABIRATERONE", "Hormone"),
+    )
+    diagnoses = registry(*((who, -20, "CARCINOMA | BREAST (M8500/3 | C509)") for who in "abc"))
+    _, counts = build(cohort(rows, ("a", "b", "c")) | {"timeline_diagnosis": diagnoses}, Regimens())
+    assert (counts["before_diagnosis_rows"], counts["other_cancer_rows"]) == (1, 2)
+    assert (counts["patients_with_before_diagnosis_rows_only"], counts["patients_with_other_cancer_rows_only"]) == (1, 1)
+
+
+def test_a_cohort_whose_treatment_all_precedes_its_diagnoses_is_one_line() -> None:
+    rows = treatment(("a", 0, 9, "CARBOPLATIN", "Chemo"))
+    diagnoses = registry(("a", 31, "CARCINOMA | BREAST (M8500/3 | C509)"))
+    with pytest.raises(InputError, match="expected a treatment that begins after its cancer's diagnosis"):
+        build(cohort(rows) | {"timeline_diagnosis": diagnoses}, Regimens())
 
 
 def test_names_are_read_whatever_their_case_spaces_and_synonyms() -> None:
     kept, _ = treatment_intervals(treatment(("a", 0, 1, " 5-fu", "Chemo"), ("a", 0, 1, "Paclitaxel  Protein-Bound", "Chemo")), Regimens())
     assert list(kept["agent"]) == ["FLUOROURACIL", "PACLITAXEL PROTEIN-BOUND"]
+
+
+def test_other_names_of_an_agent_open_no_line_and_are_counted_by_what_they_took() -> None:
+    rows = treatment(
+        ("a", 0, 40, "TRASTUZUMAB", "Biologic"),
+        ("a", 60, 90, "trastuzumab-dkst", "Biologic"),
+        ("a", 110, 150, "Ogivri", "Biologic"),
+        ("a", 400, 430, "Kadcyla", "Biologic"),
+        ("b", 0, 40, "mFOLFOX6", "Chemo"),
+        ("b", 0, 40, "bevacizumab-awwb", "Biologic"),
+        ("b", 50, 90, "Oxaliplatin + fluorouracil", "Chemo"),
+    )
+    cases, counts = build(cohort(rows), Regimens())
+    assert cases["regimen"].tolist() == ["trastuzumab", "ado-trastuzumab-emtansine", "bevacizumab-fluorouracil-oxaliplatin"]
+    assert counts["resolved"] == {"brand": 2, "suffix": 2, "combination": 2}
+    assert counts["rows_of_one_agent"] == 10
+
+
+@pytest.mark.parametrize(
+    ("agent", "reason"),
+    [
+        ("GALLIUM GA-68 PSMA-11", "tracer_rows"),
+        ("fludeoxyglucose F-18", "tracer_rows"),
+        ("SODIUM IODIDE I-131", "other_cancer_rows"),
+        ("RITUXIMAB", "other_cancer_rows"),
+        ("IBRUTINIB", "other_cancer_rows"),
+        ("truxima", "other_cancer_rows"),
+        ("DEXAMETHASONE", "supportive_rows"),
+        ("filgrastim-sndz", "supportive_rows"),
+    ],
+)
+def test_tracers_premedication_and_agents_of_another_kind_of_cancer_make_no_regimen(agent: str, reason: str) -> None:
+    rows = treatment(("a", 0, 40, "CARBOPLATIN", "Chemo"), ("a", 100, 140, agent, "Targeted"))
+    cases, counts = build(cohort(rows), Regimens())
+    assert cases["regimen"].tolist() == ["carboplatin"]
+    assert counts[reason] == 1
+
+
+def test_agents_of_a_blood_cancer_make_regimens_of_a_patient_who_has_one_or_where_the_configuration_says_so() -> None:
+    rows = treatment(("a", 0, 40, "RITUXIMAB", "Biologic"), ("a", 200, 400, "IBRUTINIB", "Targeted"))
+    tables = cohort(rows)
+    tables["clinical_sample"]["cancer_type"] = "Mature B-Cell Neoplasms"
+    assert build(tables, Regimens())[0]["regimen"].tolist() == ["rituximab", "ibrutinib"]
+    assert build(cohort(rows), Regimens(regimen_agents=("IBRUTINIB",)))[0]["regimen"].tolist() == ["ibrutinib"]
 
 
 def test_a_missing_stop_is_the_start() -> None:

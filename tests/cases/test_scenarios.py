@@ -20,12 +20,13 @@ def check_regimen(cases: pd.DataFrame, values: dict[str, str]) -> None:
             assert case[value]
         elif key == "no flag":
             assert not case[value]
-        elif key == "line":
-            assert case["line_of_therapy"] == int(value)
+        elif key in {"line", "line overall"}:
+            assert case[{"line": "line_of_therapy", "line overall": "line_overall"}[key]] == int(value), key
         elif key == "at index":
             assert [agent.lower() for agent in case["agents_at_index"]] == [agent.lower() for agent in names(value.replace("_", " "), "+")]
-        elif key in {"opened by", "class"}:
-            assert case[{"opened by": "opened_by", "class": "drug_class"}[key]] == value.replace("_", " ")
+        elif key in {"opened by", "class", "cancer", "protocol"}:
+            column = {"opened by": "opened_by", "class": "drug_class", "cancer": "cancer_type"}.get(key, key)
+            assert str(case[column]) == value.replace("_", " "), key
         else:
             assert str(case[key]) == value, key
 
@@ -42,6 +43,8 @@ def check_label(labels: pd.DataFrame, values: dict[str, str]) -> None:
             assert list(row["scan_days"]) == [int(day) for day in value.split(",") if day != "none"]
         elif key == "window":
             assert f"{row['window_start_days']}..{row['window_end_days']}" == value
+        elif key == "local":
+            assert row["local_treatment_between"] == {"none": "", "both": "surgery, radiation"}.get(value, value)
         elif key in {"responder", "disease_control"}:
             assert (row[key] is pd.NA) if value == "null" else row[key] == ANSWERS[value]
         else:

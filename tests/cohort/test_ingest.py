@@ -148,10 +148,10 @@ def test_two_runs_write_the_same_bytes(study: Path, tmp_path: Path) -> None:
 
 FAULTS = {
     "missing required file": (
-        "data_timeline_treatment.txt",
+        "data_clinical_sample.txt",
         None,
         "",
-        "data_timeline_treatment.txt: missing; a study cannot be read without its timeline_treatment table",
+        "data_clinical_sample.txt: missing; a study cannot be read without its clinical_sample table",
     ),
     "missing required column": (
         "data_timeline_progression.txt",
@@ -189,7 +189,7 @@ FAULTS = {
         ("PATIENT_ID\tSTART_DATE\tPROGRESSION\nX1\t5\n\nX1\n", "line 2: every row is refused, the first since it must hold 3 fields"),
     ],
 )
-def test_a_required_table_without_a_good_row_ends_the_run(
+def test_a_table_that_needs_rows_and_has_no_good_one_ends_the_run(
     text: str, message: str, other_study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (other_study / "data_timeline_progression.txt").write_text(text)

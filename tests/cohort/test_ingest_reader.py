@@ -86,7 +86,7 @@ def test_a_day_is_a_whole_number_that_fits(text: str, value: int | None, bad: bo
         (".5", 0.5, False),
         ("1E-3", 0.001, False),
         ("", None, False),
-        ("nan", None, True),
+        ("nan", None, False),
         ("<0.1", None, True),
         ("1e999", None, True),
     ],

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from oncoraft.cohort.ingest import Ingested, ingest
 from oncoraft.foundation.errors import InputError
+from oncoraft.knowledge.missing import is_missing_word
 from oncoraft.knowledge.tables import DERIVED_TABLES, TABLES, Table, table
 
 from .conftest import STUDY
@@ -148,7 +149,7 @@ def _agrees(name: str, record: dict[str, Any], header: str, junk: str) -> None:
     value, text = record[column.name], junk.strip()
     text = text[1:-1].replace('""', '"').strip() if len(text) > 1 and text[0] == text[-1] == '"' else text
     if value is None:
-        assert text == "" or (column.kind != "text" and text.upper() in {"NA", "N/A", "."})
+        assert is_missing_word(text)
     elif column.kind in {"integer", "day", "number"}:
         assert float(text) == value
     elif column.kind == "boolean":

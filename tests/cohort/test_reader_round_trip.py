@@ -12,6 +12,7 @@ import pyarrow.parquet as parquet
 import pytest
 
 from oncoraft.cohort.ingest import main as ingest
+from oncoraft.knowledge.missing import is_missing_word
 from oncoraft.knowledge.tables import TABLES, Column, Table, table
 from oncoraft.twin.twin import main as twin
 
@@ -39,7 +40,7 @@ def lines_of(path: Path) -> tuple[list[str], list[tuple[int, str]]]:
 def value_of(column: Column, cell: str) -> Any:
     """What a cell means, told as plainly as can be."""
     text = cell.strip()
-    if text == "":
+    if is_missing_word(text) and text not in {*column.vocabulary, *column.literal}:
         return None
     if column.kind == "boolean":
         return text.lower() in TRUE
@@ -47,6 +48,8 @@ def value_of(column: Column, cell: str) -> Any:
         return float(text)
     if column.kind in {"day", "integer"}:
         return int(text)
+    if column.name == "hgvsp_short":
+        return text.removeprefix("p.")  # the only notation of the twin
     return next((word for word in column.vocabulary if word.lower() == text.lower()), text)
 
 

@@ -38,7 +38,7 @@ def tables(**rows: Sequence[Mapping[str, Any]]) -> Tables:
 
 
 def cases(*rows: Mapping[str, Any]) -> pd.DataFrame:
-    """A case list; each row says patient_id, index_day, cancer_type and agents, the rest has defaults."""
+    """A case list; each row says patient_id, index_day, cancer_type and agents, the rest has defaults: a line of a metastatic cancer."""
     full = []
     for row in rows:
         agents = sorted(row["agents"])
@@ -46,10 +46,17 @@ def cases(*rows: Mapping[str, Any]) -> pd.DataFrame:
             "case_id": f"{row['patient_id']}_{row['index_day']:+d}",
             "agents_at_index": agents,
             "line_of_therapy": 1,
+            "line_overall": row.get("line_of_therapy", 1),
             "regimen": "-".join(agents).lower(),
+            "setting": "metastatic",
+            "protocol": None,
+            "is_chemoradiation": False,
+            "diagnosis_day": None,
+            "has_other_cancer": False,
         }
-        full.append(base | dict(row) | {"agents": agents})
-    return pd.DataFrame(full).astype({"index_day": "int32", "line_of_therapy": "int16"})
+        base |= dict(row) | {"agents": agents}
+        full.append(base | {"regimen_at_index": "-".join(sorted(base["agents_at_index"])).lower()})
+    return pd.DataFrame(full).astype({"index_day": "int32", "line_of_therapy": "int16", "line_overall": "int16", "diagnosis_day": "Int32"})
 
 
 LUNG = "Non-Small Cell Lung Cancer"
@@ -93,7 +100,7 @@ def draw_study(patients: int, seed: int) -> tuple[Tables, pd.DataFrame]:
             for agent in given:
                 rows["timeline_treatment"].append({"patient_id": person, "start_day": day, "stop_day": day + 90, "agent": agent})
         for day in [*days, *(int(day) for day in draw.integers(-400, 900, 25))]:
-            _records(rows, draw, person, day)
+            _records(rows, draw, person, day, kind)
     return tables(**rows), cases(*starts)
 
 
@@ -120,6 +127,8 @@ def _person(rows: dict[str, list[dict[str, Any]]], draw: np.random.Generator, pe
             "her2": not yes if kind == "Breast Cancer" else None,
         }
     )
+    first = {"patient_id": person, "start_day": -420, "dx_description": f"ADENOCARCINOMA, NOS | {SITES[kind]}"}
+    rows["timeline_diagnosis"].append(first)
     for order, day in enumerate([0, 300][: 1 + int(draw.integers(2))]):
         sample = f"{person}-T0{order + 1}-IM6"
         rows["timeline_specimen"].append({"patient_id": person, "start_day": day, "sample_id": sample})
@@ -140,6 +149,8 @@ def _person(rows: dict[str, list[dict[str, Any]]], draw: np.random.Generator, pe
                 "clinical_group": "4",
             }
         )
+        # The second specimen was profiled for mutations alone.
+        rows["profiled"].append({"sample_id": sample, "mutations": True, "copy_number": not order, "structural_variants": not order})
         for gene in draw.choice(["EGFR", "KRAS", "TP53", "STK11", "BRAF", "NF1"], size=3, replace=False):
             change = f"p.G{int(draw.integers(1, 900))}D"
             mutation = {"hugo_symbol": str(gene), "hgvsp_short": change, "variant_classification": "Missense_Mutation"}
@@ -148,7 +159,16 @@ def _person(rows: dict[str, list[dict[str, Any]]], draw: np.random.Generator, pe
         rows["sv"].append({"sample_id": sample, "site1_hugo_symbol": ["ALK", "RET"][order], "site2_hugo_symbol": "EML4"})
 
 
-def _records(rows: dict[str, list[dict[str, Any]]], draw: np.random.Generator, person: str, day: int) -> None:
+SITES = {
+    "Non-Small Cell Lung Cancer": "LUNG, NOS (M8140/3 | C349)",
+    "Colorectal Cancer": "SIGMOID COLON (M8140/3 | C187)",
+    "Breast Cancer": "BREAST, UOQ (M8140/3 | C504)",
+    "Prostate Cancer": "PROSTATE GLAND (M8140/3 | C619)",
+    "Pancreatic Cancer": "HEAD OF PANCREAS (M8140/3 | C250)",
+}
+
+
+def _records(rows: dict[str, list[dict[str, Any]]], draw: np.random.Generator, person: str, day: int, kind: str) -> None:
     """One record of every timeline on one day."""
     at = {"patient_id": person, "start_day": day}
     verdict = ["Y", "N", "Indeterminate"][int(draw.integers(3))]
@@ -167,5 +187,5 @@ def _records(rows: dict[str, list[dict[str, Any]]], draw: np.random.Generator, p
     for name in ("psa", "cea", "ca_19_9", "ca_15_3"):
         rows[f"timeline_{name}_labs"].append(at | {"result": float(draw.integers(0, 200)), "lr_unit_measure": "ng/ml"})
     stage = ["Stage 1-3", "Stage 4"][int(draw.integers(2))]
-    text = "ADENOCARCINOMA, NOS | LUNG, NOS (M8140/3 | C349)"
+    text = f"ADENOCARCINOMA, NOS | {SITES[kind]}"
     rows["timeline_diagnosis"].append(at | {"stage_cdm_derived": stage, "clinical_group": "4", "path_group": "99", "dx_description": text})

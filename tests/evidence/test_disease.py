@@ -1,4 +1,4 @@
-"""Disease before treatment: each record from the day after it until it is stale, several of a day as the worst."""
+"""Disease before treatment: each record until it is stale, several of a day as the worst, contradictions of a day settled."""
 
 import pytest
 
@@ -13,13 +13,13 @@ def ecog(day: int, grade: int) -> dict[str, int]:
     ("day", "expected"),
     [
         (99, ["ECOG performance status 1 (1 day before treatment)"]),
-        (100, []),  # the order within a day is not recorded
+        (100, ["ECOG performance status 1 (on the day treatment starts)"]),  # taken before the first dose
         (101, []),
         (-265, ["ECOG performance status 1 (365 days before treatment)"]),
         (-266, []),  # stale after 365 days
     ],
 )
-def test_performance_status_counts_from_the_day_after_until_it_is_stale(day: int, expected: list[str]) -> None:
+def test_performance_status_counts_from_its_day_until_it_is_stale(day: int, expected: list[str]) -> None:
     assert texts("ecog", {"timeline_performance_status": [ecog(day, 1)]}) == expected
 
 
@@ -44,13 +44,19 @@ def test_imaging_days_say_progression_where_any_report_does_and_leave_indetermin
         "progression on MR (20 days before treatment)",
         "no progression on imaging from elsewhere (50 days before treatment)",
     ]
+    assert texts("imaging_days", found) == ["imaged on 2 days so far"]
     assert texts("imaging_history", found) == ["progression on 1 of 2 imaging days so far"]
+    assert texts("imaging_history", {"timeline_progression": rows[3:]}) == ["progression on 0 of 1 imaging day so far"]
 
 
 def test_sites_are_those_of_the_last_ninety_days_each_once() -> None:
-    rows = [(10, "Liver"), (9, "Bone"), (40, "CNS/Brain"), (60, "CNS/Brain"), (100, "Lung")]
+    rows = [(10, "Liver"), (9, "Bone"), (40, "CNS/Brain"), (60, "CNS/Brain"), (100, "Lung"), (101, "Pleura")]
     found = {"timeline_tumor_sites": [{"start_day": day, "tumor_site": site} for day, site in rows]}
-    assert texts("tumor_sites", found) == ["brain or central nervous system (40 days before treatment)", "liver (90 days before treatment)"]
+    assert texts("tumor_sites", found) == [
+        "brain or central nervous system (40 days before treatment)",
+        "liver (90 days before treatment)",
+        "lung (on the day treatment starts)",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -70,9 +76,48 @@ def test_a_marker_reads_with_unit_and_direction(before: float, now: float, readi
     rows = [{"start_day": 60, "result": before, "lr_unit_measure": "ng/ml"}, {"start_day": 90, "result": now, "lr_unit_measure": "ng/ml"}]
     (text,) = texts("tumor_marker", {"timeline_psa_labs": rows})
     assert text.startswith(f"PSA {reading} (10 days before treatment), earlier ")
-    assert text.endswith(" (40 days before)")
+    assert text.endswith(" (40 days before treatment)")
 
 
 def test_markers_older_than_180_days_are_stale_and_a_single_one_has_no_direction() -> None:
     rows = [{"start_day": -80, "result": 5.0}, {"start_day": -81, "result": 1.0}]
     assert texts("tumor_marker", {"timeline_cea_labs": rows}) == ["CEA 5, measured once (180 days before treatment)"]
+
+
+INDEX_DAY = {
+    "ecog": {"timeline_performance_status": [{"start_day": 100, "ecog": 1}]},
+    "tumor_marker": {"timeline_cea_labs": [{"start_day": 100, "result": 5.0}]},
+    "tumor_sites": {"timeline_tumor_sites": [{"start_day": 100, "tumor_site": "Liver"}]},
+    "cancer_presence": {"timeline_cancer_presence": [{"start_day": 100, "has_cancer": "Y"}]},
+}
+
+
+@pytest.mark.parametrize("field", INDEX_DAY)
+def test_what_is_taken_before_the_first_dose_counts_on_the_index_day_unless_excluded(field: str) -> None:
+    (text,) = texts(field, INDEX_DAY[field])
+    assert "on the day treatment starts" in text
+    assert texts(field, INDEX_DAY[field], index_day="excluded") == []
+
+
+def test_a_verdict_of_progression_of_the_index_day_never_counts() -> None:
+    found = {"timeline_progression": [{"start_day": 100, "progression": "Y", "procedure_type": "CT"}]}
+    assert texts("progression", found) == texts("imaging_history", found) == texts("imaging_days", found) == []
+    found["timeline_cancer_presence"] = [{"start_day": 100, "has_cancer": "N"}]
+    assert texts("cancer_presence", found) == ["no cancer seen on imaging (on the day treatment starts)"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"timeline_tumor_sites": [{"start_day": 80, "tumor_site": "Liver"}]},
+        {"timeline_progression": [{"start_day": 80, "progression": "Y"}]},
+        {"timeline_cancer_presence": [{"start_day": 80, "has_cancer": "N"}, {"start_day": 80, "has_cancer": "Y"}]},
+    ],
+)
+def test_a_site_or_progression_of_the_day_overrules_no_cancer_seen(other: dict[str, list[dict[str, object]]]) -> None:
+    quiet = {"timeline_cancer_presence": [{"start_day": 80, "has_cancer": "N"}]}
+    assert texts("cancer_presence", quiet) == ["no cancer seen on imaging (20 days before treatment)"]
+    assert texts("cancer_presence", quiet | other) == ["cancer seen on imaging (20 days before treatment)"]
+    later = {name: [row | {"start_day": 81} for row in rows] for name, rows in other.items() if name != "timeline_cancer_presence"}
+    if later:
+        assert texts("cancer_presence", quiet | later) == ["no cancer seen on imaging (20 days before treatment)"]

@@ -1,5 +1,6 @@
 """What may be shown of a case: each field's rule at its boundary, its wording, and independence of order, origin and strangers."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -8,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from oncoraft.evidence.allow_list import declared_columns, undeclarable
-from oncoraft.evidence.declaration import KNOWN_IN_WORDS
+from oncoraft.evidence.declaration import KINDS_IN_WORDS, KNOWN_IN_WORDS
 from oncoraft.evidence.evidence import EVIDENCE_COLUMNS, collect, main, read_cases, read_tables
 from oncoraft.evidence.fields import BY_NAME, FIELDS, SECTIONS
+from oncoraft.evidence.perturb import SAME_DAY
 from oncoraft.foundation.errors import InputError
 from oncoraft.knowledge.tables import table
 from tests.evidence.study import CASE, cases, draw_study, tables
@@ -18,7 +20,7 @@ from tests.evidence.study import CASE, cases, draw_study, tables
 
 def test_every_case_has_drugs_cancer_type_and_line_even_where_nothing_is_recorded() -> None:
     found = collect(tables(), cases(CASE), "sequenced", 3)
-    assert found["field"].tolist() == ["drug", "drug_mechanism", "cancer_type", "line", "genomics_status"]
+    assert found["field"].tolist() == ["drug", "setting", "drug_mechanism", "line", "cancer_type"]
     assert list(found.columns) == EVIDENCE_COLUMNS
 
 
@@ -63,12 +65,13 @@ def test_shifting_every_day_changes_nothing(shift: int) -> None:
     later=st.integers(0, 2000),
     seed=st.integers(0, 1000),
 )
-def test_no_record_from_the_index_day_on_changes_evidence(name: str, later: int, seed: int) -> None:
+def test_no_record_beyond_the_index_date_changes_evidence(name: str, later: int, seed: int) -> None:
     made, listed = STUDY
     last = listed.sort_values("index_day").groupby("patient_id").tail(1)
     source = made[name].sample(20, random_state=seed)
     index = source["patient_id"].map(last.set_index("patient_id")["index_day"])
-    added = source.assign(start_day=(index + later).astype("int32"))
+    of_index_day = 1 if name in SAME_DAY else 0
+    added = source.assign(start_day=(index + later + of_index_day).astype("int32"))
     more = made | {name: pd.concat([made[name], added], ignore_index=True)}
     expected, found = collect(made, listed, "sequenced", 3), collect(more, listed, "sequenced", 3)
     own = last["case_id"]
@@ -140,3 +143,50 @@ def test_a_study_without_a_table_or_with_nothing_in_its_optional_columns_still_h
         found = collect(made | {name: rows}, listed, "acquired", 3)
         assert set(found["case_id"]) == set(listed["case_id"])
         assert not found["text"].str.contains(r"\b(?:nan|None|NaN|<NA>)\b").any()
+
+
+ABSENCE = re.compile(
+    r"\b(?:unknown|missing|unavailable|not (?:yet )?(?:known|recorded|available|sequenced|measured|tested|reported|noted|imaged|stated)"
+    r"|no (?:[\w-]+ ){0,3}(?:known|recorded|available|informative|specimen|record|measurement|information|data))\b",
+    re.IGNORECASE,
+)
+
+
+def test_no_declaration_asserts_the_absence_of_a_record() -> None:
+    for field in FIELDS:
+        assert not ABSENCE.search(f"{field.text} {field.brief} {field.listed}"), field.name
+
+
+@pytest.mark.parametrize("known", ["sequenced", "acquired"])
+@pytest.mark.parametrize("name", ["", *sorted(declared_columns())])
+def test_no_statement_tells_that_a_record_is_absent_whatever_table_is_empty(name: str, known: str) -> None:
+    made, listed = STUDY
+    found = collect(made | ({name: made[name].head(0)} if name else {}), listed, known, 3)
+    told = found.loc[found["text"].str.contains(ABSENCE), "text"]
+    assert told.empty, told.tolist()
+
+
+def test_what_is_not_there_says_nothing_so_that_statements_without_a_table_are_among_those_with_it() -> None:
+    """Taking records away may take statements away, and may add none but of the same field: absence is no statement."""
+    made, listed = STUDY
+    whole = collect(made, listed, "sequenced", 3).groupby("case_id")["field"].agg(set)
+    for name, rows in made.items():
+        fields = collect(made | {name: rows.head(0)}, listed, "sequenced", 3).groupby("case_id")["field"].agg(set)
+        assert all(fields[case] <= whole[case] for case in whole.index), name
+
+
+def test_values_are_of_the_kind_that_the_declaration_states() -> None:
+    made, listed = draw_study(12, seed=3)
+    found = collect(made, listed, "acquired", 3)
+    assert (found["kind"] == found["field"].map({field.name: field.kind for field in FIELDS})).all()
+    assert set(found["kind"]) <= set(KINDS_IN_WORDS)
+    values = found.groupby("kind")["value"]
+    assert values.get_group("number").str.fullmatch(r"\d+(?:\.\d+)?").all()
+    for kind in ("count", "days"):
+        assert values.get_group(kind).str.fullmatch(r"\d+").all()
+    for kind in ("category", "agents"):
+        shown = values.get_group(kind)
+        assert (shown == shown.str.lower()).all(), shown[shown != shown.str.lower()].unique()
+    assert values.get_group("genes").str.fullmatch(r"[A-Z0-9-]+(?: .+)?").all()
+    days = found[found["kind"] == "days"]
+    assert (days["value"].astype(int) == days["days_before_index"]).all()

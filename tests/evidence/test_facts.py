@@ -48,7 +48,7 @@ def test_the_diagnosis_is_that_of_the_organ_known_at_index() -> None:
     found = {"timeline_diagnosis": DIAGNOSES}
     assert texts("stage", found) == ["Stage 1-3 at diagnosis"]
     assert texts("stage", found, {"cancer_type": "Prostate Cancer"}) == ["Stage 4 at diagnosis"]
-    assert texts("stage", found, {"cancer_type": "Pancreatic Cancer"}) == ["Stage 4 at diagnosis"]
+    assert texts("stage", found, {"cancer_type": "Pancreatic Cancer"}) == []  # another cancer's stage says nothing of this one
     assert texts("stage", found, {"index_day": 101}) == ["Stage 4 at diagnosis"]
     assert texts("diagnosed", found) == ["diagnosed 500 days before treatment"]
     assert texts("diagnosed", found, {"index_day": 101}) == ["diagnosed on the day treatment starts"]
@@ -81,8 +81,59 @@ def test_pathology_is_dated_and_tells_the_earlier_reports(field: str, name: str,
         {"start_day": 30, column: False},
         {"start_day": 100, column: False},
     ]
-    assert texts(field, {name: rows}) == [f"{words[0]} (10 days before treatment), earlier {words[1]} (70 days before)"]
+    assert texts(field, {name: rows}) == [f"{words[0]} (10 days before treatment), earlier {words[1]} (70 days before treatment)"]
 
 
 def test_an_impossible_date_is_no_record() -> None:
-    assert texts("gleason", {"timeline_gleason": [{"start_day": -43_624, "gleason_score": 7}]}) == []
+    assert texts("gleason", {"timeline_gleason": [{"start_day": -43_624, "gleason_score": 7}]}, {"cancer_type": "Prostate Cancer"}) == []
+
+
+def test_of_two_diagnoses_of_the_organ_the_one_that_the_case_names_is_told() -> None:
+    found = {"timeline_diagnosis": [DIAGNOSES[0], DIAGNOSES[0] | {"start_day": 20, "stage_cdm_derived": "Stage 4", "clinical_group": "4A"}]}
+    assert texts("diagnosed", found) == ["diagnosed 80 days before treatment"]
+    assert texts("diagnosed", found, {"diagnosis_day": -400}) == ["diagnosed 500 days before treatment"]
+    assert texts("stage", found, {"diagnosis_day": -400}) == ["Stage 1-3 at diagnosis"]
+
+
+def test_another_cancer_is_told_once_with_its_name_and_first_day_where_the_case_knows_of_one() -> None:
+    skin = {"dx_description": "MELANOMA, NOS | SKIN OF TRUNK (M8720/3 | C445)"}
+    nodes = {"dx_description": "CARCINOMA, NOS | LYMPH NODES OF AXILLA (M8010/3 | C773)"}
+    rows = [DIAGNOSES[0], DIAGNOSES[1], DIAGNOSES[1] | {"start_day": 60}, skin | {"start_day": 10}, nodes | {"start_day": 11}, DIAGNOSES[2]]
+    found = {"timeline_diagnosis": rows}
+    assert texts("other_cancer", found) == []
+    assert texts("other_cancer", found, {"has_other_cancer": True}) == [
+        "another cancer of the patient: skin of trunk cancer, diagnosed 90 days before treatment",
+        "another cancer of the patient: prostate cancer, diagnosed 50 days before treatment",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stage", "group", "summary", "expected"),
+    [
+        ("Stage 4", "4B", "Distant", (["clinical stage group 4B"], ["extent at diagnosis: distant metastases"])),
+        ("Stage 4", "2A", "Localized", ([], [])),
+        ("Stage 4", "2A", "Regional both 2and 3", ([], [])),
+        ("Stage 4", "4", "In situ", (["clinical stage group 4"], [])),
+        ("Stage 1-3", "4", "Distant metastases/systemic disease", ([], [])),
+        (
+            "Stage 1-3",
+            "3C",
+            "Regional both 2and 3",
+            (["clinical stage group 3C"], ["extent at diagnosis: regional by direct extension and to lymph nodes"]),
+        ),
+        (None, "4", "Localized", (["clinical stage group 4"], ["extent at diagnosis: localized"])),
+    ],
+)
+def test_group_and_extent_that_contradict_the_stage_are_not_told(
+    stage: str | None, group: str, summary: str, expected: tuple[list[str], list[str]]
+) -> None:
+    found = {"timeline_diagnosis": [DIAGNOSES[0] | {"stage_cdm_derived": stage, "clinical_group": group, "summary": summary}]}
+    assert (texts("clinical_group", found), texts("extent", found)) == expected
+
+
+def test_markers_of_one_cancer_are_not_told_of_another() -> None:
+    gleason = {"timeline_gleason": [{"start_day": 10, "gleason_score": 7}]}
+    assert texts("gleason", gleason) == []
+    assert texts("gleason", gleason, {"cancer_type": "Prostate Cancer"}) == ["Gleason score 7 (90 days before treatment)"]
+    receptors = {"clinical_patient": [{"hr": True, "her2": False}], "timeline_diagnosis": DIAGNOSES}
+    assert texts("her2", receptors) == texts("hormone_receptor", receptors) == []

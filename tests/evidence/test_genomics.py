@@ -2,9 +2,23 @@
 
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from tests.evidence.study import LUNG, texts
+from oncoraft.evidence.evidence import collect
+from oncoraft.prompts.budget import estimated_tokens
+from oncoraft.prompts.render import Renderer, render
+from tests.evidence.study import CASE, LUNG, cases, columns, tables, texts
+
+SAMPLE = "P-0000001-T01-IM6"
+
+
+def evidence(rows: dict[str, list[dict[str, Any]]], known: str = "sequenced") -> pd.DataFrame:
+    """All that is known of the one case."""
+    named = {
+        name: [{"patient_id": "P-0000001"} | row if "patient_id" in columns(name) else row for row in part] for name, part in rows.items()
+    }
+    return collect(tables(**named), cases(CASE), known, 3)
 
 
 def specimen(sequenced: int, acquired: int, kind: str = LUNG, number: int = 1) -> dict[str, list[dict[str, Any]]]:
@@ -20,6 +34,7 @@ def specimen(sequenced: int, acquired: int, kind: str = LUNG, number: int = 1) -
                 "tmb_nonsynonymous": 9.996,
             }
         ],
+        "profiled": [{"sample_id": sample, "mutations": True, "copy_number": True, "structural_variants": True}],
         "timeline_specimen": [{"start_day": sequenced, "sample_id": sample}],
         "timeline_specimen_surgery": [{"start_day": acquired, "sample_id": sample}],
         "mutations": [
@@ -46,8 +61,110 @@ def specimen(sequenced: int, acquired: int, kind: str = LUNG, number: int = 1) -
 )
 def test_genomics_count_from_the_day_of_sequencing_or_of_taking(sequenced: int, acquired: int, known: str, expected: list[str]) -> None:
     assert texts("mutation", specimen(sequenced, acquired), known=known) == expected
-    status = texts("genomics_status", specimen(sequenced, acquired), known=known)
-    assert status == ([] if expected else ["no sequenced specimen known by this date"])
+
+
+@pytest.mark.parametrize("kind", ["mutations", "copy_number", "structural_variants"])
+@pytest.mark.parametrize("known", ["sequenced", "acquired"])
+def test_where_no_specimen_is_known_nothing_at_all_is_said(kind: str, known: str) -> None:
+    found = evidence(specimen(101, 101), known=known)
+    assert not found["section"].isin(["genomics", "specimen"]).any()
+
+
+KINDS = {
+    "mutations": ("no mutation found in the sequenced genes", {}),
+    "copy_number": (
+        "no copy-number alteration found in the sequenced genes",
+        {"cna": [{"sample_id": SAMPLE, "gene": "ERBB2", "call": 2.0}]},
+    ),
+    "structural_variants": (
+        "no structural variant found in the sequenced genes",
+        {"sv": [{"sample_id": SAMPLE, "site1_hugo_symbol": "ALK", "site2_hugo_symbol": "EML4"}]},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_is_found_or_none_found_or_not_profiled_and_only_the_second_is_said(kind: str) -> None:
+    sentence, altered = KINDS[kind]
+    sample = specimen(50, 20)
+    present = sample | altered
+    empty = {name: rows for name, rows in sample.items() if name != "mutations"}
+    not_profiled = empty | {"profiled": [sample["profiled"][0] | {kind: False}]}
+    unknown = {name: rows for name, rows in empty.items() if name != "profiled"}
+    for rows, value, text in (
+        (present, "found", ""),
+        (empty, "none found", sentence),
+        (not_profiled, "not profiled", ""),
+        (unknown, "not profiled", ""),
+    ):
+        found = evidence(rows)
+        mine = found[found["field"] == f"{kind}_profiled"]
+        assert list(zip(mine["value"], mine["text"])) == [(value, text)]
+    others = evidence(not_profiled)
+    assert set(others.loc[others["field"].str.endswith("_profiled") & (others["field"] != f"{kind}_profiled"), "value"]) == {"none found"}
+
+
+def test_one_profiled_specimen_among_several_is_enough_for_none_found() -> None:
+    first, second = specimen(10, 5), specimen(60, 50, number=2)
+    both = {name: first[name] + second[name] for name in first if name != "mutations"}
+    both["profiled"][1] |= {"mutations": False}
+    assert texts("mutations_profiled", both) == ["no mutation found in the sequenced genes"]
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "expected"),
+    [
+        ("p.(Gly12Cys)", "Missense_Mutation", ["KRAS G12C"]),
+        ("Gly12Cys", "Missense_Mutation", ["KRAS G12C"]),
+        ("G12C", "missense_mutation", ["KRAS G12C"]),
+        ("p.L210=", "Splice_Region", []),
+        ("p.L210L", "Missense_Mutation", []),
+        ("p.L210F", "SILENT", []),
+        (None, "5'flank", []),
+        ("NA", "Nonsense_Mutation", ["KRAS"]),
+        ("?", "Frame_Shift_Del", ["KRAS"]),
+        (None, None, ["KRAS"]),
+        ("p.Met1?", "Translation_Start_Site", ["KRAS M1?"]),
+        ("p.Glu746_Ala750del", "In_Frame_Del", ["KRAS E746_A750del"]),
+    ],
+)
+def test_protein_changes_read_in_one_form_and_silent_ones_not_at_all(change: str | None, kind: str | None, expected: list[str]) -> None:
+    row = {"tumor_sample_barcode": SAMPLE, "hugo_symbol": "KRAS", "hgvsp_short": change, "variant_classification": kind}
+    assert texts("mutation", specimen(50, 20) | {"mutations": [row]}) == expected
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({"class": "FUSION"}, "ALK-EML4 fusion"),
+        ({"class": "fusion"}, "ALK-EML4 fusion"),
+        ({"class": "INVERSION", "event_info": "Protein Fusion: in frame  {EML4:ALK}"}, "ALK-EML4 fusion"),
+        ({"site2_effect_on_frame": "In_frame"}, "ALK-EML4 fusion"),
+        ({"class": "INVERSION"}, "ALK-EML4 rearrangement"),
+        ({"class": "TRANSLOCATION", "event_info": "Antisense Fusion"}, "ALK-EML4 rearrangement"),
+        ({"class": "INVERSION", "event_info": "Protein Fusion: out of frame {EML4:ALK}"}, "ALK-EML4 rearrangement"),
+        ({}, "ALK-EML4 rearrangement"),
+        ({"site1_hugo_symbol": None, "class": "FUSION"}, "ALK rearrangement"),
+        ({"site1_hugo_symbol": "NA", "class": "FUSION"}, "ALK rearrangement"),
+        ({"site1_hugo_symbol": "ALK", "class": "FUSION"}, "ALK intragenic rearrangement"),
+        ({"site1_hugo_symbol": "NA", "site2_hugo_symbol": None}, None),
+    ],
+)
+def test_a_rearrangement_is_a_fusion_only_where_the_source_calls_one_of_two_genes_so(more: dict[str, Any], expected: str | None) -> None:
+    row = {"sample_id": SAMPLE, "site1_hugo_symbol": "EML4", "site2_hugo_symbol": "ALK"} | more
+    sample = specimen(0, 0) | {"sv": [row]}
+    assert texts("structural_variant", sample) == ([expected] if expected else [])
+    (compact,) = render(evidence(sample), Renderer("compact"), 3072, estimated_tokens)
+    assert ("fusion" in compact["input"]) == (expected is not None and "fusion" in expected)
+    assert "NA" not in compact["input"]
+
+
+def test_of_two_rows_about_one_pair_the_fusion_is_told() -> None:
+    rows = [
+        {"sample_id": SAMPLE, "site1_hugo_symbol": "EML4", "site2_hugo_symbol": "ALK", "class": kind} for kind in ("INVERSION", "FUSION")
+    ]
+    for ordered in (rows, rows[::-1]):
+        assert texts("structural_variant", specimen(0, 0) | {"sv": ordered}) == ["ALK-EML4 fusion"]
 
 
 def test_specimens_of_another_cancer_of_the_patient_are_left_out() -> None:
@@ -62,7 +179,13 @@ def test_a_specimen_reads_with_its_site_and_burden() -> None:
 
 
 def test_fusions_read_once_whichever_way_the_source_has_them_and_lone_genes_are_rearranged() -> None:
-    rows = [("EML4", "ALK", None), ("ALK", "EML4", None), ("EGFR", "EGFR", "DELETION"), ("MET", None, None), ("BRCA2", "BRCA2", None)]
+    rows = [
+        ("EML4", "ALK", "FUSION"),
+        ("ALK", "EML4", "FUSION"),
+        ("EGFR", "EGFR", "DELETION"),
+        ("MET", None, None),
+        ("BRCA2", "BRCA2", None),
+    ]
     sample = specimen(0, 0)
     sample["sv"] = [
         {"sample_id": "P-0000001-T01-IM6", "site1_hugo_symbol": first, "site2_hugo_symbol": second, "class": kind}

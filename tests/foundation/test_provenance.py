@@ -1,46 +1,11 @@
-"""Atomic publishing and manifests."""
+"""Digests and manifests."""
 
 from pathlib import Path
 
 import pytest
 
-from oncoraft.foundation.provenance import canonical_json, file_digest, manifest, publishing
+from oncoraft.foundation.provenance import canonical_json, file_digest, manifest
 from oncoraft.foundation.stable import stable_fraction, stable_seed
-
-
-def test_files_appear_only_when_all_is_written(tmp_path: Path) -> None:
-    a, b = tmp_path / "out" / "a", tmp_path / "out" / "b"
-    with publishing(a, b) as (first, second):
-        first.write_text("1")
-        second.write_text("2")
-        assert not a.exists()
-    assert (a.read_text(), b.read_text()) == ("1", "2")
-    assert sorted(path.name for path in a.parent.iterdir()) == ["a", "b"]
-
-
-def test_a_failure_leaves_nothing_and_keeps_what_was_there(tmp_path: Path) -> None:
-    kept = tmp_path / "kept"
-    kept.write_text("old")
-
-    def fail() -> None:
-        with publishing(kept, tmp_path / "new") as (first, _):
-            first.write_text("half")
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        fail()
-    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
-    assert kept.read_text() == "old"
-
-
-def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    (folder / "stale").write_text("x")
-    with publishing(folder) as (temporary,):
-        temporary.mkdir()
-        (temporary / "fresh").write_text("y")
-    assert [path.name for path in folder.iterdir()] == ["fresh"]
 
 
 def test_a_manifest_is_the_same_wherever_the_tree_stands(tmp_path: Path) -> None:

@@ -84,6 +84,11 @@ def spoilt(change: Callable[[dict[str, Any]], Any]) -> Callable[[list[Path], lis
         (spoilt(lambda row: row.update(score=0.9)), "s0.jsonl, line 1, column score: expected the sigmoid of the logit, 0.622459"),
         (spoilt(lambda row: row.update(logit=float("nan"))), "column logit: expected a finite number, found 'nan'"),
         (spoilt(lambda row: row.update(logit=None)), "column logit: expected a finite number, found 'None'"),
+        (
+            lambda _, held_out: write(held_out[0], [{"case_id": case, "fold": 0, "patient_id": "p"} for case in "ad"]),
+            "s0.jsonl, line 1, column patient_id: expected 'p', the patient of case d, found 'd'",
+        ),
+        (spoilt(lambda row: row.update(patient_id=71)), "s0.jsonl, line 1, column patient_id: expected text"),
         (spoilt(lambda row: row.pop("rationale")), "column rationale: expected this column"),
         (spoilt(lambda row: row.update(finish_reason="eos")), "expected one of stop, length, not_sampled, found 'eos'"),
         (lambda shards, _: shards[1].write_text('{"case_id": "b", '), "s1.jsonl, line 1: expected a JSON object"),

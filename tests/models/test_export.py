@@ -158,9 +158,9 @@ def test_a_multimodal_gemma_is_exported_as_its_text_model(tmp_path: Path) -> Non
     shutil.rmtree(work / "base")
     whole.save_pretrained(work / "base")
     tokenizer.save_pretrained(work / "base")
-    (work / "fold" / "manifest.json").write_text(json.dumps({"inputs": {"../base/config.json": ""}}))
-    digest = export.file_digest(work / "base" / "config.json")
-    (work / "fold" / "manifest.json").write_text(json.dumps({"inputs": {"../base/config.json": digest}}))
+    record = json.loads((work / "fold" / "manifest.json").read_text())
+    record["inputs"] = {"../base/config.json": export.file_digest(work / "base" / "config.json")}
+    (work / "fold" / "manifest.json").write_text(json.dumps(record))
     folder = exported(work, "model")
     stored = json.loads((folder / "config.json").read_text())
     assert stored["model_type"] == "gemma3_text"

@@ -126,5 +126,6 @@ def build(folder: Path, architecture: str, dtype: torch.dtype = torch.float32, s
         head[3].weight *= 4  # scores from 0.2 to 0.8 rather than all near 0.5
     torch.save(head.state_dict(), folder / "fold" / HEAD_FILE)
     beside = folder / "fold" / "manifest.json"
-    write_json(beside, manifest("train", inputs=[data, folder / "base"], outputs={}, settings={}, counts={}, beside=beside))
+    outputs = {file: file for file in sorted((folder / "fold").iterdir()) if file.is_file()}
+    write_json(beside, manifest("train", inputs=[data, folder / "base"], outputs=outputs, settings={}, counts={}, beside=beside))
     return folder

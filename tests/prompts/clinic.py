@@ -62,12 +62,14 @@ class Chart:
         self.add("clinical_sample", sample_id=sample, tmb_nonsynonymous=tmb, msi_type=msi, msi_score=score, tumor_purity=40.0, **row)
         self.add("timeline_specimen", start_day=day, sample_id=sample)
         self.add("timeline_specimen_surgery", start_day=taken, sample_id=sample)
+        self._genomic("profiled", sample_id=sample, mutations=True, copy_number=True, structural_variants=True)
         for alteration in alterations:
             if alteration[0] in "+-":
                 self._genomic("cna", sample_id=sample, gene=alteration[1:], call=2.0 if alteration[0] == "+" else -2.0)
             elif "/" in alteration:
                 first, second = alteration.split("/")
-                self._genomic("sv", sample_id=sample, site1_hugo_symbol=first, site2_hugo_symbol=second)
+                event = f"Protein Fusion: in frame  {{{first}:{second}}}"
+                self._genomic("sv", sample_id=sample, site1_hugo_symbol=first, site2_hugo_symbol=second, event_info=event)
             else:
                 gene, change = alteration.split()
                 named = {"hugo_symbol": gene, "hgvsp_short": change, "variant_classification": "Missense_Mutation"}
@@ -77,12 +79,19 @@ class Chart:
     def _genomic(self, table: str, **row: Any) -> None:
         self.rows.setdefault(table, []).append(row)
 
-    def line(self, day: int, *agents: str) -> Chart:
-        """A regimen begins."""
+    def line(self, day: int, *agents: str, setting: str = "metastatic", **more: Any) -> Chart:
+        """A regimen begins in a setting; `more` of what the case list says of it."""
         for agent in agents:
             self.add("timeline_treatment", start_day=day, agent=agent)
-        start = {"patient_id": "P-0000001", "index_day": day, "cancer_type": self.cancer, "agents": list(agents)}
-        self.starts.append(start | {"line_of_therapy": len(self.starts) + 1})
+        before = sum(start["setting"] == setting for start in self.starts)
+        start = {"patient_id": "P-0000001", "index_day": day, "cancer_type": self.cancer, "agents": list(agents), "setting": setting}
+        self.starts.append(start | {"line_of_therapy": before + 1, "line_overall": len(self.starts) + 1} | more)
+        return self
+
+    def joined_by(self, day: int, agent: str) -> Chart:
+        """A partner that joins the last regimen later: its case list knows of it, its index date did not."""
+        self.add("timeline_treatment", start_day=day, agent=agent)
+        self.starts[-1] |= {"agents": [*self.starts[-1]["agents"], agent], "agents_at_index": sorted(self.starts[-1]["agents"])}
         return self
 
     def scan(self, day: int, progression: str, seen: str, *sites: str, modality: str = "CT") -> Chart:
@@ -117,136 +126,139 @@ class Chart:
 
 def clinic() -> dict[str, Chart]:
     """The ten patients by name of their snapshot."""
-    adeno = "ADENOCARCINOMA, NOS | {} (M8140/3 | {})"
-    distant, local = "Distant metastases/systemic disease", "Localized"
-    upper_lobe = adeno.format("LUNG, UPPER LOBE", "C341")
-    duct = "INFILTRATING DUCT CARCINOMA, NOS | BREAST, UPPER-OUTER QUADRANT (M8500/3 | C504)"
-    found = {
-        "lung-egfr-osimertinib": Chart(LUNG, "Female", 66, 900)
-        .diagnosed(-20, upper_lobe, "Stage 4", "4B", distant)
-        .sequenced(0, -18, "Primary", "", "Lung Adenocarcinoma", 2.6, "Stable", "EGFR p.L858R", "TP53 p.R273H", "-CDKN2A")
-        .scan(-25, "Y", "Y", "Lung", "CNS/Brain", "Bone")
-        .ecog((-3, 1), (4, 1))
-        .marker("CEA", (-10, 18.4))
-        .add("timeline_pdl1", start_day=-5, pdl1_positive=False)
-        .add("timeline_radiation", start_day=-6)
-        .line(8, "OSIMERTINIB")
-        .scan(60, "N", "Y", "Lung"),
-        "lung-alk-lorlatinib": Chart(LUNG, "Male", 52, 1500)
-        .diagnosed(-30, upper_lobe, "Stage 4", "4A", distant)
-        .sequenced(0, -28, "Metastasis", "Pleura", "Lung Adenocarcinoma", 1.7, "Stable", "EML4/ALK", "TP53 p.G245S")
-        .line(10, "ALECTINIB")
-        .scan(90, "N", "Y", "Lung", "Pleura")
-        .scan(420, "N", "N")
-        .scan(640, "Y", "Y", "Liver", "Lung")
-        .ecog((600, 0), (645, 1))
-        .add("timeline_pdl1", start_day=2, pdl1_positive=True)
-        .line(660, "LORLATINIB"),
-        "lung-kras-stk11-pembrolizumab": Chart(LUNG, "Male", 74, 300)
-        .diagnosed(-40, upper_lobe, "Stage 4", "4B", distant)
-        .sequenced(
-            0, -35, "Metastasis", "Adrenal Gland", "Lung Adenocarcinoma", 11.2, "Stable", "KRAS p.G12C", "STK11 p.Q37*", "KEAP1 p.R470C"
-        )
-        .scan(-30, "Y", "Y", "Lung", "Adrenal Glands", "Liver")
-        .ecog((5, 2))
-        .add("timeline_pdl1", start_day=-3, pdl1_positive=True)
-        .add("timeline_prior_meds", start_day=-29, prior_med_to_msk="No prior medications")
-        .line(9, "PEMBROLIZUMAB"),
-        "breast-pik3ca-alpelisib": Chart(BREAST, "Female", 61, 1200, hr=True, her2=False)
+    return breast() | lung() | bowel_and_pancreas() | others()
+
+
+def breast() -> dict[str, Chart]:
+    """Adjuvant, neoadjuvant and metastatic."""
+    duct = "INFILTRATING DUCT CARCINOMA, NOS | BREAST, UOQ (M8500/3 | C504)"
+    found = "Breast Invasive Ductal Carcinoma"
+    return {
+        "breast-adjuvant": Chart(BREAST, "Female", 54, 1600, hr=True, her2=False, race="Asian-Far East/Indian Subcont")
+        .diagnosed(-70, duct, "Stage 1-3", "2B", "Regional to lymph nodes")
+        .sequenced(0, -42, "Primary", "", found, 2.6, "Stable", "PIK3CA p.E545K", "GATA3 p.P409fs")
+        .scan(-75, "N", "Y", "Lymph Nodes", modality="MR")
+        .ecog((20, 0))
+        .marker("CA 15-3", (-60, 31), (20, 18))
+        .add("timeline_surgery", start_day=-42, subtype="PROCEDURE")
+        .add("timeline_surgery", start_day=-42, subtype="SAMPLE")
+        .add("timeline_prior_meds", start_day=-65, prior_med_to_msk="No prior medications")
+        .line(20, "CYCLOPHOSPHAMIDE", "DOXORUBICIN", setting="adjuvant", diagnosis_day=-70, protocol="AC-T")
+        .joined_by(76, "PACLITAXEL"),
+        "breast-neoadjuvant": Chart(BREAST, "Female", 43, 900, hr=False, her2=True)
+        .diagnosed(-25, duct, "Stage 1-3", "3A", "Regional both 2and 3")
+        .sequenced(0, -20, "Primary", "", found, 4.1, "Stable", "TP53 p.R248Q", "+ERBB2")
+        .scan(-22, "N", "Y", "Lymph Nodes", "Other")
+        .ecog((6, 0))
+        .line(6, "CARBOPLATIN", "DOCETAXEL", "PERTUZUMAB", "TRASTUZUMAB", setting="neoadjuvant", diagnosis_day=-25, protocol="TCHP"),
+        "breast-metastatic": Chart(BREAST, "Female", 61, 1200, hr=True, her2=False)
         .diagnosed(-900, duct, "Stage 1-3", "2B", "Regional to lymph nodes")
-        .sequenced(
-            0, -15, "Metastasis", "Liver", "Breast Invasive Ductal Carcinoma", 3.5, "Stable", "PIK3CA p.H1047R", "ESR1 p.D538G", "+CCND1"
-        )
-        .line(-880, "LETROZOLE")
+        .sequenced(0, -15, "Metastasis", "Liver", found, 3.5, "Stable", "PIK3CA p.H1047R", "ESR1 p.D538G", "+CCND1")
+        .line(-880, "LETROZOLE", setting="adjuvant")
         .line(-400, "LETROZOLE", "PALBOCICLIB")
         .scan(-300, "N", "Y", "Bone")
-        .scan(-20, "Y", "Y", "Bone", "Liver", modality="PET")
+        .scan(-20, "Y", "N", "Bone", "Liver", modality="PET")
         .ecog((-30, 0), (2, 1))
         .marker("CA 15-3", (-200, 30), (-90, 55), (3, 120))
         .add("timeline_surgery", start_day=-890, subtype="PROCEDURE")
         .add("timeline_radiation", start_day=-700)
         .add("timeline_radiation", start_day=-8)
-        .line(12, "ALPELISIB", "FULVESTRANT"),
-        "breast-her2-deruxtecan": Chart(BREAST, "Female", 48, 800, hr=False, her2=True)
-        .diagnosed(-500, duct, "Stage 4", "4", distant)
-        .sequenced(0, -490, "Primary", "", "Breast Invasive Ductal Carcinoma", 5.9, "Stable", "TP53 p.R248Q", "+ERBB2", "+MYC")
-        .line(-480, "PACLITAXEL", "PERTUZUMAB", "TRASTUZUMAB")
-        .scan(-400, "N", "Y", "Liver", "Lymph Nodes")
-        .scan(-30, "Y", "Y", "Liver", "CNS/Brain", modality="MR")
-        .ecog((-20, 1))
-        .marker("CA 15-3", (-25, 88))
-        .line(6, "FAM-TRASTUZUMAB DERUXTECAN"),
-        "colon-msi-pembrolizumab": Chart(COLON, "Female", 83, 700)
-        .diagnosed(-60, adeno.format("ASCENDING COLON", "C182"), "Stage 4", "4A", distant)
-        .sequenced(
-            0, -55, "Primary", "", "Colon Adenocarcinoma", 42.3, "Instable", "BRAF p.V600E", "RNF43 p.G659Vfs*41", "ARID1A p.D1850Tfs*33"
-        )
-        .scan(-15, "Y", "Y", "Intra-Abdominal", "Lymph Nodes")
-        .ecog((-4, 1))
-        .marker("CEA", (-40, 3.1), (-5, 3.4))
-        .add("timeline_mmr", start_day=-50, mmr_absent=True)
-        .add("timeline_surgery", start_day=-55, subtype="PROCEDURE")
-        .line(5, "PEMBROLIZUMAB"),
-        "colon-kras-folfiri-bevacizumab": Chart(COLON, "Male", 58, 1100)
-        .diagnosed(-200, adeno.format("SIGMOID COLON", "C187"), "Stage 4", "4", distant)
-        .sequenced(
-            0, -195, "Primary", "", "Colon Adenocarcinoma", 6.1, "Stable", "APC p.R1450*", "KRAS p.G12D", "TP53 p.R175H", "SMAD4 p.R361H"
-        )
-        .line(-180, "FLUOROURACIL", "OXALIPLATIN")
-        .scan(-120, "N", "Y", "Liver")
-        .scan(40, "N", "Y", "Liver")
-        .scan(130, "Y", "Y", "Liver", "Lung")
-        .ecog((20, 0), (135, 1))
-        .marker("CEA", (30, 22), (90, 61), (140, 190))
-        .add("timeline_mmr", start_day=-190, mmr_absent=False)
-        .line(150, "BEVACIZUMAB", "FLUOROURACIL", "IRINOTECAN"),
-        "prostate-brca2-olaparib": Chart(PROSTATE, "Male", 71, 900)
-        .diagnosed(-1500, adeno.format("PROSTATE GLAND", "C619"), "Stage 1-3", "99", "Unknown/Unstaged")
-        .sequenced(
-            0,
-            -60,
-            "Metastasis",
-            "Bone",
-            "Prostate Adenocarcinoma",
-            4.3,
-            "Stable",
-            "BRCA2 p.S1982Rfs*22",
-            "TP53 p.Y220C",
-            "+AR",
-            "-PTEN",
-            "ERG/TMPRSS2",
-        )
-        .line(-1400, "LEUPROLIDE")
+        .line(12, "ALPELISIB", "FULVESTRANT", diagnosis_day=-900),
+    }
+
+
+def lung() -> dict[str, Chart]:
+    """Chemoradiation, and an EGFR mutation in a patient who had breast cancer before."""
+    upper_lobe = "ADENOCARCINOMA, NOS | LUNG, UPPER LOBE (M8140/3 | C341)"
+    duct = "INFILTRATING DUCT CARCINOMA, NOS | BREAST, NOS (M8500/3 | C509)"
+    return {
+        "lung-chemoradiation": Chart(LUNG, "Male", 68, 700)
+        .diagnosed(-30, upper_lobe, "Stage 1-3", "3B", "Regional, extension and nodes")
+        .sequenced(0, -28, "Primary", "", "Lung Adenocarcinoma", 11.2, "Stable", "KRAS p.G12C", "STK11 p.Q37*")
+        .scan(-31, "N", "Y", "Lung", "Lymph Nodes", modality="PET")
+        .ecog((-10, 1), (9, 1))
+        .add("timeline_pdl1", start_day=-20, pdl1_positive=True)
+        .add("timeline_prior_meds", start_day=-29, prior_med_to_msk="No prior medications")
+        .add("timeline_radiation", start_day=11)
+        .line(9, "CARBOPLATIN", "PEMETREXED", setting="unknown", is_chemoradiation=True, diagnosis_day=-30),
+        "lung-egfr-after-breast": Chart(LUNG, "Female", 66, 900, hr=True, her2=False)
+        .diagnosed(-2400, duct, "Stage 1-3", "1", "Localized")
+        .diagnosed(-20, upper_lobe, "Stage 4", "4B", "Distant")
+        .sequenced(0, -18, "Primary", "", "Lung Adenocarcinoma", 2.6, "Stable", "EGFR p.L858R", "TP53 p.R273H", "-CDKN2A")
+        .add("timeline_treatment", start_day=-2300, agent="LETROZOLE")
+        .add("timeline_gleason", start_day=-50, gleason_score=7)
+        .scan(-25, "Y", "Y", "Lung", "CNS/Brain", "Bone")
+        .scan(8, "Y", "Y", "Liver")
+        .ecog((-3, 1), (4, 1))
+        .marker("CEA", (-10, 18.4))
+        .add("timeline_pdl1", start_day=-5, pdl1_positive=False)
+        .add("timeline_radiation", start_day=-6)
+        .line(8, "OSIMERTINIB", diagnosis_day=-20, has_other_cancer=True)
+        .scan(60, "N", "Y", "Lung"),
+    }
+
+
+def bowel_and_pancreas() -> dict[str, Chart]:
+    """Colon: adjuvant, and metastatic after surgery; pancreas: FOLFIRINOX after treatment elsewhere."""
+    sigmoid = "ADENOCARCINOMA, NOS | SIGMOID COLON (M8140/3 | C187)"
+    head = "ADENOCARCINOMA, NOS | HEAD OF PANCREAS (M8140/3 | C250)"
+    return {
+        "colon-adjuvant": Chart(COLON, "Male", 60, 1500)
+        .diagnosed(-60, sigmoid, "Stage 1-3", "3B", "Regional, lymph nodes only")
+        .sequenced(0, -45, "Primary", "", "Colon Adenocarcinoma", 6.1, "Stable", "APC p.R1450*", "KRAS p.G12D")
+        .scan(-65, "N", "Y", "Intra-Abdominal")
+        .scan(10, "N", "N")
+        .ecog((15, 0))
+        .marker("CEA", (-50, 9.8), (15, 1.2))
+        .add("timeline_mmr", start_day=-40, mmr_absent=False)
+        .add("timeline_surgery", start_day=-45, subtype="PROCEDURE")
+        .line(15, "CAPECITABINE", setting="adjuvant", diagnosis_day=-60, protocol="CAPOX")
+        .joined_by(25, "OXALIPLATIN"),
+        "colon-metastatic-after-surgery": Chart(COLON, "Male", 58, 1100)
+        .diagnosed(-600, sigmoid, "Stage 1-3", "3B", "Regional both 2and 3")
+        .sequenced(0, -10, "Metastasis", "Liver", "Colon Adenocarcinoma", 6.1, "Stable", "APC p.R1450*", "KRAS p.G12D", "TP53 p.R175H")
+        .add("timeline_surgery", start_day=-590, subtype="PROCEDURE")
+        .line(-550, "FLUOROURACIL", "OXALIPLATIN", setting="adjuvant")
+        .scan(-300, "N", "N")
+        .scan(-12, "Y", "Y", "Liver", "Lung")
+        .ecog((-60, 0), (18, 1))
+        .marker("CEA", (-300, 2), (-90, 6.1), (18, 19))
+        .add("timeline_mmr", start_day=-580, mmr_absent=False)
+        .line(20, "BEVACIZUMAB", "FLUOROURACIL", "IRINOTECAN", diagnosis_day=-600),
+        "pancreas-folfirinox": Chart(PANCREAS, "Female", 67, 400)
+        .diagnosed(-45, head, "Stage 4", "4", "Localized")
+        .sequenced(0, -44, "Metastasis", "Liver", "Pancreatic Adenocarcinoma", 1.7, "Stable", "KRAS p.G12V", "TP53 p.R282W")
+        .scan(-46, "Y", "N", "Other", "Liver")
+        .ecog((-38, 1))
+        .marker("CA 19-9", (-43, 4120))
+        .add("timeline_prior_meds", start_day=-44, prior_med_to_msk="Prior medications to MSK")
+        .line(-30, "FLUOROURACIL", "IRINOTECAN", "OXALIPLATIN", diagnosis_day=-45, protocol="FOLFIRINOX"),
+    }
+
+
+def others() -> dict[str, Chart]:
+    """A prostate cancer that castration no longer holds, and a patient of whom next to nothing is on record."""
+    gland = "ADENOCARCINOMA, NOS | PROSTATE GLAND (M8140/3 | C619)"
+    genes = ("BRCA2 p.S1982Rfs*22", "TP53 p.Y220C", "+AR", "-PTEN", "ERG/TMPRSS2")
+    return {
+        "prostate-castration-resistant": Chart(PROSTATE, "Male", 71, 900, race="Other", ethnicity="Unknown")
+        .diagnosed(-1500, gland, "Stage 1-3", "99", "Unknown/Unstaged")
+        .sequenced(0, -60, "Metastasis", "Bone", "Prostate Adenocarcinoma", 4.3, "Stable", *genes)
+        .line(-1400, "LEUPROLIDE", setting="unknown")
         .line(-700, "ENZALUTAMIDE")
         .line(-150, "DOCETAXEL")
         .scan(-100, "N", "Y", "Bone")
         .scan(-10, "Y", "Y", "Bone", "Lymph Nodes", modality="PET")
-        .ecog((-9, 1))
+        .ecog((-9, 1), (-9, 2))
         .marker("PSA", (-100, 14.2), (-40, 38.5), (-1, 96))
         .add("timeline_gleason", start_day=-1490, gleason_score=9)
         .add("timeline_gleason", start_day=-1400, gleason_score=8)
         .add("timeline_radiation", start_day=-1300)
-        .line(20, "OLAPARIB"),
-        "pancreas-before-sequencing": Chart(PANCREAS, "Female", 67, 400)
-        .diagnosed(-45, adeno.format("HEAD OF PANCREAS", "C250"), "Stage 4", "4", distant)
-        .sequenced(0, -44, "Metastasis", "Liver", "Pancreatic Adenocarcinoma", 1.7, "Stable", "KRAS p.G12V", "TP53 p.R282W")
-        .scan(-46, "Y", "Y", "Other", "Liver")
-        .ecog((-38, 1))
-        .marker("CA 19-9", (-43, 4120))
-        .add("timeline_prior_meds", start_day=-44, prior_med_to_msk="Prior medications to MSK")
-        .line(-30, "GEMCITABINE", "PACLITAXEL PROTEIN-BOUND"),
-        "pancreas-adjuvant": Chart(PANCREAS, "Male", 59, 1500)
-        .diagnosed(-50, adeno.format("HEAD OF PANCREAS", "C250"), "Stage 1-3", "2", local)
-        .sequenced(0, -40, "Primary", "", "Pancreatic Adenocarcinoma", 0.9, "Stable")
-        .scan(-60, "N", "Y", "Other")
-        .scan(10, "N", "N")
-        .ecog((8, 0))
-        .marker("CA 19-9", (-55, 240), (9, 0))
-        .add("timeline_surgery", start_day=-40, subtype="PROCEDURE")
-        .add("timeline_surgery", start_day=-40, subtype="SAMPLE")
-        .line(21, "FLUOROURACIL", "IRINOTECAN", "OXALIPLATIN"),
+        .line(20, "INVESTIGATIONAL", "OLAPARIB", diagnosis_day=-1500),
+        "almost-no-evidence": Chart(PANCREAS, "Unknown", 70, 300, race="Unknown", ethnicity="Unknown")
+        .sequenced(0, -40, "Primary", "", "Pancreatic Adenocarcinoma", 0.9, "Stable", "KRAS p.G12D")
+        .line(-20, "GEMCITABINE", setting="unknown"),
     }
-    return found
 
 
 def main() -> None:

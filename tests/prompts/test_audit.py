@@ -19,6 +19,7 @@ from tests.evidence.study import draw_study
 
 TABLES, CASES = draw_study(12, seed=4)
 AUDITED = Audited(Evidence(), Renderer("full"), 3072, seed=1)
+STRICT = Audited(Evidence(index_day="excluded"), Renderer("full"), 3072, seed=1)
 
 
 def test_the_audit_passes_and_counts_what_lay_beyond_the_index_date() -> None:
@@ -49,7 +50,7 @@ def of_any_date(field: str) -> Callable[[pytest.MonkeyPatch], None]:
 
 
 def of_the_index_day(field: str) -> Callable[[pytest.MonkeyPatch], None]:
-    """The declaration of one field altered: records of the index day count."""
+    """The declaration of one field altered: records of the index day count, whatever the setting says."""
     return lambda monkeypatch: monkeypatch.setitem(fields.BY_NAME, field, replace(fields.BY_NAME[field], known="by_index"))
 
 
@@ -102,7 +103,7 @@ LEAKS: dict[str, tuple[str, Callable[[pytest.MonkeyPatch], None]]] = {
     "response of the next line": ("prior_regimen", of_any_date("prior_regimen")),
     "radiation to come": ("radiation", of_any_date("radiation")),
     "surgery to come": ("surgery", of_any_date("surgery")),
-    "specimen sequenced later": ("specimen_type|mutation|genomics_status", of_any_date("mutation")),
+    "specimen sequenced later": ("specimen_type|mutation|mutations_profiled", of_any_date("mutation")),
     "PD-L1 ever": ("pdl1", from_undated("pdl1", "history_of_pdl1")),
     "highest Gleason score": ("gleason", from_undated("gleason", "gleason_highest_reported")),
     "survival status": ("mmr", from_undated("mmr", "is_deceased")),
@@ -115,12 +116,74 @@ LEAKS: dict[str, tuple[str, Callable[[pytest.MonkeyPatch], None]]] = {
 }
 
 
+UNDER_STRICT_RULE = {"performance status of the index day"}
+
+
 @pytest.mark.parametrize("leak", LEAKS)
 def test_the_audit_names_field_and_case_of_a_planted_leak(monkeypatch: pytest.MonkeyPatch, leak: str) -> None:
     field, plant = LEAKS[leak]
     plant(monkeypatch)
     with pytest.raises(InputError, match=rf"look-ahead: .*field ({field}) of case P-\d{{7}}_[+-]\d+"):
-        audit(TABLES, CASES, AUDITED)
+        audit(TABLES, CASES, STRICT if leak in UNDER_STRICT_RULE else AUDITED)
+
+
+def test_the_audit_passes_where_the_index_day_is_left_out() -> None:
+    assert audit(TABLES, CASES, STRICT)["passed"]
+
+
+@pytest.mark.parametrize("field", ["ecog", "tumor_marker", "tumor_sites", "cancer_presence"])
+def test_what_is_taken_before_the_first_dose_is_no_leak_by_default_and_one_where_the_index_day_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, field: str
+) -> None:
+    of_the_index_day(field)(monkeypatch)
+    assert audit(TABLES, CASES.head(6), AUDITED)["passed"]
+    with pytest.raises(InputError, match=f"look-ahead: .*field {field} of case"):
+        audit(TABLES, CASES.head(6), STRICT)
+
+
+@pytest.mark.parametrize(
+    "field", ["progression", "pdl1", "mmr", "gleason", "prior_agents", "radiation", "surgery", "outside_treatment|line"]
+)
+def test_verdicts_reports_and_treatment_of_the_index_day_are_leaks_under_either_rule(monkeypatch: pytest.MonkeyPatch, field: str) -> None:
+    of_the_index_day(field.partition("|")[0])(monkeypatch)
+    for audited in (AUDITED, STRICT):
+        with pytest.raises(InputError, match=f"look-ahead: .*field ({field}) of case"):
+            audit(TABLES, CASES.head(9), audited)
+
+
+def test_a_cancer_that_is_registered_or_sequenced_only_later_is_no_cancer_of_the_case() -> None:
+    person = CASES["patient_id"].iloc[0]
+    own = CASES[CASES["patient_id"] == person]
+    registry = TABLES["timeline_diagnosis"]
+    breast = registry[registry["patient_id"] == person].tail(1).assign(dx_description="DUCT CARCINOMA | BREAST, UOQ (M8500/3 | C504)")
+    first = int(own["index_day"].min())
+    for days, passes in ((30, True), (31, False)):
+        more = TABLES | {"timeline_diagnosis": pd.concat([registry, breast.assign(start_day=first + days)], ignore_index=True)}
+        changed = own[own["index_day"] == first].assign(cancer_type="Breast Cancer")
+        if passes:
+            assert audit(more, changed, AUDITED)["passed"]
+        else:
+            with pytest.raises(
+                InputError, match=r"look-ahead: field cancer_type of case P-\d+_[+-]\d+ is a cancer that was registered more than 30"
+            ):
+                audit(more, changed, AUDITED)
+    late = own.assign(diagnosis_day=(own["index_day"] + 31).astype("Int32"))
+    with pytest.raises(InputError, match="look-ahead: field cancer_type"):
+        audit(TABLES, late, AUDITED)
+
+
+def test_another_cancer_that_nothing_had_shown_by_then_is_a_leak() -> None:
+    registry = TABLES["timeline_diagnosis"]
+    sole = TABLES | {"timeline_diagnosis": registry[registry["patient_id"] == "none"]}
+    case = CASES[CASES["cancer_type"] == "Non-Small Cell Lung Cancer"].head(1).assign(has_other_cancer=True)
+    with pytest.raises(InputError, match=r"look-ahead: field other_cancer of case P-\d+_[+-]\d+ was not known at the index date"):
+        audit(sole, case, AUDITED)
+    earlier = registry.head(1).assign(
+        patient_id=case["patient_id"].iloc[0],
+        start_day=case["index_day"].iloc[0] - 900,
+        dx_description="DUCT CARCINOMA | BREAST, UOQ (M8500/3 | C504)",
+    )
+    assert audit(TABLES | {"timeline_diagnosis": earlier}, case, AUDITED)["passed"]
 
 
 def worded(text: str) -> Callable[[pytest.MonkeyPatch], None]:

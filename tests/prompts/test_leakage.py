@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.jsonl import write_jsonl
 from oncoraft.prompts.leakage import gather, judge, leakage, main
-from oncoraft.prompts.render import write_jsonl
 
 NUMBER = 240
 NAMES = [f"c{place:03}" for place in range(NUMBER)]

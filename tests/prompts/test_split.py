@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from oncoraft.foundation.errors import InputError
-from oncoraft.prompts.render import read_jsonl, write_jsonl
+from oncoraft.foundation.jsonl import read_jsonl, write_jsonl
 from oncoraft.prompts.split import fold_parts, join, main
 
 PEOPLE = [f"p{number:02}" for number in range(40)]

@@ -13,9 +13,9 @@ from transformers import PreTrainedTokenizerFast
 
 from oncoraft.answers import answer_text, answer_token_ids, content_digest, full_prompt, shortened
 from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.jsonl import write_jsonl
 from oncoraft.models.cases import encode
 from oncoraft.prompts import tokens
-from oncoraft.prompts.render import write_jsonl
 
 CASES = pd.DataFrame(
     {"case_id": ["b_+1", "a_-2", "c_+0"], "patient_id": ["b", "a", "c"], "index_day": [1, -2, 0], "cancer_type": "x", "line_of_therapy": 1}
@@ -74,7 +74,7 @@ def test_ids_are_those_of_the_text_sorted_by_case_with_digests(model: Path, inpu
     assert tokens.main([*inputs, "--tokenizer", str(model), "--out", str(out)]) == 0
     rows = read(out)
     assert [row["case_id"] for row in rows] == ["a_-2", "b_+1", "c_+0"]
-    tokenizer = tokens.load_tokenizer(model)
+    tokenizer = tokens.open_tokenizer(model)
     prompt = "Judge.\n\n- case b_+1 µg\n\nAnswer:\n"
     answer = "Score: 0.7\nReasoning:\nbecause of b_+1"
     assert rows[1]["prompt_digest"] == hashlib.sha256(prompt.encode()).hexdigest()[:16]
@@ -101,7 +101,7 @@ def test_training_makes_the_same_ids_from_text(model: Path, inputs: list[str], t
         "input": "- case c_+0 µg",
         "output": answer_text(0.0, "because of c_+0"),
     }
-    (case,) = encode([row], tokens.load_tokenizer(model), 4096, 1024)
+    (case,) = encode([row], tokens.open_tokenizer(model), 4096, 1024)
     assert list(case.prompt) == stored["prompt_tokens"]
     assert list(case.answer) == stored["answer_tokens"]
 
@@ -118,7 +118,7 @@ def test_the_file_is_read_without_copying_its_ids(model: Path, inputs: list[str]
 
 
 def test_prompt_and_answer_are_tokenised_apart_and_cut_only_on_demand(model: Path) -> None:
-    tokenizer = tokens.load_tokenizer(model)
+    tokenizer = tokens.open_tokenizer(model)
     (ids,) = answer_token_ids(tokenizer, ["Score: 0.7"])
     assert ids[-1] == tokenizer.eos_token_id
     assert ids.count(tokenizer.eos_token_id) == 1

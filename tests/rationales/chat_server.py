@@ -118,6 +118,22 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(0.05)
         self.close_connection = True
 
+    def do_drip(self, body: dict[str, Any], digest: str, how: str) -> None:
+        """A header that never ends."""
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Wait: ")
+        for _ in range(100):
+            self.wfile.write(b".")
+            self.wfile.flush()
+            time.sleep(0.05)
+        self.close_connection = True
+
+    def do_flood(self, body: dict[str, Any], digest: str, how: str) -> None:
+        """An answer of megabytes."""
+        self.send(200, json.dumps({"choices": [{"message": {"content": "x" * 7_000_000}}]}))
+
+    def do_redirect(self, body: dict[str, Any], digest: str, how: str) -> None:
+        self.send(307, "", Location="http://127.0.0.1:9/elsewhere")
+
     def do_garbage(self, body: dict[str, Any], digest: str, how: str) -> None:
         self.send(200, how.partition(" ")[2])
 

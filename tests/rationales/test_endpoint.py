@@ -84,6 +84,8 @@ MISDEEDS = (
     "half",
     "stall",
     "trickle",
+    "drip",
+    "flood",
     "status 429 0.1",
     "status 429",
     "status 500",
@@ -193,8 +195,53 @@ def test_a_last_request_that_never_comes_is_counted_as_failed_beside_those_that_
 def test_a_wrong_key_or_address_ends_the_run_at_once(folder: Path, right, capsys, status: int, told: str) -> None:
     with chat_server(right, lambda body, before: f"status {status}") as server:
         assert call(folder, server.url, endpoint_concurrency=2) == 2
-        assert sum(server.asked.values()) <= 4
+        assert sum(server.asked.values()) <= 8
     assert told in capsys.readouterr().err.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("misdeed", "told"),
+    [
+        ("redirect", "HTTP 307, a redirect"),
+        ("status 400", "HTTP 400"),
+        ("status 422", "HTTP 422"),
+        ("garbage <!doctype html><title>Welcome</title>", "answers that are none"),
+        ('garbage {"choices": [', "answers that are none"),
+        ("flood", "answers that are none"),
+    ],
+)
+def test_a_server_that_never_answers_with_a_rationale_ends_the_run_after_few_requests(
+    folder: Path, right, capsys, misdeed: str, told: str
+) -> None:
+    with chat_server(right, lambda body, before: misdeed) as server:
+        assert call(folder, server.url, endpoint_concurrency=2, endpoint_attempts=2) == 2
+        assert len(server.asked) <= 8
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: rationales.endpoint_url: expected ")
+    assert told in error
+    assert not (folder / "prompts" / "rationales.jsonl").exists()
+    cache = folder / "prompts" / "teacher-cache"
+    assert sum(path.stat().st_size for path in cache.rglob("*") if path.is_file()) < 100_000
+
+
+def test_an_answer_may_hold_what_no_file_can_and_numbers_that_no_one_counts(folder: Path, right) -> None:
+    answer = json.dumps({"choices": [{"message": {"content": "half \\ud800 pair"}}], "usage": {"prompt_tokens": 0}}).replace("\\\\", "\\")
+    huge = answer.replace('"prompt_tokens": 0', f'"prompt_tokens": {"9" * 5000}')
+    with chat_server(right, lambda body, before: f"garbage {huge if before == 0 else answer}") as server:
+        assert call(folder, server.url, endpoint_attempts=2, samples=1) == 0
+        first = (folder / "prompts" / "rationales.jsonl").read_bytes()
+        assert call(folder, server.url, endpoint_attempts=2, samples=1) == 0
+    assert (folder / "prompts" / "rationales.jsonl").read_bytes() == first
+    assert counts(folder)["endpoint"]["answers_from_cache"] == 16
+
+
+def test_a_key_that_the_server_hands_back_in_a_header_is_not_logged_even_at_debug(
+    folder: Path, right, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ONCORAFT_TEACHER_KEY", KEY)
+    with caplog.at_level("DEBUG"), chat_server(right, lambda body, before: GOOD if before else f"status 429 {KEY}") as server:
+        assert call(folder, server.url) == 0
+    assert KEY not in caplog.text
 
 
 def test_a_request_that_the_server_refuses_is_not_repeated(folder: Path, right) -> None:

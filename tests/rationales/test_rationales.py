@@ -119,13 +119,13 @@ def test_the_file_teacher_is_held_to_the_same_rule(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("{\n", r"line 1: expected a JSON object"),
-        ('{"case_id": "a"}\n', r"line 1, column rationale: expected text"),
+        ('{"case_id": "a"}\n', r"line 1, column rationale: expected this key"),
         ('{"case_id": 3, "rationale": "b"}\n', r"line 1, column case_id: expected text"),
         (
             '\n{"case_id": "a", "rationale": "b"}\n{"case_id": "a", "rationale": "c"}\n',
-            r"line 3, column case_id: expected each case once, found 'a'",
+            r"line 3: expected each case once, the first time was line 2, found 'a'",
         ),
-        ("[1]\n", r"line 1, column case_id: expected text"),
+        ("[1]\n", r"line 1: expected a JSON object"),
     ],
 )
 def test_a_bad_file_of_rationales_is_named_by_line_and_nothing_is_written(tmp_path: Path, capsys, text: str, message: str) -> None:

@@ -72,7 +72,7 @@ def test_a_rationale_stands_in_the_prompt_that_the_template_renders(folder: Path
     failed = {}
     for case in labelled:
         record = Record.from_prompt(prompts[case.case_id])
-        assert (record.given, record.prior, record.sequenced) == (case.record.given, case.record.prior, case.record.sequenced), case.case_id
+        assert (record.given, record.prior, record.profiled) == (case.record.given, case.record.prior, case.record.profiled), case.case_id
         found = verify(texts[case.case_id] or "", record, case.score)
         if not found.accepted:
             failed[case.case_id] = found.failed

@@ -138,7 +138,7 @@ BAD = {
     "a missing score": (spoil("predictions", "score", None), "predictions.jsonl, line 5, column score: expected a number from 0 to 1"),
     "a score that is no number": (spoil("predictions", "score", float("nan")), "line 5, column score"),
     "a score above 1": (spoil("predictions", "score", 7.0), "line 5, column score: expected a number from 0 to 1, found '7.0'"),
-    "a prediction of no case": (spoil("predictions", "case_id", "ghost"), "line 5, column case_id: expected a case of cases.parquet"),
+    "a prediction of no case": (spoil("predictions", "case_id", "ghost"), "line 5, column case_id: expected a case of the cohort"),
     "a prediction of another patient": (spoil("predictions", "patient_id", "00001"), "line 5, column patient_id"),
     "a patient that is a number": (spoil("predictions", "patient_id", 4), "line 5, column patient_id: expected text"),
     "a prediction of another fold": (spoil("predictions", "fold", 3), "line 5, column fold: expected the fold that holds the case out"),

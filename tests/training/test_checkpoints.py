@@ -90,8 +90,15 @@ def test_another_runs_state_is_never_used(tmp_path: Path) -> None:
     assert States(tmp_path, "a" * 63 + "b").last() is None
     found = states.last()
     assert found is not None
-    states.remove()
-    assert not states.folder.exists()
+
+
+def test_a_finished_run_keeps_its_last_state_until_the_engine_has_taken_what_it_made(tmp_path: Path) -> None:
+    states = three_saves(tmp_path)
+    states.finish(8, {"step": 8})
+    assert states.last() == {"step": 8}
+    assert sorted(path.name for path in states.folder.iterdir()) == ["step-00000008.json", "step-00000008.pt"]
+    states.finish(8, {"step": "not written again"})
+    assert states.last() == {"step": 8}
 
 
 def test_what_was_being_written_when_the_machine_stopped_is_passed_over(tmp_path: Path) -> None:

@@ -16,7 +16,9 @@ from oncoraft.answers import content_digest
 from oncoraft.foundation.errors import InputError, RetryLater
 from oncoraft.models.base import load_base, load_tokenizer
 from oncoraft.models.cases import encode, prompt_text
-from oncoraft.models.fold_model import load_fold
+from oncoraft.models.export import adapted
+from oncoraft.models.fold_model import HEAD_FILE
+from oncoraft.models.model_folder import read_score_head
 from oncoraft.training import loop, train
 from oncoraft.training.checkpoints import States
 from tests.models.tiny_models import ARCHITECTURES
@@ -63,9 +65,11 @@ def test_a_strategy_leaves_what_it_trained(plain: Path, name: str) -> None:
     counts = json.loads((out / "manifest.json").read_text())["counts"]
     assert counts["cases"] == 10
     assert counts["steps"] == 6
-    assert not list((plain / f"state-{name}").rglob("*.pt"))
-    model, head = load_fold(load_base(plain / "base", torch.device("cpu")), out)
-    assert (head is not None) == (files >= HEAD)
+    assert [path.name for path in (plain / f"state-{name}").rglob("*.pt")] == ["step-00000006.pt"]
+    model = adapted(load_base(plain / "base", torch.device("cpu")), out)
+    assert (out / HEAD_FILE).is_file() == (files >= HEAD)
+    if files >= HEAD:
+        assert not read_score_head(out / HEAD_FILE, model.config.hidden_size).training
     assert hasattr(model, "peft_config") == (files >= ADAPTER)
 
 

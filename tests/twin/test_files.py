@@ -101,6 +101,8 @@ def test_what_was_drawn_is_what_is_read(work: Path, table: Table) -> None:
     drawn = generated(table, tables[table.name], patient_ids(numbers))
     if table.name.endswith("_labs"):  # written with the test's own number of decimals
         drawn["result"] = drawn["result"].round(2)
+    if table.name == "mutations":
+        drawn["hgvsp_short"] = drawn["hgvsp_short"].str.removeprefix("p.")
     read = parquet.read_table(work / f"study-tables/{table.name}.parquet").to_pandas()[list(drawn.columns)]
     for column in table.columns:
         if column.name in drawn and column.kind == "text":

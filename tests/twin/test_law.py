@@ -7,7 +7,7 @@ import pytest
 
 from oncoraft.knowledge.drugs import drugs
 from oncoraft.twin import regimens as law
-from oncoraft.twin.blocks import truth_table
+from oncoraft.twin.blocks import all_columns, patient_ids
 from oncoraft.twin.cohort import Cohort, make_cohort
 from oncoraft.twin.course import FIRST, live
 from oncoraft.twin.draws import Booleans
@@ -15,6 +15,7 @@ from oncoraft.twin.parameters import CANCERS, LIVER
 from oncoraft.twin.people import base_keys, make_people
 from oncoraft.twin.regimens import OPTIONS
 from oncoraft.twin.samples import make_samples
+from oncoraft.twin.truth import truth_table
 
 COUNT = 12_000
 
@@ -113,7 +114,8 @@ def test_responses_are_drawn_with_their_probability(cohort: Cohort) -> None:
 
 
 def test_survival_follows_response_except_in_null_regimens(cohort: Cohort) -> None:
-    truth = truth_table(cohort)
+    tables = all_columns(cohort, make_samples(cohort), False)
+    truth = truth_table(cohort, tables, patient_ids(cohort.people.number), False)
     late = truth[~truth["is_early"]]
     null = late[late["is_null"]]
     assert set(zip(null["cancer_type"], null["agents"].str.join(" + "))) == set(law.null_regimens())

@@ -15,6 +15,7 @@ from oncoraft.planning.edge import run
 from oncoraft.twin import blocks as twin_blocks
 from oncoraft.twin import twin
 from oncoraft.twin.genes import MATRIX_GENES
+from oncoraft.twin.traps import SPELLINGS
 
 PATIENTS = 120
 
@@ -57,8 +58,10 @@ def test_every_regimen_of_the_truth_is_in_the_treatment_file(folder: Path) -> No
     treatment = pd.read_csv(folder / "study/data_timeline_treatment.txt", sep="\t")
     given = set(zip(treatment["PATIENT_ID"], treatment["AGENT"], treatment["START_DATE"]))
     truth = pd.read_parquet(folder / "truth.parquet").explode("agents")
-    for row in truth.itertuples():  # agents of one regimen start within two days of one another
-        assert any((row.patient_id, row.agents, row.start_day + shift) in given for shift in range(3)), row
+    for row in truth.itertuples():  # agents of one regimen start within two days of one another, an oral one at times long before
+        names = {row.agents, *SPELLINGS.get(row.agents, ())} if row.trap_spelling else {row.agents}
+        days = range(15 if row.trap_early_oral else 3)
+        assert any((row.patient_id, name, row.start_day + shift) in given for shift in days for name in names), row
 
 
 def test_same_seed_same_bytes_and_another_seed_others(folder: Path, tmp_path: Path) -> None:

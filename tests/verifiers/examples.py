@@ -50,7 +50,6 @@ UNSEQUENCED = Record.from_statements(
         ("diagnosis", "prostate cancer"),
         ("patient", "ECOG performance status 1 (9 days before treatment)"),
         ("prior_treatment", "this is line 1 of treatment"),
-        ("genomics", "no sequenced specimen known by this date"),
     ]
 )
 GOOD = (

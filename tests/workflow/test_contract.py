@@ -103,6 +103,26 @@ def new_regimen(run: FinishedRun) -> None:
     file.write_text("".join(lines))
 
 
+def older_file(run: FinishedRun) -> None:
+    """A table of the study replaced by one that lacks a row and is years older, as a release unpacked anew is."""
+    file = run.results / "study" / "data_timeline_radiation.txt"
+    other = file.with_name("other")
+    other.write_text("".join(file.read_text().splitlines(keepends=True)[:-1]))
+    os.utime(other, (1_714_500_000, 1_714_500_000))
+    other.replace(file)
+
+
+def same_size_and_time(run: FinishedRun) -> None:
+    """A table replaced by one of the same size and the same time to the nanosecond."""
+    file = run.results / "study" / "data_timeline_progression.txt"
+    facts, text = file.stat(), file.read_text()
+    other = file.with_name("other")
+    other.write_text(text.replace("\tN\t", "\tY\t", 1))
+    os.utime(other, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    other.replace(file)
+    assert (file.stat().st_size, file.stat().st_mtime_ns) == (facts.st_size, facts.st_mtime_ns)
+
+
 # Name -> (change, jobs that run again by rule). Each edit of code goes into a module that only its own step imports.
 COUNTS: dict[str, tuple[Callable[[FinishedRun], None], dict[str, int]]] = {
     "nothing": (lambda run: None, {}),
@@ -178,6 +198,8 @@ COUNTS: dict[str, tuple[Callable[[FinishedRun], None], dict[str, int]]] = {
     "the report deleted": (without("report"), {"report": 1}),
     "logs and benchmarks deleted": (without("logs", "benchmarks", f"{RUN}/logs", f"{RUN}/benchmarks"), {}),
     "one input row": (one_row, {"ingest": 1, **AFTER_INGESTION}),
+    "a study file replaced by an older one": (older_file, {"ingest": 1, **AFTER_INGESTION}),
+    "a study file replaced by one of the same size and time": (same_size_and_time, {"ingest": 1, **AFTER_INGESTION}),
     "a new regimen in the data": (new_regimen, {"ingest": 1, **AFTER_INGESTION}),
 }
 

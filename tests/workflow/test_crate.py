@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from oncoraft.foundation.errors import InputError
-from oncoraft.foundation.provenance import file_digest, versions, write_json
+from oncoraft.foundation.provenance import file_digest, sealed, versions, write_json
 from oncoraft.reruns import crate
 from oncoraft.reruns.verify import CRATE, verify
 
@@ -31,7 +31,7 @@ def step(folder: Path, name: str, inputs: list[Path], outputs: dict[str, str], s
         "counts": {},
         "versions": versions(),
     }
-    write_json(folder / "manifest.json", record)
+    write_json(folder / "manifest.json", sealed(record))
 
 
 @pytest.fixture
@@ -124,8 +124,22 @@ def test_the_crate_is_no_fault_of_the_tree_and_is_its_witness(results: Path) -> 
     crate.main([str(results)])
     assert verify(results)[0] == []
     manifest = results / "run/metrics/manifest.json"
-    manifest.write_text(manifest.read_text().replace('"seed": 47', '"seed": 48'))  # nothing else could tell
-    assert [(finding.kind, finding.path) for finding in verify(results)[0]] == [("changed", manifest)]
+    manifest.write_text(manifest.read_text().replace('"seed": 47', '"seed": 48'))
+    assert [(finding.kind, finding.path) for finding in verify(results)[0] if finding.path == manifest] == [
+        ("broken", manifest),
+        ("changed", manifest),
+    ]
+
+
+def test_the_workflow_files_of_a_crate_are_covered_by_it(results: Path) -> None:
+    crate.main([str(results)])
+    rules = sorted((results / "_workflow").rglob("*.smk"))
+    for file in (results / "_workflow" / "Snakefile", rules[0]):
+        file.write_text(file.read_text() + "# edited\n")
+    assert {(finding.kind, finding.path) for finding in verify(results)[0]} == {
+        ("changed", results / "_workflow" / "Snakefile"),
+        ("changed", rules[0]),
+    }
 
 
 def test_it_is_written_again_in_place(results: Path) -> None:

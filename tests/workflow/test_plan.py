@@ -142,3 +142,22 @@ def test_the_engine_finds_nothing_to_complain_of(tool: str, tmp_path: Path) -> N
     assert done.returncode in {0, 1}
     done = subprocess.run([sys.executable, "-m", "snakemake", f"--{tool}"], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_an_input_that_is_dated_in_the_future_is_named_before_anything_runs(tmp_path: Path) -> None:
+    import os
+    import time
+
+    from oncoraft.planning.plan import Plan
+
+    study = tmp_path / "study"
+    study.mkdir()
+    file = study / "data_clinical_patient.txt"
+    file.write_text("PATIENT_ID\n")
+    values = {"study": str(study), "models": {"tiny": {"build": {}}}}
+    now = time.time()
+    assert Plan(values).dated_ahead(now) == []
+    os.utime(file, (now + 86_400, now + 86_400))
+    (line,) = Plan(values).dated_ahead(now)
+    assert line.startswith(f"{file}: dated in the future")
+    assert "touch" in line

@@ -114,7 +114,7 @@ def test_the_study_folder_of_a_real_cohort_goes_all_the_way(small_run: Path, tmp
     root = tmp_path / "results" / "real"
     assert not (root / "study").exists()
     predictors = set(pd.read_parquet(root / "baselines" / "kfold" / "predictions.parquet")["predictor"])
-    assert predictors == {"regimen_prior", "clinical_logistic", "gradient_boosting", "tfidf_logistic"}
+    assert predictors == {"regimen_prior", "clinical_logistic", "evidence_logistic", "gradient_boosting", "tfidf_logistic"}
     assert (root / "report" / "index.html").exists()
 
 

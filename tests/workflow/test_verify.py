@@ -141,8 +141,11 @@ def test_the_command_tells_one_line_a_problem_and_its_status(finished_run: Finis
     copy = finished_run.copy(tmp_path / "copy")
     shutil.rmtree(copy.run / ".snakemake")
     done = copy.oncoraft("verify", "results/pretraining")
-    assert (done.returncode, done.stdout.count("\n")) == (0, 1), done.stdout
-    assert "whole" in done.stdout
+    assert done.returncode == 0, done.stdout
+    *notes, last = done.stdout.splitlines()
+    assert last.endswith("whole")
+    assert [note.split(":")[0] for note in notes] == ["not covered", "no manifest of"]
+    assert "report" in notes[1]
     (copy.run / "results/pretraining/cases/labels.parquet").unlink()
     done = copy.oncoraft("verify", "results/pretraining")
     assert done.returncode == 1
@@ -161,10 +164,10 @@ def test_no_results_end_in_one_line(tmp_path: Path) -> None:
     assert done.stderr == f"error: {tmp_path}: expected results with manifests, found none\n"
 
 
-def plant(folder: Path, step: str, *, inputs: dict[str, str], outputs: dict[str, str], sealed: bool = False) -> None:
+def plant(folder: Path, step: str, *, inputs: dict[str, str], outputs: dict[str, str], is_sealed: bool = True) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     record: dict[str, object] = {"step": step, "inputs": inputs, "outputs": outputs, "settings": {"a": {"seed": 1}}}
-    write_json(folder / "manifest.json", record | ({SEAL: seal(record)} if sealed else {}))
+    write_json(folder / "manifest.json", record | ({SEAL: seal(record)} if is_sealed else {}))
 
 
 def test_an_input_outside_the_tree_that_is_not_here_is_counted_and_no_fault(tmp_path: Path) -> None:
@@ -183,9 +186,15 @@ def test_an_input_outside_the_tree_that_is_not_here_is_counted_and_no_fault(tmp_
     assert [(finding.kind, finding.text) for finding in findings] == [("stale", "ingest ran on another version of ../../study/data.txt")]
 
 
+def test_a_manifest_without_its_seal_is_broken(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("a")
+    plant(tmp_path, "ingest", inputs={}, outputs={"a": file_digest(tmp_path / "a")}, is_sealed=False)
+    assert ("broken", tmp_path / "manifest.json") in {(finding.kind, finding.path) for finding in verify(tmp_path)[0]}
+
+
 def test_a_sealed_manifest_shows_any_edit(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("a")
-    plant(tmp_path, "ingest", inputs={}, outputs={"a": file_digest(tmp_path / "a")}, sealed=True)
+    plant(tmp_path, "ingest", inputs={}, outputs={"a": file_digest(tmp_path / "a")})
     assert verify(tmp_path)[0] == []
     manifest = tmp_path / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"seed": 1', '"seed": 2'))

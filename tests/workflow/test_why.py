@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from oncoraft.reruns.moves import moved_files
 from oncoraft.reruns.planning import Job, in_order
 from oncoraft.reruns.reasons import Verdict, changed_settings, judge
 from oncoraft.reruns.why import cost, duration, forcing, lines_of
@@ -176,3 +177,20 @@ def test_only_the_heads_of_chains_need_forcing() -> None:
 def test_the_last_line_counts_what_never_ran() -> None:
     lines = lines_of([Verdict(job("new", (), ("a",)), ("never run",), None)], 3, {}, {"new": ""})
     assert lines[-1] == "1 of 3 jobs are not current; by earlier runs 0 s of computing, and 1 jobs whose like never ran"
+
+
+class TestMovedCode:
+    def test_a_file_under_the_same_name_in_another_folder_has_moved(self) -> None:
+        before = {"cohort/twin_genes.py": "1", "errors.py": "2", "cases/labels.py": "3", "cases/old.py": "4"}
+        now = {"twin/genes.py": "5", "foundation/errors.py": "2", "other/errors.py": "6", "cases/labels.py": "7", "cases/new.py": "8"}
+        assert moved_files(before, now) == {"cohort/twin_genes.py": "twin/genes.py", "errors.py": "foundation/errors.py"}
+
+    def test_it_is_told_in_one_sentence_with_its_price_and_not_at_every_job(self) -> None:
+        jobs = [Verdict(job(name, (), (name,)), ("code: a.py",), 90.0) for name in ("one", "two")]
+        altered = Verdict(job("three", (), ("three",)), ("code: a.py", "altered since it was written: x"), 60.0)
+        lines = lines_of([*jobs, altered], 3, {}, {}, {"a.py": "room/a.py"})
+        assert lines[0].startswith(
+            "the code of all steps moved (1 files: a.py -> room/a.py), so every job would run again, by earlier runs 4 min 00 s"
+        )
+        assert [line for line in lines if "code: a.py" in line] == []
+        assert any("altered since it was written: x" in line for line in lines)

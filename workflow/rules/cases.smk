@@ -5,6 +5,7 @@ rule regimens:
     input:
         tables=TABLES,
         ingested="results/{cohort}/tables/manifest.json",
+        patients=lambda wildcards: plan.filter_files(wildcards.cohort),
     output:
         cases="results/{cohort}/cases/cases.parquet",
         manifest="results/{cohort}/cases/cases.parquet.manifest.json",
@@ -92,7 +93,7 @@ rule folds:
             if "kfold_stratified" in plan.config.folds.designs
             else []
         ),
-        frozen=plan.config.folds.frozen or [],
+        frozen=lambda wildcards: plan.config.folds.frozen or [],
     output:
         folds="results/{cohort}/cases/folds.parquet",
         manifest="results/{cohort}/cases/folds.parquet.manifest.json",
@@ -120,6 +121,7 @@ rule flow:
         tables=TABLES,
         ingested="results/{cohort}/tables/manifest.json",
         cases="results/{cohort}/cases/cases.parquet",
+        counted="results/{cohort}/cases/cases.parquet.manifest.json",
         labels="results/{cohort}/cases/labels.parquet",
         followup="results/{cohort}/cases/followup.parquet",
         folds="results/{cohort}/cases/folds.parquet",

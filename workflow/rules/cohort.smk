@@ -48,6 +48,7 @@ rule ingest:
     params:
         settings=settings_of("ingest"),
         study=lambda wildcards: plan.study_folder(wildcards.cohort),
+        content=lambda wildcards: plan.study_content(wildcards.cohort),
         tables=subpath(output.manifest, parent=True),
     message:
         "Reading the tables of '{wildcards.cohort}'"

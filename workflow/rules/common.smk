@@ -1,5 +1,8 @@
 # Shared by all rule files -- the checked configuration, wildcards, and the way from a rule to the package.
+import shlex
+import shutil
 import sys
+import time
 from pathlib import Path
 
 PACKAGE = Path(str(workflow.current_basedir)) / ".." / ".." / "src"
@@ -9,22 +12,35 @@ from oncoraft.foundation.errors import InputError
 from oncoraft.planning.plan import BUILT_FILES, TABLE_NAMES, Plan
 from oncoraft.reruns.source_record import record_sources
 
+# Snakemake (9.27) takes braces for wildcards wherever they stand in a path: in inputs that a function returns, too, in that of
+# a rule's conda environment, which lies in the checkout, and in the working folder. There is no way to escape them.
+for folder in (PACKAGE.resolve().parent, Path.cwd()):
+    if {"{", "}"} & set(str(folder)):
+        raise WorkflowError(
+            f"{folder}: expected a folder whose path has no braces, which the engine takes for wildcards; move or rename it"
+        )
+
 try:
-    plan = Plan(config, workflow.configfiles)
+    plan = Plan(config, workflow.configfiles, workflow.config_settings.config)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
+
 # Jobs import the package from this checkout and, unless a conda environment is activated for them, run on the
 # interpreter that runs snakemake. Neither path enters a rule, so a moved checkout stays current. Order of sets, time zone
-# and sorting of text are fixed, so that two equal runs write equal bytes.
-shell.prefix(
-    f"export PYTHONPATH='{PACKAGE.resolve()}' PYTHONHASHSEED=0 TZ=UTC LC_ALL=C.UTF-8; "
-    + (
-        ""
-        if workflow.deployment_settings.deployment_method
-        else f"export PATH='{Path(sys.executable).parent}':$PATH; "
-    )
-)
+# and sorting of text are fixed, so that two equal runs write equal bytes. ONCORAFT_BY_RULE tells a step that the engine has
+# removed the outputs that the rule declares, so that what is left of them in its folder is its own.
+def job_environment():
+    """What stands before every shell line; whatever a path holds, it is one word."""
+    words = f"export PYTHONPATH={shlex.quote(str(PACKAGE.resolve()))} PYTHONHASHSEED=0 TZ=UTC LC_ALL=C.UTF-8 ONCORAFT_BY_RULE=1; "
+    if not workflow.deployment_settings.deployment_method:
+        words += (
+            f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"; '
+        )
+    return words.replace("{", "{{").replace("}", "}}")  # the engine formats it
+
+
+shell.prefix(job_environment())
 
 
 wildcard_constraints:
@@ -124,6 +140,15 @@ def runs(wildcards, product):
     )
 
 
+def runs_of_design(wildcards):
+    """The predictions of every model and strategy of one design."""
+    return expand(
+        f"results/{wildcards.cohort}/{{model}}/{{strategy}}/{wildcards.design}/predictions.jsonl",
+        model=plan.config.models,
+        strategy=plan.config.strategies,
+    )
+
+
 def kept_files(wildcards):
     """Every file of a finished run, so that one that is deleted is made again: the engine by itself looks at the target alone."""
     kept = [f"results/{plan.config.cohort}/prompts/audit.json"]
@@ -141,6 +166,8 @@ def kept_files(wildcards):
         kept += expand(rules.leakage.output, **of_all, design=design)
         for one in (rules.baselines, rules.selection):
             kept += expand(one.output, cohort=of_all["cohort"], design=design)
+        if len(plan.config.models) * len(plan.config.strategies) > 1:
+            kept += expand(rules.compare.output, cohort=of_all["cohort"], design=design)
         for strategy in plan.config.strategies:
             run = of_all | {"strategy": strategy, "design": design}
             kept += expand(
@@ -161,7 +188,16 @@ def require_everything():
     """Name all that is missing, one line each, before the first job starts; then keep which sources this run stands on."""
     if missing := plan.missing():
         raise WorkflowError("cannot start, missing:\n" + "\n".join(missing))
+    if late := plan.dated_ahead(time.time()):
+        raise WorkflowError("cannot start:\n" + "\n".join(late))
     record_sources(Path("results"), plan.steps_asked)
+
+
+def forget_states():
+    """Drop what trainers kept: the engine has taken what they made, and would have thrown it away by now."""
+    for folder in Path("results").glob("*/*/*/*/state/fold-*"):
+        if (folder.parents[1] / folder.name / "manifest.json").is_file():
+            shutil.rmtree(folder)
 
 
 for line in plan.missing():

@@ -1,4 +1,4 @@
-# Baselines on the same folds, and metrics beside them.
+# Baselines on the same folds, metrics beside them, and runs against one another.
 
 
 rule baselines:
@@ -38,12 +38,17 @@ rule metrics:
         cases="results/{cohort}/cases/cases.parquet",
         labels="results/{cohort}/cases/labels.parquet",
         folds="results/{cohort}/cases/folds.parquet",
+        evidence="results/{cohort}/prompts/evidence.parquet",
     output:
         metrics="results/{cohort}/{model}/{strategy}/{design}/metrics/metrics.json",
         table="results/{cohort}/{model}/{strategy}/{design}/metrics/metrics.csv",
+        verdict="results/{cohort}/{model}/{strategy}/{design}/metrics/verdict.json",
         roc="results/{cohort}/{model}/{strategy}/{design}/metrics/roc.csv",
         calibration="results/{cohort}/{model}/{strategy}/{design}/metrics/calibration.csv",
         decision="results/{cohort}/{model}/{strategy}/{design}/metrics/decision.csv",
+        definitions="results/{cohort}/{model}/{strategy}/{design}/metrics/definitions.csv",
+        comparability="results/{cohort}/{model}/{strategy}/{design}/metrics/comparability.csv",
+        distribution="results/{cohort}/{model}/{strategy}/{design}/metrics/distribution.csv",
         manifest="results/{cohort}/{model}/{strategy}/{design}/metrics/manifest.json",
     log:
         "results/{cohort}/{model}/{strategy}/{design}/logs/metrics.log",
@@ -62,4 +67,33 @@ rule metrics:
     message:
         "Measuring discrimination of {wildcards.model} by {wildcards.strategy}"
     shell:
-        "exec python -m oncoraft metrics {input.predictions} {params.cases} --design {wildcards.design} --baselines {input.baselines} --out {params.metrics} --settings {params.settings:q} 2> {log}"
+        "exec python -m oncoraft metrics {input.predictions} {params.cases} --design {wildcards.design} --baselines {input.baselines} --evidence {input.evidence} --out {params.metrics} --settings {params.settings:q} 2> {log}"
+
+
+rule compare:
+    input:
+        runs=lambda wildcards: runs_of_design(wildcards),
+        cases="results/{cohort}/cases/cases.parquet",
+        labels="results/{cohort}/cases/labels.parquet",
+        folds="results/{cohort}/cases/folds.parquet",
+    output:
+        comparison="results/{cohort}/comparisons/{design}/comparison.json",
+        table="results/{cohort}/comparisons/{design}/comparison.csv",
+        manifest="results/{cohort}/comparisons/{design}/manifest.json",
+    log:
+        "results/{cohort}/logs/compare-{design}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/compare-{design}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=settings_of("compare"),
+        cases=subpath(input.cases, parent=True),
+    message:
+        "Comparing the runs of {wildcards.design} pair by pair"
+    shell:
+        "exec python -m oncoraft compare {input.runs} --cases {params.cases} --design {wildcards.design} --out {output.comparison} --settings {params.settings:q} 2> {log}"

@@ -26,6 +26,7 @@ rule infer:
     params:
         settings=settings_of("infer"),
         base=lambda wildcards: plan.base_folder(wildcards.model),
+        content=lambda wildcards: plan.base_content(wildcards.model),
         fold_model=fold_model_option,
         examples=lambda wildcards, input: option("--examples", input.examples),
         shards=len(SHARDS),

@@ -31,7 +31,7 @@ rule evidence:
 
 rule audit:
     input:
-        instruction=plan.config.prompts.instruction_file or [],
+        instruction=lambda wildcards: plan.config.prompts.instruction_file or [],
         tables=TABLES,
         ingested="results/{cohort}/tables/manifest.json",
         cases="results/{cohort}/cases/cases.parquet",
@@ -60,7 +60,7 @@ rule audit:
 
 rule rationales:
     input:
-        teacher=plan.teacher_files(),
+        teacher=lambda wildcards: plan.teacher_files(),
         evidence="results/{cohort}/prompts/evidence.parquet",
         cases="results/{cohort}/cases/cases.parquet",
         labels="results/{cohort}/cases/labels.parquet",
@@ -78,6 +78,7 @@ rule rationales:
         mem_mb=4000,
         runtime=30,
     params:
+        content=plan.teacher_content(),
         settings=settings_of("rationales"),
         cases=subpath(input.cases, parent=True),
     message:
@@ -88,7 +89,7 @@ rule rationales:
 
 rule corpus_prompts:
     input:
-        instruction=plan.config.prompts.instruction_file or [],
+        instruction=lambda wildcards: plan.config.prompts.instruction_file or [],
         evidence="results/pretraining/prompts/evidence.parquet",
         cases="results/pretraining/cases/cases.parquet",
     output:
@@ -143,7 +144,7 @@ rule corpus:
 
 rule render:
     input:
-        instruction=plan.config.prompts.instruction_file or [],
+        instruction=lambda wildcards: plan.config.prompts.instruction_file or [],
         evidence="results/{cohort}/prompts/evidence.parquet",
         cases="results/{cohort}/cases/cases.parquet",
         tokenizer=lambda wildcards: plan.tokenizer_files(wildcards.model),

@@ -32,6 +32,7 @@ rule train:
     params:
         settings=settings_of("train"),
         base=lambda wildcards: plan.base_folder(wildcards.model),
+        content=lambda wildcards: plan.base_content(wildcards.model),
         model=subpath(output.manifest, parent=True),
         state="results/{cohort}/{model}/{strategy}/{design}/state/fold-{fold}",
     message:

@@ -30,7 +30,8 @@ def baseline(frame: pd.DataFrame, sites: pd.DataFrame, presence: pd.DataFrame, d
 
     Returns:
         per case (by position): sites (count), diseased, unknown (no informative imaging), first_seen (first day after index on
-        which disease was seen, or `FAR`); and the baseline sites, case and site, once each.
+        which disease was seen, or `FAR`), since (first day of the baseline imaging, at most 0; 0 where there is none); and the
+        baseline sites, case and site, once each.
     """
     before = sites[(sites["day"] <= 0) & (sites["day"] >= -days)].drop_duplicates(["case", "site"])[["case", "site"]]
     earlier = presence[(presence["day"] <= 0) & (presence["day"] >= -days)]
@@ -38,6 +39,8 @@ def baseline(frame: pd.DataFrame, sites: pd.DataFrame, presence: pd.DataFrame, d
     said = earlier.groupby("case")[["there", "gone"]].any().reindex(state.index, fill_value=False)
     state["diseased"] = said["there"] | (state["sites"] > 0)
     state["unknown"] = ~(state["diseased"] | said["gone"])
+    imaged = pd.concat([sites.loc[(sites["day"] <= 0) & (sites["day"] >= -days), ["case", "day"]], earlier[["case", "day"]]])
+    state["since"] = imaged.groupby("case")["day"].min().reindex(state.index).fillna(0).astype(int)
     seen = pd.concat(
         [sites.loc[sites["day"] > 0, ["case", "day"]], presence.loc[presence["there"] & (presence["day"] > 0), ["case", "day"]]]
     )
@@ -46,24 +49,26 @@ def baseline(frame: pd.DataFrame, sites: pd.DataFrame, presence: pd.DataFrame, d
 
 
 def kinds(days: pd.DataFrame, state: pd.DataFrame, fraction: float) -> tuple[np.ndarray, np.ndarray]:
-    """Category of each assessment where it is not progression: by all baseline sites, and by those that its reports could have shown.
+    """Category of each assessment where it is not progression: by what its reports could show, and as reported.
 
     Args:
         days: assessments with size (sites named), sum (baseline sites among them), there and gone (cancer said to be there, or not),
-            comparable, comparable_left.
+            comparable, comparable_left, covers_trunk.
         state: baseline of each case.
         fraction: share of sites gone from which it is PR.
 
     Returns:
-        two arrays of CR, PR, SD, NED or NE, (assessments,). By region, "no cancer" is CR only where every baseline site was in view.
+        two arrays of CR, PR, SD, NED or NE, (assessments,). By what could be shown, "no cancer" is CR only where every baseline site
+        was in view (the trunk, where none was named) and the day names no site. As reported, it is CR whatever else is said.
     """
     own = state.loc[days["case"]].reset_index(drop=True)
     there = days["there"].eq(True).to_numpy()
     free, shown = days["gone"].eq(True).to_numpy() & ~there, there | (days["size"].to_numpy() > 0)
     diseased, unknown, seen = own["diseased"].to_numpy(), own["unknown"].to_numpy(), (own["first_seen"] < days["day"]).to_numpy()
     before, in_view = own["sites"].to_numpy(), days["comparable"].to_numpy()
+    every = (in_view == before) & ((before > 0) | days["covers_trunk"].to_numpy()) & (days["size"].to_numpy() == 0)
     found = []
-    for total, left, whole in ((before, days["sum"].to_numpy(), True), (in_view, days["comparable_left"].to_numpy(), in_view == before)):
+    for total, left, whole in ((in_view, days["comparable_left"].to_numpy(), every), (before, days["sum"].to_numpy(), True)):
         gone = 1 - left / np.maximum(total, 1)
         conditions = [
             (free & (diseased | (unknown & seen)) & whole, "CR"),
@@ -79,8 +84,9 @@ def assess(frame: pd.DataFrame, tables: dict[str, pd.DataFrame], settings: Label
     """Every assessment with the category that it has where it is not progression.
 
     Returns:
-        assessments (case, day, yes, no, maybe, drawn, kind, kind_in_view: CR/PR/SD/NED/NE, in_view: whether any baseline site
-        could be seen, or there was none), sorted; and the baseline per case.
+        assessments (case, day, yes, no, maybe, drawn, kind, kind_as_reported: CR/PR/SD/NED/NE, in_view: whether any baseline site
+        could be seen, or, where none was named, the trunk; contradicted: progression and none, cancer and none, or none and a site
+        or a progression on that day), sorted; and the baseline per case.
     """
     days = assessment_days(frame, tables["timeline_progression"], settings, longest)
     sites, presence, names = sites_and_presence(frame, tables)
@@ -91,6 +97,8 @@ def assess(frame: pd.DataFrame, tables: dict[str, pd.DataFrame], settings: Label
     days = days.merge(count, on=keys, how="left").merge(presence, on=keys, how="left").fillna({"size": 0, "sum": 0})
     before = before.assign(tumor_site=names[before["site"]])
     days = days.join(comparable(frame, days, before, sites, tables["timeline_cancer_presence"]))
-    days["kind"], days["kind_in_view"] = kinds(days, state, settings.partial_response_fraction)
-    days["in_view"] = (days["comparable"] > 0) | (state["sites"].to_numpy()[days["case"]] == 0)
-    return days[["case", "day", "yes", "no", "maybe", "drawn", "kind", "kind_in_view", "in_view"]], state
+    days["kind"], days["kind_as_reported"] = kinds(days, state, settings.partial_response_fraction)
+    days["in_view"] = (days["comparable"] > 0) | (days["covers_trunk"] & (state["sites"].to_numpy()[days["case"]] == 0))
+    there, gone = days["there"].eq(True), days["gone"].eq(True)
+    days["contradicted"] = (days["yes"] & days["no"]) | (gone & (there | (days["size"] > 0) | days["yes"]))
+    return days[["case", "day", "yes", "no", "maybe", "drawn", "kind", "kind_as_reported", "in_view", "contradicted"]], state

@@ -2,8 +2,8 @@
 
 The sensitivity grid varies one thing at a time: the window (60, 90, 120, 180 days), what an Indeterminate read means (nothing,
 progression, no progression, or drawn by its probability), whether the first or any scan decides, whether death before a scan is
-progression or leaves the case out, whether a new regimen before any scan counts as progression, and whether sites are compared
-only where the scan could show them.
+progression or leaves the case out, whether a new regimen before any scan counts as progression, what local treatment before the
+deciding scan does, and whether reports are taken as they are or held against the regions that they cover and the sites that they name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ class Definition(NamedTuple):
     scans: Literal["first", "any"] = "first"
     death: Literal["progression", "exclude"] = "progression"
     switch: Literal["ignore", "progression"] = "ignore"
-    in_view: bool = False  # compare only sites that the scan could show, and let no scan decide that could show none of them
+    local: Literal["flag", "exclude", "censor"] = "flag"
+    as_reported: bool = False  # "no cancer" holds against sites named that day, and a site not named is gone wherever the scan looked
     target: Literal["response", "disease_control"] = "response"
 
 
@@ -37,7 +38,9 @@ STRICT_DEFINITIONS = (
     Definition("strict_any_scan", scans="any"),
     Definition("strict_death_excluded", death="exclude"),
     Definition("strict_switch_progression", switch="progression"),
-    Definition("strict_in_view", in_view=True),
+    Definition("strict_local_excluded", local="exclude"),
+    Definition("strict_local_censored", local="censor"),
+    Definition("strict_as_reported", as_reported=True),
 )
 PUBLISHED = "oncoraft"
 PUBLISHED_DAYS, PUBLISHED_LONG_DAYS = 56, 84

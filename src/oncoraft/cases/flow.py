@@ -12,8 +12,9 @@ import pandas as pd
 
 from oncoraft.cases.definitions import PUBLISHED
 from oncoraft.cases.flow_comparisons import against_published, agreement, fold_tables, published_rule
-from oncoraft.cases.flow_tables import label_balance, scan_counts, table_one
+from oncoraft.cases.flow_tables import label_balance, label_flags, scan_counts, table_one
 from oncoraft.cases.tables import read_tables
+from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.config import Labels
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
@@ -32,10 +33,11 @@ LABEL_COLUMNS = ["case_id", "definition", "category", "responder", "is_immortal"
 NAMES = ("cases", "followup", "folds")
 
 
-def stage(
-    name: str, patients: int, cases: int | None, before: dict[str, Any] | None, reasons: Sequence[tuple[str, int, int | None]]
-) -> dict[str, Any]:
-    """One step of the flow: what is left, what was lost since `before`, and why; a reason is (words, patients, cases), if it met anybody."""
+Reason = tuple[str, int, int | None]  # words, patients, cases
+
+
+def stage(name: str, patients: int, cases: int | None, before: dict[str, Any] | None, reasons: Sequence[Reason]) -> dict[str, Any]:
+    """One step of the flow: what is left, what was lost since `before`, and why; reasons that met nobody are left out."""
     reasons = [reason for reason in reasons if reason[1]]
     lost = before["cases"] - cases if before and before["cases"] is not None and cases is not None else None
     return {
@@ -49,50 +51,95 @@ def stage(
     }
 
 
-def attrition(parts: dict[str, pd.DataFrame], chosen: pd.DataFrame, definition: str) -> list[dict[str, Any]]:
-    """Steps from patients to evaluable cases.
+ASIDE = {
+    "patients_without_specimen": "no sequenced specimen with a cancer type",
+    "patients_with_no_cancer_rows_only": "no cancer known",
+    "patients_with_before_diagnosis_rows_only": "treated before the first diagnosis alone",
+    "patients_with_other_cancer_rows_only": "only agents of another cancer than those known",
+}
 
-    A patient is counted under a reason with the cases lost for it; one who keeps another case is not excluded by it. Follow-up and
-    evaluability are two ways out of the same cases, so the last two steps both count from the treated.
+
+def check_falls(steps: Sequence[dict[str, Any]]) -> None:
+    """A flow only falls, and its reasons sum to what was lost: in cases where a step has them, else in patients.
+
+    Raises:
+        InputError: it does not, so that its parts are not of one run.
     """
-    cases, specimens = parts["cases"], set(parts["timeline_specimen"]["patient_id"])
+    remedy = "tables, cases, labels and follow-up must be of one run; make them again"
+    for step in steps[1:]:
+        unit = "patients" if step["excluded_cases"] is None else "cases"
+        told = sum(reason[unit] for reason in step["reasons"])
+        lost = step[f"excluded_{unit}"]
+        if step["excluded_patients"] < 0 or lost < 0 or told != lost or any(reason[unit] < 0 for reason in step["reasons"]):
+            found = f"{step['excluded_patients']} patients and {step['excluded_cases']} cases lost, {told} {unit} told"
+            raise InputError(
+                f"flow, step {step['name']!r}: expected a loss of at least none, every one with its reason; {remedy}", found=found
+            )
+
+
+def of_cases(reason: str, cases: pd.DataFrame) -> Reason:
+    """A reason with the patients and cases that it meets."""
+    return reason, cases["patient_id"].nunique(), len(cases)
+
+
+def attrition(parts: dict[str, pd.DataFrame], chosen: pd.DataFrame, definition: str, counted: dict[str, Any]) -> list[dict[str, Any]]:
+    """Steps from patients to evaluable cases under observation, each counted from the one before.
+
+    A patient is counted under a reason with the cases lost for it; one who keeps another case is not excluded by it.
+
+    Args:
+        parts: as `flow`.
+        chosen: labels of the definition that trains, with patient_id.
+        counted: what the regimen builder counted, what `cohort_filter` left out among it.
+    """
+    cases = parts["cases"]
     people, given = set(parts["clinical_patient"]["patient_id"]), set(parts["timeline_treatment"]["patient_id"])
-    treated = set(cases["patient_id"])
-    followed = parts["followup"].loc[parts["followup"]["endpoint"] == "os", "case_id"]
-    at_risk, unseen = cases[cases["case_id"].isin(followed)], cases[~cases["case_id"].isin(followed)]
-    evaluable, rest = chosen[chosen["responder"].notna()], chosen[chosen["responder"].isna()]
     first = stage("patients in the study", len(people), None, None, [])
     recorded = stage("with a treatment recorded", len(people & given), None, first, [("no treatment recorded", len(people - given), None)])
-    unseated = (people & given) - treated
-    aside = [
-        ("only supportive agents, other indications or agents set aside", len(unseated & specimens), None),
-        ("no sequenced specimen with a cancer type", len(unseated - specimens), None),
-    ]
-    with_case = stage("with an anticancer regimen", len(treated), len(cases), recorded, aside)
-    late = "the follow-up ends before the patient is under observation"
-    risk = stage(
-        "with follow-up at risk",
-        at_risk["patient_id"].nunique(),
-        len(at_risk),
-        with_case,
-        [(late, unseen["patient_id"].nunique(), len(unseen))],
-    )
-    reasons = [
-        (str(reason), part["patient_id"].nunique(), len(part))
-        for reason, part in sorted(rest.groupby("reason"), key=lambda item: (-len(item[1]), str(item[0])))
-    ]
-    last = stage(f"evaluable for response ({definition})", evaluable["patient_id"].nunique(), len(evaluable), with_case, reasons)
-    return [first, recorded, with_case, risk, last]
+    limits = counted.get("cohort_filter") or {}
+    treated = limits["patients_before"] if limits else cases["patient_id"].nunique()
+    told = [(words, int(counted.get(name, 0)), None) for name, words in ASIDE.items()]
+    rest_aside = recorded["patients"] - treated - sum(lost for _, lost, _ in told)
+    aside: list[Reason] = [("only supportive agents, tracers, other indications or agents set aside", rest_aside, None), *told]
+    steps = [first, recorded, stage("with an anticancer regimen", treated, limits.get("cases_before", len(cases)), recorded, aside)]
+    if limits:
+        left = [(row["reason"], row["patients"], row["cases"]) for row in limits["left_out"]]
+        steps.append(stage("in the chosen cohort", cases["patient_id"].nunique(), len(cases), steps[-1], left))
+    steps += observed(parts, chosen, definition, steps[-1])
+    check_falls(steps)
+    return steps
 
 
-def flow(parts: dict[str, pd.DataFrame], labels: pd.DataFrame, judged: pd.DataFrame, settings: Labels) -> dict[str, Any]:
-    """Everything of `flow.json` but what the regimen builder counted.
+def observed(parts: dict[str, pd.DataFrame], chosen: pd.DataFrame, definition: str, before: dict[str, Any]) -> list[dict[str, Any]]:
+    """The last two steps: cases under observation, and those of them whose response can be judged."""
+    cases, patients = parts["cases"], parts["clinical_patient"]
+    followed = parts["followup"].loc[parts["followup"]["endpoint"] == "os", "case_id"]
+    seen = cases["case_id"].isin(followed)
+    recorded = cases["patient_id"].isin(patients.loc[patients["os_days"].notna() & patients["is_deceased"].notna(), "patient_id"])
+    unseen = [
+        of_cases("no survival recorded", cases[~seen & ~recorded]),
+        of_cases("the follow-up ends before the patient is under observation", cases[~seen & recorded]),
+    ]
+    risk = stage("with follow-up at risk", cases.loc[seen, "patient_id"].nunique(), int(seen.sum()), before, unseen)
+    judged = chosen[chosen["case_id"].isin(followed)]
+    evaluable, rest = judged[judged["responder"].notna()], judged[judged["responder"].isna()]
+    by_reason = sorted(rest.groupby("reason", dropna=False), key=lambda item: (-len(item[1]), str(item[0])))
+    reasons = [of_cases(str(reason), part) for reason, part in by_reason]
+    last = stage(f"evaluable for response ({definition})", evaluable["patient_id"].nunique(), len(evaluable), risk, reasons)
+    return [risk, last]
+
+
+def flow(
+    parts: dict[str, pd.DataFrame], labels: pd.DataFrame, judged: pd.DataFrame, settings: Labels, counted: dict[str, Any]
+) -> dict[str, Any]:
+    """Everything of `flow.json`.
 
     Args:
         parts: clinical_patient, timeline_treatment, timeline_specimen, timeline_progression, cases, followup, folds.
         labels: all definitions: case_id, definition, category, responder, is_immortal.
         judged: rows of `strict`, of the published rule and of the definition that trains, all columns.
         settings: windows, and which definition trains.
+        counted: what the regimen builder counted on its way from treatment rows to regimens.
     """
     cases, patients = parts["cases"], parts["clinical_patient"]
     of_case = cases[["case_id", "patient_id", "cancer_type", "drug_class"]]
@@ -112,12 +159,14 @@ def flow(parts: dict[str, pd.DataFrame], labels: pd.DataFrame, judged: pd.DataFr
     folds, balance = fold_tables(parts["folds"], cases, chosen)
     return {
         "definition": settings.definition,
-        "steps": attrition(parts, chosen, settings.definition),
+        "steps": attrition(parts, chosen, settings.definition, counted),
         "labels": {name: part.value_counts().sort_index().to_dict() for name, part in labels.groupby("definition")["category"]},
         "by_cancer_type": by_type,
         "regimens": counts.to_dict("records"),
         "table_one": table_one(patients, cases),
         "label_balance": label_balance(chosen),
+        "label_flags": label_flags(chosen),
+        "treatment_rows": counted,
         "scans": scan_counts(cases, patients, parts["timeline_progression"], settings),
         "agreement": agreement(labels),
         "strict_against_published": against_published(labels),
@@ -151,11 +200,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     labels = read_tables(given.cases, ["labels"], {"labels": LABEL_COLUMNS})["labels"]
     path = given.cases / "labels.parquet"
     judged = pd.read_parquet(path, filters=[("definition", "in", sorted({"strict", PUBLISHED, definition}))])
-    result = {**flow(parts, labels, judged, blocks["labels"]), "treatment_rows": treatment_rows(given.cases)}
+    result = flow(parts, labels, judged, blocks["labels"], treatment_rows(given.cases))
     final, record = given.cases / "flow.json", given.cases / "flow.json.manifest.json"
-    with publishing(final, record) as (out, note):
+    with publishing(final, record, step="flow") as (out, note):
         write_json(out, result)
         inputs = [
+            given.cases / "cases.parquet.manifest.json",
             *(given.tables / f"{name}.parquet" for name in COLUMNS),
             *(given.cases / f"{name}.parquet" for name in (*NAMES, "labels")),
         ]

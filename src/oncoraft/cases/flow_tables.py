@@ -22,7 +22,13 @@ OF_PATIENTS = (
     ("prior_med_to_msk", "Treatment elsewhere before"),
     ("os_status", "Status at last contact"),
 )
-OF_CASES = (("line", "Line of therapy"), ("drug_class", "Drug class"), ("gene_panel", "Gene panel"), ("began", "Began"))
+OF_CASES = (
+    ("setting", "Setting"),
+    ("line", "Line of therapy in its setting"),
+    ("drug_class", "Drug class"),
+    ("gene_panel", "Gene panel"),
+    ("began", "Began"),
+)
 SMALL_CLASS_SHARE = 0.01  # drug classes below this share of cases are pooled in the table of characteristics
 
 
@@ -97,6 +103,26 @@ def label_balance(chosen: pd.DataFrame) -> list[dict[str, Any]]:
             }
         )
     return sorted(rows, key=lambda row: (-row["cases"], row["drug_class"]))
+
+
+def label_flags(chosen: pd.DataFrame) -> list[dict[str, Any]]:
+    """How many labels of each category rest on a contradicted day, or follow local treatment; of the definition that trains."""
+    rows = []
+    for category in CATEGORIES:
+        part = chosen[chosen["category"] == category]
+        local = part["local_treatment_between"]
+        rows.append(
+            {
+                "category": category,
+                "cases": len(part),
+                "contradicted": int(part["is_contradicted"].sum()),
+                "local_treatment": int((local != "").sum()),
+                "surgery": int(local.str.contains("surgery").sum()),
+                "radiation": int(local.str.contains("radiation").sum()),
+                "immortal": int(part["is_immortal"].sum()),
+            }
+        )
+    return rows
 
 
 def scan_counts(cases: pd.DataFrame, patients: pd.DataFrame, progression: pd.DataFrame, settings: Labels) -> list[dict[str, Any]]:

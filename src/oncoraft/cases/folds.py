@@ -134,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         inputs += [given.cases / "labels.parquet", *([Path(settings.frozen)] if settings.frozen else [])]
     rows, counts = assign(cases, settings, labels, frozen)
     final, record = given.cases / "folds.parquet", given.cases / "folds.parquet.manifest.json"
-    with publishing(final, record) as (out, note):
+    with publishing(final, record, step="folds") as (out, note):
         rows.to_parquet(out, index=False)
         written = manifest(
             "folds", inputs=inputs, outputs={final: out}, settings=settings_record(given, blocks), counts=counts, beside=record

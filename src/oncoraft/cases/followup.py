@@ -3,8 +3,9 @@
 Overall survival runs in the source from the first sequencing (day 0), to which a patient had to live: a case that began before
 is under observation only from then on. So entry = max(0, -index_day), exit = end of follow-up - index_day. `rwpfs`: first
 progression more than `progression_lag_days` after index, or death; censored at the last informative scan, as trials censor at the
-last adequate assessment. `ttnt`: next line of therapy (a maintenance regimen is not one) or death. Cases that never come under
-observation (entry >= exit), and for `rwpfs` the living without an assessment, are left out of the endpoint and counted.
+last adequate assessment. `ttnt`: next line of therapy (maintenance and later parts of a protocol are none) or death. Cases that never
+come under observation (entry >= exit), those of patients whose survival is not recorded, and for `rwpfs` the living without an
+assessment, are left out of the endpoint and counted.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from oncoraft.planning.config import Followup
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
 log = logging.getLogger("oncoraft")
-CASE_COLUMNS = ["case_id", "patient_id", "index_day", "next_index_day", "line_of_therapy"]
+CASE_COLUMNS = ["case_id", "patient_id", "cancer_type", "index_day", "next_treatment_day", "line_overall"]
 COLUMNS = {
     "clinical_patient": ["patient_id", "os_days", "is_deceased"],
     "timeline_progression": ["patient_id", "start_day", "progression"],
@@ -30,10 +31,11 @@ COLUMNS = {
 
 
 def next_line_day(cases: pd.DataFrame) -> pd.Series:
-    """First day of the patient's next line of therapy, null where there is none; aligned with `cases` (unique patient and index day)."""
-    lines = cases.groupby(["patient_id", "line_of_therapy"])["index_day"].min().rename("line_day").reset_index()
-    lines["following"] = lines.sort_values("line_of_therapy").groupby("patient_id")["line_day"].shift(-1)
-    found = cases[["patient_id", "line_of_therapy"]].merge(lines, on=["patient_id", "line_of_therapy"], how="left", validate="many_to_one")
+    """First day of the next line of therapy of the patient's cancer, in whatever setting; null where there is none; aligned with `cases`."""
+    course = ["patient_id", "cancer_type"]
+    lines = cases.groupby([*course, "line_overall"])["index_day"].min().rename("line_day").reset_index()
+    lines["following"] = lines.sort_values("line_overall").groupby(course)["line_day"].shift(-1)
+    found = cases[[*course, "line_overall"]].merge(lines, on=[*course, "line_overall"], how="left", validate="many_to_one")
     return pd.Series(found["following"].to_numpy(dtype=float), index=cases.index)
 
 
@@ -45,11 +47,11 @@ def scans_of(cases: pd.DataFrame, progression: pd.DataFrame, settings: Followup)
     """
     said = progression[progression["progression"].isin(["Y", "N"])]
     days = said.assign(progressed=said["progression"] == "Y").groupby(["patient_id", "start_day"])["progressed"].any().reset_index()
-    scans = cases[["case_id", "patient_id", "index_day", "next_index_day"]].merge(days, on="patient_id")
+    scans = cases[["case_id", "patient_id", "index_day", "next_treatment_day"]].merge(days, on="patient_id")
     scans["day"] = scans["start_day"] - scans["index_day"]
     scans = scans[scans["day"] > settings.progression_lag_days]
     if settings.at_next_regimen != "ignore":
-        scans = scans[~(scans["start_day"] >= scans["next_index_day"]).fillna(False).astype(bool)]
+        scans = scans[~(scans["start_day"] >= scans["next_treatment_day"]).fillna(False).astype(bool)]
     scans = scans.sort_values(["case_id", "day"])
     if settings.assessment_gap_days is not None:
         gap = scans["day"] - scans.groupby("case_id")["day"].shift(fill_value=0)
@@ -61,7 +63,7 @@ def progression_free(frame: pd.DataFrame, end: pd.Series, died: pd.Series, scans
     """Exit and event of progression-free survival, by case_id; exit is null where a living patient was never assessed."""
     first = scans[scans["progressed"]].groupby("case_id")["day"].min().reindex(frame.index)
     last = scans.groupby("case_id")["day"].max().reindex(frame.index)
-    switch = (frame["next_index_day"].astype("Float64") - frame["index_day"]).astype(float)
+    switch = (frame["next_treatment_day"].astype("Float64") - frame["index_day"]).astype(float)
     # Death counts unless the patient had been lost to imaging for too long, or had gone on to another regimen that censors.
     seen = died.copy()
     if settings.assessment_gap_days is not None:
@@ -80,7 +82,7 @@ def endpoints(cases: pd.DataFrame, patients: pd.DataFrame, progression: pd.DataF
     people = patients[["patient_id", "os_days", "is_deceased"]]
     frame = cases.merge(people, on="patient_id", how="left", validate="many_to_one").set_index("case_id")
     end = (frame["os_days"] - frame["index_day"]).astype(float)
-    died = frame["is_deceased"].eq(True)
+    died = frame["is_deceased"].eq(True).fillna(False).astype(bool)
     following = next_line_day(cases)
     next_start = pd.Series((following - cases["index_day"]).to_numpy(dtype=float), index=frame.index)
     switched = next_start.notna()
@@ -96,16 +98,22 @@ def follow(
 ) -> tuple[pd.DataFrame, dict[str, dict[str, int]]]:
     """Rows of `followup.parquet`, and per endpoint how many cases were left out and why."""
     entry = (-cases.set_index("case_id")["index_day"]).clip(lower=0)
+    recorded = patients.loc[patients["os_days"].notna() & patients["is_deceased"].notna(), "patient_id"]
+    has_survival = cases.set_index("case_id")["patient_id"].isin(recorded)
     parts, counts = [], {}
     for name, found in endpoints(cases, patients, progression, settings).items():
         found["entry_days"] = entry.reindex(found.index)
-        unknown = found["exit_days"].isna()
-        unseen = ~unknown & (found["entry_days"] >= found["exit_days"])
-        kept = found[~unknown & ~unseen]
+        if name == "rwpfs" and progression.empty:
+            found["exit_days"] = np.nan  # nobody was assessed; with deaths alone it would be overall survival of the dead
+        lost = ~has_survival.reindex(found.index)
+        unassessed = ~lost & found["exit_days"].isna()
+        unseen = ~lost & ~unassessed & (found["entry_days"] >= found["exit_days"])
+        kept = found[~lost & ~unassessed & ~unseen]
         counts[name] = {
             "cases": len(kept),
             "events": int(kept["event"].sum()),
-            "never_assessed" if name == "rwpfs" else "no_follow_up": int(unknown.sum()),
+            "no_follow_up": int(lost.sum()),
+            **({"never_assessed": int(unassessed.sum())} if name == "rwpfs" else {}),
             "never_at_risk": int(unseen.sum()),
         }
         parts.append(kept.reset_index(names="case_id").assign(endpoint=name))
@@ -129,7 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cases = read_tables(given.cases, ["cases"], {"cases": CASE_COLUMNS})["cases"]
     rows, counts = follow(cases, tables["clinical_patient"], tables["timeline_progression"], blocks["followup"])
     final, record = given.cases / "followup.parquet", given.cases / "followup.parquet.manifest.json"
-    with publishing(final, record) as (out, note):
+    with publishing(final, record, step="followup") as (out, note):
         rows.to_parquet(out, index=False)
         inputs = [given.cases / "cases.parquet", *(given.tables / f"{name}.parquet" for name in COLUMNS)]
         settings = settings_record(given, blocks)

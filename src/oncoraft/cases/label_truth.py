@@ -110,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     truth = read_tables(given.truth.parent, [given.truth.stem], {given.truth.stem: TRUTH_COLUMNS})[given.truth.stem]
     result = label_truth(parts["cases"], parts["labels"], truth)
     final, record = given.cases / "label_truth.json", given.cases / "label_truth.json.manifest.json"
-    with publishing(final, record) as (out, note):
+    with publishing(final, record, step="label-truth") as (out, note):
         write_json(out, result)
         inputs = [given.cases / "cases.parquet", given.cases / "labels.parquet", given.truth]
         counts = {name: result[name] for name in ("cases", "matched", "unmatched")}

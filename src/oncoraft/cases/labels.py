@@ -3,8 +3,9 @@
 All definitions are computed; the configuration says which one trains. `strict`: the first day after (lag_days] on which imaging
 gave an informative verdict (Y or N; both on one day is Y) decides, up to `window_days`, the next regimen or the end of follow-up.
 Y is PD. N is CR where imaging says no cancer and disease was seen before, PR where at least `partial_response_fraction` of the
-sites seen in the `baseline_days` before index are gone, else SD. Death in the window before any assessment is PD. No
-assessment is NE and never a response. `definitions` has the variants, `published_rule` the published one, `docs/labels.md` the sources.
+sites seen in the `baseline_days` before index are gone, else SD. A scan is held against what its body regions could show, and sites
+named on its day overrule "no cancer". Death in the window before any assessment is PD. No assessment is NE and never a response.
+`definitions` has the variants, `published_rule` the published one, `docs/labels.md` the sources.
 """
 
 from __future__ import annotations
@@ -20,22 +21,26 @@ import pyarrow.parquet as pq
 
 from oncoraft.cases.assessments import assess
 from oncoraft.cases.definitions import PUBLISHED, SCORES, STRICT_DEFINITIONS, Definition
+from oncoraft.cases.local_treatment import COLUMNS as LOCAL_COLUMNS
+from oncoraft.cases.local_treatment import local_days
 from oncoraft.cases.published_rule import published
 from oncoraft.cases.regions import REGIONS
-from oncoraft.cases.scans import case_frame
-from oncoraft.cases.tables import read_tables
+from oncoraft.cases.scans import FAR, case_frame, near
+from oncoraft.cases.tables import completed, read_tables
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.config import Labels
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
 log = logging.getLogger("oncoraft")
-CASE_COLUMNS = ["case_id", "patient_id", "index_day", "next_index_day", "drug_class"]
+CASE_COLUMNS = ["case_id", "patient_id", "index_day", "next_treatment_day", "drug_class"]
 COLUMNS = {
     "clinical_patient": ["patient_id", "os_days", "is_deceased"],
     "timeline_progression": ["patient_id", "start_day", "progression", "nlp_progression_probability"],
     "timeline_cancer_presence": ["patient_id", "start_day", "has_cancer", "procedure_type", *REGIONS],
     "timeline_tumor_sites": ["patient_id", "start_day", "tumor_site"],
+    **LOCAL_COLUMNS,
 }
+LOCAL = "local treatment between baseline and the deciding scan"
 BEST_FIRST = ("CR", "PR", "SD", "NED", "NE")
 OF_SCAN = {
     "PD": "progression on the deciding scan",
@@ -56,58 +61,116 @@ def deciding(assessments: pd.DataFrame, end: np.ndarray, rule: Definition) -> tu
         rule: which reads count, and which of them decide.
 
     Returns:
-        indexed by case: category; and case, day of the scans used, sorted.
+        indexed by case: category, day (of the scan that decides), contradicted; and case, day of the scans used, sorted.
     """
     yes, no, maybe = (assessments[name].to_numpy() for name in ("yes", "no", "maybe"))
     counts = yes | no if rule.indeterminate == "exclude" else yes | no | maybe
     more = {"progression": maybe, "drawn": assessments["drawn"].to_numpy()}.get(rule.indeterminate, False)
-    if rule.in_view:
+    if not rule.as_reported:
         counts &= yes | more | assessments["in_view"].to_numpy()
-    category = np.where(yes | more, "PD", assessments["kind_in_view" if rule.in_view else "kind"])
+    category = np.where(yes | more, "PD", assessments["kind_as_reported" if rule.as_reported else "kind"])
     inside = counts & (assessments["day"].to_numpy() <= end[assessments["case"]])
-    used = assessments.loc[inside, ["case", "day"]].assign(category=category[inside])
+    used = assessments.loc[inside, ["case", "day", "contradicted"]].assign(category=category[inside])
     if rule.scans == "first":
         used = used.drop_duplicates("case")
-        return used.set_index("case")[["category"]], used[["case", "day"]]
+        return used.set_index("case"), used[["case", "day"]]
     rank = used["category"].map({name: number for number, name in enumerate(("PD", *BEST_FIRST))})
     best = used.assign(rank=rank).sort_values(["case", "rank"], kind="stable").drop_duplicates("case")
-    return best.set_index("case")[["category"]], used[["case", "day"]]
+    return best.set_index("case")[["category", "day", "contradicted"]], used[["case", "day"]]
+
+
+def local_between(first: np.ndarray, last: np.ndarray, local: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Which local treatment each case had in [first, last] (days from index, nan: none asked for), and its first day from index on.
+
+    Args:
+        first, last: (cases,).
+        local: case, day, surgery, radiation; sorted by case and day.
+
+    Returns:
+        words ("", "surgery", "radiation", "surgery, radiation"), (cases,); days or `FAR`, (cases,).
+    """
+    case, day = local["case"].to_numpy(), local["day"].to_numpy()
+    inside = (day >= first[case]) & (day <= last[case])
+    had = [np.bincount(case[inside & local[kind].to_numpy()], minlength=len(first)) > 0 for kind in ("surgery", "radiation")]
+    words = np.select([had[0] & had[1], had[0], had[1]], ["surgery, radiation", "surgery", "radiation"], "")
+    since = local[day >= 0].drop_duplicates("case")
+    begins = np.full(len(first), FAR)
+    begins[since["case"]] = since["day"]
+    return words, begins
+
+
+def reasons_of_none(
+    frame: pd.DataFrame,
+    assessments: pd.DataFrame,
+    none: np.ndarray,
+    end: np.ndarray,
+    nominal: np.ndarray,
+    ends: np.ndarray,
+    rule: Definition,
+) -> list[tuple[np.ndarray, str, str]]:
+    """Why no scan decided, in the order in which it is asked: mask, category, reason.
+
+    Args:
+        frame: from `scans.case_frame`.
+        assessments: from `assessments.assess`.
+        none: whether no scan decided, (cases,).
+        end, nominal: last day of the window as it was cut, and as configured, (cases,).
+        ends: last day before local treatment, where the rule stops there, or `FAR`, (cases,).
+        rule: what death and a new regimen before any scan are.
+    """
+    to_end, to_next, died = (frame[name].to_numpy() for name in ("to_end", "to_next", "died"))
+    dies = none & died & (to_end >= 0) & (to_end <= nominal) & (to_end <= np.minimum(to_next, ends))
+    switches = none & (to_next < np.minimum(np.minimum(nominal, to_end), ends))
+    inside = assessments["day"].to_numpy() <= end[assessments["case"]]
+    case, maybe = assessments["case"].to_numpy(), assessments["maybe"].to_numpy()
+    informative = (assessments["yes"] | assessments["no"]).to_numpy()
+    only_maybe, blind = (none & (np.bincount(case[inside & mask], minlength=len(frame)) > 0) for mask in (maybe, informative))
+    return [
+        # Where nobody was ever read, deaths alone would be judged, and every label would be PD.
+        (none & ~frame["has_verdicts"].to_numpy(), "NE", "the study has no progression timeline"),
+        (none & ~frame["is_end_known"].to_numpy(), "NE", "the end of follow-up is not recorded"),
+        (none & (to_end < 0), "NE", "the regimen starts after the end of follow-up"),
+        (dies, "PD" if rule.death == "progression" else "NE", "died in the window before any assessment"),
+        (switches & (rule.switch == "progression"), "PD", "next regimen before any assessment"),
+        (blind, "NE", "no scan in the window could show the disease of before"),
+        (only_maybe, "NE", "only indeterminate scans in the window"),
+        (switches, "NE", "next regimen before any assessment"),
+        (none & (ends < np.minimum(nominal, to_end)), "NE", "local treatment before any assessment"),
+        (none & (to_end < nominal), "NE", "follow-up ends before any assessment"),
+        (none, "NE", "no scan in the window"),
+    ]
 
 
 def judge(
-    frame: pd.DataFrame, assessments: pd.DataFrame, unknown: np.ndarray, rule: Definition, lag: int
+    frame: pd.DataFrame, assessments: pd.DataFrame, state: pd.DataFrame, local: pd.DataFrame, rule: Definition, lag: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Labels by a variant of the strict rule.
 
     Returns:
-        per case by position: category, reason, window_start_days, window_end_days, is_baseline_unknown; and the scans, case and day.
+        per case by position: category, reason, window_start_days, window_end_days, is_baseline_unknown, local_treatment_between,
+        is_contradicted; and the scans, case and day.
     """
     nominal = frame["nominal_days"].to_numpy() if rule.window_days is None else np.full(len(frame), float(rule.window_days))
-    to_end, to_next, died = (frame[name].to_numpy() for name in ("to_end", "to_next", "died"))
-    end = np.clip(np.minimum(np.minimum(nominal, to_end), to_next), 0, None)
+    first = np.minimum(state["since"].to_numpy() + 1, 0)
+    ends = local_between(first, first, local)[1] - 1 if rule.local == "censor" else np.full(len(frame), FAR)
+    end = np.clip(np.minimum.reduce([nominal, frame["to_end"].to_numpy(), frame["to_next"].to_numpy(), ends]), 0, None)
     found, scans = deciding(assessments, end, rule)
-    category = found["category"].reindex(range(len(frame)))
-    none = category.isna().to_numpy()
-    dies = none & died & (to_end >= 0) & (to_end <= nominal) & (to_end <= to_next)
-    switches = none & (to_next < np.minimum(nominal, to_end))
-    in_window = assessments["maybe"].to_numpy() & (assessments["day"].to_numpy() <= end[assessments["case"]])
-    only_maybe = none & (np.bincount(assessments["case"].to_numpy()[in_window], minlength=len(frame)) > 0)
-    conditions = [
-        (none & (to_end < 0), "NE", "the regimen starts after the end of follow-up"),
-        (dies, "PD" if rule.death == "progression" else "NE", "died in the window before any assessment"),
-        (switches & (rule.switch == "progression"), "PD", "next regimen before any assessment"),
-        (only_maybe, "NE", "only indeterminate scans in the window"),
-        (switches, "NE", "next regimen before any assessment"),
-        (none & (to_end < nominal), "NE", "follow-up ends before any assessment"),
-        (none, "NE", "no scan in the window"),
-    ]
+    found = found.reindex(range(len(frame)))
+    category, none = found["category"], found["category"].isna().to_numpy()
+    conditions = reasons_of_none(frame, assessments, none, end, nominal, ends, rule)
     masks = [mask for mask, _, _ in conditions]
     result = pd.DataFrame({"category": np.select(masks, [kind for _, kind, _ in conditions], "")})
     result["category"] = result["category"].where(none, category)
     result["reason"] = pd.Series(np.select(masks, [reason for _, _, reason in conditions], "")).where(
         none, pd.Series(category).map(OF_SCAN)
     )
-    return result.assign(window_start_days=lag + 1, window_end_days=end, is_baseline_unknown=unknown), scans
+    result["local_treatment_between"] = local_between(first, found["day"].to_numpy(dtype=float), local)[0]
+    if rule.local == "exclude":
+        out = ~none & (result["local_treatment_between"] != "")
+        result["category"], result["reason"] = result["category"].mask(out, "NE"), result["reason"].mask(out, LOCAL)
+    contradicted = found["contradicted"].eq(True).to_numpy()
+    result = result.assign(window_start_days=lag + 1, window_end_days=end, is_baseline_unknown=state["unknown"].to_numpy())
+    return result.assign(is_contradicted=contradicted), scans
 
 
 def finish(result: pd.DataFrame, name: str, target: str, frame: pd.DataFrame) -> pd.DataFrame:
@@ -130,6 +193,8 @@ def finish(result: pd.DataFrame, name: str, target: str, frame: pd.DataFrame) ->
             "window_end_days": result["window_end_days"].astype(np.int32),
             "is_baseline_unknown": result["is_baseline_unknown"].astype(bool),
             "is_immortal": frame["index_day"] + result["window_end_days"] <= 0,
+            "is_contradicted": result["is_contradicted"].astype(bool),
+            "local_treatment_between": result["local_treatment_between"],
             "reason": result["reason"],
         }
     )
@@ -140,18 +205,23 @@ def label(cases: pd.DataFrame, tables: dict[str, pd.DataFrame], settings: Labels
 
     Args:
         cases: columns of `cases.parquet`.
-        tables: clinical_patient, timeline_progression, timeline_cancer_presence, timeline_tumor_sites.
+        tables: those of `COLUMNS`.
         settings: windows in days.
     """
+    tables = completed(tables, COLUMNS)
     frame = case_frame(cases.sort_values("case_id"), tables["clinical_patient"], settings)
+    frame["has_verdicts"] = not tables["timeline_progression"].empty
     longest = int(max([frame["nominal_days"].max(), *(rule.window_days or 0 for rule in STRICT_DEFINITIONS)]))
     assessments, state = assess(frame, tables, settings, longest)
-    unknown = state["unknown"].to_numpy()
+    local = near(frame, local_days(tables), ["surgery", "radiation"]).sort_values(["case", "day"], ignore_index=True)
     parts: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
     for rule in STRICT_DEFINITIONS:
-        result, scans = judge(frame, assessments, unknown, rule, settings.lag_days)
+        result, scans = judge(frame, assessments, state, local, rule, settings.lag_days)
         parts[rule.name] = (finish(result, rule.name, rule.target, frame), scans)
     result, scans = published(frame, tables)
+    first = np.minimum(state["since"].to_numpy() + 1, 0)
+    result["local_treatment_between"] = local_between(first, result["window_end_days"].to_numpy(), local)[0]
+    result["is_contradicted"] = False  # no single day decides
     parts[PUBLISHED] = (finish(result, PUBLISHED, "response", frame), scans)
     return interleave(parts)
 
@@ -174,7 +244,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Read cases and scans, write labels."""
     parser = step_parser(
         "labels",
-        "in:  cases.parquet; clinical_patient, timeline_progression, timeline_cancer_presence, timeline_tumor_sites\n"
+        "in:  cases.parquet; clinical_patient, clinical_sample; timeline_progression, _cancer_presence, _tumor_sites, _surgery,\n"
+        "     _specimen_surgery, _radiation\n"
         "out: labels.parquet, one row a case and definition (docs/artefacts.md); rules and sources in docs/labels.md\n\n"
         "example:\n  oncoraft labels tables cases",
     )
@@ -184,12 +255,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     blocks = read_settings("labels", given)
     cases = read_tables(given.cases, ["cases"], {"cases": CASE_COLUMNS})["cases"]
     labels = label(cases, read_tables(given.tables, COLUMNS, COLUMNS), blocks["labels"])
-    short = labels.select(["definition", "category"]).to_pandas()
-    counts = {str(name): part["category"].value_counts().sort_index().to_dict() for name, part in short.groupby("definition")}
+    short = labels.select(["definition", "category", "is_contradicted", "local_treatment_between"]).to_pandas()
+    short["local"] = short["local_treatment_between"] != ""
+    counts = {
+        str(name): {
+            **part["category"].value_counts().sort_index().to_dict(),
+            "contradicted": int(part["is_contradicted"].sum()),
+            "local_treatment_between": int(part["local"].sum()),
+        }
+        for name, part in short.groupby("definition")
+    }
     final, record = given.cases / "labels.parquet", given.cases / "labels.parquet.manifest.json"
-    with publishing(final, record) as (out, note):
+    with publishing(final, record, step="labels") as (out, note):
         pq.write_table(labels, out)
-        inputs = [given.cases / "cases.parquet", *(given.tables / f"{name}.parquet" for name in COLUMNS)]
+        tables = [path for path in (given.tables / f"{name}.parquet" for name in COLUMNS) if path.is_file()]
+        inputs = [given.cases / "cases.parquet", *tables]
         settings = settings_record(given, blocks)
         write_json(note, manifest("labels", inputs=inputs, outputs={final: out}, settings=settings, counts=counts, beside=record))
     log.info("labels: %d cases, %s trains: %s", len(cases), blocks["labels"].definition, counts[blocks["labels"].definition])

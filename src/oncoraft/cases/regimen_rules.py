@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from oncoraft.knowledge.drugs import Drug
-from oncoraft.knowledge.regimen_tables import maintenance_agents, substitution_groups
+from oncoraft.knowledge.regimen_tables import exclusions, maintenance_agents, partners, substitution_groups
 from oncoraft.planning.config import Regimens
 
 
@@ -33,6 +33,7 @@ class Regimen:
     intervals: list[Interval] = field(default_factory=list)
     first: dict[str, int] = field(default_factory=dict)
     last: dict[str, int] = field(default_factory=dict)
+    named: dict[str, list[str]] = field(default_factory=dict, repr=False, compare=False)  # what was asked of it, until it changes
 
     @property
     def last_day(self) -> int:
@@ -41,6 +42,7 @@ class Regimen:
 
     def add(self, one: Interval) -> None:
         """Take in an interval of an agent."""
+        self.named.clear()
         self.intervals.append(one)
         self.first[one.agent] = min(one.start, self.first.get(one.agent, one.start))
         self.last[one.agent] = max(one.stop, self.last.get(one.agent, one.stop))
@@ -55,16 +57,25 @@ class Regimen:
 
 
 class Traits(NamedTuple):
-    """What the rules ask of agents: whose gaps do not count, which stand in for which, which are a backbone, drug classes."""
+    """What the rules ask of agents in a cancer type: whose gaps do not count, which stand in for which, which are a backbone, drug
+    classes, which classes exclude each other, and the infusions that an oral agent belongs to."""
 
+    cancer_type: str
     gap_exempt: frozenset[str]
     group: dict[str, str]
     backbone: frozenset[str]
     drug_class: dict[str, str]
+    exclusions: frozenset[frozenset[str]]
+    partners: dict[str, frozenset[str]]
+
+    def excluded(self, agent: str, others: Iterable[str]) -> bool:
+        """Whether nobody gives the agent together with one of the others."""
+        mine = self.drug_class.get(agent, agent)
+        return any(frozenset((mine, self.drug_class.get(other, other))) in self.exclusions for other in others if other != agent)
 
 
-def traits(rules: Regimens, known: dict[str, Drug]) -> Traits:
-    """Traits of every agent of the drug table under the configured rules."""
+def traits(rules: Regimens, known: dict[str, Drug], cancer_type: str) -> Traits:
+    """Traits of every agent of the drug table in a cancer type under the configured rules."""
     exempt = {
         name
         for name, drug in known.items()
@@ -72,50 +83,67 @@ def traits(rules: Regimens, known: dict[str, Drug]) -> Traits:
         or ("endocrine" in rules.gap_exempt and drug.subtype == "Hormone")
     }
     return Traits(
+        cancer_type=cancer_type,
         gap_exempt=frozenset(exempt),
         group=substitution_groups() if rules.substitutions else {},
         backbone=frozenset(name for name, drug in known.items() if drug.drug_class in rules.backbone_classes),
         drug_class={name: drug.drug_class for name, drug in known.items()},
+        exclusions=exclusions(cancer_type),
+        partners=partners(cancer_type),
     )
 
 
-def is_substitute(agent: str, regimen: Regimen, of: Traits) -> bool:
-    """Whether an agent stands in for another of the regimen that started earlier."""
+def is_substitute(agent: str, first: dict[str, int], of: Traits) -> bool:
+    """Whether an agent stands in for another that started earlier; `first`: each agent's first day."""
     kind = of.group.get(agent)
-    start = regimen.first.get(agent)
-    return kind is not None and any(
-        of.group.get(other) == kind and other != agent and (start is None or day < start) for other, day in regimen.first.items()
-    )
+    if kind is None:
+        return False
+    start = first.get(agent)
+    return any(of.group.get(other) == kind and other != agent and (start is None or day < start) for other, day in first.items())
 
 
-def verdict(regimen: Regimen, agent: str, start: int, rules: Regimens, of: Traits) -> str:
-    """Whether an agent's start belongs to the running regimen ("joins") or opens the next one (the reason)."""
-    is_old = agent in regimen.first or is_substitute(agent, regimen, of)
+def verdict(regimen: Regimen, agent: str, start: int, progressed: bool, rules: Regimens, of: Traits) -> str:
+    """Whether an agent's start belongs to the running regimen ("joins") or opens the next one (the reason).
+
+    `progressed`: imaging said progression since the regimen began. Where an agent had ended by then, the new one replaces it: the
+    combination window does not join what was given one after the other.
+    """
+    is_old = agent in regimen.first or is_substitute(agent, regimen.first, of)
     if start - regimen.last_day > rules.gap_days and not (is_old and agent in of.gap_exempt):
         return "gap"
-    if is_old or agent in of.backbone or start - regimen.index_day <= rules.combination_window_days:
+    if is_old or agent in of.backbone:
         return "joins"
-    return "new agent"
+    replaces = progressed and min(regimen.last.values()) < start
+    return "joins" if start - regimen.index_day <= rules.combination_window_days and not replaces else "new agent"
 
 
 def agents_known(regimen: Regimen, rules: Regimens, of: Traits) -> list[str]:
     """Agents known at the index date: recorded to start on it or within `known_at_index_days`; sorted.
 
     Only these starts are looked at: whether an agent is carried over is seen later. Of two that stand in for each other the earlier.
+    An oral agent is dispensed before the infusion that it is given with: a partner of the table that follows within `partner_days`
+    was planned with it.
     """
-    days = range(regimen.index_day, regimen.index_day + rules.known_at_index_days + 1)
-    known = Regimen(regimen.index_day, regimen.opened_by)
-    for one in regimen.intervals:
-        if one.start in days:
-            known.add(one)
-    return sorted(agent for agent in known.first if not is_substitute(agent, known, of))
+    if "known" not in regimen.named:
+        known: dict[str, int] = {}
+        for one in regimen.intervals:
+            if 0 <= one.start - regimen.index_day <= rules.known_at_index_days:
+                known[one.agent] = min(one.start, known.get(one.agent, one.start))
+        awaited = {infusion for agent in known for infusion in of.partners.get(agent, ())}
+        for one in regimen.intervals if awaited else ():
+            if one.agent in awaited and 0 <= one.start - regimen.index_day <= rules.partner_days:
+                known[one.agent] = min(one.start, known.get(one.agent, one.start))
+        regimen.named["known"] = sorted(agent for agent in known if not is_substitute(agent, known, of))
+    return regimen.named["known"]
 
 
 def early_agents(regimen: Regimen, rules: Regimens, of: Traits) -> list[str]:
     """Agents that name the regimen: known at index, carried over or started within the combination window; substitutes left out; sorted."""
-    limit = regimen.index_day + rules.combination_window_days
-    named = {agent for agent, day in regimen.first.items() if day <= limit and not is_substitute(agent, regimen, of)}
-    return sorted(named.union(agents_known(regimen, rules, of)))
+    if "early" not in regimen.named:
+        limit, first = regimen.index_day + rules.combination_window_days, regimen.first
+        named = {agent for agent, day in first.items() if day <= limit and not is_substitute(agent, first, of)}
+        regimen.named["early"] = sorted(named.union(agents_known(regimen, rules, of)))
+    return regimen.named["early"]
 
 
 def restarted(regimen: Regimen, day: int, rules: Regimens) -> list[Interval]:
@@ -124,10 +152,11 @@ def restarted(regimen: Regimen, day: int, rules: Regimens) -> list[Interval]:
     return [one for one in regimen.intervals if max(window, day - rules.known_at_index_days - 1) < one.start < day]
 
 
-def open_next(regimens: list[Regimen], day: int, reason: str, starts: list[Interval], rules: Regimens) -> Regimen:
+def open_next(regimens: list[Regimen], day: int, reason: str, starts: list[Interval], rules: Regimens, of: Traits) -> Regimen:
     """The next regimen, with what starts on its first day, just before it, and what goes on from the regimen before.
 
-    The regimen before loses the intervals that turn out to be the new one's.
+    The regimen before loses the intervals that turn out to be the new one's. What nobody gives with a new agent stays behind, however
+    long its record: it is a supply, or a stop that nobody entered.
     """
     before = regimens[-1] if regimens else None
     early = restarted(before, day, rules) if before else []
@@ -137,26 +166,31 @@ def open_next(regimens: list[Regimen], day: int, reason: str, starts: list[Inter
     if before:
         if early:
             before = regimens[-1] = before.without(early)
-        goes_on = [one for one in before.intervals if one.stop - opened.index_day > rules.carry_over_days and one.agent not in opened.first]
-        for one in goes_on:
-            opened.add(one)
+        new = tuple(opened.first)
+        for one in before.intervals:
+            if one.stop - opened.index_day > rules.carry_over_days and one.agent not in new and not of.excluded(one.agent, new):
+                opened.add(one)
     return opened
 
 
-def group_patient(intervals: Iterable[Interval], rules: Regimens, of: Traits) -> list[Regimen]:
-    """Regimens of one patient in order.
+def group_patient(intervals: Iterable[Interval], progressions: Sequence[int], rules: Regimens, of: Traits) -> list[Regimen]:
+    """Regimens of one patient's cancer in order.
 
     Args:
         intervals: of anticancer agents, sorted by start.
+        progressions: days on which imaging said progression.
         rules: windows in days.
         of: traits of agents.
     """
     regimens: list[Regimen] = []
     for day, together in groupby(intervals, key=lambda interval: interval.start):
         starts = list(together)
-        reasons = {verdict(regimens[-1], one.agent, day, rules, of) for one in starts} if regimens else {"first"}
+        reasons = {"first"}
+        if regimens:
+            progressed = any(regimens[-1].index_day < seen <= day for seen in progressions)
+            reasons = {verdict(regimens[-1], one.agent, day, progressed, rules, of) for one in starts}
         if opening := reasons - {"joins"}:
-            regimens.append(open_next(regimens, day, "gap" if "gap" in opening else min(opening), starts, rules))
+            regimens.append(open_next(regimens, day, "gap" if "gap" in opening else min(opening), starts, rules, of))
         else:
             for one in starts:
                 regimens[-1].add(one)
@@ -185,8 +219,8 @@ def is_switch_maintenance(before: Regimen, regimen: Regimen, progressions: Itera
     """Whether a regimen only maintains what an induction reached.
 
     Told from what is known at its start: every agent named then is on the list for a drug class of the induction, the induction
-    was last recorded at most `maintenance_days` earlier, and no scan said progression since it began: the same agent after a
-    progression is the next line.
+    was last recorded at most `maintenance_days` earlier, that class had ended (an agent added to a running platinum is a change of the
+    regimen), and no scan said progression since it began: the same agent after a progression is the next line.
     """
     if any(before.index_day < day <= regimen.index_day for day in progressions):
         return False
@@ -194,8 +228,11 @@ def is_switch_maintenance(before: Regimen, regimen: Regimen, progressions: Itera
     if not rules.maintenance_days or pause > rules.maintenance_days:
         return False
     named = set(agents_known(regimen, rules, of))
-    classes = {of.drug_class.get(agent) for agent, day in before.first.items() if day < regimen.index_day}
-    return bool(named) and any(after in classes and named <= agents for after, agents in maintenance_agents("switch").items())
+    given = [agent for agent, day in before.first.items() if day < regimen.index_day]
+    running = {of.drug_class.get(agent) for agent in given if before.last[agent] >= regimen.index_day}
+    ended = {of.drug_class.get(agent) for agent in given} - running
+    listed = maintenance_agents("switch", of.cancer_type)
+    return bool(named) and any(after in ended and named <= agents for after, agents in listed.items())
 
 
 def continuation_day(regimen: Regimen, rules: Regimens, of: Traits) -> int | None:
@@ -205,7 +242,7 @@ def continuation_day(regimen: Regimen, rules: Regimens, of: Traits) -> int | Non
     """
     agents = early_agents(regimen, rules, of)
     classes = {of.drug_class.get(agent) for agent in agents}
-    listed = {agent for after, found in maintenance_agents("continuation").items() if after in classes for agent in found}
+    listed = {agent for after, found in maintenance_agents("continuation", of.cancer_type).items() if after in classes for agent in found}
     kept, dropped = [agent for agent in agents if agent in listed], [agent for agent in agents if agent not in listed]
     if not kept or not dropped:
         return None

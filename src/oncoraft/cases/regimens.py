@@ -9,26 +9,21 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from oncoraft.cases.regimen_rules import (
-    Interval,
-    Regimen,
-    Traits,
-    agents_known,
-    continuation_day,
-    early_agents,
-    group_patient,
-    is_switch_maintenance,
-    traits,
-)
-from oncoraft.cases.tables import read_tables
-from oncoraft.cases.treatment_rows import FILE, INVESTIGATIONAL, treatment_intervals
+from oncoraft.cases import diagnoses, local_treatment
+from oncoraft.cases.chosen import choose
+from oncoraft.cases.courses import Events, Step, course, next_treatment_days
+from oncoraft.cases.local_treatment import days_by_patient, operations
+from oncoraft.cases.regimen_rules import Interval, Regimen, Traits, agents_known, continuation_day, early_agents, group_patient, traits
+from oncoraft.cases.tables import completed, read_tables
+from oncoraft.cases.treatment_rows import FILE, INVESTIGATIONAL, for_a_cancer, treatment_intervals
+from oncoraft.cases.treatment_setting import settings_at_index
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.knowledge.drugs import drugs
@@ -36,13 +31,28 @@ from oncoraft.planning.config import Regimens
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
 log = logging.getLogger("oncoraft")
+SPECIMENS = "data_timeline_specimen.txt"
 COLUMNS = {
     "clinical_patient": ["patient_id", "prior_med_to_msk"],
-    "clinical_sample": ["sample_id", "cancer_type", "gene_panel"],
+    "clinical_sample": ["sample_id", "cancer_type", "gene_panel", "sample_type", "metastatic_site"],
     "timeline_treatment": ["patient_id", "start_day", "stop_day", "subtype", "agent", "source_line"],
     "timeline_specimen": ["patient_id", "start_day", "sample_id"],
     "timeline_progression": ["patient_id", "start_day", "progression"],
+    "timeline_diagnosis": diagnoses.COLUMNS["timeline_diagnosis"],
+    "timeline_surgery": local_treatment.COLUMNS["timeline_surgery"],
+    "timeline_radiation": local_treatment.COLUMNS["timeline_radiation"],
+    "timeline_specimen_surgery": local_treatment.COLUMNS["timeline_specimen_surgery"],
+    "timeline_tumor_sites": ["patient_id", "start_day", "tumor_site"],
+    "timeline_cancer_presence": ["patient_id", "start_day", "has_cancer"],
 }
+
+
+class Course(NamedTuple):
+    """One patient's regimens of one cancer, and its agents' traits."""
+
+    patient_id: str
+    regimens: list[Regimen]
+    of: Traits
 
 
 def slug(agents: Iterable[str]) -> str:
@@ -55,87 +65,151 @@ def display_name(agents: Iterable[str]) -> str:
     return " + ".join(agent.capitalize() for agent in sorted(agents))
 
 
-def patient_cases(
-    patient_id: str, regimens: list[Regimen], progressions: list[int], rules: Regimens, of: Traits
-) -> Iterator[dict[str, Any]]:
-    """Rows of `cases.parquet` for one patient, but for what comes from other tables; days on which a scan said progression."""
-    line = 0
-    for number, regimen in enumerate(regimens):
-        agents = early_agents(regimen, rules, of)
-        maintains = number > 0 and is_switch_maintenance(regimens[number - 1], regimen, progressions, rules, of)
-        line += not maintains
+def rows_of(one: Course, steps: list[Step], rules: Regimens) -> Iterator[dict[str, Any]]:
+    """Rows of `cases.parquet` of one course, but for what comes from other tables."""
+    following = [*(regimen.index_day for regimen in one.regimens[1:]), None]
+    for regimen, step, after, ends in zip(one.regimens, steps, following, next_treatment_days(one.regimens, steps)):
+        agents, known = early_agents(regimen, rules, one.of), agents_known(regimen, rules, one.of)
         yield {
-            "case_id": f"{patient_id}_{regimen.index_day:+d}",
-            "patient_id": patient_id,
+            "case_id": f"{one.patient_id}_{regimen.index_day:+d}",
+            "patient_id": one.patient_id,
+            "cancer_type": one.of.cancer_type,
             "index_day": regimen.index_day,
             "stop_day": regimen.last_day,
-            "next_index_day": regimens[number + 1].index_day if number + 1 < len(regimens) else None,
+            "next_index_day": after,
+            "next_treatment_day": ends,
             "regimen": slug(agents),
             "regimen_name": display_name(agents),
+            "regimen_at_index": slug(known),
             "agents": agents,
-            "agents_at_index": agents_known(regimen, rules, of),
+            "agents_at_index": known,
             "agents_carried_over": [agent for agent in agents if regimen.first[agent] < regimen.index_day],
             "agents_joined_later": sorted(set(regimen.first) - set(agents)),
-            "line_of_therapy": line,
+            "setting": step.setting,
+            "line_of_therapy": step.line,
+            "line_overall": step.line_overall,
+            "protocol": step.protocol,
+            "protocol_part": step.protocol_part,
             "opened_by": regimen.opened_by,
-            "is_maintenance": maintains,
-            "maintenance_start_day": continuation_day(regimen, rules, of),
+            "is_maintenance": step.is_maintenance,
+            "is_chemoradiation": step.is_chemoradiation,
+            "maintenance_start_day": continuation_day(regimen, rules, one.of),
             "is_investigational": INVESTIGATIONAL in agents,
             "is_before_sequencing": regimen.index_day < 0,
         }
+
+
+def courses_of(kept: pd.DataFrame, progressions: dict[str, np.ndarray], rules: Regimens) -> Iterator[Course]:
+    """Regimens of each patient and cancer.
+
+    Args:
+        kept: intervals from `treatment_rows.for_a_cancer`.
+        progressions: by patient, days on which imaging said progression, sorted.
+        rules: windows in days.
+    """
+    known = drugs()
+    of = {name: traits(rules, known, name) for name in kept["cancer_type"].unique()}
+    intervals = zip(kept["patient_id"], kept["cancer_type"], kept["start_day"].tolist(), kept["stop_day"].tolist(), kept["agent"])
+    nothing = np.array([], dtype=int)
+    for (patient_id, cancer), part in groupby(intervals, key=lambda row: row[:2]):
+        said = progressions.get(patient_id, nothing).tolist()
+        yield Course(patient_id, group_patient([Interval(*row[2:]) for row in part], said, rules, of[cancer]), of[cancer])
+
+
+def case_rows(kept: pd.DataFrame, cancers: pd.DataFrame, tables: dict[str, pd.DataFrame], rules: Regimens) -> pd.DataFrame:
+    """Cases before what describes the patient, with the diagnosis and setting of each."""
+    reads = tables["timeline_progression"]
+    progressions = days_by_patient(reads[reads["progression"] == "Y"])
+    operated, radiated = days_by_patient(operations(tables)), days_by_patient(tables["timeline_radiation"])
+    courses = list(courses_of(kept, progressions, rules))
+    starts = [(one.patient_id, one.of.cancer_type, regimen.index_day) for one in courses for regimen in one.regimens]
+    frame = pd.DataFrame(starts, columns=["patient_id", "cancer_type", "index_day"])
+    diagnosis = diagnoses.at_index(frame, cancers, rules.diagnosis_grace_days)
+    told = settings_at_index(frame, diagnosis, tables, rules)
+    settings = iter(zip(told["setting"].tolist(), told["last_operation"].tolist()))
+    rows: list[dict[str, Any]] = []
+    for one in courses:
+        who = one.patient_id
+        events = Events(progressions.get(who), operated.get(who), radiated.get(who))
+        steps = course(one.regimens, list(islice(settings, len(one.regimens))), events, rules, one.of)
+        rows.extend(rows_of(one, steps, rules))
+    described = ["diagnosis_day", "is_diagnosis_unknown", "has_other_cancer"]
+    return pd.DataFrame(rows).join(diagnosis[described])
 
 
 def build(tables: dict[str, pd.DataFrame], rules: Regimens) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Treatment cases of a cohort, sorted by patient and index day, and what was counted on the way.
 
     Args:
-        tables: clinical_patient, clinical_sample, timeline_treatment, timeline_specimen, timeline_progression.
+        tables: those of `COLUMNS`.
         rules: windows in days.
 
     Raises:
         InputError: no anticancer treatment, or an agent that may not be there.
     """
-    known = drugs()
+    tables = completed(tables, COLUMNS)
     kept, counts = treatment_intervals(tables["timeline_treatment"], rules)
-    of = traits(rules, known)
-    said = tables["timeline_progression"][tables["timeline_progression"]["progression"] == "Y"]
-    progressions = said.groupby("patient_id")["start_day"].agg(list).to_dict()
-    rows: list[dict[str, Any]] = []
-    intervals = zip(kept["patient_id"], kept["start_day"].tolist(), kept["stop_day"].tolist(), kept["agent"])
-    for patient_id, part in groupby(intervals, key=lambda row: row[0]):
-        regimens = group_patient([Interval(*row[1:]) for row in part], rules, of)
-        rows.extend(patient_cases(patient_id, regimens, progressions.get(patient_id, []), rules, of))
-    if not rows:
-        raise InputError("expected at least one row of an anticancer agent", file=FILE)
-    cases = pd.DataFrame(rows)
-    subtype = kept.dropna(subset=["subtype"]).sort_values("source_line").drop_duplicates("agent").set_index("agent")["subtype"].to_dict()
-    subtype |= {name: drug.subtype for name, drug in known.items()}
-    names = {tuple(agents): " + ".join(sorted({subtype.get(agent, "Other") for agent in agents})) for agents in cases["agents"]}
-    cases["drug_class"] = [names[tuple(agents)] for agents in cases["agents"]]
-    described = describe(cases, tables)
-    lost = cases.loc[~cases["case_id"].isin(described["case_id"]), "patient_id"]
-    counts |= {"regimens": len(described), "regimens_without_specimen": len(lost), "patients_without_specimen": lost.nunique()}
-    return described, counts
+    if kept.empty:
+        found = None if len(tables["timeline_treatment"]) else "no treatment timeline, or an empty one: without it there are no cases"
+        raise InputError("expected at least one row of an anticancer agent", file=FILE, found=found)
+    known = kept["patient_id"].isin(tables["clinical_patient"]["patient_id"])
+    counts["patients_without_clinical_row"] = kept.loc[~known, "patient_id"].nunique()
+    if not known.all():
+        log.warning("%d treated patients have no clinical row; they are left out", counts["patients_without_clinical_row"])
+    kept = kept[known]
+    cancers = diagnoses.known_cancers(tables)
+    sequenced = kept["patient_id"].isin(with_specimen(tables)["patient_id"])
+    counts |= {"rows_without_specimen": int((~sequenced).sum()), "patients_without_specimen": kept.loc[~sequenced, "patient_id"].nunique()}
+    if not sequenced.any():
+        found = f"none of {kept['patient_id'].nunique()} treated patients"
+        raise InputError("expected at least one treated patient with a sequenced specimen and its cancer type", file=SPECIMENS, found=found)
+    intervals, aside = for_a_cancer(kept[sequenced], cancers, rules, diagnoses.cohort_cancers(tables))
+    counts |= aside
+    if intervals.empty:
+        raise InputError("expected a treatment that begins after its cancer's diagnosis, of a patient with a sequenced specimen", file=FILE)
+    cases = describe(case_rows(intervals, cancers, tables, rules), kept, tables)
+    counts |= {
+        "regimens": len(cases),
+        "regimens_without_registered_diagnosis": int(cases["is_diagnosis_unknown"].sum()),
+        "protocol_continuations": int((cases["protocol_part"] > 1).sum()),
+        "chemoradiation": int(cases["is_chemoradiation"].sum()),
+        "settings": {str(name): int(number) for name, number in cases["setting"].value_counts().sort_index().items()},
+    }
+    return cases, counts
 
 
-def describe(cases: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Add the first sequenced specimen, its cancer type and panel, and prior treatment elsewhere; fix types and order."""
+def with_specimen(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """The first sequenced specimen of each patient that has a cancer type: patient_id, specimen_id, gene_panel."""
     specimens = tables["timeline_specimen"].sort_values(["patient_id", "start_day", "sample_id"]).drop_duplicates("patient_id")
-    samples = tables["clinical_sample"][["sample_id", "cancer_type", "gene_panel"]].dropna(subset=["cancer_type"])
-    specimens = specimens[["patient_id", "sample_id"]].merge(samples, on="sample_id", validate="one_to_one")
-    cases = cases.merge(specimens.rename(columns={"sample_id": "specimen_id"}), on="patient_id", validate="many_to_one")
+    samples = tables["clinical_sample"].dropna(subset=["cancer_type"])[["sample_id", "gene_panel"]]
+    found = specimens[["patient_id", "sample_id"]].merge(samples, on="sample_id", validate="one_to_one")
+    return found.rename(columns={"sample_id": "specimen_id"})
+
+
+def describe(cases: pd.DataFrame, kept: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Add the drug class of the agents known at index, the first sequenced specimen with its panel, and prior treatment elsewhere; fix
+    types and order, and tell apart the cases of two cancers that start on one day."""
+    subtype = kept.dropna(subset=["subtype"]).sort_values("source_line").drop_duplicates("agent").set_index("agent")["subtype"].to_dict()
+    subtype |= {name: drug.subtype for name, drug in drugs().items()}
+    classes = {tuple(agents): " + ".join(sorted({subtype.get(agent, "Other") for agent in agents})) for agents in cases["agents_at_index"]}
+    cases["drug_class"] = [classes[tuple(agents)] for agents in cases["agents_at_index"]]
+    cases = cases.merge(with_specimen(tables), on="patient_id", validate="many_to_one")
     outside = tables["clinical_patient"].loc[tables["clinical_patient"]["prior_med_to_msk"] == "Prior medications to MSK", "patient_id"]
     cases["is_prior_outside"] = cases["patient_id"].isin(outside)
-    types: dict[str, Any] = {"index_day": np.int32, "stop_day": np.int32, "line_of_therapy": np.int16}
-    types |= {"next_index_day": "Int32", "maintenance_start_day": "Int32"}
-    return cases.astype(types).sort_values(["patient_id", "index_day"], ignore_index=True)
+    types: dict[str, Any] = {"index_day": np.int32, "stop_day": np.int32, "line_of_therapy": np.int16, "line_overall": np.int16}
+    types |= {"next_index_day": "Int32", "next_treatment_day": "Int32", "maintenance_start_day": "Int32", "protocol_part": np.int16}
+    cases = cases.astype(types).sort_values(["patient_id", "index_day", "cancer_type"], ignore_index=True)
+    again = cases.groupby("case_id").cumcount()
+    cases["case_id"] = cases["case_id"].where(again == 0, cases["case_id"] + "_" + (again + 1).astype(str))
+    return cases
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read treatment, write cases."""
     parser = step_parser(
         "regimens",
-        "in:  timeline_treatment, timeline_specimen, timeline_progression, clinical_sample, clinical_patient\n"
+        "in:  clinical_patient, clinical_sample; timeline_treatment, _specimen, _specimen_surgery, _diagnosis, _progression,\n"
+        "     _tumor_sites, _cancer_presence, _surgery, _radiation\n"
         "out: cases.parquet, one row a patient starting a regimen (docs/artefacts.md); rules and sources in docs/regimens.md\n\n"
         "example:\n  oncoraft regimens tables --out cases --config config/config.yaml",
     )
@@ -143,11 +217,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="CASES", help="folder for cases.parquet")
     given = parser.parse_args(arguments)
     blocks = read_settings("regimens", given)
-    cases, counts = build(read_tables(given.tables, COLUMNS, COLUMNS), blocks["regimens"])
+    tables = read_tables(given.tables, COLUMNS, COLUMNS)
+    cases, counts = build(tables, blocks["regimens"])
+    cases, chosen = choose(cases, tables, blocks["cohort_filter"])
+    counts |= chosen
     final, record = given.out / "cases.parquet", given.out / "cases.parquet.manifest.json"
-    with publishing(final, record) as (out, note):
+    with publishing(final, record, step="regimens", home=given.out) as (out, note):
         cases.to_parquet(out, index=False)
-        inputs = [given.tables / f"{name}.parquet" for name in COLUMNS]
+        listed = blocks["cohort_filter"].patients
+        inputs = [path for path in (given.tables / f"{name}.parquet" for name in COLUMNS) if path.is_file()]
+        inputs += [] if listed is None else [Path(listed)]
         settings = settings_record(given, blocks)
         write_json(note, manifest("regimens", inputs=inputs, outputs={final: out}, settings=settings, counts=counts, beside=record))
     log.info("regimens: %s", counts)

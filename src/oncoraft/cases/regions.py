@@ -47,11 +47,12 @@ def comparable(frame: pd.DataFrame, days: pd.DataFrame, before: pd.DataFrame, si
         presence: cancer_presence with its region flags.
 
     Returns:
-        aligned with `days`: comparable (count), comparable_left (count).
+        aligned with `days`: comparable (count), comparable_left (count), covers_trunk (bool).
     """
     keys = ["case", "day"]
     covered = days[keys].merge(near(frame, coverage(presence), list(REGIONS)), on=keys, how="left")
     covered[list(REGIONS)] = covered[list(REGIONS)].astype("boolean").fillna(True).astype(bool)
+    trunk = covered[list(TRUNK)].any(axis=1).to_numpy()
     pairs = covered.merge(before, on="case")
     shown = np.zeros(len(pairs), dtype=bool)
     for name, rows in pairs.groupby("tumor_site").indices.items():
@@ -60,4 +61,5 @@ def comparable(frame: pd.DataFrame, days: pd.DataFrame, before: pd.DataFrame, si
     pairs["named"] = pairs["named"].eq(True)
     found = pairs.groupby(keys)["named"].agg(["size", "sum"]).reset_index()
     joined = days[keys].merge(found, on=keys, how="left").fillna({"size": 0, "sum": 0})
-    return pd.DataFrame({"comparable": joined["size"].to_numpy(int), "comparable_left": joined["sum"].to_numpy(int)}, index=days.index)
+    counts = {"comparable": joined["size"].to_numpy(int), "comparable_left": joined["sum"].to_numpy(int)}
+    return pd.DataFrame({**counts, "covers_trunk": trunk}, index=days.index)

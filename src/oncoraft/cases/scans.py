@@ -30,17 +30,18 @@ def case_frame(cases: pd.DataFrame, patients: pd.DataFrame, settings: Labels) ->
         patients: patient_id, os_days, is_deceased.
 
     Returns:
-        case_id, patient_id, index_day, drug_class, nominal_days, to_end (days; before index it is negative), to_next (last day
-        before the next regimen, or `FAR`), died (bool).
+        case_id, patient_id, index_day, drug_class, nominal_days, to_end (days; before index, or where follow-up is unknown, it is negative),
+        to_next (last day before the next regimen that is no part of the same protocol, or `FAR`), died, is_end_known (bool).
     """
-    frame = cases[["case_id", "patient_id", "index_day", "next_index_day", "drug_class"]].reset_index(drop=True)
+    frame = cases[["case_id", "patient_id", "index_day", "next_treatment_day", "drug_class"]].reset_index(drop=True)
     frame = frame.merge(patients[["patient_id", "os_days", "is_deceased"]], on="patient_id", how="left", validate="many_to_one")
     windows = {name: class_window(name, settings) for name in frame["drug_class"].unique()}
     frame["nominal_days"] = frame["drug_class"].map(windows).astype(float)
+    frame["is_end_known"] = frame["os_days"].notna()
     frame["to_end"] = (frame["os_days"] - frame["index_day"]).astype(float).fillna(-1.0)
-    frame["to_next"] = (frame["next_index_day"].astype("Float64") - frame["index_day"] - 1).to_numpy(dtype=float, na_value=FAR)
-    frame["died"] = frame["is_deceased"].eq(True)
-    return frame.drop(columns=["os_days", "is_deceased", "next_index_day"])
+    frame["to_next"] = (frame["next_treatment_day"].astype("Float64") - frame["index_day"] - 1).to_numpy(dtype=float, na_value=FAR)
+    frame["died"] = frame["is_deceased"].eq(True).fillna(False).astype(bool)
+    return frame.drop(columns=["os_days", "is_deceased", "next_treatment_day"])
 
 
 def near(frame: pd.DataFrame, rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:

@@ -1,7 +1,8 @@
-"""Reading the tables that a step of this folder asks for."""
+"""Reading the tables that a step of this folder asks for; a study may lack some of them."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,7 +12,36 @@ import pyarrow.parquet as pq
 
 from oncoraft.foundation.errors import InputError
 
+log = logging.getLogger("oncoraft")
+# What a study need not have: without it nothing is registered, operated on, radiated, seen or told of a specimen.
+OPTIONAL: dict[str, dict[str, str]] = {
+    "timeline_diagnosis": {"start_day": "int32"},
+    "timeline_surgery": {"start_day": "int32"},
+    "timeline_radiation": {"start_day": "int32"},
+    "timeline_specimen_surgery": {"start_day": "int32"},
+    "timeline_tumor_sites": {"start_day": "int32"},
+    "timeline_cancer_presence": {"start_day": "int32"},
+}
+OPTIONAL_COLUMNS = {"clinical_sample": ("sample_type", "metastatic_site")}
 WRITERS = {"cases": "regimens", "labels": "labels", "followup": "followup", "folds": "folds"}
+
+
+def completed(tables: dict[str, pd.DataFrame], columns: dict[str, list[str]]) -> dict[str, pd.DataFrame]:
+    """The tables, with an empty one for each optional one that is not there, and a null column for each optional column.
+
+    Args:
+        tables: by name.
+        columns: what the step reads of each.
+    """
+    found = dict(tables)
+    for name, wanted in columns.items():
+        if name not in tables and (name in OPTIONAL or name in OPTIONAL_COLUMNS):
+            types = OPTIONAL.get(name, {})
+            found[name] = pd.DataFrame({column: pd.Series(dtype=types.get(column, "object")) for column in wanted})
+        elif name in OPTIONAL_COLUMNS:
+            absent = [column for column in OPTIONAL_COLUMNS[name] if column in wanted and column not in tables[name]]
+            found[name] = tables[name].assign(**dict.fromkeys(absent, None))
+    return found
 
 
 def read_tables(folder: Path, names: Iterable[str], columns: dict[str, list[str]] | None = None) -> dict[str, pd.DataFrame]:
@@ -22,17 +52,26 @@ def read_tables(folder: Path, names: Iterable[str], columns: dict[str, list[str]
         names: file stems.
         columns: by table, the only columns to read; a table that is not named is read whole.
 
+    Returns:
+        those that are there; an optional one that is not is told in a warning (`completed` puts an empty one in its place).
+
     Raises:
         InputError: a file is not there, is not Parquet, or lacks a column.
     """
     found = {}
     for name in names:
         path = folder / f"{name}.parquet"
+        if not path.is_file() and name in OPTIONAL:
+            log.warning("%s is not there: taken as empty", path)
+            continue
         if not path.is_file():
             raise InputError(f"expected a table written by `oncoraft {WRITERS.get(name, 'ingest')}`", file=path)
         wanted = (columns or {}).get(name)
         try:
-            missing = sorted(set(wanted or ()) - set(pq.read_schema(path).names))
+            there = set(pq.read_schema(path).names)
+            if wanted is not None:
+                wanted = [column for column in wanted if column in there or column not in OPTIONAL_COLUMNS.get(name, ())]
+            missing = sorted(set(wanted or ()) - there)
             if missing:
                 raise InputError("expected this column", file=path, column=missing[0], found="none of that name")
             found[name] = pd.read_parquet(path, columns=wanted)

@@ -1,4 +1,4 @@
-"""Which rows of the treatment timeline make regimens: supportive agents, other indications and agents nobody knows, each counted."""
+"""Which rows of the treatment timeline make regimens: supportive agents, tracers, other indications and cancers, each counted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from oncoraft.cases.diagnoses import attribute
 from oncoraft.foundation.errors import InputError
+from oncoraft.knowledge.drug_rows import one_agent_a_row
 from oncoraft.knowledge.drugs import agent_names, drugs
 from oncoraft.planning.config import SUBTYPES, Regimens
 
@@ -38,7 +40,7 @@ def check_agents(rules: Regimens) -> None:
 
 
 def aside_reason(agent: str, rules: Regimens) -> str:
-    """Why an agent makes no regimen: "supportive", "other_indication", "investigational", or "" where it does."""
+    """Why an agent makes no regimen: "supportive", "tracer", "other_indication", "investigational", or "" where it does."""
     drug = drugs().get(agent)
     if agent in rules.set_aside_agents:
         return "supportive"
@@ -46,7 +48,9 @@ def aside_reason(agent: str, rules: Regimens) -> str:
         return ""
     if agent == INVESTIGATIONAL:
         return "investigational" if rules.investigational == "set_aside" else ""
-    return ("other_indication" if drug.is_unrelated else "supportive") if drug.supportive else ""
+    if not drug.supportive:
+        return ""
+    return "tracer" if drug.is_tracer else "other_indication" if drug.is_unrelated else "supportive"
 
 
 def unknown_agents(rows: pd.DataFrame, rules: Regimens) -> dict[str, int]:
@@ -79,21 +83,22 @@ def unknown_agents(rows: pd.DataFrame, rules: Regimens) -> dict[str, int]:
 def treatment_intervals(treatment: pd.DataFrame, rules: Regimens) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Agent intervals that count towards a regimen, sorted by patient, day and agent; and how many rows were set aside, by reason.
 
-    Names are upper-cased and synonyms resolved; a missing stop day is the start day.
+    Names are resolved to agents of the drug table, several in one cell to a row each; a missing stop day is the start day.
     """
     check_agents(rules)
     rows = treatment[["patient_id", "start_day", "stop_day", "subtype", "agent", "source_line"]]
-    named = rows.dropna(subset=["agent"])
-    written = {raw: " ".join(str(raw).upper().split()) for raw in named["agent"].unique()}
-    named = named.assign(agent=named["agent"].map({raw: agent_names().get(name, name) for raw, name in written.items()}))
+    named, resolved = one_agent_a_row(rows.dropna(subset=["agent"]))
     reason = named["agent"].map({agent: aside_reason(agent, rules) for agent in named["agent"].unique()})
     kept = named[reason == ""].copy()
     kept["stop_day"] = kept["stop_day"].fillna(kept["start_day"]).clip(lower=kept["start_day"]).astype(int)
     unknown = unknown_agents(kept, rules)
     counts = {
         "rows": len(treatment),
-        "rows_without_agent": len(rows) - len(named),
+        "rows_without_agent": int(treatment["agent"].isna().sum()),
+        "rows_of_one_agent": len(named),
+        "resolved": resolved,
         "supportive_rows": int((reason == "supportive").sum()),
+        "tracer_rows": int((reason == "tracer").sum()),
         "other_indication_rows": int((reason == "other_indication").sum()),
         "investigational_rows_set_aside": int((reason == "investigational").sum()),
         "rows_of_unknown_agents": sum(unknown.values()),
@@ -101,3 +106,26 @@ def treatment_intervals(treatment: pd.DataFrame, rules: Regimens) -> tuple[pd.Da
         "patients_without_anticancer_agent": int(treatment["patient_id"].nunique() - kept["patient_id"].nunique()),
     }
     return kept.sort_values(["patient_id", "start_day", "agent", "stop_day"], kind="stable"), counts
+
+
+def for_a_cancer(
+    kept: pd.DataFrame, cancers: pd.DataFrame, rules: Regimens, of_cohort: frozenset[str]
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Intervals with the cancer that they are for (`cancer_type`), sorted by patient, cancer, day and agent; and what was set aside.
+
+    Counted by reason: rows, and patients who have no interval left for it alone (of several reasons the first of `attribute`).
+    """
+    kept = kept.reset_index(drop=True)
+    cancer, reason = attribute(kept, cancers, rules.diagnosis_grace_days, of_cohort, rules.regimen_agents)
+    stays = reason == ""
+    left = ~kept["patient_id"].isin(kept.loc[stays, "patient_id"])
+    counts: dict[str, int] = {}
+    told = pd.Series(False, index=kept.index)
+    for name in ("no_cancer", "before_diagnosis", "other_cancer"):
+        mine = reason == name
+        lost = left & mine & ~kept["patient_id"].isin(kept.loc[told, "patient_id"])
+        counts |= {f"{name}_rows": int(mine.sum()), f"patients_with_{name}_rows_only": int(kept.loc[lost, "patient_id"].nunique())}
+        told |= left & mine
+    counts["patients_with_rows_before_diagnosis"] = int(kept.loc[reason == "before_diagnosis", "patient_id"].nunique())
+    kept = kept.assign(cancer_type=cancer)[stays]
+    return kept.sort_values(["patient_id", "cancer_type", "start_day", "agent", "stop_day"], kind="stable"), counts

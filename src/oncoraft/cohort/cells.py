@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from oncoraft.knowledge.missing import MISSING_WORDS
 from oncoraft.knowledge.tables import Column, Table
 
 ARROW_TYPES = {"text": pa.string(), "integer": pa.int32(), "number": pa.float64(), "day": pa.int32(), "boolean": pa.bool_()}
 DAY = r"^[+-]?[0-9]+(\.0*)?$"
+BOUND = r"^(?:(>|>=|≥|<|<=|≤)\s*([0-9]{1,9})|([0-9]{1,9})\s*(\+|(?:or|and) (?:over|older|above)))$"
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 QUOTED = r'^".*"$'
 CONTROL = r"[\x00-\x1f\x7f]"
 LIMIT = 2**31 - 1
-# What other cBioPortal studies write for "missing" (the portal's own list, and the MAF's full stop). Only in columns
-# that are not text: there it is a word, as `N/A` is in the registry's summary.
-MISSING = ("NA", "N/A", ".", "[NOT AVAILABLE]", "[NOT APPLICABLE]", "[PENDING]", "[DISCREPANCY]", "[COMPLETED]", "[NULL]")
 PATTERNS = {"day": DAY, "integer": NUMBER, "number": NUMBER}  # whole numbers may stand as 1e+05 where they are no days
 HOMES = {"patient": "data_clinical_patient.txt", "sample": "data_clinical_sample.txt"}
 
@@ -37,9 +38,9 @@ def expectation(column: Column, *, is_checked: bool = False) -> str:
     words = {
         "day": "an integer number of days",
         "integer": "an integer",
-        "number": "a number",
+        "number": "one of " + ", ".join(column.vocabulary) if column.closed else "a number",
         "boolean": " or ".join(f"{true}/{false}" for true, false in zip(column.true, column.false, strict=True)),
-        "text": "one of " + ", ".join(column.vocabulary) if column.closed else "text",
+        "text": "one of " + ", ".join(column.vocabulary) if column.closed else f"text of at most {column.longest:,} characters",
     }[column.kind]
     if column.minimum is not None:
         words += f" from {column.minimum:g}" + (f" to {column.maximum:g}" if column.maximum is not None else "")
@@ -58,20 +59,26 @@ def type_distinct(column: Column, texts: pa.StringArray) -> tuple[pa.Array, np.n
         texts: distinct texts, verbatim.
     """
     trimmed = _bare(texts)
-    missing = pc.equal(trimmed, "")
-    if column.kind != "text":
-        missing = pc.or_(missing, pc.is_in(pc.utf8_upper(trimmed), value_set=pa.array(MISSING)))
+    missing = _is_missing(column, trimmed)
     present = pc.if_else(missing, pa.scalar(None, pa.string()), trimmed)
     if column.kind == "boolean":
         values = _booleans(column, present)
     elif column.kind == "text":
         values = _words(column, present)
     else:
-        values = _numbers(column, present)
+        values = _numbers(column, _within_bounds(present) if column.bounded else present)
     bad = pc.and_(pc.invert(missing), pc.is_null(values))
     if not column.nullable:
         bad = pc.or_(bad, missing)
+    if column.normal is not None:
+        values = pa.array([None if text is None else column.normal(text) for text in values.to_pylist()], pa.string())
     return values, bad.to_numpy(zero_copy_only=False).astype(bool)
+
+
+def _is_missing(column: Column, trimmed: pa.StringArray) -> pa.BooleanArray:
+    """Which texts say that there is no value, words that the column itself lists excepted."""
+    own = {word.casefold() for word in (*column.vocabulary, *(word for word, _ in column.aliases), *column.literal)}
+    return pc.is_in(pc.utf8_lower(trimmed), value_set=pa.array(sorted(MISSING_WORDS - own), pa.string()))
 
 
 def is_quoted(texts: pa.StringArray) -> np.ndarray:
@@ -80,6 +87,13 @@ def is_quoted(texts: pa.StringArray) -> np.ndarray:
         return np.zeros(len(texts), dtype=bool)
     found = pc.match_substring_regex(pc.utf8_trim_whitespace(texts), QUOTED)
     return np.asarray(pc.fill_null(found, False).to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def is_bound(column: Column, texts: pa.StringArray) -> np.ndarray:
+    """Which texts give a number by a bound, in a column that allows it."""
+    if not column.bounded:
+        return np.zeros(len(texts), dtype=bool)
+    return np.asarray(pc.match_substring_regex(_bare(texts), BOUND).to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def is_unknown_word(column: Column, values: pa.Array) -> np.ndarray:
@@ -105,8 +119,9 @@ def _has_quotes(texts: pa.StringArray) -> bool:
 
 
 def _words(column: Column, present: pa.StringArray) -> pa.Array:
-    """Text without control characters; words of the vocabulary as it spells them."""
-    clean = pc.if_else(pc.match_substring_regex(present, CONTROL), pa.scalar(None, pa.string()), present)
+    """Text without control characters and of a cell's length; words of the vocabulary as it spells them."""
+    odd = pc.or_(pc.match_substring_regex(present, CONTROL), pc.greater(pc.utf8_length(present), column.longest))
+    clean = pc.if_else(odd, pa.scalar(None, pa.string()), present)
     if not column.vocabulary:
         return clean
     spellings = [*((word, word) for word in column.vocabulary), *column.aliases]
@@ -123,6 +138,16 @@ def _booleans(column: Column, present: pa.StringArray) -> pa.Array:
     return pc.if_else(pc.or_(true, false), true, pa.scalar(None, pa.bool_()))
 
 
+def _within_bounds(present: pa.StringArray) -> pa.StringArray:
+    """Bounds as the nearest whole number that keeps them: `>89` and `90+` are 90, `<18` is 17."""
+    steps = {">": 1, "<": -1}
+    read = []
+    for text in present.to_pylist():
+        match = re.match(BOUND, text or "")
+        read.append(str(int(match[2] or match[3]) + steps.get(match[1], 0)) if match else text)
+    return pa.array(read, pa.string())
+
+
 def _numbers(column: Column, present: pa.StringArray) -> pa.Array:
     whole = column.kind in ("integer", "day")
     shaped = pc.match_substring_regex(present, PATTERNS[column.kind])
@@ -135,5 +160,7 @@ def _numbers(column: Column, present: pa.StringArray) -> pa.Array:
         fits = pc.and_(fits, pc.greater_equal(values, column.minimum))
     if column.maximum is not None:
         fits = pc.and_(fits, pc.less_equal(values, column.maximum))
+    if column.closed:
+        fits = pc.and_(fits, pc.is_in(values, value_set=pa.array([float(word) for word in column.vocabulary])))
     values = pc.if_else(fits, values, pa.scalar(None, pa.float64()))
     return pc.cast(values, ARROW_TYPES[column.kind])

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from oncoraft.cohort.references import FIRST_IDS, orphans, positions, specimens_of_others, without_clinical_row
+from oncoraft.cohort.references import FIRST_IDS, orphans, positions, specimens_of_others, specimens_repeated, without_clinical_row
 from oncoraft.foundation.errors import InputError
 from oncoraft.knowledge.tables import TABLES, Table
 
@@ -52,10 +52,11 @@ def months_constant(months: np.ndarray) -> dict[str, Any]:
 
 
 def add_follow_up(patients: pa.Table, days_per_month: float) -> pa.Table:
-    """Add `os_days` (int32, days from first sequencing) and `is_deceased` before `source_line`."""
+    """Add `os_days` (int32, days from first sequencing) and `is_deceased` before `source_line`; null where the source is."""
     months = patients["os_months"].to_numpy()
-    days = pa.array(np.rint(months * days_per_month).astype(np.int32), pa.int32())
-    dead = pa.array([status == "1:DECEASED" for status in patients["os_status"].to_pylist()], pa.bool_())
+    unknown = np.isnan(months)
+    days = pa.array(np.rint(np.where(unknown, 0, months) * days_per_month).astype(np.int32), mask=unknown)
+    dead = pc.equal(patients["os_status"].cast(pa.string()), "1:DECEASED")
     at = patients.schema.get_field_index("source_line")
     return patients.add_column(at, "os_days", days).add_column(at + 1, "is_deceased", dead)
 
@@ -98,8 +99,8 @@ def after_follow_up(tables: Mapping[str, pa.Table]) -> list[dict[str, Any]]:
     """
     patients = tables["clinical_patient"]
     ids = patients["patient_id"].combine_chunks().cast(pa.string())
-    last = patients["os_days"].to_numpy().astype(np.int64)
-    dead = patients["is_deceased"].to_numpy()
+    last = patients["os_days"].to_numpy().astype(np.float64)  # NaN where follow-up is unknown: nothing is after it
+    dead = patients["is_deceased"].to_pandas().eq(True).to_numpy()
     found = []
     for table in TABLES:
         for name in _day_columns(table, tables):
@@ -129,7 +130,7 @@ def _day_columns(table: Table, tables: Mapping[str, pa.Table]) -> list[str]:
 
 
 def check_all(
-    tables: Mapping[str, pa.Table], stray: Mapping[str, Mapping[str, list[str]]], constant: dict[str, Any], sequencing_file: Path
+    tables: Mapping[str, pa.Table], stray: Mapping[str, Mapping[str, list[str]]], constant: dict[str, Any], sequencing_file: Path | None
 ) -> dict[str, Any]:
     """The referential part of `checks.json`.
 
@@ -137,16 +138,18 @@ def check_all(
         tables: name -> the columns that the checks need (ids and days) of every table that was read.
         stray: table -> column -> ids unknown to the clinical tables.
         constant: from `months_constant`.
-        sequencing_file: named if the day-0 rule fails.
+        sequencing_file: named if the day-0 rule fails; None where the study does not date its specimens, and nothing can be checked.
     """
-    days = tables["clinical_patient"]["os_days"].to_numpy()
+    days = tables["clinical_patient"]["os_days"].to_numpy().astype(np.float64)
     return {
-        "day_zero": day_zero(tables["timeline_specimen"], tables["clinical_patient"], sequencing_file),
+        "day_zero": day_zero(tables["timeline_specimen"], tables["clinical_patient"], sequencing_file) if sequencing_file else None,
         "months_to_days": constant,
         "follow_up_not_positive": int((days <= 0).sum()),
+        "follow_up_unknown": int(np.isnan(days).sum()),
         "orphans": orphans(stray),
         "without_clinical_row": without_clinical_row(tables),
         "specimens_of_others": specimens_of_others(tables),
+        "specimens_repeated": specimens_repeated(tables),
         "after_follow_up": after_follow_up(tables),
     }
 
@@ -164,9 +167,13 @@ def sentences(checks: Mapping[str, Any]) -> list[str]:
     if bare := sum(record["rows"] for record in checks["without_clinical_row"]):
         said.append(f"{bare} rows belong to patients or specimens whose clinical row is set aside")
     if others:
-        said.append(f"{others} rows give a specimen to another patient than the sample table does")
+        said.append(f"{others} rows give a specimen to another patient than the sample table does; they are set aside")
+    if again := sum(record["rows"] for record in checks["specimens_repeated"]):
+        said.append(f"{again} rows date a specimen again; the first day counts and they are set aside")
     if late:
         said.append(f"{late} events are dated after the end of follow-up; they are kept (checks.json says where)")
+    if checks["follow_up_unknown"]:
+        said.append(f"{checks['follow_up_unknown']} patients have no OS_MONTHS: they have no survival")
     if checks["follow_up_not_positive"]:
         said.append(f"{checks['follow_up_not_positive']} patients have no follow-up after day 0")
     return said

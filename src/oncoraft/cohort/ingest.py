@@ -7,7 +7,7 @@ empty, so that later steps find every table.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,15 +20,23 @@ from oncoraft.cohort.ingestion import COUNTS, DUPLICATES, LEDGER, REJECTS, Inges
 from oncoraft.cohort.recognise import recognise, sentence
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, sealed, write_json
-from oncoraft.knowledge.study_files import study_name
+from oncoraft.knowledge.study_files import case_list_files, study_name
 from oncoraft.knowledge.tables import DERIVED_TABLES, TABLES
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
 log = logging.getLogger("oncoraft")
 
+NOTES = {
+    "quoted_cells": "cells in quotes, read without them",
+    "unknown_words": "cells with words of no known vocabulary",
+    "bounds": "cells that give a bound, read as the nearest whole number that keeps it",
+    "log2_called": "calls made from log2 ratios, from a fold change of two",
+    "told_by_oncotree": "cancer types told by ONCOTREE_CODE",
+    "unknown_oncotree_codes": "specimens with a code that the table of OncoTree codes lacks; they have no cancer type",
+}
 RECORDS = {"ledger": LEDGER, "rejects": REJECTS, "duplicates": DUPLICATES}
 EPILOG = """\
-STUDY holds the data files of a study in cBioPortal's layout (docs/tables.md lists them; five are required). They are found
+STUDY holds the data files of a study in cBioPortal's layout (docs/tables.md lists them; the two clinical ones are required). They are found
 by the released name, in any case, or by what the study's meta files say. TABLES receives one Parquet file a table, and
   ledger.parquet      a line per file: digest, rows read = kept + refused + duplicate, columns not used
   rejects.parquet     rows set aside, verbatim, with file, line, column and reason
@@ -53,34 +61,40 @@ class Ingested:
     files: list[Path]
 
 
-def ingest(study: Path, outputs: dict[str, Path], strictness: str) -> Ingested:
+def ingest(study: Path, outputs: dict[str, Path], strictness: str, accepted: Collection[str] = ()) -> Ingested:
     """Read every table of `study` into `outputs` (table name -> Parquet path).
 
     Args:
         strictness: `refuse` sets bad rows aside, `fail` ends at the first.
+        accepted: tables that may lose most of their rows.
 
     Returns:
         records in the order of the specification, then of lines.
 
     Raises:
-        InputError: a required file or column is missing, a file is no table of text, day 0 is not the first sequencing,
-            or, with `fail`, any bad row.
+        InputError: a required file or column is missing, a file is no table of text, most rows of a table cannot be kept,
+            day 0 is not the first sequencing, or, with `fail`, any bad row.
     """
-    ingestion = Ingestion(study, outputs, strictness)
+    names = [table.name for table in TABLES]
+    if unknown := [name for name in accepted if name not in names]:
+        raise InputError(f"expected tables among {', '.join(names)}", column="ingest.accept_mostly_refused", found=unknown[0])
+    ingestion = Ingestion(study, outputs, strictness, accepted)
     for table in sorted(TABLES, key=lambda table: table.layout != "rows"):  # the matrix last: its coverage needs the panels
         ingestion.read(table)
+    lists = case_list_files(study)
+    ingestion.write_profiled(lists)
     order = {table.name: position for position, table in enumerate(TABLES)}
     ledger = sorted(ingestion.ledger, key=lambda record: order[record["table"]])
     rejects = sorted(ingestion.rejects, key=lambda record: (order[record["table"]], record["source_line"]))
     repeated = sorted(ingestion.duplicates, key=lambda record: (order[record["table"]], record["source_line"]))
     digests = {line["file"]: line["sha256"] for line in ledger if line["status"] == "read"}
     found = recognise(study_name(study), digests, ingestion.layout)
-    checks = check_all(ingestion.kept, ingestion.stray, ingestion.constant, ingestion.files["timeline_specimen"])
+    checks = check_all(ingestion.kept, ingestion.stray, ingestion.constant, ingestion.files.get("timeline_specimen"))
     others = sorted(path.name for path in study.iterdir() if path.name.casefold().startswith("data_") and path.name not in digests)
     absent = [line["table"] for line in ledger if line["status"] == "absent"]
     checks = {"study": found, **checks, "notes": ingestion.notes, "tables_absent": absent, "files_not_read": others}
     _say(checks)
-    return Ingested(ledger, rejects, repeated, checks, list(ingestion.files.values()))
+    return Ingested(ledger, rejects, repeated, checks, [*ingestion.files.values(), *lists.values()])
 
 
 def _say(checks: dict[str, Any]) -> None:
@@ -88,12 +102,7 @@ def _say(checks: dict[str, Any]) -> None:
     for said in sentences(checks):
         log.info(said)
     for note in checks["notes"]:
-        what = {"quoted_cells": "cells in quotes, read without them", "unknown_words": "cells with words of no known vocabulary"}[
-            note["what"]
-        ]
-        log.info("%s.%s: %d %s, e.g. %r", note["table"], note["column"], note["rows"], what, note["first_words"][0])
-    if checks["tables_absent"]:
-        log.info("absent, so their evidence is too: %s", ", ".join(checks["tables_absent"]))
+        log.info("%s.%s: %d %s, e.g. %r", note["table"], note["column"], note["rows"], NOTES[note["what"]], note["first_words"][0])
     if checks["files_not_read"]:
         log.info("files that are no table of the specification: %s", ", ".join(checks["files_not_read"]))
 
@@ -109,9 +118,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise InputError("expected the folder of a study", file=options.study, found="no such folder")
     names = [*(table.name for table in (*TABLES, *DERIVED_TABLES)), *RECORDS]
     finals = [*(options.out / f"{name}.parquet" for name in names), options.out / "checks.json", options.out / "manifest.json"]
-    with publishing(*finals) as temporary:
+    with publishing(*finals, step="ingest", home=options.out) as temporary:
         places = dict(zip(names, temporary, strict=False))
-        found = ingest(options.study, places, settings["ingest"].strictness)
+        found = ingest(options.study, places, settings["ingest"].strictness, settings["ingest"].accept_mostly_refused)
         for name, schema in RECORDS.items():
             parquet.write_table(pa.Table.from_pylist(getattr(found, name), schema), places[name])
         write_json(temporary[-2], found.checks)

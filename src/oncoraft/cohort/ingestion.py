@@ -4,31 +4,40 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
+from oncoraft.cohort.cancer_types import with_cancer_types
 from oncoraft.cohort.cells import schema, type_distinct
 from oncoraft.cohort.checks import add_follow_up, months_constant
+from oncoraft.cohort.copy_number import read_copy_number
+from oncoraft.cohort.headers import check_header, lost_with
 from oncoraft.cohort.older import rows_of_test
-from oncoraft.cohort.reader import Header, RawTable, Refusal, raw_lines, read_header, read_rows
+from oncoraft.cohort.profiled import Profiling
+from oncoraft.cohort.reader import RawTable, raw_lines, read_header, read_rows
 from oncoraft.cohort.recognise import Layout, columns_of_signs
+from oncoraft.cohort.references import of_their_owners
 from oncoraft.cohort.rows import HOME, TypedTable, type_table
-from oncoraft.cohort.wide import ANNOTATIONS, read_matrix
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import file_digest
-from oncoraft.knowledge.study_files import MARKERS_FILE, find_file, markers_file
-from oncoraft.knowledge.tables import DERIVED_TABLES, Column, Table
+from oncoraft.knowledge.genomic_tables import CNA_COVERAGE, PROFILED
+from oncoraft.knowledge.study_files import MARKERS_FILE, case_list, find_file, markers_file
+from oncoraft.knowledge.tables import Table
 
 log = logging.getLogger("oncoraft")
 
+MOSTLY, FEWEST_LOST = 0.5, 5  # more than this share of a table's rows, and at least so many, may not be lost without consent
 COUNTS = ("rows_read", "rows_kept", "rows_refused", "rows_duplicate")
 LEDGER = pa.schema(
     [("table", pa.string()), ("file", pa.string()), ("status", pa.string()), ("sha256", pa.string()), ("bytes", pa.int64())]
     + [(name, pa.int64()) for name in COUNTS]
-    + [("ignored_columns", pa.list_(pa.string()))]
+    + [("ignored_columns", pa.list_(pa.string())), ("absent_columns", pa.list_(pa.string())), ("without", pa.string())]
 )
 REJECTS = pa.schema(
     [
@@ -50,10 +59,11 @@ class Ingestion:
         study: the study folder.
         outputs: table name -> Parquet file to write.
         strictness: `refuse` sets bad rows aside, `fail` ends at the first.
+        accepted: tables that may lose most of their rows, or all for want of a required column.
     """
 
-    def __init__(self, study: Path, outputs: dict[str, Path], strictness: str) -> None:
-        self.study, self.outputs, self.strictness = study, outputs, strictness
+    def __init__(self, study: Path, outputs: dict[str, Path], strictness: str, accepted: Collection[str] = ()) -> None:
+        self.study, self.outputs, self.strictness, self.accepted = study, outputs, strictness, accepted
         self.ledger: list[dict[str, Any]] = []
         self.rejects: list[dict[str, Any]] = []
         self.duplicates: list[dict[str, Any]] = []
@@ -64,7 +74,9 @@ class Ingestion:
         self.constant: dict[str, Any] = {}
         self.panels: dict[str, str] = {}
         self.files: dict[str, Path] = {}
+        self.absent_columns: dict[str, list[str]] = {}
         self.layout = Layout()
+        self.profiling = Profiling()
 
     def read(self, table: Table) -> None:
         """Read one table, write its Parquet, account for its rows."""
@@ -72,9 +84,11 @@ class Ingestion:
         if path is None:
             self._absent(table)
             return
-        self.files[table.name] = path
         started = time.monotonic()
         try:
+            if self._is_given_up(table, path):
+                return
+            self.files[table.name] = path
             typed, ignored = (self._matrix if table.layout == "gene_by_sample" else self._rows)(table, path)
             self._account(table, path, typed, ignored)
         except OSError as error:
@@ -88,35 +102,73 @@ class Ingestion:
             raise InputError(
                 f"missing; a study cannot be read without its {table.name} table ({table.note or 'required'})", file=self.study / table.file
             )
+        log.info("%s: absent; without it: %s", table.file, table.without)
+        self._empty(table, table.file, "absent")
+
+    def _empty(self, table: Table, file: str, status: str) -> None:
+        """A table of which nothing is read is written empty, so that later steps find every table."""
         self._write(table.name, schema(table).empty_table())
         if table.layout == "gene_by_sample":
-            self._write(DERIVED_TABLES[0].name, schema(DERIVED_TABLES[0]).empty_table())
-        empty: dict[str, Any] = {"sha256": None, "bytes": 0, **dict.fromkeys(COUNTS, 0), "ignored_columns": []}
-        self.ledger.append({"table": table.name, "file": table.file, "status": "absent", **empty})
+            self._write(CNA_COVERAGE.name, schema(CNA_COVERAGE).empty_table())
+        none: dict[str, Any] = {"sha256": None, "bytes": 0, **dict.fromkeys(COUNTS, 0), "ignored_columns": [], "absent_columns": []}
+        self.ledger.append({"table": table.name, "file": file, "status": status, **none, "without": table.without})
+
+    def _is_given_up(self, table: Table, path: Path) -> bool:
+        """Whether a table lacks a required column, and the configuration consents to doing without it."""
+        if table.name not in self.accepted or table.required or table.layout != "rows":
+            return False
+        try:
+            check_header(table, read_header(path), path)
+        except InputError as error:
+            log.warning("%s; the table is given up, as ingest.accept_mostly_refused says; without it: %s", error, table.without)
+            self._empty(table, path.name, "given_up")
+            return True
+        return False
 
     def _rows(self, table: Table, path: Path) -> tuple[TypedTable, list[str]]:
         header = read_header(path)
-        ignored = _check_header(table, header, path)
+        ignored, absent = check_header(table, header, path)
+        self.absent_columns[table.name] = absent
         raw = read_rows(path, header)
         if path.name.casefold() == MARKERS_FILE:
             raw = rows_of_test(table, raw, path)
         self._see(table, raw)
         typed = type_table(table, raw, self.known)
-        rows = typed.rows
-        if table.required and not rows.num_rows:
+        if not typed.rows.num_rows and (table.required or (table.needs_rows and table.name not in self.accepted)):
             _nothing_left(table, path, typed)
+        self._check_loss(table, path, typed)
+        rows = typed.rows
         if table.name == "clinical_patient":
-            self.constant = months_constant(rows["os_months"].to_numpy())
+            months = rows["os_months"].to_numpy()
+            self.constant = months_constant(months[~np.isnan(months)])
             rows = add_follow_up(rows, self.constant["days_per_month"])
+        if table.name == "clinical_sample":
+            rows, notes = with_cancer_types(rows)
+            self.notes += notes
         if table.name in HOME.values():
             self._know(table, raw)
+        self.profiling.see_table(table, rows.num_rows, typed.rows_read)
+        self.profiling.see_refused(table, raw, {refusal.line for refusal in typed.refusals})
         if table.name == "gene_panel_matrix":
+            self.profiling.see_panels(table, rows, raw)
             pairs = zip(rows["sample_id"].to_pylist(), rows["cna"].to_pylist(), strict=True)
             self.panels = {sample: panel for sample, panel in pairs if panel is not None}
-        self._write(table.name, rows.select(schema(table).names))
         needed = [column.name for column in table.columns if column.refers or column.kind == "day"]
-        self.kept[table.name] = rows.select([*needed, *(column.name for column in table.derived)])
+        self.kept[table.name] = rows.select([*needed, *(column.name for column in table.derived), "source_line"])
+        typed = of_their_owners(table, replace(typed, rows=rows), self.kept.get("clinical_sample", rows))
+        self._write(table.name, typed.rows.select(schema(table).names))
         return typed, ignored
+
+    def _check_loss(self, table: Table, path: Path, typed: TypedTable) -> None:
+        """A table of which most rows cannot be kept ends the run, unless the configuration consents to it."""
+        # Of the older file of all markers, rows of other tests belong to no table of ours.
+        of_other_tests = path.name.casefold() == MARKERS_FILE
+        refused = sum(not (of_other_tests and refusal.column == "TEST") for refusal in typed.refusals)
+        if refused < FEWEST_LOST or refused <= MOSTLY * typed.rows_read or table.name in self.accepted:
+            return
+        before = f"{refused} of {typed.rows_read} rows cannot be kept, the first since it must hold"
+        remedy = f"; mend the file, take it away, or name {table.name} in ingest.accept_mostly_refused"
+        raise _first_refusal(typed, before, remedy, path)
 
     def _see(self, table: Table, raw: RawTable) -> None:
         """Headers and words that date a release, as they stand in the file."""
@@ -137,14 +189,25 @@ class Ingestion:
         self.known[kind] = values.filter(pa.array(~bad))
 
     def _matrix(self, table: Table, path: Path) -> tuple[TypedTable, list[str]]:
-        matrix = read_matrix(path, self.panels, set(self.known["sample"].to_pylist()))
-        self._write(table.name, matrix.calls.cast(schema(table)))
-        self._write(DERIVED_TABLES[0].name, matrix.coverage.cast(schema(DERIVED_TABLES[0])))
-        self.kept[table.name] = matrix.calls.select(["sample_id"])
-        ignored = [name for name in read_header(path).names if not name or name.casefold() in ANNOTATIONS - {"hugo_symbol"}]
-        stray = {"sample_id": matrix.unknown_samples}
-        typed = TypedTable(matrix.calls, matrix.refusals, matrix.rows_read, len(matrix.duplicates), matrix.duplicates, stray)
-        return typed, [*ignored, *matrix.unknown_samples]
+        found = read_copy_number(table, path, self.panels, self.known)
+        self._check_loss(table, path, found.typed)
+        self._write(table.name, found.typed.rows.cast(schema(table)))
+        self._write(CNA_COVERAGE.name, found.coverage.cast(schema(CNA_COVERAGE)))
+        self.kept[table.name] = found.typed.rows.select(["sample_id"])
+        kept = found.typed.rows_read - len(found.typed.refusals) - found.typed.rows_duplicate
+        self.profiling.see_table(table, kept, found.typed.rows_read)
+        self.profiling.see_measured(table, found.measured, found.spoken_of)
+        return found.typed, found.ignored
+
+    def write_profiled(self, lists: dict[str, Path]) -> None:
+        """Which specimens of the clinical table were profiled for what.
+
+        Args:
+            lists: the study's case lists by name.
+        """
+        self.profiling.see_case_lists({name: case_list(path) for name, path in lists.items()})
+        samples = self.kept["clinical_sample"]["sample_id"].cast(pa.string()).to_pylist()
+        self._write(PROFILED.name, self.profiling.table(samples))
 
     def _account(self, table: Table, path: Path, typed: TypedTable, ignored: list[str]) -> None:
         refused = len(typed.refusals)
@@ -154,20 +217,24 @@ class Ingestion:
         assert typed.rows_read == kept + refused + typed.rows_duplicate, table.name
         place = {"table": table.name, "file": path.name}
         if refused:
-            self._refuse(place, path, typed.refusals)
+            self._refuse(place, path, typed)
         self.duplicates += [{**place, "source_line": line, "first_line": first} for line, first in sorted(typed.duplicates)]
         self.stray[table.name] = typed.orphans
         self.notes += typed.notes
         if ignored:
             log.info("%s: %d columns not used: %s", path.name, len(ignored), _few(ignored))
+        absent = self.absent_columns.get(table.name, [])
+        without = lost_with(table.columns, absent)
+        if absent:
+            log.info("%s: %d columns absent, read as empty: %s%s", path.name, len(absent), _few(absent), f"; {without}" if without else "")
         counts = dict(zip(COUNTS, (typed.rows_read, kept, refused, typed.rows_duplicate), strict=True))
         about = {"sha256": file_digest(path), "bytes": path.stat().st_size, **counts, "ignored_columns": ignored}
-        self.ledger.append({**place, "status": "read", **about})
+        self.ledger.append({**place, "status": "read", **about, "absent_columns": absent, "without": without or None})
 
-    def _refuse(self, place: dict[str, str], path: Path, refusals: list[Refusal]) -> None:
-        first = refusals[0]
+    def _refuse(self, place: dict[str, str], path: Path, typed: TypedTable) -> None:
+        refusals, first = typed.refusals, typed.refusals[0]
         if self.strictness == "fail":
-            raise InputError(f"expected {first.expected}", file=path, line=first.line, column=first.column or None, found=first.found)
+            raise _first_refusal(typed, "expected", "", path)
         log.warning("%s: %d rows set aside, the first on line %d: expected %s", path.name, len(refusals), first.line, first.expected)
         raw = raw_lines(path, {refusal.line for refusal in refusals})
         self.rejects += [
@@ -175,7 +242,7 @@ class Ingestion:
                 **place,
                 "source_line": refusal.line,
                 "column": refusal.column or None,
-                "reason": f"expected {refusal.expected}, found {refusal.found!r}",
+                "reason": f"expected {refusal.expected}, found {_shown(refusal.found)!r}",
                 "raw": raw[refusal.line],
             }
             for refusal in refusals
@@ -192,30 +259,25 @@ def _few(names: list[str], limit: int = 8) -> str:
     return ", ".join(name or "(without a name)" for name in names[:limit]) + more
 
 
-def _check_header(table: Table, header: Header, path: Path) -> list[str]:
-    """Columns of the file that the specification does not know; a missing required column ends the run."""
-    used: set[int] = set()
-    for column in table.columns:
-        position = header.position(column.source, *column.other_headers)
-        if position is None and column.required:
-            raise _no_such_column(column, header, path)
-        used |= set() if position is None else {position}
-    return [name for position, name in enumerate(header.names) if position not in used]
-
-
-def _no_such_column(column: Column, header: Header, path: Path) -> InputError:
-    return InputError("this column is required", file=path, line=header.line, column=column.source, found="no such header")
+def _shown(text: str | None, limit: int = 120) -> str | None:
+    """A cell as a message shows it; `rejects.parquet` has the row in full."""
+    return text if text is None or len(text) <= limit else f"{text[:limit]}… ({len(text):,} characters)"
 
 
 def _nothing_left(table: Table, path: Path, typed: TypedTable) -> NoReturn:
-    """A required table without a single good row ends the run, naming the first refusal if there is one."""
+    """A table that needs rows and has no good one ends the run, naming the first refusal if there is one."""
     if not typed.refusals:
-        raise InputError(f"expected at least one row; a study cannot be read without its {table.name} table", file=path, found="none")
+        why = (
+            f"a study cannot be read without its {table.name} table"
+            if table.required
+            else "take the file away if the study has no such table"
+        )
+        raise InputError(f"expected at least one row; {why}", file=path, found="none")
+    raise _first_refusal(typed, "every row is refused, the first since it must hold", "", path)
+
+
+def _first_refusal(typed: TypedTable, before: str, after: str, path: Path) -> InputError:
     first = typed.refusals[0]
-    raise InputError(
-        f"every row is refused, the first since it must hold {first.expected}",
-        file=path,
-        line=first.line,
-        column=first.column or None,
-        found=first.found,
+    return InputError(
+        f"{before} {first.expected}{after}", file=path, line=first.line, column=first.column or None, found=_shown(first.found)
     )

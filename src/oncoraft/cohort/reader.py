@@ -6,6 +6,7 @@ not at each cell. Line numbers are those of the file, 1-based, comment and heade
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -65,7 +66,7 @@ def read_header(path: Path) -> Header:
     """Find the header: the first line that does not begin with `#`.
 
     Raises:
-        InputError: the file is empty, packed or only a pointer to the data, is not UTF-8 text in lines, or names a column twice.
+        InputError: the file is empty, packed or only a pointer to the data, or is not UTF-8 text in lines.
     """
     with path.open("rb") as stream:
         for number, line in enumerate(stream, start=1):
@@ -97,10 +98,6 @@ def _names(path: Path, line: int, text: bytes) -> tuple[str, ...]:
         raise InputError("expected text in UTF-8", file=path, line=line) from None
     if len(names) == 1 and ("," in names[0] or ";" in names[0]):
         raise InputError("expected columns separated by tabs", file=path, line=line, found=names[0][:60])
-    folded = [name.casefold() for name in names]
-    twice = [name for position, name in enumerate(names) if name and folded[position] in folded[:position]]
-    if twice:
-        raise InputError("expected each column once", file=path, line=line, column=twice[0], found="twice")
     return names
 
 
@@ -113,21 +110,21 @@ def unquoted(text: str) -> str:
 def read_rows(path: Path, header: Header | None = None) -> RawTable:
     """Read every row of a tab-separated file as text.
 
-    Quotes do not bind: a tab inside them ends the cell. A row with too few or too many fields goes to `malformed`; an empty line is a row of
-    empty fields. Lines of malformed rows are known only to a single-threaded read, so a file that has any is
-    read again in that way.
+    Quotes do not bind: a tab inside them ends the cell. A row with too few or too many fields goes to `malformed`, unless all that it
+    has too many are empty; an empty line is a row of empty fields. Lines of malformed rows are known only to a single-threaded read,
+    so a file that has any is read again in that way.
 
     Raises:
-        InputError: no header, a repeated column, bytes that are not UTF-8, or a carriage return inside a line.
+        InputError: no header, bytes that are not UTF-8, or a carriage return inside a line.
     """
     header = header or read_header(path)
     if path.stat().st_size <= header.end:
         empty = pa.array([], pa.dictionary(pa.int32(), pa.string()))
         return RawTable(header, [empty] * len(header.names), np.empty(0, np.int32), [])
-    _check_line_ends(path)
+    _check_text(path)
     table, malformed = _read(path, header, use_threads=True)
     if malformed:
-        table, malformed = _read(path, header, use_threads=False)
+        table, malformed = _read(_without_padding(path, header), header, use_threads=False)
     table = table.unify_dictionaries()
     columns = [_one_chunk(column) for column in table.columns]
     lines = np.arange(header.line + 1, header.line + 1 + table.num_rows + len(malformed), dtype=np.int32)
@@ -140,13 +137,23 @@ def _one_chunk(column: pa.ChunkedArray) -> pa.DictionaryArray:
     return combined.chunk(0) if isinstance(combined, pa.ChunkedArray) else combined
 
 
-def _read(path: Path, header: Header, *, use_threads: bool, block: int = BLOCK) -> tuple[pa.Table, list[Refusal]]:
+def _without_padding(path: Path, header: Header) -> Path | bytes:
+    """The file, or its text without the empty cells that stand behind the last column of rows, if any do."""
+    tabs = len(header.names) - 1
+    data = path.read_bytes()
+    start, padding = data[: header.end], re.compile(rb"(?m)^((?:[^\t\n]*\t){%d}[^\t\r\n]*)\t+(?=\r?$)" % tabs)
+    body, count = padding.subn(rb"\1", data[header.end :])
+    return start + body if count else path
+
+
+def _read(source: Path | bytes, header: Header, *, use_threads: bool, block: int = BLOCK) -> tuple[pa.Table, list[Refusal]]:
     """One pass over the rows; `line` of a malformed row is 0 where the pass was threaded.
 
     A row longer than a block makes it start again with the file as one block.
     """
     malformed: list[Refusal] = []
     width = len(header.names)
+    size = len(source) if isinstance(source, bytes) else source.stat().st_size
 
     def keep(row: Any) -> str:
         malformed.append(Refusal(row.number or 0, "", f"{width} fields", f"{row.actual_columns} fields"))
@@ -156,41 +163,37 @@ def _read(path: Path, header: Header, *, use_threads: bool, block: int = BLOCK) 
     text = pa.dictionary(pa.int32(), pa.string())
     try:
         table = arrow_csv.read_csv(
-            path,
+            pa.BufferReader(source) if isinstance(source, bytes) else source,
             read_options=arrow_csv.ReadOptions(use_threads=use_threads, skip_rows=header.line, column_names=names, block_size=block),
             parse_options=arrow_csv.ParseOptions(delimiter="\t", quote_char=False, ignore_empty_lines=False, invalid_row_handler=keep),
             convert_options=arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, text), strings_can_be_null=False),
         )
     except pa.ArrowInvalid as error:
-        line = _line_that_is_not_text(path)
-        if line is not None:
-            raise InputError("expected text in UTF-8", file=path, line=line) from None
-        if block < path.stat().st_size:
-            return _read(path, header, use_threads=False, block=path.stat().st_size + 1)
-        raise InputError("expected rows separated by line ends and cells by tabs", file=path, found=str(error)[:80]) from None
+        if block < size:
+            return _read(source, header, use_threads=False, block=size + 1)
+        file = None if isinstance(source, bytes) else source
+        raise InputError("expected rows separated by line ends and cells by tabs", file=file, found=str(error)[:80]) from None
     return table, malformed
 
 
-def _check_line_ends(path: Path) -> None:
-    """Refuse a carriage return that ends no line: readers disagree on it, and every later line number would be wrong."""
+def _check_text(path: Path) -> None:
+    """Refuse bytes that are not UTF-8, and a carriage return that ends no line.
+
+    pyarrow hands a malformed row over only as text, and prints what it meets in one that is none; readers disagree on carriage
+    returns, and every later line number would be wrong.
+    """
     data = path.read_bytes()
+    if not data.isascii():
+        try:
+            data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            raise InputError("expected text in UTF-8", file=path, line=line) from None
     returns = data.count(b"\r")
     if returns and returns != data.count(b"\r\n"):
-        lines = data.split(b"\n")
-        number = next(
-            number for number, line in enumerate(lines, start=1) if b"\r" in line[:-1] or (number == len(lines) and b"\r" in line)
-        )
-        raise InputError("expected lines that end in LF or CR LF", file=path, line=number, found="a carriage return inside the line")
-
-
-def _line_that_is_not_text(path: Path) -> int | None:
-    with path.open("rb") as stream:
-        for number, line in enumerate(stream, start=1):
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError:
-                return number
-    return None
+        at = re.search(rb"\r(?!\n)", data)
+        place = data.count(b"\n", 0, at.start()) + 1 if at else None
+        raise InputError("expected lines that end in LF or CR LF", file=path, line=place, found="a carriage return inside the line")
 
 
 def raw_lines(path: Path, lines: set[int]) -> dict[int, str]:

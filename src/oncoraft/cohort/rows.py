@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from oncoraft.cohort.cells import ARROW_TYPES, expectation, is_quoted, is_unknown_word, type_distinct
+from oncoraft.cohort.cells import ARROW_TYPES, expectation, is_bound, is_quoted, is_unknown_word, type_distinct
 from oncoraft.cohort.reader import RawTable, Refusal
 from oncoraft.knowledge.tables import Column, Table
 
@@ -138,7 +138,11 @@ class _Typing:
 
     def _note(self, column: Column, position: int, values: pa.Array, bad: np.ndarray) -> None:
         coded = self.raw.columns[position]
-        kinds = {"quoted_cells": is_quoted(coded.dictionary), "unknown_words": is_unknown_word(column, values)}
+        kinds = {
+            "quoted_cells": is_quoted(coded.dictionary),
+            "unknown_words": is_unknown_word(column, values),
+            "bounds": is_bound(column, coded.dictionary),
+        }
         for kind, marked in kinds.items():
             if (marked & ~bad).any():
                 count = int(np.bincount(coded.indices.to_numpy(), minlength=len(marked))[marked & ~bad].sum())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,8 @@ import pyarrow as pa
 from oncoraft.cohort.cells import NUMBER
 from oncoraft.cohort.reader import Header, Refusal, read_header, unquoted
 from oncoraft.foundation.errors import InputError
-from oncoraft.knowledge.genomic_tables import CNA_CALLS
+from oncoraft.knowledge.genomic_tables import CNA_CALLED_FROM_LOG2, CNA_CALLS
+from oncoraft.knowledge.missing import is_missing_word
 
 ANNOTATIONS = {"hugo_symbol", "entrez_gene_id", "cytoband"}
 CALLS = {float(call) for call in CNA_CALLS}
@@ -30,7 +32,7 @@ ZERO = 48
 
 @dataclass
 class LongMatrix:
-    """Calls that are neither 0 nor missing, and which genes were measured on which panel."""
+    """Calls that are neither 0 nor missing, which genes were measured on which panel, and specimens with any gene measured."""
 
     calls: pa.Table
     coverage: pa.Table
@@ -38,15 +40,19 @@ class LongMatrix:
     rows_read: int = 0
     duplicates: list[tuple[int, int]] = field(default_factory=list)
     unknown_samples: list[str] = field(default_factory=list)
+    measured_samples: list[str] = field(default_factory=list)
 
 
-def read_matrix(path: Path, panel_of_sample: dict[str, str], known_samples: Collection[str] | None = None) -> LongMatrix:
+def read_matrix(
+    path: Path, panel_of_sample: dict[str, str], known_samples: Collection[str] | None = None, *, is_log2: bool = False
+) -> LongMatrix:
     """Read the matrix.
 
     Args:
-        path: tab-separated, a gene a row (`Hugo_Symbol`), a specimen a column; 0, NA or empty mean no call.
+        path: tab-separated, a gene a row (`Hugo_Symbol`), a specimen a column; 0 means no call, a word for missing not measured.
         panel_of_sample: specimen -> gene panel; empty where unknown, and then the coverage is empty.
         known_samples: specimens of the clinical table; a column of any other is set aside and named. None: all are known.
+        is_log2: cells are log2 ratios, called from a fold change of two.
 
     Returns:
         `calls`: sample_id, gene, call, source_line, in source order; `coverage`: gene, panel, is_covered for every
@@ -54,7 +60,7 @@ def read_matrix(path: Path, panel_of_sample: dict[str, str], known_samples: Coll
         different good lines; an equal line is a duplicate.
 
     Raises:
-        InputError: no `Hugo_Symbol` column, or a gene's name that is not UTF-8.
+        InputError: no `Hugo_Symbol` column, a specimen with two columns, or a gene's name that is not UTF-8.
     """
     header = read_header(path)
     gene_position = header.position("Hugo_Symbol")
@@ -63,7 +69,9 @@ def read_matrix(path: Path, panel_of_sample: dict[str, str], known_samples: Coll
     every = [position for position, name in enumerate(header.names) if name and name.casefold() not in ANNOTATIONS]
     unknown = [position for position in every if known_samples is not None and header.names[position] not in known_samples]
     samples = np.array(sorted(set(every) - set(unknown)), dtype=np.int64)
-    reading = _Reading(path, header, gene_position, samples, _panel_codes(header, samples, panel_of_sample))
+    if twice := [name for name, count in Counter(header.names[position] for position in samples).items() if count > 1]:
+        raise InputError("expected each specimen's column once", file=path, line=header.line, column=twice[0], found="twice")
+    reading = _Reading(path, header, gene_position, samples, _panel_codes(header, samples, panel_of_sample), is_log2)
     data = path.read_bytes()
     start, line = header.end, header.line
     while start < len(data):
@@ -87,7 +95,10 @@ def _panel_codes(header: Header, samples: np.ndarray, panel_of_sample: dict[str,
 class _Reading:
     """Lines as they come; arrays per gene, joined at the end."""
 
-    def __init__(self, path: Path, header: Header, gene_position: int, samples: np.ndarray, panels: tuple[list[str], np.ndarray]) -> None:
+    def __init__(
+        self, path: Path, header: Header, gene_position: int, samples: np.ndarray, panels: tuple[list[str], np.ndarray], is_log2: bool
+    ) -> None:
+        self.is_log2 = is_log2
         self.path, self.header, self.gene_position, self.samples = path, header, gene_position, samples
         self.panels, self.panel_codes = panels
         self.words: dict[int, float] = {}  # packed cell -> call; NaN: missing; infinite: not a call
@@ -96,6 +107,7 @@ class _Reading:
         self.covered: list[np.ndarray] = []
         self.refusals: list[Refusal] = []
         self.duplicates: list[tuple[int, int]] = []
+        self.measured = np.zeros(len(samples), dtype=bool)
         self.read = 0
 
     def add(self, text: bytes, line: int) -> None:
@@ -106,6 +118,8 @@ class _Reading:
         starts = np.concatenate(([0], tabs + 1))
         lengths = np.concatenate((tabs, [len(text)])) - starts
         width = len(self.header.names)
+        if len(starts) > width and not lengths[width:].any():  # empty cells behind the last column
+            starts, lengths = starts[:width], lengths[:width]
         if len(starts) != width:
             self.refusals.append(Refusal(line, "", f"{width} fields", f"{len(starts)} fields"))
             return
@@ -135,16 +149,20 @@ class _Reading:
             packed |= byte << np.uint64(8 * offset)
         distinct, inverse = np.unique(packed, return_inverse=True)
         values = np.array([self._value(int(word)) for word in distinct], dtype=np.float64)[inverse]
-        values[lengths[other] > PACKED] = math.inf
+        for place in np.flatnonzero(lengths[other] > PACKED):
+            start, length = int(starts[other[place]]), int(lengths[other[place]])
+            values[place] = self._call(text[start : start + length].decode("utf-8", "replace"))
         bad = np.flatnonzero(np.isinf(values))
         if len(bad):
             cell = int(other[bad[0]])
             found = text[int(starts[cell]) : int(starts[cell] + lengths[cell])].decode("utf-8", "replace")
-            self.refusals.append(Refusal(line, self.header.names[int(self.samples[cell])], EXPECTED, found))
+            expected = "a log2 ratio or NA" if self.is_log2 else EXPECTED
+            self.refusals.append(Refusal(line, self.header.names[int(self.samples[cell])], expected, found))
             return
         missing = np.isnan(values)
         tested = np.ones(len(starts), dtype=bool)
         tested[other[missing]] = False
+        self.measured |= tested
         codes = self.panel_codes[tested & (self.panel_codes >= 0)]
         self.covered.append(np.bincount(codes, minlength=len(self.panels)) > 0)
         called = ~missing & (values != 0)
@@ -152,13 +170,19 @@ class _Reading:
 
     def _value(self, word: int) -> float:
         if word not in self.words:
-            text = word.to_bytes(PACKED, "little").rstrip(b"\0").decode("utf-8", "replace").strip()
-            if text in ("", "NA"):
-                self.words[word] = math.nan
-            else:
-                is_call = re.fullmatch(NUMBER, text) is not None and float(text) in CALLS
-                self.words[word] = float(text) if is_call else math.inf
+            self.words[word] = self._call(word.to_bytes(PACKED, "little").rstrip(b"\0").decode("utf-8", "replace"))
         return self.words[word]
+
+    def _call(self, text: str) -> float:
+        """A cell's call; NaN: missing; infinite: it holds none."""
+        if is_missing_word(text):
+            return math.nan
+        if re.fullmatch(NUMBER, text.strip()) is None:
+            return math.inf
+        value = float(text)
+        if self.is_log2:
+            return math.copysign(2.0, value) if abs(value) >= CNA_CALLED_FROM_LOG2 else 0.0
+        return value if value in CALLS else math.inf
 
     def result(self) -> LongMatrix:
         """The two tables, without the genes that have two different lines."""
@@ -177,7 +201,8 @@ class _Reading:
                 "source_line": pa.array([line for _, line, *_ in self.genes], pa.int32()).take(row),
             }
         )
-        return LongMatrix(calls, self._coverage(), self.refusals, self.read, self.duplicates)
+        measured = [self.header.names[position] for position in self.samples[self.measured]]
+        return LongMatrix(calls, self._coverage(), self.refusals, self.read, self.duplicates, measured_samples=measured)
 
     def _settle(self) -> None:
         """Refuse every line of a gene that has several good ones: nothing says which is right."""

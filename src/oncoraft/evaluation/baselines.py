@@ -1,34 +1,39 @@
 """Baselines on the same folds: `oncoraft baselines CASES evidence.parquet --design D [--truth truth.parquet] --out predictions.parquet`.
 
-`regimen_prior`: the training folds' response rate of cancer type and regimen, shrunk to the cancer type's rate (of the regimen alone where the type is new). `clinical_logistic`:
-logistic regression on age, sex, stage, line, ECOG, cancer type and drug class. `gradient_boosting`: boosted trees on the same and on
-the genomic evidence, a gene a column. `tfidf_logistic`: logistic regression on the words of the evidence, as a reader without
-understanding. `oracle` (twin only): the true probability. The fitted ones see only what the language model may see: evaluable cases
-of the other folds, tuning patients left out, and of each case the evidence at its index date.
+`regimen_prior`: the training folds' response rate of cancer type and regimen, shrunk to the cancer type's rate (of the regimen alone where
+the type is new). `clinical_logistic`: logistic regression on demography, stage, setting, line, ECOG, drug class and the disease at
+index. `evidence_logistic` and `gradient_boosting`: a penalised logistic regression and boosted trees on all that the evidence says, typed field by
+field. `tfidf_logistic`: logistic regression on the words of the evidence, as a reader without understanding. `oracle` (twin only): the
+true probability. The fitted ones see what the language model sees and no more: evaluable cases of the other folds, tuned on the tuning
+patients of those, and of each case the evidence at its index date.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
-from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from oncoraft.covariates import clinical_covariates
+from oncoraft.covariates import COVARIATES, clinical_covariates, covariate_report
+from oncoraft.evaluation.evidence_features import EvidenceMatrix, evidence_matrix
+from oncoraft.evaluation.learners import (
+    Fitted,
+    Learner,
+    Parts,
+    clinical_logistic,
+    evidence_logistic,
+    gradient_boosting,
+    tfidf_logistic,
+)
+from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
 log = logging.getLogger("oncoraft")
-NUMBERS, WORDS = ["age", "ecog", "line"], ["sex", "stage", "cancer_type", "drug_class"]
-GENE = r"\b[A-Z][A-Z0-9]{2,}\b"  # gene symbols and the like: capitals and digits
 NEAREST_DAYS = 3
 
 
@@ -55,30 +60,6 @@ def regimen_prior(train: pd.DataFrame, held_out: pd.DataFrame, strength: float) 
     return (counts["sum"] + strength * base) / (counts["size"] + strength)
 
 
-def clinical_logistic() -> Pipeline:
-    """Imputation, scaling, one-hot words and an L2 logistic regression: all fitted inside training folds."""
-    numbers = make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler())
-    words = OneHotEncoder(handle_unknown="ignore", min_frequency=10)
-    return make_pipeline(ColumnTransformer([("numbers", numbers, NUMBERS), ("words", words, WORDS)]), LogisticRegression(max_iter=2000))
-
-
-def gradient_boosting(seed: int) -> Pipeline:
-    """Boosted trees (Friedman 2001, histogram form) on clinical covariates and on whether a gene or word is named in the evidence."""
-    words = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
-    named = TfidfVectorizer(binary=True, use_idf=False, norm=None, lowercase=False, max_features=300, token_pattern=GENE)
-    columns = ColumnTransformer(
-        [("numbers", "passthrough", NUMBERS), ("words", words, WORDS), ("genes", named, "text")], sparse_threshold=0
-    )
-    trees = HistGradientBoostingClassifier(max_iter=100, learning_rate=0.06, max_leaf_nodes=8, min_samples_leaf=20, random_state=seed)
-    return make_pipeline(columns, trees)
-
-
-def tfidf_logistic() -> Pipeline:
-    """Logistic regression on the weighted words and word pairs of the evidence."""
-    words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, max_features=20_000, sublinear_tf=True)
-    return make_pipeline(ColumnTransformer([("text", words, "text")]), LogisticRegression(max_iter=2000))
-
-
 def oracle(cases: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
     """The true probability of each case's regimen, matched by patient and start within three days."""
     left = cases[["case_id", "patient_id", "index_day"]].astype({"index_day": "int64"}).sort_values(["index_day", "case_id"])
@@ -89,28 +70,44 @@ def oracle(cases: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
     return found[["case_id", "probability"]].dropna().rename(columns={"probability": "score"})
 
 
-def predict(table: pd.DataFrame, predictors: Sequence[str], strength: float, seed: int = 0) -> pd.DataFrame:
-    """Held-out predictions of the fitted baselines: case_id, fold, predictor, score.
+def predict(
+    table: pd.DataFrame, evidence: EvidenceMatrix, predictors: Sequence[str], strength: float, seed: int = 0
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Held-out predictions of the fitted baselines: case_id, fold, predictor, score; and what was chosen in each fold.
 
     Args:
-        table: covariates with fold, is_tuning and responder (null where not evaluable), one row a case.
+        table: covariates and text with fold, is_tuning and responder (null where not evaluable), one row a case.
+        evidence: features of the same cases, in the same order.
         predictors: which baselines.
         strength: shrinkage of the regimen prior, in cases.
         seed: of the boosted trees.
     """
-    models = {"clinical_logistic": clinical_logistic(), "gradient_boosting": gradient_boosting(seed), "tfidf_logistic": tfidf_logistic()}
-    rows = []
-    # Fold -1 of a design only ever trains.
-    for fold in sorted(k for k in table["fold"].unique() if k >= 0):
-        held_out = table[table["fold"] == fold]
-        train = table[(table["fold"] != fold) & ~table["is_tuning"] & table["responder"].notna()].astype({"responder": bool})
-        for name in predictors:
-            if name == "regimen_prior":
-                score = regimen_prior(train, held_out, strength).to_numpy()
-            else:
-                score = models[name].fit(train, train["responder"]).predict_proba(held_out)[:, 1]
-            rows.append(pd.DataFrame({"case_id": held_out["case_id"].to_numpy(), "fold": fold, "predictor": name, "score": score}))
-    return pd.concat(rows, ignore_index=True)
+    learners: dict[str, Callable[[], Learner]] = {
+        "clinical_logistic": lambda: clinical_logistic(table),
+        "evidence_logistic": lambda: evidence_logistic(table, evidence),
+        "gradient_boosting": lambda: gradient_boosting(table, evidence, seed),
+        "tfidf_logistic": lambda: tfidf_logistic(table),
+        "regimen_prior": lambda: (
+            lambda parts: Fitted(regimen_prior(labelled.iloc[parts.train], table.iloc[parts.held_out], strength).to_numpy(), {})
+        ),
+    }
+    labelled = table.assign(responder=table["responder"].fillna(False).astype(bool))
+    evaluable, fold, is_tuning = (table[name].to_numpy() for name in ("responder", "fold", "is_tuning"))
+    evaluable, label = pd.notna(evaluable), labelled["responder"].to_numpy()
+    rows, chosen = [], dict[str, Any]()
+    for name in predictors:
+        learner = learners[name]()
+        # Fold -1 of a design only ever trains.
+        for held_out in sorted(k for k in np.unique(fold) if k >= 0):
+            others = evaluable & (fold != held_out)
+            train, tuning = np.flatnonzero(others & ~is_tuning), np.flatnonzero(others & is_tuning)
+            parts = Parts(train, tuning, np.flatnonzero(fold == held_out), label)
+            if len(np.unique(label[parts.train])) < 2:
+                raise InputError(f"expected responders and non-responders among the training cases of fold {held_out}", column="responder")
+            score, chosen[f"{name}, fold {held_out}"] = learner(parts)
+            case_id = table["case_id"].to_numpy()[parts.held_out]
+            rows.append(pd.DataFrame({"case_id": case_id, "fold": held_out, "predictor": name, "score": score}))
+    return pd.concat(rows, ignore_index=True), chosen
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -128,24 +125,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cases = pd.read_parquet(given.cases / "cases.parquet")
     labels = pd.read_parquet(given.cases / "labels.parquet", filters=[("definition", "==", blocks["labels"].definition)])
     folds = pd.read_parquet(given.cases / "folds.parquet", filters=[("design", "==", given.design)])
-    table = features(cases, pd.read_parquet(given.evidence)).merge(folds[["case_id", "fold", "is_tuning"]], on="case_id")
-    table = table.merge(labels[["case_id", "responder"]], on="case_id", how="left")
+    evidence = pd.read_parquet(given.evidence)
+    table = features(cases, evidence).merge(folds[["case_id", "fold", "is_tuning"]], on="case_id", validate="one_to_one")
+    table = table.merge(labels[["case_id", "responder"]], on="case_id", how="left", validate="one_to_one")
     block = blocks["baselines"]
-    found = predict(table, block.predictors, block.prior_strength, block.seed)
-    counts = {"cases": len(table), "evaluable": int(table["responder"].notna().sum())}
+    found, chosen = predict(table, evidence_matrix(table["case_id"], evidence), block.predictors, block.prior_strength, block.seed)
+    counts = {"cases": len(table), "evaluable": int(table["responder"].notna().sum()), "chosen": chosen}
+    counts |= {"covariates": covariate_report(table, COVARIATES)}
     inputs = [given.evidence, *(given.cases / f"{name}.parquet" for name in ("cases", "labels", "folds"))]
     if given.truth is not None:
-        known = oracle(table, pd.read_parquet(given.truth)).merge(table[["case_id", "fold"]], on="case_id").assign(predictor="oracle")
+        known = (
+            oracle(table, pd.read_parquet(given.truth))
+            .merge(table[["case_id", "fold"]], on="case_id", validate="one_to_one")
+            .assign(predictor="oracle")
+        )
         counts["without_truth"] = len(table) - len(known)
         found = pd.concat([found, known[found.columns]], ignore_index=True)
         inputs.append(given.truth)
     found = found.sort_values(["predictor", "case_id"], ignore_index=True)
     record = given.out.with_name("manifest.json")
-    with publishing(given.out, record) as (out, note):
+    with publishing(given.out, record, step="baselines") as (out, note):
         found.to_parquet(out, index=False)
         settings = settings_record(given, blocks)
         write_json(note, manifest("baselines", inputs=inputs, outputs={given.out: out}, settings=settings, counts=counts, beside=record))
-    log.info("baselines: %s", counts)
+    log.info("baselines: %d of %d cases evaluable, %s", counts["evaluable"], len(table), ", ".join(block.predictors))
     return 0
 
 

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from sklearn.linear_model import LogisticRegression
+from scipy.optimize import brentq
+from scipy.special import expit
 from statsmodels.nonparametric.smoothers_lowess import lowess
 
 from oncoraft.evaluation.discrimination import Array
+from oncoraft.evaluation.loess import Loess
 
 EDGE = 1e-6
+BINS = 10
 THRESHOLDS = np.round(np.arange(0.05, 0.65, 0.05), 2)
 SMOOTHING = 2 / 3  # share of the cases in each local fit: the default of R's lowess
 
@@ -29,64 +32,126 @@ def logit(score: Array) -> Array:
 def recalibrate(score: Array, positive: Array, fold: Array) -> Array:
     """Probabilities: each fold's scores through the logistic regression of the other folds' labels on their scores.
 
-    A fold that has no others, or whose others hold one class only, keeps its scores.
+    A fold that has no others, or whose others hold one class only or are told apart without error, keeps its scores.
     """
     found = np.clip(score, 0, 1).astype(float)
     for k in np.unique(fold):
         others = fold != k
-        if 0 < positive[others].sum() < others.sum():
-            fitted = LogisticRegression(C=1e6, max_iter=1000).fit(logit(score[others])[:, None], positive[others])
-            found[~others] = fitted.predict_proba(logit(score[~others])[:, None])[:, 1]
+        intercept, slope = logistic(logit(score[others]), positive[others])
+        if np.isfinite(slope):
+            found[~others] = expit(intercept + slope * logit(score[~others]))
     return found
 
 
-def slope_and_intercept(probability: Array, positive: Array) -> tuple[float, float]:
-    """Calibration slope, and calibration-in-the-large (the intercept with the slope held at 1).
+def separates(x: Array, positive: Array) -> bool:
+    """Whether a cut of x tells the classes apart (or one class is missing), so that a logistic regression has no maximum."""
+    if not 0 < positive.sum() < len(positive) or np.ptp(x) == 0:
+        return True
+    low, high = x[~positive], x[positive]
+    return bool(low.max() <= high.min() or high.max() <= low.min())
 
-    The ideal is (1, 0). A slope below 1 says that the scores are too extreme.
-    """
-    x = logit(probability)
-    slope = float(LogisticRegression(C=1e8, max_iter=2000).fit(x[:, None], positive).coef_[0, 0])
-    shift = 0.0
-    for _ in range(50):  # Newton's method in one unknown
-        p = 1 / (1 + np.exp(-(x + shift)))
-        step = float((positive.sum() - p.sum()) / np.sum(p * (1 - p)))
-        shift += step
-        if abs(step) < 1e-10:
+
+def logistic(x: Array, positive: Array) -> tuple[float, float]:
+    """Intercept and slope of the logistic regression of the classes on x, by Newton's method with halved steps; nan where there is none."""
+    if not len(x) or separates(x, positive):
+        return np.nan, np.nan
+    design = np.column_stack([np.ones(len(x)), x])
+    coefficient = np.zeros(2)
+
+    def loss(at: Array) -> float:
+        eta = design @ at
+        return float(np.sum(np.logaddexp(0, eta)) - eta[positive].sum())
+
+    for _ in range(100):
+        p = expit(design @ coefficient)
+        step = np.linalg.solve(design.T @ (design * (p * (1 - p))[:, None]), design.T @ (positive - p))
+        share = 1.0
+        while loss(coefficient + share * step) > loss(coefficient) + 1e-12 and share > 1e-6:
+            share /= 2
+        coefficient = coefficient + share * step
+        if np.max(np.abs(step)) < 1e-11:
             break
-    return slope, shift
+    return float(coefficient[0]), float(coefficient[1])
+
+
+def shift(x: Array, positive: Array) -> float:
+    """Calibration-in-the-large: the intercept with the slope held at 1; nan where a class is missing."""
+    if not 0 < positive.sum() < len(positive):
+        return np.nan
+    return float(brentq(lambda a: positive.sum() - expit(a + x).sum(), -60.0, 60.0, xtol=1e-12))
+
+
+def slope_and_intercept(probability: Array, positive: Array) -> tuple[float, float]:
+    """Calibration slope and calibration-in-the-large. The ideal is (1, 0); a slope below 1 says that the scores are too extreme."""
+    x = logit(probability)
+    return logistic(x, positive)[1], shift(x, positive)
 
 
 def smoothed(probability: Array, positive: Array) -> Array:
-    """Observed share of positives around each probability, by local regression, in the order of the cases."""
+    """Observed share of positives around each probability by lowess, as rms's `val.prob` draws it, in the order of the cases."""
     spread = float(np.ptp(probability))
     curve = lowess(positive.astype(float), probability, frac=SMOOTHING, it=0, delta=0.01 * spread, return_sorted=False)
     return np.asarray(np.clip(curve, 0, 1))
+
+
+def calibration_error(probability: Array, positive: Array, place: Array) -> float:
+    """Mean over cases of the distance of a bin's observed share from its mean probability."""
+    gap = np.bincount(place, weights=probability - positive)
+    return float(np.abs(gap).sum() / len(probability))
+
+
+def equal_mass(probability: Array, bins: int = BINS) -> Array:
+    """The bin of each case, by rank."""
+    return np.minimum(np.argsort(np.argsort(probability, kind="stable")) * bins // len(probability), bins - 1)
+
+
+def equal_width(probability: Array, bins: int = BINS) -> Array:
+    """The bin of each case, by value."""
+    return np.minimum((probability * bins).astype(int), bins - 1)
 
 
 def measures(probability: Array, positive: Array) -> dict[str, float]:
     """Calibration and overall accuracy of probabilities.
 
     Returns:
-        observed_to_expected, calibration_slope, calibration_in_the_large, brier, scaled_brier (share of the Brier score of the mere
-        prevalence that is removed) and integrated_calibration_index (mean absolute distance of the smoothed curve from the diagonal).
+        observed_to_expected; calibration_slope and calibration_intercept (of the logistic regression on the log odds; nan where the
+        classes are separated), calibration_in_the_large; brier, scaled_brier (share of the Brier score of the mere prevalence that is
+        removed), log_loss; integrated_calibration_index, e50 and e90 (mean, median and 90th percentile of the distance of the loess
+        curve from the diagonal: Austin and Steyerberg 2019), integrated_calibration_index_lowess (the same mean of the curve of R's
+        rms); expected_calibration_error (ten bins of equal width) and expected_calibration_error_equal_mass.
     """
-    slope, intercept = slope_and_intercept(probability, positive)
+    x = logit(probability)
+    intercept, slope = logistic(x, positive)
     brier, rate = float(np.mean((probability - positive) ** 2)), float(positive.mean())
+    inside = np.clip(probability, EDGE, 1 - EDGE)
+    distance = np.abs(np.clip(Loess(probability).fit(positive.astype(float)), 0, 1) - probability)
     return {
         "observed_to_expected": float(positive.sum() / probability.sum()),
         "calibration_slope": slope,
-        "calibration_in_the_large": intercept,
+        "calibration_intercept": intercept,
+        "calibration_in_the_large": shift(x, positive),
         "brier": brier,
-        "scaled_brier": 1 - brier / (rate * (1 - rate)),
-        "integrated_calibration_index": float(np.mean(np.abs(smoothed(probability, positive) - probability))),
+        "scaled_brier": 1 - brier / (rate * (1 - rate)) if 0 < rate < 1 else np.nan,
+        "log_loss": float(-np.mean(np.log(np.where(positive, inside, 1 - inside)))),
+        "integrated_calibration_index": float(distance.mean()),
+        "e50": float(np.median(distance)),
+        "e90": float(np.quantile(distance, 0.9)),
+        "integrated_calibration_index_lowess": float(np.mean(np.abs(smoothed(probability, positive) - probability))),
+        "expected_calibration_error": calibration_error(probability, positive, equal_width(probability)),
+        "expected_calibration_error_equal_mass": calibration_error(probability, positive, equal_mass(probability)),
     }
 
 
-def calibration_curve(probability: Array, positive: Array, bins: int = 10) -> pd.DataFrame:
+def calibration_curve(probability: Array, positive: Array, bins: int = BINS) -> pd.DataFrame:
     """Mean probability and observed share in bins of equal size, with counts."""
-    place = np.minimum(np.argsort(np.argsort(probability, kind="stable")) * bins // len(probability), bins - 1)
-    frame = pd.DataFrame({"bin": place, "probability": probability, "observed": positive.astype(float), "responders": positive.astype(int)})
+    frame = pd.DataFrame(
+        {
+            "bin": equal_mass(probability, bins),
+            "probability": probability,
+            "observed": positive.astype(float),
+            "responders": positive.astype(int),
+        }
+    )
     table = frame.groupby("bin").agg(
         probability=("probability", "mean"), observed=("observed", "mean"), n=("bin", "size"), responders=("responders", "sum")
     )

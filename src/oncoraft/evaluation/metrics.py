@@ -1,99 +1,40 @@
-"""Discrimination of the model beside its baselines: `oncoraft metrics predictions.jsonl CASES --design D --baselines FILE --out DIR`.
+"""How good the scores are, beside the baselines: `oncoraft metrics predictions.jsonl CASES --design D --baselines FILE --out DIR`.
 
-The headline is the unweighted mean over folds of AUROC; its interval comes from resampling patients within folds. Differences
-from a baseline use the same resamples and the cases that both have scored. Only evaluable cases enter; the others are counted.
+The headline is the unweighted mean over folds of AUROC; every interval comes from resampling patients within folds. Differences
+from a baseline use the same resamples and the cases that both have scored. Only evaluable cases enter; the others are counted, and
+weighted for beside. `metrics` holds discrimination, calibration, subgroups and differences; `verdict` whether the model beats the best
+baseline; `definitions` the AUROC by label definition; `comparability` what others report; `distribution` scores by class.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import average_precision_score, roc_curve
+from sklearn.metrics import roc_curve
 
-from oncoraft.evaluation.calibration import calibration_curve, decision_curve, measures, recalibrate
-from oncoraft.evaluation.discrimination import auroc, auroc_within, bootstrap, interval, mean_over_folds, patient_weights
+from oncoraft.covariates import clinical_covariates
+from oncoraft.evaluation.calibration import calibration_curve, decision_curve, recalibrate
+from oncoraft.evaluation.comparability import comparability_rows, distribution_rows
+from oncoraft.evaluation.discrimination import Array, patient_weights
+from oncoraft.evaluation.reading import read_baselines, read_held_out, read_labels
+from oncoraft.evaluation.records import Evaluable, calibration_records, difference_records, discrimination_records, verdict
+from oncoraft.evaluation.resampling import resampled_net_benefit
+from oncoraft.evaluation.subgroups import definition_rows, evaluable_weights, race, subgroup_records, weighted_record
+from oncoraft.foundation.csv_file import write_csv
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.foundation.stable import stable_seed
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
 log = logging.getLogger("oncoraft")
-Array = np.ndarray
-METHOD = "percentile interval of a patient-cluster bootstrap within folds"
-
-
-@dataclass(frozen=True)
-class Evaluable:
-    """Evaluable held-out cases as arrays, and their bootstrap weights (resamples, cases)."""
-
-    frame: pd.DataFrame
-    positive: Array
-    fold: Array
-    weights: Array
-    label: str
-    confidence: float
-
-    def record(self, name: str, metric: str, scope: str, estimate: float | Array, mask: Array, **more: Any) -> dict[str, Any]:
-        """One record with its denominators."""
-        samples = more.pop("samples", None)
-        lower, upper = interval(samples, self.confidence) if samples is not None and not np.all(np.isnan(samples)) else (None, None)
-        base = {"predictor": name, "reference": None, "label": self.label, "metric": metric, "scope": scope, "group": None}
-        counts = {"n": int(mask.sum()), "events": int(self.positive[mask].sum()), "patients": self.frame.loc[mask, "patient_id"].nunique()}
-        value = None if np.isnan(estimate) else float(estimate)
-        return {**base, "estimate": value, "lower": lower, "upper": upper, **counts, "method": METHOD if lower is not None else "", **more}
-
-
-def mean_auroc(score: Array, positive: Array, fold: Array) -> Any:
-    """Mean over folds of AUROC as a function of weights."""
-    return mean_over_folds(lambda index, weight: auroc(score[index], positive[index], weight), fold)
-
-
-def records_of(name: str, score: Array, data: Evaluable) -> list[dict[str, Any]]:
-    """All records of one predictor; cases that it did not score are left out and the denominators say so."""
-    has = ~np.isnan(score)
-    s, y, fold, weights = score[has], data.positive[has], data.fold[has], data.weights[:, has]
-    frame = data.frame[has]
-    group = (frame["cancer_type"] + "|" + frame["regimen"]).to_numpy()
-    ones = np.ones(len(s))
-    mean = mean_auroc(s, y, fold)
-    within = mean_over_folds(lambda index, weight: auroc_within(s[index], y[index], group[index], weight), fold)
-    rows = [
-        data.record(name, "auroc", "mean_of_folds", mean(ones), has, samples=bootstrap(mean, weights)),
-        data.record(name, "auroc", "pooled", auroc(s, y), has, samples=bootstrap(lambda w: auroc(s, y, w), weights)),
-        data.record(name, "auroc_within_regimen", "mean_of_folds", within(ones), has, samples=bootstrap(within, weights)),
-    ]
-    precision = [average_precision_score(y[fold == k], s[fold == k]) for k in np.unique(fold) if y[fold == k].any()]
-    rows.append(data.record(name, "auprc", "mean_of_folds", float(np.mean(precision)), has))
-    folds = np.unique(fold)
-    scope = "recalibrated" if len(folds) > 1 else "as_scored"  # a fold alone has no others to recalibrate by
-    rows += [data.record(name, metric, scope, value, has) for metric, value in measures(recalibrate(s, y, fold), y).items()]
-    for k in folds:
-        mask = has & (data.fold == k)
-        rows.append(data.record(name, "auroc", "fold", auroc(s[fold == k], y[fold == k]), mask, group=str(k)))
-    for cancer in sorted(frame["cancer_type"].unique()):
-        inside = (frame["cancer_type"] == cancer).to_numpy()
-        part = mean_auroc(s[inside], y[inside], fold[inside])
-        mask = has & (data.frame["cancer_type"] == cancer).to_numpy()
-        samples = bootstrap(part, weights[:, inside])
-        rows.append(data.record(name, "auroc", "cancer_type", part(ones[inside]), mask, group=cancer, samples=samples))
-    return rows
-
-
-def difference(reference: str, model: Array, other: Array, data: Evaluable) -> dict[str, Any]:
-    """Mean-of-folds AUROC of the model less that of a baseline, on the cases that both scored and the same resamples."""
-    both = ~np.isnan(model) & ~np.isnan(other)
-    y, fold = data.positive[both], data.fold[both]
-    first, second = mean_auroc(model[both], y, fold), mean_auroc(other[both], y, fold)
-    samples = bootstrap(lambda weight: first(weight) - second(weight), data.weights[:, both])
-    ones = np.ones(int(both.sum()))
-    estimate = first(ones) - second(ones)
-    return data.record("model", "auroc_difference", "mean_of_folds", estimate, both, reference=reference, samples=samples)
+TABLES = ("roc", "calibration", "decision", "definitions", "comparability", "distribution")
+EPILOG = """example:
+  oncoraft metrics predictions.jsonl cases --design kfold --baselines baselines.parquet --evidence evidence.parquet --out metrics"""
 
 
 def roc_rows(name: str, score: Array, data: Evaluable) -> Iterable[pd.DataFrame]:
@@ -110,80 +51,111 @@ def utility_rows(name: str, score: Array, data: Evaluable) -> tuple[pd.DataFrame
     has = ~np.isnan(score)
     y = data.positive[has]
     probability = recalibrate(score[has], y, data.fold[has])
-    return calibration_curve(probability, y).assign(predictor=name), decision_curve(probability, y).assign(predictor=name)
+    tails = [50 * (1 - data.confidence), 50 * (1 + data.confidence)]
+    lower, upper = np.nanpercentile(resampled_net_benefit(probability, y, data.weights[:, has]), tails, axis=0)
+    decision = decision_curve(probability, y).assign(lower=lower, upper=upper)
+    return calibration_curve(probability, y).assign(predictor=name), decision.assign(predictor=name)
 
 
-def read_frame(predictions: Path, cases: Path, label: str) -> tuple[pd.DataFrame, int]:
-    """Evaluable held-out cases with their scores and labels, sorted by case, and how many cases were predicted.
-
-    Raises:
-        InputError: a case predicted twice, or only one class among the evaluable.
-    """
-    rows = pd.read_json(predictions, lines=True)
-    if rows["case_id"].duplicated().any():
-        raise InputError(
-            "expected one prediction a case", file=predictions, found=rows.loc[rows["case_id"].duplicated(), "case_id"].iloc[0]
-        )
-    labels = pd.read_parquet(cases / "labels.parquet", filters=[("definition", "==", label)])
-    labels = labels[labels["responder"].notna()]
-    kinds = pd.read_parquet(cases / "cases.parquet", columns=["case_id", "cancer_type", "regimen"])
-    frame = rows[["case_id", "patient_id", "fold", "score", "score_from_text"]].merge(kinds, on="case_id")
-    frame = frame.merge(labels[["case_id", "responder"]], on="case_id").sort_values("case_id", ignore_index=True)
-    if frame["responder"].nunique() < 2:
-        raise InputError(f"expected responders and non-responders among the {len(frame)} evaluable cases", file=predictions)
-    return frame, len(rows)
-
-
-def scores_of(frame: pd.DataFrame, baselines: pd.DataFrame) -> dict[str, Array]:
-    """Scores by predictor in the order of `frame`; nan where a predictor has none.
+def scores_of(held_out: pd.DataFrame, responder: pd.Series, baselines: pd.DataFrame) -> dict[str, Array]:
+    """Scores by predictor in the order of the held-out cases; nan where a predictor has none.
 
     `model_from_text` is the score that the model wrote into its own text, where a rationale was sampled and the head did not write it.
     """
-    wide = baselines.pivot(index="case_id", columns="predictor", values="score").reindex(frame["case_id"])
-    scores = {"model": frame["score"].to_numpy(float)}
-    text = pd.to_numeric(frame["score_from_text"], errors="coerce").to_numpy(float)
-    told = ~np.isnan(text)
-    if 0 < frame.loc[told, "responder"].sum() < told.sum():
+    scores = {"model": held_out["score"].to_numpy(float)}
+    text = held_out["score_from_text"].to_numpy(float)
+    told = ~np.isnan(text) & responder.notna().to_numpy()
+    if responder[told].nunique() == 2:
         scores["model_from_text"] = text
-    return scores | {name: wide[name].to_numpy(float) for name in wide.columns}
+    return scores | {name: baselines[name].to_numpy(float) for name in baselines.columns}
+
+
+def all_records(scores: dict[str, Array], data: Evaluable, weight: Array | None) -> list[dict[str, Any]]:
+    """Every record of every predictor."""
+    records = []
+    for name, score in scores.items():
+        if np.isnan(score).all():
+            continue
+        records += discrimination_records(name, score, data)
+        records += calibration_records(name, score, data)
+        records += subgroup_records(name, score, data)
+        if weight is not None:
+            records.append(weighted_record(name, score, data, weight))
+    for name, score in scores.items():
+        if name != "model":
+            records += difference_records(name, scores["model"], score, data)
+    return records
+
+
+def tables_of(scores: dict[str, Array], data: Evaluable) -> dict[str, pd.DataFrame]:
+    """The curves and tables beside the records, by file name."""
+    known = {name: score for name, score in scores.items() if not np.isnan(score).all()}
+    curves = [utility_rows(name, score, data) for name, score in known.items()]
+    return {
+        "roc": pd.concat([rows for name, score in known.items() for rows in roc_rows(name, score, data)]),
+        "calibration": pd.concat([first for first, _ in curves]),
+        "decision": pd.concat([second for _, second in curves]),
+        "comparability": pd.DataFrame([row for name, score in known.items() for row in comparability_rows(name, score, data)]),
+        "distribution": pd.concat([distribution_rows(name, score, data) for name, score in known.items()]),
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and write."""
-    parser = step_parser(
-        "metrics", "example:\n  oncoraft metrics predictions.jsonl cases --design kfold --baselines baselines.parquet --out metrics"
-    )
+    parser = step_parser("metrics", EPILOG)
     parser.add_argument("predictions", type=Path, metavar="PREDICTIONS", help="predictions.jsonl")
-    parser.add_argument("cases", type=Path, metavar="CASES", help="folder with cases and labels")
+    parser.add_argument("cases", type=Path, metavar="CASES", help="folder with cases, labels and folds")
     parser.add_argument("--design", default="kfold", help="cross-validation design")
     parser.add_argument("--baselines", type=Path, required=True, metavar="FILE", help="baseline predictions")
+    parser.add_argument("--evidence", type=Path, metavar="FILE", help="evidence.parquet: adds subgroups and weights that need it")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
     given = parser.parse_args(arguments)
     blocks = read_settings("metrics", given)
     settings, label = blocks["evaluation"], blocks["labels"].definition
-    frame, predicted = read_frame(given.predictions, given.cases, label)
-    fold = frame["fold"].to_numpy()
-    weights = patient_weights(frame["patient_id"].to_numpy(), fold, settings.bootstrap, stable_seed(settings.seed, given.design))
-    data = Evaluable(frame, frame["responder"].to_numpy(dtype=bool), fold, weights, label, settings.confidence)
-    scores = scores_of(frame, pd.read_parquet(given.baselines))
-    records = [row for name, score in scores.items() for row in records_of(name, score, data)]
-    records += [difference(name, scores["model"], score, data) for name, score in scores.items() if name != "model"]
-    tables = {"roc.csv": pd.concat([rows for name, score in scores.items() for rows in roc_rows(name, score, data)])}
-    curves = [utility_rows(name, score, data) for name, score in scores.items()]
-    tables |= {name: pd.concat(parts) for name, parts in zip(("calibration.csv", "decision.csv"), zip(*curves))}
-    counts = {"predicted": predicted, "evaluable": len(frame), "not_evaluable": predicted - len(frame)}
-    counts |= {"responders": int(data.positive.sum()), "bootstrap": settings.bootstrap}
-    files = [given.out / name for name in ("metrics.json", "metrics.csv", *tables, "manifest.json")]
-    with publishing(*files) as written:
+    held_out, found = read_held_out(given.predictions, given.cases, given.design)
+    counts: dict[str, Any] = dict(found)
+    every_label = read_labels(given.cases)
+    labels = read_labels(given.cases, label)[["case_id", "responder", "is_immortal"]]
+    held_out = held_out.merge(labels, on="case_id", how="left", validate="one_to_one")
+    held_out = held_out.assign(is_immortal=held_out["is_immortal"].fillna(False).astype(bool))
+    inputs = [given.predictions, given.baselines, *(given.cases / f"{name}.parquet" for name in ("cases", "labels", "folds"))]
+    if given.evidence is not None:
+        evidence = pd.read_parquet(given.evidence)
+        held_out = clinical_covariates(held_out, evidence).assign(race=race(held_out, evidence))
+        inputs.append(given.evidence)
+    is_evaluable = held_out["responder"].notna().to_numpy()
+    if held_out.loc[is_evaluable, "responder"].nunique() < 2:
+        expected = f"expected responders and non-responders among the {int(is_evaluable.sum())} evaluable cases"
+        raise InputError(expected, file=given.predictions)
+    weights = patient_weights(
+        held_out["patient_id"].to_numpy(), held_out["fold"].to_numpy(), settings.bootstrap, stable_seed(settings.seed, given.design)
+    )
+    scores = scores_of(held_out, held_out["responder"], read_baselines(given.baselines, held_out))
+    frame = held_out[is_evaluable].reset_index(drop=True)
+    positive, of_frame = frame["responder"].to_numpy(bool), {name: score[is_evaluable] for name, score in scores.items()}
+    data = Evaluable(frame, positive, frame["fold"].to_numpy(), weights[:, is_evaluable], label, settings.confidence)
+    weight = None if given.evidence is None else evaluable_weights(held_out, is_evaluable)[is_evaluable]
+    records = all_records(of_frame, data, weight)
+    tables = tables_of(of_frame, data)
+    tables["definitions"] = definition_rows(scores, held_out, every_label, weights, settings.confidence)
+    counts |= {"evaluable": len(frame), "not_evaluable": len(held_out) - len(frame), "responders": int(positive.sum())}
+    counts |= {"bootstrap": settings.bootstrap, "without_score": {name: int(np.isnan(score).sum()) for name, score in scores.items()}}
+    counts["score_from_text"] = int(held_out["score_from_text"].notna().sum())
+    files = [
+        given.out / name for name in ("metrics.json", "metrics.csv", "verdict.json", *(f"{name}.csv" for name in TABLES), "manifest.json")
+    ]
+    with publishing(*files, step="metrics", home=given.out) as written:
         write_json(written[0], records)
-        pd.DataFrame(records).to_csv(written[1], index=False)
-        for table, path in zip(tables.values(), written[2:-1], strict=True):
-            table.to_csv(path, index=False)
-        inputs = [given.predictions, given.baselines, given.cases / "cases.parquet", given.cases / "labels.parquet"]
+        write_csv(written[1], pd.DataFrame(records))
+        write_json(written[2], verdict(records))
+        for name, path in zip(TABLES, written[3:-1], strict=True):
+            write_csv(path, tables[name])
         outputs = dict(zip(files[:-1], written[:-1]))
-        settings_now = settings_record(given, blocks)
-        write_json(written[-1], manifest("metrics", inputs=inputs, outputs=outputs, settings=settings_now, counts=counts, beside=files[-1]))
-    headline = [row for row in records if (row["metric"], row["scope"]) == ("auroc", "mean_of_folds")]
+        note = settings_record(given, blocks)
+        write_json(written[-1], manifest("metrics", inputs=inputs, outputs=outputs, settings=note, counts=counts, beside=files[-1]))
+    if counts["without_prediction"]:
+        log.warning("metrics: %d held-out cases have no prediction", counts["without_prediction"])
+    headline = [row for row in records if (row["metric"], row["scope"]) == ("auroc", "mean_of_folds") and row["estimate"] is not None]
     log.info("metrics: AUROC %s", {row["predictor"]: round(row["estimate"], 4) for row in headline})
     return 0
 

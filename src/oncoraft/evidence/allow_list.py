@@ -8,7 +8,7 @@ from oncoraft.knowledge.tables import table
 # Not dated by a row of their own: the one derived field, and tumour biology that is tested at diagnosis.
 UNDATED = {"age_at_index": "derived", "hormone_receptor": "from_diagnosis", "her2": "from_diagnosis"}
 KEYS = {"cases": (), "clinical_patient": ("patient_id",), "clinical_sample": ("sample_id", "patient_id", "cancer_type")}
-GENOMIC_KEYS = {"mutations": ("tumor_sample_barcode",), "cna": ("sample_id",), "sv": ("sample_id",)}
+GENOMIC_KEYS = {"mutations": ("tumor_sample_barcode",), "cna": ("sample_id",), "sv": ("sample_id",), "profiled": ("sample_id",)}
 SPECIMEN_TABLES = {"sequenced": "timeline_specimen", "acquired": "timeline_specimen_surgery"}
 
 

@@ -1,6 +1,8 @@
 """Facts about the disease before treatment: performance status, imaging, sites of disease, tumour markers.
 
-Several reports of one day become one record: the worst of them. Indeterminate reports decide nothing and are left out.
+Several reports of one day become one record: the worst of them. Indeterminate reports decide nothing and are left out. Where the
+reports of a day contradict one another, disease wins: a day on which a site is named or progression read is a day on which
+cancer was seen.
 """
 
 from __future__ import annotations
@@ -8,11 +10,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from oncoraft.evidence.declaration import IndexDay
 from oncoraft.evidence.fields import MARKERS
 from oncoraft.evidence.known import Tables, closest, daily, facts, in_figures, known_records, with_earlier
 
 MARKER_CHANGE = 0.2  # a fifth up or down reads as rising or falling; assumed, within assay variation below it
+DAYS_APART = 1 << 20  # more than any two days of the tables lie apart, so that person and day make one number
 VERDICTS = {"Y": True, "N": False}
+MODALITIES = {"Submitted Films": "imaging from elsewhere", "Other": "imaging"}
 YES_OR_NO = {True: "yes", False: "no"}
 SITES = {"cns/brain": "brain or central nervous system", "other": "other site"}
 
@@ -23,22 +28,38 @@ def decided(rows: pd.DataFrame, column: str) -> pd.DataFrame:
     return rows.assign(is_yes=rows[column].map(VERDICTS).astype(bool))
 
 
-def performance(cases: pd.DataFrame, tables: Tables, count: int) -> pd.DataFrame:
+def performance(cases: pd.DataFrame, tables: Tables, count: int, index_day: IndexDay) -> pd.DataFrame:
     """The closest ECOG grades."""
     rows = tables["timeline_performance_status"].dropna(subset=["ecog"])
-    records = closest(daily(known_records(cases, rows, "ecog"), "ecog"), count)
+    records = closest(daily(known_records(cases, rows, "ecog", index_day=index_day), "ecog"), count)
     return facts(records, records["ecog"].astype(int))
 
 
-def imaging(cases: pd.DataFrame, tables: Tables, count: int) -> dict[str, pd.DataFrame]:
+def presence(tables: Tables) -> pd.DataFrame:
+    """Reports on whether cancer is seen; a site named on the day overrules "no cancer"."""
+    rows = decided(tables["timeline_cancer_presence"], "has_cancer")[["person", "start_day", "is_yes"]]
+    sites = tables["timeline_tumor_sites"].dropna(subset=["tumor_site"])
+    return rows.assign(is_yes=rows["is_yes"] | _on_a_day_of(rows, sites, "person", "start_day"))
+
+
+def _on_a_day_of(rows: pd.DataFrame, others: pd.DataFrame, who: str, day: str) -> pd.Series:
+    """Which rows share person (or case) and day with one of the others."""
+    keys, wanted = (frame[who].astype("int64") * DAYS_APART + frame[day].astype("int64") for frame in (rows, others))
+    return keys.isin(wanted.unique())
+
+
+def imaging(cases: pd.DataFrame, tables: Tables, count: int, index_day: IndexDay) -> dict[str, pd.DataFrame]:
     """Progression on the closest imaging days, how often so far, and whether cancer was seen at all."""
     rows = decided(tables["timeline_progression"], "progression")
-    rows = rows.assign(modality=rows["procedure_type"].fillna("imaging").replace("Submitted Films", "imaging from elsewhere"))
+    rows = rows.assign(modality=rows["procedure_type"].fillna("imaging").replace(MODALITIES))
     records = daily(known_records(cases, rows, "progression", ties="modality"), "is_yes", "modality")
     last = closest(records, count)
-    ever = daily(known_records(cases, rows, "imaging_history"), "is_yes").groupby("case")["is_yes"].agg(["sum", "size"]).reset_index()
-    presence = daily(known_records(cases, decided(tables["timeline_cancer_presence"], "has_cancer"), "cancer_presence"), "is_yes")
-    seen, earlier = with_earlier(presence, presence["is_yes"].map({True: "seen", False: "not seen"}), count)
+    every = known_records(cases, rows, "imaging_history")
+    ever = daily(every, "is_yes").groupby("case")["is_yes"].agg(["sum", "size"]).reset_index()
+    seen = known_records(cases, presence(tables), "cancer_presence", index_day=index_day)
+    seen["is_yes"] |= _on_a_day_of(seen, every[every["is_yes"]], "case", "days_before_index")
+    seen = daily(seen, "is_yes")
+    closest_seen, earlier = with_earlier(seen, seen["is_yes"].map({True: "seen", False: "not seen"}), count)
     return {
         "progression": facts(
             last,
@@ -46,37 +67,44 @@ def imaging(cases: pd.DataFrame, tables: Tables, count: int) -> dict[str, pd.Dat
             reading=last["is_yes"].map({True: "progression", False: "no progression"}),
             modality=last["modality"],
         ),
-        "imaging_history": facts(ever, ever["sum"].astype(str) + " of " + ever["size"].astype(str)),
+        "imaging_days": facts(ever, ever["size"], number=ever["size"].astype(str).replace("1", "one") + _days(ever["size"])),
+        "imaging_history": facts(ever, ever["sum"], total=ever["size"].astype(str) + " imaging" + _days(ever["size"])),
         "cancer_presence": facts(
-            seen,
-            seen["is_yes"].map(YES_OR_NO),
-            reading=seen["is_yes"].map({True: "cancer seen on imaging", False: "no cancer seen on imaging"}),
+            closest_seen,
+            closest_seen["is_yes"].map(YES_OR_NO),
+            reading=closest_seen["is_yes"].map({True: "cancer seen on imaging", False: "no cancer seen on imaging"}),
             earlier=earlier,
         ),
     }
 
 
-def sites(cases: pd.DataFrame, tables: Tables) -> pd.DataFrame:
+def _days(number: pd.Series) -> pd.Series:
+    return pd.Series(np.where(number == 1, " day", " days"), index=number.index)
+
+
+def sites(cases: pd.DataFrame, tables: Tables, index_day: IndexDay) -> pd.DataFrame:
     """Each site of disease on recent imaging once, when last seen, in alphabetical order."""
     rows = tables["timeline_tumor_sites"].dropna(subset=["tumor_site"])
     names, place = np.unique(rows["tumor_site"].str.lower().to_numpy(str), return_inverse=True)
-    records = known_records(cases, rows[["person", "start_day"]].assign(place=place), "tumor_sites").drop_duplicates(["case", "place"])
+    rows = rows[["person", "start_day"]].assign(place=place)
+    records = known_records(cases, rows, "tumor_sites", index_day=index_day).drop_duplicates(["case", "place"])
     records = records.iloc[np.lexsort([records["place"].to_numpy(), records["case"].to_numpy()])]
     name = pd.Series(names[records["place"].to_numpy()], index=records.index, dtype=object)
-    return facts(records, name + " disease", reading=name.replace(SITES))
+    return facts(records, name, reading=name.replace(SITES))
 
 
-def markers(cases: pd.DataFrame, tables: Tables, count: int) -> pd.DataFrame:
+def markers(cases: pd.DataFrame, tables: Tables, count: int, index_day: IndexDay) -> pd.DataFrame:
     """The latest value of each tumour marker, its direction since the one before, and the earlier values."""
-    return pd.concat([_marker(cases, tables[table], name, count) for name, table in MARKERS.items()], ignore_index=True)
+    found = [_marker(cases, tables[table], name, count, index_day) for name, table in MARKERS.items()]
+    return pd.concat(found, ignore_index=True)
 
 
-def _marker(cases: pd.DataFrame, rows: pd.DataFrame, name: str, count: int) -> pd.DataFrame:
+def _marker(cases: pd.DataFrame, rows: pd.DataFrame, name: str, count: int, index_day: IndexDay) -> pd.DataFrame:
     """One marker. Zero means below detection; a rise from there is a rise."""
     rows = rows.dropna(subset=["result"])
     unit = rows["lr_unit_measure"].fillna("").str.strip()
     rows = rows.assign(unit=unit.str.replace("Units", "units", regex=False))
-    records = daily(known_records(cases, rows, "tumor_marker", ties="unit"), "result", "unit")
+    records = daily(known_records(cases, rows, "tumor_marker", ties="unit", index_day=index_day), "result", "unit")
     place = records.groupby("case", sort=False).cumcount()
     before = records["result"].shift(-1).where(place.shift(-1) == place + 1)  # the record before in time stands in the next row
     change = np.select(
@@ -88,4 +116,4 @@ def _marker(cases: pd.DataFrame, rows: pd.DataFrame, name: str, count: int) -> p
     first, earlier = with_earlier(records, figures, count)
     trend = pd.Series(change, index=records.index).loc[first.index]
     measured = figures.loc[first.index] + (" " + first["unit"]).where((first["unit"] != "") & (first["result"] > 0), "")
-    return facts(first, name + " " + trend, name=name, reading=measured + ", " + trend, earlier=earlier)
+    return facts(first, name.lower() + " " + trend, name=name, reading=measured + ", " + trend, earlier=earlier)

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from oncoraft.evidence import disease, facts, genomics, treatment
 from oncoraft.evidence.allow_list import declared_columns
-from oncoraft.evidence.declaration import KNOWN_IN_WORDS, Field
+from oncoraft.evidence.declaration import KNOWN_IN_WORDS, Field, IndexDay
 from oncoraft.evidence.fields import FIELDS
 from oncoraft.evidence.known import Tables, ago, numbered, prepare
 from oncoraft.foundation.errors import InputError
@@ -26,8 +26,21 @@ from oncoraft.planning.edge import read_settings, run, settings_record, step_par
 
 log = logging.getLogger("oncoraft")
 TABLES_READ = tuple(declared_columns())
-CASE_COLUMNS = ("case_id", "patient_id", "index_day", "cancer_type", "agents", "agents_at_index", "line_of_therapy")
-EVIDENCE_COLUMNS = ["case_id", "order", "section", "field", "value", "text", "days_before_index", "priority"]
+CASE_COLUMNS = (
+    "case_id",
+    "patient_id",
+    "index_day",
+    "cancer_type",
+    "diagnosis_day",
+    "has_other_cancer",
+    "agents",
+    "agents_at_index",
+    "is_chemoradiation",
+    "setting",
+    "line_of_therapy",
+    "line_overall",
+)
+EVIDENCE_COLUMNS = ["case_id", "order", "section", "field", "value", "text", "days_before_index", "priority", "kind"]
 
 
 def read_tables(folder: Path, whole: bool = False) -> Tables:
@@ -51,36 +64,43 @@ def read_tables(folder: Path, whole: bool = False) -> Tables:
     return tables
 
 
-def read_cases(folder: Path) -> pd.DataFrame:
+def read_cases(folder: Path, columns: Sequence[str] = CASE_COLUMNS) -> pd.DataFrame:
     """`cases.parquet` of a cases folder.
 
+    Args:
+        folder: where it is.
+        columns: those that the reader cannot do without; all that evidence reads.
+
     Raises:
-        InputError: it is absent, or lacks a column that prompts read.
+        InputError: it is absent, or lacks one of the columns.
     """
     path = folder / "cases.parquet"
     if not path.is_file():
         raise InputError("expected cases written by `oncoraft regimens`", file=path)
-    if absent := sorted(set(CASE_COLUMNS) - set(pq.read_schema(path).names)):
+    if absent := sorted(set(columns) - set(pq.read_schema(path).names)):
         raise InputError("expected this column", file=path, column=absent[0])
     return pd.read_parquet(path)
 
 
-def find(cases: pd.DataFrame, tables: Tables, genomics_known: str, count: int, receptors: bool, shown: int) -> dict[str, pd.DataFrame]:
+def find(
+    cases: pd.DataFrame, tables: Tables, genomics_known: str, count: int, receptors: bool, shown: int, index_day: IndexDay
+) -> dict[str, pd.DataFrame]:
     """Facts of every field: numbered cases and prepared tables in, frames of case, value and age out."""
     specimens = genomics.known_specimens(cases, tables, genomics_known)
+    notes = treatment.outside(cases, tables)
     return {
-        **treatment.planned(cases),
+        **treatment.planned(cases, notes),
         **facts.patient(cases, tables),
         **facts.diagnosis(cases, tables, receptors),
-        "ecog": disease.performance(cases, tables, count),
-        **disease.imaging(cases, tables, count),
-        "tumor_sites": disease.sites(cases, tables),
-        "tumor_marker": disease.markers(cases, tables, count),
-        **treatment.received(cases, tables, count),
-        "prior_regimen": treatment.prior_regimens(cases, tables, count),
+        "ecog": disease.performance(cases, tables, count, index_day),
+        **disease.imaging(cases, tables, count, index_day),
+        "tumor_sites": disease.sites(cases, tables, index_day),
+        "tumor_marker": disease.markers(cases, tables, count, index_day),
+        **treatment.received(cases, tables, notes, count),
+        "prior_regimen": treatment.prior_regimens(cases, tables, notes, count),
         **facts.pathology(cases, tables, count),
         **genomics.specimen(specimens, genomics_known),
-        **genomics.alterations(cases, specimens, tables, shown),
+        **genomics.alterations(specimens, tables, shown),
     }
 
 
@@ -100,6 +120,7 @@ def collect(
     records_per_kind: int,
     receptor_status: str = "from_diagnosis",
     alterations_shown: int = 30,
+    index_day: IndexDay = "before_treatment",
 ) -> pd.DataFrame:
     """Every statement that may be shown of each case.
 
@@ -111,6 +132,7 @@ def collect(
         records_per_kind: closest earlier records shown of repeated kinds.
         receptor_status: "from_diagnosis" or "never".
         alterations_shown: most mutations, copy-number calls and structural variants listed, each.
+        index_day: whether performance status, markers and what scans show count on the day on which treatment starts.
 
     Returns:
         columns of `evidence.parquet`, sorted by case_id and order.
@@ -118,7 +140,7 @@ def collect(
     if treatment.REGIMENS not in tables:
         tables = tables | {treatment.REGIMENS: treatment.regimens_table(cases)}
     cases = numbered(cases)
-    found = find(cases, prepare(cases, tables), genomics_known, records_per_kind, receptor_status != "never", alterations_shown)
+    found = find(cases, prepare(cases, tables), genomics_known, records_per_kind, receptor_status != "never", alterations_shown, index_day)
     frames = [
         pd.DataFrame(
             {
@@ -147,6 +169,7 @@ def collect(
             "text": joined["text"],
             "days_before_index": joined["days"].astype("Int32"),
             "priority": np.array([field.priority for field in FIELDS], dtype="int16")[place],
+            "kind": np.array([field.kind for field in FIELDS], dtype=object)[place],
         }
     )
     return evidence[EVIDENCE_COLUMNS]
@@ -164,12 +187,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     blocks = read_settings("evidence", given)
     cases = read_cases(given.cases)
     block = blocks["evidence"]
-    evidence = collect(
-        read_tables(given.tables), cases, block.genomics_known, block.records_per_kind, block.receptor_status, block.alterations_shown
-    )
+    evidence = collect(read_tables(given.tables), cases, **block.model_dump())
     counts = {"cases": len(cases), "statements": len(evidence), "by_field": evidence["field"].value_counts().sort_index().to_dict()}
     record = given.out.with_name(given.out.name + ".manifest.json")
-    with publishing(given.out, record) as (out, note):
+    with publishing(given.out, record, step="evidence") as (out, note):
         evidence.to_parquet(out, index=False)
         inputs = [given.cases / "cases.parquet", *(given.tables / f"{name}.parquet" for name in TABLES_READ)]
         settings = settings_record(given, blocks)

@@ -10,21 +10,15 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.evidence.known import Tables, closest, daily, facts, known_records, with_earlier
+from oncoraft.evidence.words import clean
 
 Found = dict[str, pd.DataFrame]
 DAYS_PER_YEAR = 365.25
 AGE_CAP = 89  # the source shows no higher age
 OLDEST_BAND, YOUNGEST_BAND = 80, 20
+BREAST, PROSTATE = "Breast Cancer", "Prostate Cancer"
+UNASSIGNED = "C7[79]|C80"  # lymph nodes, unknown primary (ICD-O-3): no other organ's cancer
 UNKNOWN_GROUPS = {"", "88", "99", "9", "UNK", "OCCULT", "Occu", "OC", "N/A"}
-UNKNOWN_WORDS = {
-    "Unknown",
-    "Pt Refused To Answer",
-    "No Value Entered",
-    "Unknown whether Spanish or not",
-    "N/A",
-    "Unknown/Unstaged",
-    "Unstaged unknown",
-}
 # ICD-O-3 topography of the organ in which each cancer type begins.
 TOPOGRAPHY = {
     "Non-Small Cell Lung Cancer": "C34",
@@ -39,73 +33,110 @@ def patient(cases: pd.DataFrame, tables: Tables) -> Found:
     """Sex, race, ethnicity and age band at index.
 
     Age is that at the end of follow-up (completed years, so half a year more on average) less the years from the index date to
-    that end. Only this difference enters, in bands of ten years, so that the length of follow-up cannot be read from it. Where
-    the source capped the age, the difference is a lower bound, and only "80 or over" may be said.
+    that end. Only this difference enters, in bands of ten years, so that the length of follow-up cannot be read from it; the
+    value is the middle of the band. Where the source capped the age, the difference is a lower bound, and only "80 or over" may
+    be said.
     """
     joined = cases[["case", "person", "index_day"]].merge(tables["clinical_patient"], on="person")
     recorded = joined["current_age_deid"].astype(float)
     age = recorded + 0.5 - (joined["os_days"] - joined["index_day"]) / DAYS_PER_YEAR
     age = age.where((recorded < AGE_CAP) | (age >= OLDEST_BAND)).where(age >= 0)
-    decade = (age // 10 * 10).clip(upper=OLDEST_BAND).astype("Int64")
+    decade = (age // 10 * 10).clip(upper=OLDEST_BAND, lower=YOUNGEST_BAND - 10).astype("Int64")
     reading = (
         (decade.astype(str) + " to " + (decade + 9).astype(str))
         .mask(decade == OLDEST_BAND, "80 or over")
         .mask(decade < YOUNGEST_BAND, "under 20")
     )
+    sex = clean(joined["gender"])
     return {
-        "sex": facts(joined, joined["gender"].where(joined["gender"].isin(["Female", "Male"])).str.lower()),
-        "race": facts(joined, _stated(joined["race"])),
-        "ethnicity": facts(joined, _stated(joined["ethnicity"])),
-        "age_at_index": facts(joined, (decade.astype(str) + "s").where(decade.notna()), reading=reading),
+        "sex": facts(joined, sex.where(sex.isin(["female", "male"]))),
+        "race": facts(joined, clean(joined["race"])),
+        "ethnicity": facts(joined, clean(joined["ethnicity"])),
+        "age_at_index": facts(joined, (decade + 5).astype(str).where(decade.notna()), reading=reading),
     }
 
 
-def _stated(words: pd.Series) -> pd.Series:
-    """Words as they stand, spaces settled; missing where the source says that nothing is known."""
-    return words.where(~words.isin(UNKNOWN_WORDS)).astype(object).str.split().str.join(" ")
-
-
 def diagnosis(cases: pd.DataFrame, tables: Tables, receptors: bool) -> Found:
-    """The registered diagnosis: of those known at index the one of the case's organ, else the latest.
+    """The registered diagnosis of the case's cancer, and what other cancers were registered by the index date.
 
     Args:
         cases: numbered cases.
         tables: prepared tables.
         receptors: whether hormone receptor and HER2 status may be shown from the first diagnosis on.
     """
-    rows = known_records(cases, tables["timeline_diagnosis"], "stage", ties="dx_description")
-    pattern = cases.set_index("case")["cancer_type"].map(TOPOGRAPHY).fillna("C").reindex(rows["case"]).to_numpy()
-    description = rows["dx_description"].fillna("")
-    code = description.str.extract(r"\|\s*(C\d{3})\s*\)", expand=False).fillna("")
-    fits = np.zeros(len(rows), dtype=bool)
-    for expression in set(pattern):
-        fits |= (pattern == expression) & code.str.match(expression).to_numpy()
-    rows = closest(rows.iloc[np.lexsort([np.arange(len(rows)), ~fits, rows["case"].to_numpy()])])
-    description = rows["dx_description"].fillna("")
-    parts = description.str.split("(", n=1).str[0].str.split("|", n=1)
-    histology, site = (parts.str[place].astype(object).str.strip().str.lower() for place in (0, 1))
-    unstaged = (
-        (rows["stage_cdm_derived"] == "Stage 1-3")
-        & _is_unknown(rows["clinical_group"])
-        & _is_unknown(rows["path_group"])
-        & _is_unknown(rows["ajcc"])
-    )
+    registered = _registered(cases, tables)
+    rows = closest(registered[registered["is_own"]])
+    parts = rows["dx_description"].fillna("").str.split("(", n=1).str[0].str.split("|", n=1)
+    histology, site = clean(parts.str[0]), clean(parts.str[1])
+    stage = clean(rows["stage_cdm_derived"]).mask(_is_unstaged(rows))
+    is_distant = stage.map({"stage 4": True, "stage 1-3": False})
+    extent = clean(rows["summary"])
+    goes_far = extent.str.startswith("distant")
     found = {
-        "diagnosis": facts(rows, description.where(description != "")),
+        "diagnosis": facts(rows, _in_capitals(histology, site, rows["dx_description"])),
         "diagnosed": facts(rows, rows["days_before_index"].astype("int64").astype(str)),
-        "stage": facts(rows, rows["stage_cdm_derived"].mask(unstaged)),
-        "histology": facts(rows, histology.where(histology != ""), reading=_specified(histology)),
-        "primary_site": facts(rows, site.where(site != ""), reading=_specified(site)),
-        "clinical_group": facts(rows, rows["clinical_group"].mask(_is_unknown(rows["clinical_group"]))),
-        "pathological_group": facts(rows, rows["path_group"].mask(_is_unknown(rows["path_group"]))),
-        "extent": facts(rows, _stated(rows["summary"]).astype(object).str.lower()),
+        "stage": facts(rows, stage, reading=stage.str.capitalize()),
+        "histology": facts(rows, histology),
+        "primary_site": facts(rows, site),
+        "clinical_group": facts(rows, _group(rows["clinical_group"], is_distant)),
+        "pathological_group": facts(rows, _group(rows["path_group"], is_distant)),
+        "extent": facts(rows, extent.mask(is_distant.notna() & goes_far.notna() & (goes_far != is_distant))),
     }
+    found["other_cancer"] = _other_cancers(cases, registered)
     return found | _receptors(cases, tables, rows["case"] if receptors else rows["case"].head(0))
 
 
-def _specified(words: pd.Series) -> pd.Series:
-    """Registry words without their "not otherwise specified"."""
-    return words.astype(object).str.replace(r",?\s*\bnos\b", "", regex=True).str.strip(" ,")
+def _in_capitals(histology: pd.Series, site: pd.Series, description: pd.Series) -> pd.Series:
+    """Cleaned words in the registry's own form: `ADENOCARCINOMA | LUNG (M8140/3 | C349)`; missing where either says nothing."""
+    codes = description.str.extract(r"(\([^()]*\))\s*$", expand=False).fillna("")
+    return (histology.str.upper() + " | " + site.str.upper() + " " + codes).str.strip()
+
+
+def cancers_registered(diagnoses: pd.DataFrame) -> pd.DataFrame:
+    """Registered diagnoses with their ICD-O-3 topography (`code`, "" where there is none) and the cancer type that begins there
+    (`known_cancer`, "" where none of the cohort's does).
+    """
+    code = diagnoses["dx_description"].fillna("").astype(object).str.extract(r"\|\s*(C\d{2}\.?\d?)\s*\)", expand=False).fillna("")
+    organ = pd.Series("", index=diagnoses.index, dtype=object)
+    for name, expression in TOPOGRAPHY.items():
+        organ = organ.mask(code.str.match(expression), name)
+    return diagnoses.assign(code=code, known_cancer=organ)
+
+
+def _registered(cases: pd.DataFrame, tables: Tables) -> pd.DataFrame:
+    """Diagnoses known at index, each with whether it is of the case's own cancer; that of the case's diagnosis day comes first,
+    then the latest. One without a topography is taken for the case's own.
+    """
+    rows = known_records(cases, cancers_registered(tables["timeline_diagnosis"]), "stage", ties="dx_description")
+    of_case = cases.set_index("case")[["cancer_type", "diagnosis_day"]].reindex(rows["case"])
+    kind = of_case["cancer_type"].where(of_case["cancer_type"].isin(list(TOPOGRAPHY)), "").to_numpy(object)
+    rows = rows.assign(is_own=(rows["known_cancer"] == kind) | (rows["code"] == ""))
+    is_day = rows["start_day"].to_numpy() == of_case["diagnosis_day"].astype("float64").to_numpy()
+    return rows.iloc[np.lexsort([np.arange(len(rows)), ~is_day, rows["case"].to_numpy()])]
+
+
+def _other_cancers(cases: pd.DataFrame, registered: pd.DataFrame) -> pd.DataFrame:
+    """Cancers of other organs registered by the index date, each once, when first registered."""
+    told = cases.loc[cases["has_other_cancer"].astype(bool), "case"]
+    rows = registered[registered["case"].isin(told) & ~registered["is_own"] & ~registered["code"].str.match(UNASSIGNED)]
+    site = clean(rows["dx_description"].fillna("").str.split("(", n=1).str[0].str.split("|", n=1).str[1])
+    name = rows["known_cancer"].str.lower().mask(rows["known_cancer"] == "", site + " cancer")
+    rows = rows.assign(name=name).dropna(subset=["name"])
+    rows = rows.iloc[np.lexsort([pd.factorize(rows["name"], sort=True)[0], -rows["days_before_index"].to_numpy(), rows["case"].to_numpy()])]
+    rows = rows.drop_duplicates(["case", "name"])
+    return facts(rows, rows["name"])
+
+
+def _is_unstaged(rows: pd.DataFrame) -> pd.Series:
+    """Where the source's Stage 1-3 only stands for groups that say nothing."""
+    groups = _is_unknown(rows["clinical_group"]) & _is_unknown(rows["path_group"]) & _is_unknown(rows["ajcc"])
+    return (rows["stage_cdm_derived"] == "Stage 1-3") & groups
+
+
+def _group(groups: pd.Series, is_distant: pd.Series) -> pd.Series:
+    """A stage group that says something and does not contradict the derived stage; of the two the stage is told."""
+    contradicts = is_distant.notna() & (groups.str.startswith("4") != is_distant)
+    return groups.mask(_is_unknown(groups) | contradicts)
 
 
 def _is_unknown(groups: pd.Series) -> pd.Series:
@@ -114,8 +145,10 @@ def _is_unknown(groups: pd.Series) -> pd.Series:
 
 
 def _receptors(cases: pd.DataFrame, tables: Tables, diagnosed: pd.Series) -> Found:
-    """Hormone receptor and HER2 status of cases with a diagnosis by the index date."""
-    told = cases[cases["case"].isin(diagnosed)][["case", "person"]].merge(tables["clinical_patient"], on="person")
+    """Hormone receptor and HER2 status of breast cancer diagnosed by the index date; another cancer of the patient has neither."""
+    told = cases[cases["case"].isin(diagnosed) & (cases["cancer_type"] == BREAST)][["case", "person"]].merge(
+        tables["clinical_patient"], on="person"
+    )
     words = {True: "positive", False: "negative"}
     return {"hormone_receptor": facts(told, told["hr"].map(words)), "her2": facts(told, told["her2"].map(words))}
 
@@ -130,7 +163,8 @@ def pathology(cases: pd.DataFrame, tables: Tables, count: int) -> Found:
     found = {}
     for field, (name, column, words) in readings.items():
         rows = tables[name].dropna(subset=[column])
-        records = daily(known_records(cases, rows, field), column)
+        own = cases[cases["cancer_type"] == PROSTATE] if field == "gleason" else cases  # Gleason grades prostate cancer alone
+        records = daily(known_records(own, rows, field), column)
         reading = records[column].astype(int).map(words)
         first, earlier = with_earlier(records, reading, count)
         found[field] = facts(first, reading.loc[first.index], earlier=earlier)

@@ -7,14 +7,22 @@ import pandas as pd
 
 from oncoraft.evidence.allow_list import SPECIMEN_TABLES
 from oncoraft.evidence.known import Tables, closest, facts, in_figures, known_records
+from oncoraft.knowledge.missing import MISSING_WORDS
+from oncoraft.knowledge.protein_changes import is_silent_class, is_unchanged, protein_change
 
-SILENT = ("Silent", "Intron", "3'UTR", "5'UTR", "3'Flank", "5'Flank", "IGR", "RNA")
 TMB_BANDS = [-np.inf, 2, 6, 10, np.inf]
 MSI = {"Stable": ("stable", "microsatellite stable"), "Instable": ("instable", "microsatellite instability high")}
 SPECIMENS = {
     "Primary": "specimen of the primary tumour",
     "Metastasis": "specimen of a metastasis",
     "Local Recurrence": "specimen of a local recurrence",
+}
+# Kind of alteration -> what each specimen was profiled for, how it reads that a profiled one shows none.
+PROFILED_FOR = {"mutation": "mutations", "copy_number": "copy_number", "structural_variant": "structural_variants"}
+NONE_FOUND = {
+    "mutation": "no mutation found in the sequenced genes",
+    "copy_number": "no copy-number alteration found in the sequenced genes",
+    "structural_variant": "no structural variant found in the sequenced genes",
 }
 LISTED_AS = {"mutation": "mutations", "copy_number": "copy-number calls", "structural_variant": "structural variants"}
 EVENTS = {"sequenced": "sequenced", "acquired": "taken"}
@@ -124,38 +132,39 @@ def specimen(specimens: pd.DataFrame, known: str) -> dict[str, pd.DataFrame]:
     }
 
 
-def alterations(cases: pd.DataFrame, specimens: pd.DataFrame, tables: Tables, shown: int) -> dict[str, pd.DataFrame]:
-    """Mutations, copy-number calls and structural variants of all known specimens, at most `shown` of each kind."""
+def alterations(specimens: pd.DataFrame, tables: Tables, shown: int) -> dict[str, pd.DataFrame]:
+    """Mutations, copy-number calls and structural variants of all known specimens, at most `shown` of each kind, and what was looked for."""
     found, left = {}, []
-    kinds = {"mutation": _mutations(tables), "copy_number": _copy_number(tables), "structural_variant": _structural_variants(tables)}
-    wanted = specimens["sample_id"].unique()
-    for field, rows in kinds.items():
-        rows = rows[rows["sample_id"].isin(wanted)]
-        joined = specimens[["case", "sample_id", "days_before_index"]].merge(rows, on="sample_id").drop_duplicates(["case", "value"])
-        joined = joined.iloc[
-            np.lexsort([pd.factorize(joined["value"], sort=True)[0], joined["place"].to_numpy(), joined["case"].to_numpy()])
-        ]
+    kinds = {"mutation": _mutations, "copy_number": _copy_number, "structural_variant": _structural_variants}
+    known = specimens[["case", "sample_id", "days_before_index"]]
+    for field, read in kinds.items():
+        joined = known.merge(read(tables, known["sample_id"]), on="sample_id")
+        # What two specimens or two rows tell of one alteration is told once; a fusion comes before a mere rearrangement of the same pair.
+        order = [pd.factorize(joined[name], sort=True)[0] for name in ("value", "name")]
+        joined = joined.iloc[np.lexsort([*order, joined["place"].to_numpy(), joined["case"].to_numpy()])].drop_duplicates(["case", "name"])
         place = joined.groupby("case", sort=False).cumcount()
         kept = joined[place < shown]
-        found[field] = facts(kept, kept["value"], **({"kind": kept["kind"]} if "kind" in kept else {}))
+        found[field] = facts(kept, kept["value"])
+        found[f"{PROFILED_FOR[field]}_profiled"] = _profiled(specimens, tables, field, joined["case"])
         more = place[place >= shown].groupby(joined["case"]).size().reset_index(name="number")
         left.append(facts(more, more["number"].astype(str) + f" further {LISTED_AS[field]} not listed"))
     found["not_listed"] = pd.concat(left, ignore_index=True)
-    found["genomics_status"] = _status(cases, specimens, found)
     return found
 
 
-def _status(cases: pd.DataFrame, specimens: pd.DataFrame, found: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Where the genomics section would be silent, why: nothing known yet, or nothing found."""
-    altered = pd.concat([frame["case"] for frame in found.values()])
-    unknown = cases[~cases["case"].isin(specimens["case"])][["case"]].assign(
-        value="unknown", reading="no sequenced specimen known by this date"
+def _profiled(specimens: pd.DataFrame, tables: Tables, field: str, altered: pd.Series) -> pd.DataFrame:
+    """What is known of one kind of alteration where a specimen is known: found, looked for and not found, or not looked for.
+
+    Only the second reads as a sentence: the first is told by the findings, and of the third nothing may be said.
+    """
+    rows = tables["profiled"]
+    looked_for = specimens["sample_id"].isin(rows.loc[rows[PROFILED_FOR[field]].eq(True), "sample_id"])
+    last = closest(specimens)
+    value = np.select(
+        [last["case"].isin(altered), last["case"].isin(specimens.loc[looked_for, "case"])], ["found", "none found"], "not profiled"
     )
-    quiet = closest(specimens[~specimens["case"].isin(altered)])[["case"]].assign(
-        value="none", reading="no alteration found in the sequenced genes"
-    )
-    silent = pd.concat([unknown, quiet], ignore_index=True)
-    return facts(silent, silent["value"], reading=silent["reading"])
+    told = pd.Series(value, index=last.index)
+    return facts(last, told, reading=told.map({"none found": NONE_FOUND[field]}).fillna(""))
 
 
 def _placed(rows: pd.DataFrame, gene: pd.Series) -> pd.DataFrame:
@@ -164,37 +173,48 @@ def _placed(rows: pd.DataFrame, gene: pd.Series) -> pd.DataFrame:
     return rows.assign(place=gene.map(rank).fillna(len(rank)).astype(int))
 
 
-def _mutations(tables: Tables) -> pd.DataFrame:
-    """Mutations that change a protein: `KRAS G12D`; `TERT promoter` and the like, where no protein change is given, by the gene alone."""
+def _mutations(tables: Tables, samples: pd.Series) -> pd.DataFrame:
+    """Mutations that change a protein: `KRAS G12D`; where no protein change is given, by the gene alone."""
     rows = tables["mutations"]
-    rows = rows[~rows["variant_classification"].isin(SILENT)]
-    change = rows["hgvsp_short"].fillna("").str.removeprefix("p.")
+    rows = rows[rows["tumor_sample_barcode"].isin(samples)]
+    kind = rows["variant_classification"].map({word: is_silent_class(word) for word in rows["variant_classification"].dropna().unique()})
+    # Tables hold the normal form already; those of an older reader may not.
+    change = rows["hgvsp_short"].map({text: protein_change(text) or "" for text in rows["hgvsp_short"].dropna().unique()}).fillna("")
+    silent = kind.eq(True) | change.map({text: is_unchanged(text) for text in change.unique()}).astype(bool)
     value = (rows["hugo_symbol"] + " " + change).str.strip()
-    return _placed(pd.DataFrame({"sample_id": rows["tumor_sample_barcode"], "value": value}), rows["hugo_symbol"])
+    found = pd.DataFrame({"sample_id": rows["tumor_sample_barcode"], "name": value, "value": value})
+    return _placed(found, rows["hugo_symbol"])[~silent]
 
 
-def _copy_number(tables: Tables) -> pd.DataFrame:
+def _copy_number(tables: Tables, samples: pd.Series) -> pd.DataFrame:
     """High amplifications and deep deletions."""
     rows = tables["cna"]
-    rows = rows[rows["call"].isin([2.0, -2.0])]
+    rows = rows[rows["call"].isin([2.0, -2.0]) & rows["sample_id"].isin(samples)]
     value = rows["gene"] + np.where(rows["call"] > 0, " amplification", " deletion")
-    return _placed(pd.DataFrame({"sample_id": rows["sample_id"], "value": value}), rows["gene"])
+    return _placed(pd.DataFrame({"sample_id": rows["sample_id"], "name": value, "value": value}), rows["gene"])
 
 
-def _structural_variants(tables: Tables) -> pd.DataFrame:
-    """Fusions of two genes, partners in alphabetical order; one gene alone is a rearrangement."""
+def _structural_variants(tables: Tables, samples: pd.Series) -> pd.DataFrame:
+    """Rearrangements, partners in alphabetical order; a fusion is one of two genes that the source calls so.
+
+    The source calls a fusion so in its class or in its account of the event, or says that the frame is kept; an antisense fusion, or
+    one out of frame, makes no fusion protein.
+    """
     rows = tables["sv"]
-    rows = rows[rows["site1_hugo_symbol"].notna() | rows["site2_hugo_symbol"].notna()]
-    first = rows["site1_hugo_symbol"].fillna(rows["site2_hugo_symbol"]).astype(str)
-    second = rows["site2_hugo_symbol"].fillna(rows["site1_hugo_symbol"]).astype(str)
+    rows = rows[rows["sample_id"].isin(samples)]
+    sites = [
+        rows[name].where(~rows[name].fillna("").str.lower().isin(MISSING_WORDS)) for name in ("site1_hugo_symbol", "site2_hugo_symbol")
+    ]
+    both, any_known = sites[0].notna() & sites[1].notna(), sites[0].notna() | sites[1].notna()
+    first, second = (one.where(one.notna(), other).astype(str) for one, other in (sites, sites[::-1]))
     alone = first == second
     low, high = first.where(first <= second, second), second.where(first <= second, first)
-    inside = "intragenic " + rows["class"].fillna("rearrangement").str.lower()
-    kind = (
-        pd.Series("fusion", index=rows.index, dtype=object)
-        .mask(alone, inside)
-        .mask(rows[["site1_hugo_symbol", "site2_hugo_symbol"]].isna().any(axis=1), "rearrangement")
-    )
-    value = low.where(alone, low + "-" + high)
-    placed = _placed(pd.DataFrame({"sample_id": rows["sample_id"], "value": value, "kind": kind}), low)
-    return placed.assign(place=np.minimum(placed["place"], _placed(placed, high)["place"]))
+    kind, event, frame = (rows[name].fillna("").str.lower() for name in ("class", "event_info", "site2_effect_on_frame"))
+    told = event.str.contains("fusion") & ~event.str.contains(r"antisense|out[ -]of[ -]frame")
+    fused = both & ~alone & (kind.str.contains("fusion") | told | frame.str.contains(r"^in[ _-]?frame"))
+    inside = "intragenic " + kind.where(~kind.str.contains("fusion") & ~kind.isin(MISSING_WORDS), "rearrangement")
+    how = inside.where(both & alone, "rearrangement").mask(fused, "fusion")
+    pair = low.where(alone, low + "-" + high)
+    value = pair + " " + how
+    found = _placed(pd.DataFrame({"sample_id": rows["sample_id"], "name": pair.where(~alone, value), "value": value}), low)
+    return found.assign(place=np.minimum(found["place"], _placed(found, high)["place"]))[any_known]

@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from oncoraft.evidence.declaration import is_known
+from oncoraft.evidence.declaration import IndexDay, is_known, of_index_day
 from oncoraft.evidence.fields import BY_NAME
+from oncoraft.knowledge.drug_rows import one_agent_a_row
 
 Tables = dict[str, pd.DataFrame]
 
@@ -25,7 +26,7 @@ def numbered(cases: pd.DataFrame) -> pd.DataFrame:
 
 
 def prepare(cases: pd.DataFrame, tables: Tables) -> Tables:
-    """Tables with `person` in place of `patient_id`, the rows of other people left out.
+    """Tables with `person` in place of `patient_id`, the rows of other people left out, treatment by agents of the drug table.
 
     Args:
         cases: from `numbered`.
@@ -37,11 +38,13 @@ def prepare(cases: pd.DataFrame, tables: Tables) -> Tables:
         if "patient_id" in rows:
             person = people.get_indexer(pd.Index(rows["patient_id"])).astype(np.int32)
             rows = rows.drop(columns="patient_id").assign(person=person)[person >= 0]
-        prepared[name] = rows
+        prepared[name] = one_agent_a_row(rows)[0] if name == "timeline_treatment" else rows
     return prepared
 
 
-def known_records(cases: pd.DataFrame, rows: pd.DataFrame, field: str, ties: str | None = None) -> pd.DataFrame:
+def known_records(
+    cases: pd.DataFrame, rows: pd.DataFrame, field: str, ties: str | None = None, index_day: IndexDay = "before_treatment"
+) -> pd.DataFrame:
     """Records of a field that were known at each case's index date, the closest first.
 
     Args:
@@ -49,13 +52,14 @@ def known_records(cases: pd.DataFrame, rows: pd.DataFrame, field: str, ties: str
         rows: of a prepared table; `start_day` dates them.
         field: whose rule and staleness limit hold.
         ties: column that orders records of one day, so that the order of rows in the source does not matter.
+        index_day: whether records of the index day count, for fields that leave it to the setting.
 
     Returns:
         the rows' columns with case (int32), index_day and days_before_index, sorted by case and age of the record.
     """
     joined = cases[["case", "person", "index_day"]].merge(rows, on="person")
     joined["days_before_index"] = joined["index_day"] - joined["start_day"]
-    joined = joined[is_known(BY_NAME[field], joined["days_before_index"])]
+    joined = joined[is_known(of_index_day(BY_NAME[field], index_day), joined["days_before_index"])]
     keys = [joined["days_before_index"].to_numpy(), joined["case"].to_numpy()]
     if ties is not None:
         keys.insert(0, pd.factorize(joined[ties], sort=True)[0])
@@ -83,14 +87,19 @@ def facts(frame: pd.DataFrame, value: pd.Series, **more: pd.Series | str) -> pd.
 
 
 def ago(days: pd.Series) -> pd.Series:
-    """Days before treatment in words."""
-    whole = days.astype("Int64")
-    words = whole.astype(str) + " days before treatment"
-    return words.mask(whole == 1, "1 day before treatment").mask(whole == 0, "on the day treatment starts")
+    """Days before treatment in words, the one way in which a prompt tells them."""
+    distinct, place = np.unique(days.to_numpy("float64"), return_inverse=True)
+    words = [days_before(int(day)) if day == day else "" for day in distinct.tolist()]
+    return pd.Series(np.array(words, dtype=object)[place], index=days.index, dtype=object)
+
+
+def days_before(day: int) -> str:
+    """One number of days in words."""
+    return "on the day treatment starts" if day == 0 else "1 day before treatment" if day == 1 else f"{day} days before treatment"
 
 
 def with_earlier(records: pd.DataFrame, reading: pd.Series, count: int) -> tuple[pd.DataFrame, pd.Series]:
-    """The closest record of each case, and what the next ones said: `, earlier negative (300 days before)`.
+    """The closest record of each case, and what the next ones said: `, earlier negative (300 days before treatment)`.
 
     Args:
         records: sorted by case and age, one a day.
@@ -99,8 +108,7 @@ def with_earlier(records: pd.DataFrame, reading: pd.Series, count: int) -> tuple
     """
     place = records.groupby("case", sort=False).cumcount().to_numpy()
     first = records[place == 0]
-    days = records["days_before_index"].astype("int64").astype(str)
-    phrases = (reading.astype(str) + " (" + days + " days before)").str.replace("(1 days", "(1 day", regex=False).to_numpy(object)
+    phrases = (reading.astype(str) + " (" + ago(records["days_before_index"]) + ")").to_numpy(object)
     cases = records["case"].to_numpy()
     told = pd.Series("", index=first["case"].to_numpy(), dtype=object)
     for number in range(1, count):

@@ -22,24 +22,30 @@ from oncoraft.foundation.stable import stable_seed
 from oncoraft.knowledge.tables import table
 
 # By what is audited, not by what the allow-list says: these records count on the index day itself, all others do not.
-SAME_DAY_COUNTS = {"timeline_specimen", "timeline_specimen_surgery", "timeline_diagnosis"}
-GENOMIC = {"mutations": "tumor_sample_barcode", "cna": "sample_id", "sv": "sample_id"}
-IDENTITY = ("patient_id", "sample_id", "tumor_sample_barcode", "border_day", "start_day", "source_line", "cancer_type")
+ALWAYS_SAME_DAY = frozenset(
+    {"clinical_sample", "mutations", "cna", "sv", "profiled", "timeline_specimen", "timeline_specimen_surgery", "timeline_diagnosis"}
+)
+# Taken before the first dose, by the setting `evidence.index_day`.
+SAME_DAY = ALWAYS_SAME_DAY | {"timeline_performance_status", "timeline_cancer_presence", "timeline_tumor_sites"}
+SAME_DAY |= {f"timeline_{marker}_labs" for marker in ("psa", "cea", "ca_19_9", "ca_15_3")}
+GENOMIC = {"mutations": "tumor_sample_barcode", "cna": "sample_id", "sv": "sample_id", "profiled": "sample_id"}
+IDENTITY = ("patient_id", "sample_id", "tumor_sample_barcode", "border_day", "start_day", "source_line")
 SENTINEL_WORD, SENTINEL_NUMBER = "Sentinel", 9_876  # fits the narrowest integers of the tables
 INJECTED = "|injected"
 LONGER_YEARS, AGE_CAP = 4, 89  # four years are 1461 days exactly, so that the derived age does not move
 
 
-def own_space(tables: Tables, cases: pd.DataFrame, genomics_known: str) -> tuple[Tables, pd.DataFrame]:
-    """Each audited case with a copy of its patient's records, each record with the border day of its case.
+def own_space(tables: Tables, cases: pd.DataFrame, genomics_known: str, index_day: str = "before_treatment") -> tuple[Tables, pd.DataFrame]:
+    """Each audited case with a copy of its patient's records, each record with the first day that is too late for it.
 
     Args:
         tables: whole tables, the case list as `regimens` among them.
         cases: to audit.
         genomics_known: "sequenced" or "acquired": which event makes a specimen known.
+        index_day: "before_treatment" or "excluded": whether what is taken before the first dose counts on the index day.
 
     Returns:
-        copies whose patient and specimen ids carry the case id, and the cases as patients of their own. Rows of specimens have
+        copies with `border_day`, whose patient and specimen ids carry the case id, and the cases as patients of their own. Rows of specimens have
         the specimen's day as `start_day`.
     """
     names = cases[["case_id", "patient_id", "index_day"]].rename(columns={"index_day": "border_day"})
@@ -58,14 +64,14 @@ def own_space(tables: Tables, cases: pd.DataFrame, genomics_known: str) -> tuple
         joined = owners.rename(columns={"sample_id": key}).merge(tables[name], on=key)
         joined[key] = joined["case_id"] + "|" + joined[key]
         copies[name] = joined.drop(columns="case_id").assign(start_day=joined[key].map(dated))
+    for name in (SAME_DAY if index_day == "before_treatment" else ALWAYS_SAME_DAY) & set(copies):
+        copies[name]["border_day"] += 1
     return copies, cases.assign(patient_id=cases["case_id"])
 
 
-def is_late(name: str, rows: pd.DataFrame) -> pd.Series:
+def is_late(rows: pd.DataFrame) -> pd.Series:
     """Which records lie beyond the border of their case; those of a specimen without a date do."""
-    by_specimen = name in SAME_DAY_COUNTS or name in GENOMIC or name == "clinical_sample"
-    within = rows["start_day"] <= rows["border_day"] if by_specimen else rows["start_day"] < rows["border_day"]
-    return ~within.fillna(False)
+    return ~(rows["start_day"] < rows["border_day"]).fillna(False)
 
 
 def _values(rows: pd.DataFrame) -> list[str]:
@@ -84,14 +90,14 @@ def sentinel(values: pd.Series) -> Any:
     return SENTINEL_WORD
 
 
-def deleted(name: str, rows: pd.DataFrame, _: np.random.Generator) -> pd.DataFrame:
+def deleted(rows: pd.DataFrame, _: np.random.Generator) -> pd.DataFrame:
     """Without anything beyond the border."""
-    return rows[~is_late(name, rows)]
+    return rows[~is_late(rows)]
 
 
-def shuffled(name: str, rows: pd.DataFrame, draw: np.random.Generator) -> pd.DataFrame:
+def shuffled(rows: pd.DataFrame, draw: np.random.Generator) -> pd.DataFrame:
     """Values beyond the border exchanged among the records there."""
-    late = is_late(name, rows).to_numpy()
+    late = is_late(rows).to_numpy()
     changed = rows.copy()
     for column in _values(rows):
         values = changed[column].to_numpy(copy=True)
@@ -100,9 +106,9 @@ def shuffled(name: str, rows: pd.DataFrame, draw: np.random.Generator) -> pd.Dat
     return changed
 
 
-def replaced(name: str, rows: pd.DataFrame, _: np.random.Generator) -> pd.DataFrame:
+def replaced(rows: pd.DataFrame, _: np.random.Generator) -> pd.DataFrame:
     """Values beyond the border replaced by what no real record holds."""
-    late = is_late(name, rows)
+    late = is_late(rows)
     if not late.any():
         return rows
     changed = rows.copy()
@@ -114,19 +120,18 @@ def replaced(name: str, rows: pd.DataFrame, _: np.random.Generator) -> pd.DataFr
     return changed
 
 
-def injected(name: str, rows: pd.DataFrame, draw: np.random.Generator) -> pd.DataFrame:
+def injected(rows: pd.DataFrame, draw: np.random.Generator) -> pd.DataFrame:
     """Every record once more beyond the border, with values of other records; specimens under new ids."""
     copies = rows.copy()
-    earliest = 1 if name in SAME_DAY_COUNTS else 0
     for column in _values(rows):
         copies[column] = draw.permutation(copies[column].to_numpy())
-    copies["start_day"] = copies["border_day"] + draw.integers(earliest, 400, len(copies))
+    copies["start_day"] = copies["border_day"] + draw.integers(0, 400, len(copies))
     for column in {"sample_id", "tumor_sample_barcode"} & set(copies):
         copies[column] = copies[column] + INJECTED
     return pd.concat([rows, copies], ignore_index=True)
 
 
-Perturbation = Callable[[str, pd.DataFrame, np.random.Generator], pd.DataFrame]
+Perturbation = Callable[[pd.DataFrame, np.random.Generator], pd.DataFrame]
 PERTURBATIONS: dict[str, Perturbation] = {"deleted": deleted, "shuffled": shuffled, "replaced": replaced, "injected": injected}
 
 
@@ -168,7 +173,7 @@ def perturb(tables: Tables, how: str, seed: int) -> Tables:
         seed: of the draws.
     """
     draw = np.random.default_rng(stable_seed(seed, how))
-    changed = {name: PERTURBATIONS[how](name, rows, draw) if "start_day" in rows else rows for name, rows in tables.items()}
+    changed = {name: PERTURBATIONS[how](rows, draw) if "start_day" in rows else rows for name, rows in tables.items()}
     if how != "injected":
         for name in ("clinical_patient", "clinical_sample"):
             changed[name] = _undated(how, name, changed[name], draw)

@@ -5,53 +5,119 @@ Nothing is taken from when an earlier treatment ended: a stop day may lie beyond
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 
-from oncoraft.evidence.disease import decided
-from oncoraft.evidence.known import Tables, closest, facts, in_one, known_records
-from oncoraft.knowledge.drugs import drugs
+from oncoraft.evidence.disease import decided, presence
+from oncoraft.evidence.known import Tables, ago, closest, facts, in_one, known_records
+from oncoraft.knowledge.drug_rows import are_for
+from oncoraft.knowledge.drugs import Drug, drugs
 
 RESPONSE_LAG_DAYS = 14  # imaging of the first two weeks tells of the time before the line (as for the labels)
-OUTSIDE = {"Prior medications to MSK": ("yes", "treated elsewhere before"), "No prior medications": ("no", "not treated elsewhere before")}
+REGISTRATION_DAYS = 30  # what began longer before the cancer's registration treated another, or an unknown one (as for the cases)
+SILENT_MECHANISMS = ("not disclosed", "given for another condition")
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth")
+TREATED = "Prior medications to MSK"
+OUTSIDE = {TREATED: ("yes", "treated elsewhere before"), "No prior medications": ("no", "not treated elsewhere before")}
 REGIMENS = "regimens"  # the case list as a table: when each earlier line began
 
 
 def regimens_table(cases: pd.DataFrame) -> pd.DataFrame:
-    """The case list as a dated table: patient, first day, agents within the combination window, line."""
-    columns = {"patient_id": "patient_id", "index_day": "start_day", "agents": "agents", "line_of_therapy": "line_of_therapy"}
-    return cases[list(columns)].rename(columns=columns)
+    """The case list as a dated table: patient, first day, agents within the combination window, setting and line."""
+    columns = ["patient_id", "index_day", "agents", "setting", "line_of_therapy", "line_overall"]
+    return cases[columns].rename(columns={"index_day": "start_day"})
 
 
-def planned(cases: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The drugs about to start with their class and mechanism, the cancer type, the line of therapy."""
+def planned(cases: pd.DataFrame, notes: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The drugs about to start with their class and mechanism, the cancer type, setting and line of therapy.
+
+    Args:
+        cases: numbered cases.
+        notes: from `outside`.
+    """
     knowledge = drugs()
     exploded = cases[["case", "agents_at_index"]].explode("agents_at_index").dropna().reset_index(drop=True)
     agent = exploded["agents_at_index"]
-    classes = agent.map({name: f" ({drug.drug_class})" for name, drug in knowledge.items() if drug.drug_class}).fillna("")
-    mechanism = agent.map({name: drug.mechanism for name, drug in knowledge.items() if drug.mechanism})
+    mechanism = agent.map({name: drug.mechanism for name, drug in knowledge.items() if _is_disclosed(drug)})
+    radiation = pd.Series("yes", index=cases.index).where(cases["is_chemoradiation"].astype(bool))
     return {
-        "drug": facts(exploded, agent.str.lower() + classes),
+        "drug": facts(exploded, agent.str.lower(), reading=agent.map(with_class)),
         "drug_mechanism": facts(exploded, mechanism, name=agent.str.lower()),
+        "concurrent_radiation": facts(cases, radiation),
         "cancer_type": facts(cases, cases["cancer_type"].str.lower()),
-        "line": facts(cases, cases["line_of_therapy"]),
+        "setting": facts(cases, cases["setting"].where(cases["setting"] != "unknown")),
+        **_lines(cases, notes),
     }
 
 
-def received(cases: pd.DataFrame, tables: Tables, count: int) -> dict[str, pd.DataFrame]:
+def _is_disclosed(drug: Drug) -> bool:
+    """Whether the table tells how a drug acts on this cancer."""
+    return bool(drug.mechanism) and not drug.mechanism.lower().startswith(SILENT_MECHANISMS)
+
+
+@cache
+def with_class(agent: str) -> str:
+    """An agent with its class: `osimertinib (EGFR inhibitor)`; a class that holds the name stands for both."""
+    name, drug = agent.lower(), drugs().get(agent)
+    kind = drug.drug_class if drug else ""
+    return kind if name in kind.split() else f"{name} ({kind})" if kind else name
+
+
+def named(agents: pd.Series) -> pd.Series:
+    """Agents as a reader expects them; trial drugs are masked in the source."""
+    return agents.replace("INVESTIGATIONAL", "investigational agent").str.lower()
+
+
+def _lines(cases: pd.DataFrame, notes: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Which line this is: within its setting, or among all where the setting is unknown.
+
+    Where treatment elsewhere is known, the source counts only what was given here, and no line is claimed.
+    """
+    of_setting = cases["setting"] != "unknown"
+    number = cases["line_of_therapy"].where(of_setting, cases["line_overall"])
+    ordinal = number.map(lambda place: ORDINALS[place - 1] if 0 < place <= len(ORDINALS) else f"number {place}")
+    elsewhere = cases["case"].isin(treated_elsewhere(notes))
+    kind = cases["setting"].where(of_setting, "systemic")
+    line = (ordinal + " line of " + kind + " treatment").mask(
+        elsewhere, kind + " treatment number " + number.astype(str) + " recorded here, after treatment elsewhere"
+    )
+    overall = cases[of_setting & ~elsewhere & (cases["line_overall"] > cases["line_of_therapy"])]
+    return {"line": facts(cases, number, reading=line), "line_overall": facts(overall, overall["line_overall"])}
+
+
+def treated_elsewhere(notes: pd.DataFrame) -> pd.Series:
+    """Numbers of the cases whose notes tell of treatment elsewhere before."""
+    return notes.loc[notes["is_treated"], "case"]
+
+
+def outside(cases: pd.DataFrame, tables: Tables) -> pd.DataFrame:
+    """Of the notes on treatment elsewhere the closest that tells of some, else the closest."""
+    notes = known_records(cases, tables["timeline_prior_meds"], "outside_treatment", ties="prior_med_to_msk")
+    notes = notes[notes["prior_med_to_msk"].isin(list(OUTSIDE))]
+    notes = notes.assign(is_treated=notes["prior_med_to_msk"] == TREATED)
+    return closest(notes.iloc[np.lexsort([np.arange(len(notes)), ~notes["is_treated"].to_numpy(), notes["case"].to_numpy()])])
+
+
+def received(cases: pd.DataFrame, tables: Tables, notes: pd.DataFrame, count: int) -> dict[str, pd.DataFrame]:
     """Agents received before, treatment elsewhere, radiation and surgery so far."""
     supportive = [name for name, drug in drugs().items() if drug.supportive]
     rows = tables["timeline_treatment"]
     agents = known_records(cases, rows[~rows["agent"].isin(supportive)], "prior_agents", ties="agent").drop_duplicates(["case", "agent"])
-    agents = closest(agents, 2 * count)
-    outside = closest(known_records(cases, tables["timeline_prior_meds"], "outside_treatment", ties="prior_med_to_msk"))
-    words = outside["prior_med_to_msk"].map({word: value for word, (value, _) in OUTSIDE.items()})
+    case = cases.set_index("case")[["diagnosis_day", "cancer_type"]].reindex(agents["case"])
+    early = agents["start_day"].to_numpy() < case["diagnosis_day"].astype("float64").to_numpy() - REGISTRATION_DAYS
+    is_other = early | ~are_for(agents["agent"], case["cancer_type"])
+    own, others = (closest(agents[which], 2 * count) for which in (~is_other, is_other))
     surgery = tables["timeline_surgery"]
     surgery = surgery[surgery["subtype"].fillna("") != "SAMPLE"]
     return {
-        "prior_agents": facts(agents, agents["agent"].str.lower()),
+        "prior_agents": facts(own, own["agent"].str.lower(), reading=named(own["agent"])),
+        "agents_of_other_cancer": facts(others, others["agent"].str.lower(), reading=named(others["agent"])),
         "outside_treatment": facts(
-            outside, words, reading=outside["prior_med_to_msk"].map({word: text for word, (_, text) in OUTSIDE.items()})
+            notes,
+            notes["prior_med_to_msk"].map({word: value for word, (value, _) in OUTSIDE.items()}),
+            reading=notes["prior_med_to_msk"].map({word: text for word, (_, text) in OUTSIDE.items()}),
         ),
         "radiation": _occasions(cases, tables["timeline_radiation"], "radiation", count, ("once", " times")),
         "surgery": _occasions(cases, surgery, "surgery", count, ("one day", " days")),
@@ -71,36 +137,30 @@ def _occasions(cases: pd.DataFrame, rows: pd.DataFrame, field: str, count: int, 
     return facts(frame, total, number=number, when=("the last " + str(count) + ": " + when).where(total > count, when))
 
 
-def prior_regimens(cases: pd.DataFrame, tables: Tables, count: int) -> pd.DataFrame:
-    """The last few lines before: their agents started before the index date, and the imaging verdicts while they lasted.
+def prior_regimens(cases: pd.DataFrame, tables: Tables, notes: pd.DataFrame, count: int) -> pd.DataFrame:
+    """The last few regimens before: their agents started before the index date, and the imaging verdicts while they lasted.
 
-    A line lasts from its 15th day to the next line or the index date. Progression wins over no cancer seen, that over no
-    progression; a line without informative imaging says so.
+    A regimen lasts from its 15th day to the next one or the index date. Progression wins over no cancer seen, that over no
+    progression; without informative imaging nothing is said of it.
     """
-    lines = known_records(cases, tables[REGIMENS], "prior_regimen", ties="line_of_therapy")
+    lines = known_records(cases, tables[REGIMENS], "prior_regimen", ties="line_overall")
     after = lines.groupby("case", sort=False)["start_day"].shift(1)  # sorted closest first: the row above began later
     lines = closest(lines.assign(until=after.fillna(lines["index_day"])), count).reset_index(drop=True)
     lines["number"] = np.arange(len(lines), dtype=np.int32)
-    known = _agents_begun(lines, tables["timeline_treatment"])
+    names = lines["number"].map(_agents_begun(lines, tables["timeline_treatment"]))
     verdict = _verdicts(lines, tables)
-    names = lines["number"].map(known)
     days = verdict["first_progression"]
+    when = ago((lines["index_day"] - lines["start_day"] - days).astype("float64"))
     reading = np.select(
         [days.notna(), verdict["cleared"], verdict["quiet"]],
-        ["progression on imaging on day " + days.astype("Int64").astype(str), "no cancer seen on imaging", "no progression on imaging"],
-        "no informative imaging",
+        [": progression on imaging " + when, ": no cancer seen on imaging", ": no progression on imaging"],
+        "",
     )
-    short = np.select(
-        [days.notna(), verdict["cleared"], verdict["quiet"]], ["progression", "no cancer seen", "no progression"], "no informative imaging"
-    )
-    value = "line " + lines["line_of_therapy"].astype(str) + ": " + pd.Series(short, index=lines.index)
-    return facts(
-        lines,
-        value.where(names.notna()),
-        number_of_line=lines["line_of_therapy"],
-        name=names,
-        reading=pd.Series(reading, index=lines.index),
-    ).rename(columns={"number_of_line": "number"})
+    of_setting = lines["setting"] != "unknown"
+    number = lines["line_of_therapy"].where(of_setting, lines["line_overall"]).astype(str)
+    place = (lines["setting"] + " line " + number).where(of_setting, "line " + number)
+    place = place.mask(lines["case"].isin(treated_elsewhere(notes)), "earlier regimen")
+    return facts(lines, names, place=place, reading=pd.Series(reading, index=lines.index))
 
 
 def _agents_begun(lines: pd.DataFrame, treatment: pd.DataFrame) -> pd.Series:
@@ -109,14 +169,14 @@ def _agents_begun(lines: pd.DataFrame, treatment: pd.DataFrame) -> pd.Series:
     begun = agents.merge(treatment[["person", "agent", "start_day"]], on=["person", "agent"], suffixes=("", "_agent"))
     begun = begun[(begun["start_day_agent"] >= begun["start_day"]) & (begun["start_day_agent"] < begun["index_day"])]
     begun = begun.drop_duplicates(["number", "agent"]).sort_values(["number", "agent"], kind="stable")
-    return in_one(begun["number"], begun["agent"].str.lower(), " + ")
+    return in_one(begun["number"], named(begun["agent"]), " + ")
 
 
 def _verdicts(lines: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     """By line: day of its first progression (null), whether cancer was once not seen, whether any imaging was decided."""
     found = pd.DataFrame(index=lines.index)
-    for name, column in (("timeline_progression", "progression"), ("timeline_cancer_presence", "has_cancer")):
-        reports = decided(tables[name], column)[["person", "start_day", "is_yes"]].rename(columns={"start_day": "report_day"})
+    for column, reports in (("progression", decided(tables["timeline_progression"], "progression")), ("has_cancer", presence(tables))):
+        reports = reports[["person", "start_day", "is_yes"]].rename(columns={"start_day": "report_day"})
         joined = lines[["number", "person", "start_day", "until"]].merge(reports, on="person")
         day = joined["report_day"] - joined["start_day"]
         joined = joined.assign(day=day)[(day > RESPONSE_LAG_DAYS) & (joined["report_day"] < joined["until"])]

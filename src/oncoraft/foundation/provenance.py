@@ -1,7 +1,6 @@
-"""Digests, manifests and atomic publishing.
+"""Digests and manifests.
 
-An output is written beside its destination and renamed, so that a file that exists is whole. Every step
-leaves a manifest: what went in (digests), with which settings, code and versions, and what was counted.
+Every step leaves a manifest: what went in (digests), with which settings, code and versions, and what was counted.
 Manifests carry no time and no absolute path, so that two equal runs leave equal manifests.
 """
 
@@ -11,14 +10,15 @@ import hashlib
 import json
 import os
 import platform
-import shutil
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from oncoraft import __version__
+from oncoraft.foundation.publishing import publishing
+
+__all__ = ["canonical_json", "file_digest", "manifest", "publishing", "sealed", "text_digest", "versions", "write_json"]
 
 RECORDED_PACKAGES = ("numpy", "pandas", "pyarrow", "scikit-learn", "lifelines", "torch", "transformers", "peft")
 
@@ -37,33 +37,6 @@ def text_digest(text: str) -> str:
 def canonical_json(value: object) -> str:
     """JSON with sorted keys and no spare spaces: equal values give equal text."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-@contextmanager
-def publishing(*paths: Path) -> Iterator[tuple[Path, ...]]:
-    """Temporary siblings of `paths` to write to; renamed together at the end, removed if anything fails.
-
-    Works for files and folders. A file that exists is replaced; a folder that exists is replaced whole.
-
-    Example:
-        with publishing(Path("cases.parquet"), Path("manifest.json")) as (cases, manifest):
-            ...
-    """
-    temporary = tuple(path.with_name(f".partial-{os.getpid()}-{path.name}") for path in paths)
-    for path in paths:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        yield temporary
-        for source, destination in zip(temporary, paths, strict=True):
-            if source.is_dir() and destination.is_dir():
-                shutil.rmtree(destination)
-            os.replace(source, destination)
-    finally:
-        for source in temporary:
-            if source.is_dir():
-                shutil.rmtree(source)
-            else:
-                source.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: object) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from oncoraft.answers import text_token_ids
 from oncoraft.foundation.errors import InputError
 from oncoraft.inference.cache import Cache
 from oncoraft.inference.engine import Engine
@@ -46,7 +47,7 @@ class Result:
 def score_tokens(tokenizer: Any) -> list[list[int]]:
     """Token ids of the beginning of an answer with each of `SCORE_TEXTS`, up to the end of its line."""
     lines = [opening(float(text)).split("\n")[0] + "\n" for text in SCORE_TEXTS]
-    return tokenizer(lines, add_special_tokens=False)["input_ids"]
+    return text_token_ids(tokenizer, lines)
 
 
 def response_logit(log_probabilities: torch.Tensor) -> torch.Tensor:
@@ -61,7 +62,7 @@ def response_logit(log_probabilities: torch.Tensor) -> torch.Tensor:
 
 def answer_room(engine: Engine, tokenizer: Any, settings: Inference, is_written: bool) -> int:
     """Tokens that may follow a prompt in the cache: the answer and its opening, or the score texts."""
-    opened = max(len(ids) for ids in tokenizer([opening(score) for score in (1.0, 0.7, 0.3, 0.0)], add_special_tokens=False)["input_ids"])
+    opened = max(len(ids) for ids in text_token_ids(tokenizer, [opening(score) for score in (1.0, 0.7, 0.3, 0.0)]))
     weighed = 0 if engine.head is not None else sum(map(len, score_tokens(tokenizer)))
     return max(opened + settings.max_new_tokens if is_written else STATED_SCORE_TOKENS, weighed)
 
@@ -112,7 +113,7 @@ def answer_group(
         logits = finite(cases, engine.scores(hidden).tolist())
         if settings.score_in_text == "forced":
             texts = [opening(score) for score in torch.tensor(logits, dtype=torch.float64).sigmoid().tolist()]
-            forced = tokenizer(texts, add_special_tokens=False)["input_ids"]
+            forced = text_token_ids(tokenizer, texts)
             hidden = force(engine, cache, lengths, forced)
     else:
         starts = torch.tensor(lengths, device=engine.device)

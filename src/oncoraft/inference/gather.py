@@ -6,7 +6,6 @@ it is proven to be a prediction (all columns, finite numbers, score = sigmoid of
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from collections import Counter
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.jsonl import iterate_jsonl
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.edge import run, settings_record, step_parser
 
@@ -45,14 +45,10 @@ def read_lines(paths: Sequence[Path]) -> list[Line]:
     if doubled := [path for path, count in Counter(path.resolve() for path in paths).items() if count > 1]:
         raise InputError("expected every file once; this one is given twice", file=doubled[0])
     for path in paths:
-        if not path.is_file():
-            raise InputError("expected a JSONL file", file=path)
-        for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            try:
-                row = json.loads(text)
-                found.append(Line(str(row["case_id"]), text, row, path, number))
-            except (json.JSONDecodeError, KeyError, TypeError):
-                raise InputError("expected a JSON object with a case_id", file=path, line=number) from None
+        for number, text, row in iterate_jsonl(path):
+            if "case_id" not in row:
+                raise InputError("expected a JSON object with a case_id", file=path, line=number)
+            found.append(Line(row["case_id"], text, row, path, number))
     return found
 
 
@@ -81,22 +77,23 @@ def check_prediction(line: Line) -> None:
         raise InputError(f"expected one of {', '.join(REASONS)}", column="finish_reason", found=str(line.row["finish_reason"]), **place)
 
 
-def check_folds(predicted: Sequence[Line], held_out: Sequence[Line]) -> None:
-    """Whether each prediction is of the fold that holds its case out: another fold's model may have trained on the patient.
+def check_owners(predicted: Sequence[Line], held_out: Sequence[Line]) -> None:
+    """Whether each prediction is of the case's patient and of the fold that holds it out: another fold's model may have seen the patient.
 
     Raises:
         InputError: the first that is not.
     """
-    folds = {line.case_id: line.row.get("fold") for line in held_out}
+    owners = {line.case_id: line.row for line in held_out}
     for line in predicted:
-        if line.case_id in folds and line.row["fold"] != folds[line.case_id]:
-            raise InputError(
-                f"expected the prediction of case {line.case_id} from fold {folds[line.case_id]}, which holds it out",
-                file=line.file,
-                line=line.number,
-                column="fold",
-                found=line.row["fold"],
-            )
+        owner = owners.get(line.case_id, line.row)
+        place: dict[str, Any] = {"file": line.file, "line": line.number}
+        patient = owner.get("patient_id", line.row["patient_id"])  # a held-out file made by hand may name cases alone
+        if line.row["patient_id"] != patient:
+            wanted = f"expected {patient!r}, the patient of case {line.case_id}"
+            raise InputError(wanted, column="patient_id", found=line.row["patient_id"], **place)
+        if line.row["fold"] != owner.get("fold"):
+            wanted = f"expected the prediction of case {line.case_id} from fold {owner.get('fold')}, which holds it out"
+            raise InputError(wanted, column="fold", found=line.row["fold"], **place)
 
 
 def gather(shards: Sequence[tuple[str, str]], held_out: Sequence[tuple[str, str]]) -> list[str]:
@@ -131,10 +128,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     predicted, held_out = read_lines(given.shards), read_lines(given.heldout)
     for line in predicted:
         check_prediction(line)
-    check_folds(predicted, held_out)
+    check_owners(predicted, held_out)
     lines = gather([(line.case_id, line.text) for line in predicted], [(line.case_id, line.text) for line in held_out])
     record = given.out.with_name(given.out.name + ".manifest.json")
-    with publishing(given.out, record) as (out, note):
+    with publishing(given.out, record, step="gather") as (out, note):
         out.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
         counts = {
             "cases": len(lines),

@@ -8,7 +8,6 @@ prompt is read once: score and rationale come from the same prefill. Finished ca
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,8 +17,10 @@ import torch
 from torch import nn
 
 from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.jsonl import write_jsonl
 from oncoraft.foundation.lease import hold_devices
 from oncoraft.foundation.provenance import canonical_json, file_digest, manifest, publishing, text_digest, write_json
+from oncoraft.foundation.publishing import claim
 from oncoraft.inference.answer import Result, answer_group, answer_room, score_group
 from oncoraft.inference.engine import Engine, affordable_tokens, in_groups
 from oncoraft.inference.examples import encode_few_shot, read_examples
@@ -164,6 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parse(arguments)
     blocks = read_settings("infer", given)
     settings, strategy = blocks["inference"], blocks["strategy"]
+    claim(given.out, given.out.with_name(given.out.name + ".manifest.json"), step="infer")
     torch.set_num_threads(given.threads)
     rows = read_rows(given.heldout)
     check_fold_model(given.fold_model, strategy)
@@ -202,8 +204,8 @@ def publish(
     if more["resumed"]:
         log.info("infer: %d cases were finished before", more["resumed"])
     beside = given.out.with_name(given.out.name + ".manifest.json")
-    with publishing(given.out, beside) as (out, note):
-        out.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in predictions), encoding="utf-8")
+    with publishing(given.out, beside, step="infer") as (out, note):
+        write_jsonl(out, predictions)
         inputs = [given.heldout, given.base, *(path for path in (given.examples, given.tokens) if path is not None)]
         inputs += [given.fold_model / name for name in (*trained_files(strategy), "manifest.json")] if given.fold_model else []
         write_json(note, manifest("infer", inputs=inputs, outputs={given.out: out}, settings=record, counts=counts, beside=beside))

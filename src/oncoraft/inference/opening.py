@@ -12,7 +12,7 @@ from torch import nn
 
 from oncoraft.foundation.errors import InputError
 from oncoraft.models.base import causal_of, first_line, load_base
-from oncoraft.models.fold_model import HEAD_FILE
+from oncoraft.models.fold_model import HEAD_FILE, check_digests
 from oncoraft.models.model_folder import read_score_head
 from oncoraft.planning.config import Strategy
 
@@ -53,7 +53,9 @@ def open_fold(base: Path, folder: Path | None, strategy: Strategy, device: torch
     if folder is None:
         return model.eval(), None
     head = read_score_head(folder / HEAD_FILE, model.config.hidden_size).to(device) if strategy.has_head else None
-    return (with_trained_adapter(model, folder) if strategy.has_adapter else model).eval(), head
+    model = with_trained_adapter(model, folder) if strategy.has_adapter else model
+    check_digests(folder, trained_files(strategy))
+    return model.eval(), head
 
 
 def with_trained_adapter(model: Any, folder: Path) -> Any:

@@ -19,6 +19,8 @@ import torch
 
 from oncoraft.answers import ANSWER_MARKER, prompt_token_ids
 from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.input_file import require_file
+from oncoraft.foundation.jsonl import BadJSON, iterate_jsonl, parse_json
 from oncoraft.inference.answer import Result, answer_group, answer_room, score_group
 from oncoraft.inference.engine import Engine, affordable_tokens, in_groups
 from oncoraft.inference.layout import Answer, category
@@ -47,7 +49,7 @@ def read_prompts(path: Path) -> list[tuple[str, str]]:
         InputError: no such file, no case, a line that is not a JSON object, or one without `instruction` or `input`.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = require_file(path, "a readable case file").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise InputError(f"expected a readable case file ({reason})", file=path) from None
@@ -57,21 +59,14 @@ def read_prompts(path: Path) -> list[tuple[str, str]]:
         plain = text.rstrip()
         return [(path.stem, f"{plain}\n" if plain.endswith(ANSWER_MARKER.rstrip()) else f"{plain}\n\n{ANSWER_MARKER}")]
     try:
-        one = json.loads(text)
-    except json.JSONDecodeError:
-        lines = enumerate(text.splitlines(), 1)
-        return [prompt_of(parsed(line, path, number), path, number) for number, line in lines if line.strip()]
+        one = parse_json(text)
+    except BadJSON as error:
+        if path.suffix != ".jsonl" and "Extra data" not in str(error):
+            raise InputError(f"expected a JSON object with `instruction` and `input` ({error})", file=path, line=error.line) from None
+        return [prompt_of(line.row, path, line.number) for line in iterate_jsonl(path, "cases")]
     if isinstance(one, list):
         return [prompt_of(row, path, None) for row in one]
     return [prompt_of(one, path, None)]
-
-
-def parsed(line: str, path: Path, number: int) -> Any:
-    """The JSON value of one line."""
-    try:
-        return json.loads(line)
-    except json.JSONDecodeError as error:
-        raise InputError(f"expected a JSON object with `instruction` and `input` ({error.msg})", file=path, line=number) from None
 
 
 def prompt_of(row: Any, path: Path, number: int | None) -> tuple[str, str]:
@@ -86,6 +81,8 @@ def prompt_of(row: Any, path: Path, number: int | None) -> tuple[str, str]:
         if not isinstance(row.get(key), str):
             found = "nothing" if key not in row else type(row[key]).__name__
             raise InputError("expected a text", file=path, line=number, column=key, found=found)
+    if not isinstance(row.get("case_id", ""), str):
+        raise InputError("expected text", file=path, line=number, column="case_id", found=type(row["case_id"]).__name__)
     return str(row.get("case_id") or (f"line {number}" if number else path.stem)), prompt_text(row)
 
 

@@ -9,7 +9,7 @@ uninterrupted one would have, in the same batches.
 from __future__ import annotations
 
 import fcntl
-import json
+import io
 import logging
 import os
 import signal
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from oncoraft.foundation.errors import RetryLater
+from oncoraft.foundation.jsonl import json_line, parse_json
 
 log = logging.getLogger("oncoraft")
 
@@ -37,7 +38,7 @@ class Progress:
     def __init__(self, path: Path, key: str) -> None:
         self.path, self.done = path, dict[str, dict[str, Any]]()
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.stream = path.open("a+", encoding="utf-8")
+        self.stream = path.open("a+b")
         try:
             fcntl.flock(self.stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -49,13 +50,13 @@ class Progress:
         if not whole:
             self._append([{"key": key}])
 
-    def _read(self, text: str, key: str) -> int:
+    def _read(self, content: bytes, key: str) -> int:
         """Take over the finished predictions; the length in bytes of what stands, 0 if none of it is this run's."""
         whole = 0
-        for number, line in enumerate(text.splitlines(keepends=True)):
+        for number, line in enumerate(io.BytesIO(content)):
             try:
-                row = json.loads(line) if line.endswith("\n") else None
-            except json.JSONDecodeError:
+                row = parse_json(line.decode("utf-8")) if line.endswith(b"\n") else None
+            except ValueError:  # half a line, or half a character
                 row = None
             if not isinstance(row, dict):
                 log.info("infer: a torn line of %s is dropped", self.path.name)
@@ -63,14 +64,14 @@ class Progress:
             if number == 0 and row.get("key") != key:
                 log.info("infer: %s belongs to another run and is started anew", self.path.name)
                 break
-            whole += len(line.encode())
+            whole += len(line)
             if number:
                 self.done[row["case_id"]] = row
         return whole
 
     def _append(self, rows: Sequence[dict[str, Any]]) -> None:
         """Write lines and wait until they are on the disk."""
-        self.stream.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+        self.stream.write("".join(map(json_line, rows)).encode("utf-8"))
         self.stream.flush()
         os.fsync(self.stream.fileno())
 

@@ -20,12 +20,14 @@ import torch
 from torch import nn
 from transformers import AutoConfig
 
+from oncoraft.answers import text_token_ids
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.stable import stable_seed
 from oncoraft.inference.answer import Result, finite, result
 from oncoraft.inference.layout import opening
+from oncoraft.inference.opening import trained_files
 from oncoraft.models.cases import Case
-from oncoraft.models.fold_model import HEAD_FILE
+from oncoraft.models.fold_model import HEAD_FILE, check_digests
 from oncoraft.models.model_folder import read_score_head
 from oncoraft.planning.config import Inference, Strategy
 
@@ -100,11 +102,12 @@ class VllmEngine:
 
     def __init__(self, base: Path, fold: Path, strategy: Strategy, settings: Inference, tokenizer: Any) -> None:
         self.vllm, self.tokenizer, self.settings = imported(), tokenizer, settings
-        config = AutoConfig.from_pretrained(base, local_files_only=True)
+        config = AutoConfig.from_pretrained(base, local_files_only=True, trust_remote_code=False)
         architecture = (config.architectures or ["none"])[0]
         if architecture not in MODULES:
             raise InputError(f"inference.engine: expected one of {', '.join(MODULES)} for vllm", file=base, found=architecture)
         head = read_score_head(fold / HEAD_FILE, config.hidden_size)
+        check_digests(fold, trained_files(strategy))
         self.longest, self.column = int(config.max_position_embeddings), spare_column(tokenizer, config.vocab_size)
         self.stops = self._stop_tokens(base)
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"  # the class is registered in this process
@@ -118,6 +121,7 @@ class VllmEngine:
             self.adapter = importlib.import_module("vllm.lora.request").LoRARequest("fold", 1, str(fold))
         self.model = self.vllm.LLM(
             model=str(base),
+            trust_remote_code=False,
             hf_overrides={"architectures": [name]},
             dtype="bfloat16",
             max_model_len=self.longest,
@@ -154,7 +158,7 @@ class VllmEngine:
         forced: list[list[int]] = [[] for _ in cases]
         if self.settings.score_in_text == "forced":
             texts = [opening(float(torch.tensor(logit, dtype=torch.float64).sigmoid())) for logit in logits]
-            forced = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
+            forced = text_token_ids(self.tokenizer, texts)
         prompts = [[*case.prompt, *begun] for case, begun in zip(cases, forced, strict=True)]
         found = self._ask(prompts, [self._sampling(case, len(prompt)) for case, prompt in zip(cases, prompts, strict=True)])
         return [

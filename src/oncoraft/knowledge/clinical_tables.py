@@ -75,7 +75,8 @@ PATIENT_COLUMNS = (
         unit="years",
         minimum=0,
         maximum=130,
-        note="age at data cut or death, capped at 89",
+        bounded=True,
+        note="age at data cut or death, capped at 89; `>89` is read as 90",
     ),
     column("STAGE_HIGHEST_RECORDED", required=False, vocabulary=("Stage 1-3", "Stage 4", "Unknown"), known="never"),
     column("NUM_ICDO_DX", "integer", required=False, known="never", unit="registry entries", minimum=0),
@@ -100,30 +101,30 @@ PATIENT_COLUMNS = (
     column(
         "OS_MONTHS",
         "number",
-        nullable=False,
+        required=False,
         known="never",
         unit="months",
         minimum=0,
         maximum=1500,
-        note="from first sequencing to death or last contact",
+        note="from first sequencing to death or last contact; a patient without it has no survival",
+        without="no survival, and no response label, whose window follow-up bounds",
     ),
     column(
         "OS_STATUS",
-        nullable=False,
+        required=False,
         vocabulary=("0:LIVING", "1:DECEASED"),
         aliases=(("LIVING", "0:LIVING"), ("DECEASED", "1:DECEASED")),
         closed=True,
         known="never",
+        without="no survival",
     ),
     flag("HR", "Yes", "No", required=False, known="never", note="hormone receptor; blank outside breast cancer"),
     flag("HER2", "Yes", "No", required=False, known="never", note="blank exactly where HR is blank"),
 )
 
 PATIENT_DERIVED = (
-    Column(
-        "", "os_days", "integer", nullable=False, known="never", unit="days", note="OS_MONTHS times the constant in checks.json, rounded"
-    ),
-    Column("", "is_deceased", "boolean", nullable=False, known="never", note="OS_STATUS is 1:DECEASED"),
+    Column("", "os_days", "integer", known="never", unit="days", note="OS_MONTHS times the constant in checks.json, rounded"),
+    Column("", "is_deceased", "boolean", known="never", note="OS_STATUS is 1:DECEASED"),
 )
 
 SAMPLE_COLUMNS = (
@@ -131,7 +132,7 @@ SAMPLE_COLUMNS = (
     patient(),
     column("GLEASON_SAMPLE_LEVEL", "integer", required=False, **GLEASON),
     flag("PDL1_POSITIVE", "Yes", "No", required=False),
-    column("CANCER_TYPE", vocabulary=CANCER_TYPES, note="any word is kept"),
+    column("CANCER_TYPE", required=False, vocabulary=CANCER_TYPES, note="any word is kept; where it is empty, ONCOTREE_CODE tells it"),
     column("SAMPLE_TYPE", required=False, vocabulary=("Primary", "Metastasis", "Unknown", "Local Recurrence")),
     column("SAMPLE_CLASS", required=False, vocabulary=("Tumor",)),
     column("METASTATIC_SITE", required=False, note="spellings vary in case"),

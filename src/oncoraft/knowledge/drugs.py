@@ -2,9 +2,11 @@
 
 Columns of `drugs.csv`: agent (upper-case generic name), synonyms (`;`-separated), subtype (the source's
 SUBTYPE), drug_class (finer, in words: "PD-1 inhibitor"), targets (`;`-separated gene or receptor names),
-mechanism (one sentence in our own words), supportive (set aside when a regimen is named), oral.
-Agents of `drug_class` "unrelated indication" are set aside too: they treat another condition (a skin cream
-of fluorouracil, BCG in the bladder), not the cancer that was sequenced.
+mechanism (one sentence in our own words), supportive (set aside when a regimen is named), oral, only_for (the
+kind of cancer that alone it treats: blood, thyroid, neuroendocrine; empty: any). Set aside too are agents of
+`drug_class` "unrelated indication", which treat another condition (a skin cream of fluorouracil, BCG in the
+bladder), not the cancer that was sequenced, and of "tracer", which are given for imaging and treat none. Other names of an
+agent are in `drug_names`.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from pathlib import Path
 DATA_FILES = ("drugs.csv",)
 TABLE = Path(__file__).parent / DATA_FILES[0]
 UNRELATED = "unrelated indication"
+TRACER = "tracer"
+MASKED = "INVESTIGATIONAL"  # how the source names every agent of a trial
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,17 @@ class Drug:
     mechanism: str
     supportive: bool
     oral: bool
+    only_for: str
+
+    @property
+    def is_aside(self) -> bool:
+        """Whether it names no treatment of a cancer: supportive, unrelated, a tracer, or masked."""
+        return self.supportive or self.agent == MASKED
+
+    @property
+    def is_tracer(self) -> bool:
+        """Whether it is given for imaging: an isotope, a contrast medium, a dye."""
+        return self.drug_class == TRACER
 
     @property
     def is_unrelated(self) -> bool:
@@ -53,6 +68,7 @@ def drugs() -> dict[str, Drug]:
             mechanism=row["mechanism"],
             supportive=row["supportive"] == "yes",
             oral=row["oral"] == "yes",
+            only_for=row["only_for"],
         )
         for row in rows
     }
@@ -60,5 +76,5 @@ def drugs() -> dict[str, Drug]:
 
 @lru_cache(maxsize=1)
 def agent_names() -> dict[str, str]:
-    """Agent by every name it has: its own and its synonyms, all upper-case."""
+    """Agent by its own name and its synonyms, all upper-case."""
     return {name: drug.agent for drug in drugs().values() for name in (drug.agent, *drug.synonyms)}

@@ -7,7 +7,8 @@ timeline_specimen_surgery (acquired).
 from __future__ import annotations
 
 from oncoraft.knowledge.clinical_tables import PANELS
-from oncoraft.knowledge.table_specification import Column, Table, column, sample
+from oncoraft.knowledge.protein_changes import protein_change
+from oncoraft.knowledge.table_specification import LONGEST_ALLELE, Column, Table, column, sample
 
 # The usual order of a cBioPortal MAF; the released header's order is not established, so it is read by name.
 MUTATION_TEXT = [
@@ -41,7 +42,6 @@ MUTATION_TEXT = [
     "Sequencer",
     "HGVSc",
     "HGVSp",
-    "HGVSp_Short",
     "Transcript_ID",
     "RefSeq",
     "Protein_position",
@@ -49,7 +49,10 @@ MUTATION_TEXT = [
     "Exon_Number",
 ]
 MUTATION_COUNTS = ("t_ref_count", "t_alt_count", "n_ref_count", "n_alt_count")
-NEEDED = {"Variant_Classification", "HGVSp_Short"}
+NEEDED = {"Variant_Classification"}
+# A dash is the empty allele of an insertion or a deletion, and the reverse strand (the MAF specification of the GDC).
+DASH_IS_A_VALUE = {"Strand", *(name for name in MUTATION_TEXT if "_Allele" in name)}
+CHANGE_NOTE = "in its one normal form: p.(Gly12Cys) and p.G12C are G12C; NA, ? and the like are missing"
 
 SV_TEXT = [
     "SV_Status",
@@ -90,25 +93,63 @@ SV_INTEGERS = {
     "Normal_Variant_Count",
     "Tumor_Variant_Count",
 }
-SV_NEEDED = {"Site1_Hugo_Symbol", "Site2_Hugo_Symbol"}
+
+
+def _of_variant(name: str) -> Column:
+    if name in SV_INTEGERS:
+        return column(name, "integer", required=False)
+    return column(name, required=False, longest=LONGEST_ALLELE)
+
+
+def _maf_text(names: list[str]) -> tuple[Column, ...]:
+    """Text columns of the MAF; of two that the evidence reads the header must be there."""
+    dash = {name: ("-",) if name in DASH_IS_A_VALUE else () for name in names}
+    return tuple(column(name, required=name in NEEDED, literal=dash[name], longest=LONGEST_ALLELE) for name in names)
+
 
 MUTATION_COLUMNS = (
     column("Hugo_Symbol", nullable=False),
     column("Entrez_Gene_Id", "integer", required=False),
-    *(column(source, required=source in NEEDED) for source in MUTATION_TEXT[:3]),
+    *_maf_text(MUTATION_TEXT[:3]),
     column("Start_Position", "integer", required=False, unit="base", minimum=0),
     column("End_Position", "integer", required=False, unit="base", minimum=0),
-    *(column(source, required=source in NEEDED) for source in MUTATION_TEXT[3:12]),
+    *_maf_text(MUTATION_TEXT[3:12]),
     sample("Tumor_Sample_Barcode"),
-    *(column(source, required=source in NEEDED) for source in MUTATION_TEXT[12:28]),
+    *_maf_text(MUTATION_TEXT[12:28]),
     *(column(source, "integer", required=False, unit="reads", minimum=0) for source in MUTATION_COUNTS),
-    *(column(source, required=source in NEEDED) for source in MUTATION_TEXT[28:]),
+    *_maf_text(MUTATION_TEXT[28:30]),
+    column("HGVSp_Short", longest=LONGEST_ALLELE, normal=protein_change, note=CHANGE_NOTE),
+    *_maf_text(MUTATION_TEXT[30:]),
 )
 
 CNA_CALLS = ("-2", "-1.5", "-1", "0", "1", "2")
+# log2 ratio from which a copy-number change is called (2: amplification, -2: deep deletion), either way: a fold change of two, the
+# published threshold of MSK-IMPACT (Cheng et al., J Mol Diagn 2015). Gains and losses below it are not called.
+CNA_CALLED_FROM_LOG2 = 1.0
+
+# The matrix heads a column with its profile's stable id: those of discrete copy number are four.
+PANEL_PROFILES = {"mutations": (), "cna": ("gistic", "cna_rae", "cna_consensus"), "structural_variants": ("sv", "fusion")}
+
+# The same table where the portal's DISCRETE_LONG lists it: a call a row. No call is a measurement that failed.
+CNA_LONG = Table(
+    "cna",
+    "data_cna.txt",
+    (
+        sample("Sample_Id"),
+        column("Hugo_Symbol", name="gene", nullable=False),
+        column("Value", "number", name="call", vocabulary=CNA_CALLS, closed=True),
+    ),
+    key=("sample_id", "gene"),
+)
 
 GENOMIC_TABLES = (
-    Table("mutations", "data_mutations.txt", MUTATION_COLUMNS, note="MAF; specimens without a mutation are absent"),
+    Table(
+        "mutations",
+        "data_mutations.txt",
+        MUTATION_COLUMNS,
+        note="MAF; specimens without a mutation are absent",
+        without="nothing is said of mutations",
+    ),
     Table(
         "cna",
         "data_cna.txt",
@@ -126,6 +167,7 @@ GENOMIC_TABLES = (
         ),
         layout="gene_by_sample",
         note="genes by specimens, stored long without its zeros; zero also stands for genes off the specimen's panel",
+        without="nothing is said of copy number",
     ),
     Table(
         "cna_segments",
@@ -138,22 +180,26 @@ GENOMIC_TABLES = (
             column("num.mark", "integer", required=False, unit="probes", minimum=0),
             column("seg.mean", "number", unit="log2 ratio"),
         ),
+        without="nothing; no later step reads it",
     ),
     Table(
         "sv",
         "data_sv.txt",
-        (
-            sample("Sample_Id"),
-            *(column(name, "integer" if name in SV_INTEGERS else "text", required=name in SV_NEEDED) for name in SV_TEXT),
-        ),
+        (sample("Sample_Id"), *(_of_variant(name) for name in SV_TEXT)),
+        any_of=("Site1_Hugo_Symbol", "Site2_Hugo_Symbol"),
         note="fusions occur in both orders of the partners; Comments was dropped in 2026-04",
+        without="nothing is said of fusions",
     ),
     Table(
         "gene_panel_matrix",
         "data_gene_panel_matrix.txt",
-        (sample(), *(column(name, required=False, vocabulary=PANELS) for name in ("mutations", "cna", "structural_variants"))),
+        (
+            sample(),
+            *(column(name, required=False, vocabulary=PANELS, other_headers=others) for name, others in PANEL_PROFILES.items()),
+        ),
         key=("sample_id",),
         note="which panel each specimen was sequenced with",
+        without="which genes were profiled is not known",
     ),
 )
 
@@ -167,4 +213,21 @@ CNA_COVERAGE = Table(
     ),
     layout="derived",
     note="made from the copy-number matrix and gene_panel_matrix; empty without either",
+)
+
+PROFILED = Table(
+    "profiled",
+    "data_gene_panel_matrix.txt",
+    (
+        Column("", "sample_id", "text", nullable=False),
+        Column("", "mutations", "boolean", nullable=False, note="every source that speaks of the specimen says so"),
+        Column("", "copy_number", "boolean", nullable=False),
+        Column("", "structural_variants", "boolean", nullable=False),
+    ),
+    layout="derived",
+    key=("sample_id",),
+    note=(
+        "for what each specimen was profiled, from the panel matrix, the portal's case lists (`_sequenced`, `_cna`, `_sv`) and what could "
+        "be read of the tables; only there may an alteration be called absent"
+    ),
 )

@@ -5,6 +5,7 @@ Nothing here reads a file, so that the workflow can be parsed without pandas or 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,6 +16,8 @@ Layout = Literal["rows", "gene_by_sample", "derived"]
 
 # A day further from the first sequencing than this is no date of a life (the released files hold one at -43,624).
 DAY_LIMIT = 60_000
+# The portal's clinical attributes hold 255 characters. Ids and agents become file names, which hold 255 bytes.
+LONGEST_TEXT, LONGEST_NAME, LONGEST_ALLELE = 1_000, 200, 10_000
 DAY_NAMES = {"START_DATE": "start_day", "STOP_DATE": "stop_day", "SEQ_DATE": "sequencing_day"}
 
 
@@ -35,7 +38,12 @@ class Column:
         refers: whether the value names a patient or a specimen of the clinical tables.
         minimum, maximum: a number outside this closed range is refused; None: no bound.
         aliases: other spellings of words of the vocabulary, each with the word that it stands for.
+        literal: words that elsewhere mean "missing" (`knowledge.missing`) and are values here; words of the vocabulary always are.
+        bounded: a number may be given by a bound: `>89`, `90+`, `<18`; it is read as the nearest whole number that keeps it.
+        longest: characters of a text; a longer one is no value but a paste or a broken quote, and would fill a prompt on its own.
+        without: what becomes impossible for want of this column, told where a file lacks it.
         other_headers: headers that other studies use for the same column.
+        normal: brings a text to its one normal form, None where it says nothing.
     """
 
     source: str
@@ -55,6 +63,11 @@ class Column:
     maximum: float | None = None
     aliases: tuple[tuple[str, str], ...] = ()
     other_headers: tuple[str, ...] = ()
+    literal: tuple[str, ...] = ()
+    bounded: bool = False
+    without: str = ""
+    longest: int = LONGEST_TEXT
+    normal: Callable[[str], str | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +76,10 @@ class Table:
 
     Attributes:
         required: without this file the study cannot be read.
+        needs_rows: a study may lack this file, but where it is there, it must hold at least one good row.
+        without: what becomes impossible for want of this file, told where a study lacks it.
+        any_of: headers of which at least one must be there.
+        first_of: id column of which only the row with the earliest start day counts; later rows are set aside.
         header_rows: lines that begin with `#` before the header in the released file (any number is read).
         layout: `rows` (a row is a record), `gene_by_sample` (a matrix; stored long), `derived` (made by the reader).
         key: Parquet names of the columns that no two rows may share.
@@ -82,6 +99,10 @@ class Table:
     derived: tuple[Column, ...] = ()
     crlf: bool = False
     note: str = ""
+    without: str = ""
+    needs_rows: bool = False
+    any_of: tuple[str, ...] = ()
+    first_of: str = ""
 
 
 def column(source: str, kind: Kind = "text", **more: Any) -> Column:
@@ -104,9 +125,9 @@ def flag(source: str, true: str, false: str, **more: Any) -> Column:
 
 def patient(**more: Any) -> Column:
     """The patient's id."""
-    return column("PATIENT_ID", nullable=False, refers="patient", known="always", **more)
+    return column("PATIENT_ID", nullable=False, longest=LONGEST_NAME, refers="patient", known="always", **more)
 
 
 def sample(source: str = "SAMPLE_ID", **more: Any) -> Column:
     """The id of a sequenced specimen."""
-    return column(source, nullable=False, refers="sample", **more)
+    return column(source, nullable=False, longest=LONGEST_NAME, refers="sample", **more)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from oncoraft.knowledge.table_specification import Column, Table, column, flag, patient, sample
+from oncoraft.knowledge.table_specification import LONGEST_NAME, Column, Table, column, flag, patient, sample
 
 PROBABILITY: dict[str, Any] = {"unit": "probability", "minimum": 0, "maximum": 1}
 VERDICTS = ("Y", "N", "Indeterminate")
@@ -79,11 +79,13 @@ def _timeline(
     subtype: tuple[str, ...],
     *columns: Column,
     file: str = "",
-    required: bool = False,
     has_subtype: bool = True,
     crlf: bool = False,
     ordered: tuple[tuple[str, str], ...] = (),
     note: str = "",
+    without: str = "",
+    needs_rows: bool = False,
+    first_of: str = "",
 ) -> Table:
     """A timeline: the columns that all share, then its own."""
     start = (
@@ -97,10 +99,12 @@ def _timeline(
         f"timeline_{name}",
         file or f"data_timeline_{name}.txt",
         (*start, *second, *columns),
-        required=required,
         crlf=crlf,
         ordered=ordered,
         note=note,
+        without=without,
+        needs_rows=needs_rows,
+        first_of=first_of,
     )
 
 
@@ -119,6 +123,7 @@ def _laboratory(name: str, test: str, unit: str) -> Table:
         has_subtype=False,
         crlf=True,
         note="same-day repeats occur",
+        without=f"no {test.replace('_', ' ')} in the evidence",
     )
 
 
@@ -141,12 +146,13 @@ TIMELINE_TABLES = (
         "treatment",
         "Treatment",
         SUBTYPES,
-        column("AGENT", nullable=False, note="upper-case generic name; masked trial drugs are INVESTIGATIONAL"),
+        column("AGENT", nullable=False, longest=LONGEST_NAME, note="upper-case generic name; masked trial drugs are INVESTIGATIONAL"),
         flag("RX_INVESTIGATIVE", "Y", "N", required=False),
         flag("FLAG_OROTOPICAL", "1", "0", required=False, note="oral or topical"),
-        required=True,
         ordered=(("start_day", "stop_day"),),
         note="one interval of one agent, gaps under about 90 days merged; not a dose, not a regimen",
+        without="no regimens, so no cases and nothing after them",
+        needs_rows=True,
     ),
     _timeline(
         "progression",
@@ -156,8 +162,9 @@ TIMELINE_TABLES = (
         column("NLP_PROGRESSION_PROBABILITY", "number", required=False, **PROBABILITY),
         PROCEDURE,
         STYLE,
-        required=True,
         note="one radiology report's verdict",
+        without="no response labels, no progression-free survival, no imaging history",
+        needs_rows=True,
     ),
     _timeline(
         "cancer_presence",
@@ -169,6 +176,7 @@ TIMELINE_TABLES = (
         *_regions("TRUE", "FALSE"),
         STYLE,
         note="one radiology report's verdict",
+        without="no complete response, no disease state in the evidence",
     ),
     _timeline(
         "tumor_sites",
@@ -179,13 +187,15 @@ TIMELINE_TABLES = (
         column("TUMOR_SITE", nullable=False, vocabulary=TUMOR_SITES),
         *_regions("1", "0"),
         note="one site of one report; the primary organ is among them",
+        without="no partial response, no tumour sites in the evidence",
     ),
     _timeline(
         "performance_status",
         "Diagnosis",
         ("Performance Status",),
-        column("ECOG", "integer", unit="ECOG 0-4", minimum=0, maximum=5),
+        column("ECOG", "integer", required=False, unit="ECOG 0-4", minimum=0, maximum=5),
         STYLE,
+        without="no performance status in the evidence",
     ),
     _timeline(
         "diagnosis",
@@ -199,8 +209,18 @@ TIMELINE_TABLES = (
         column("STAGE_CDM_DERIVED", required=False, vocabulary=("Stage 1-3", "Stage 4")),
         column("SUMMARY", required=False, vocabulary=SUMMARIES, note="padded to 50 characters; N/A is a word, not a missing value"),
         note="one row a registered cancer that was sequenced",
+        without="no diagnosis day, stage or histology in the evidence",
     ),
-    _timeline("specimen", "Sequencing", (), sample(), required=True, note="day 0 is the patient's earliest row here"),
+    _timeline(
+        "specimen",
+        "Sequencing",
+        (),
+        sample(),
+        note="day 0 is the patient's earliest row here; of several rows of a specimen the earliest counts",
+        without="no day of sequencing, so no genomic evidence and no cases, and day 0 cannot be checked",
+        needs_rows=True,
+        first_of="sample_id",
+    ),
     _timeline(
         "specimen_surgery",
         "Sample acquisition",
@@ -208,33 +228,50 @@ TIMELINE_TABLES = (
         sample(),
         column("SEQ_DATE", "day", required=False, note="the specimen's sequencing, never before its acquisition"),
         ordered=(("start_day", "sequencing_day"),),
+        without="a specimen is known from its sequencing on",
+        first_of="sample_id",
     ),
-    _timeline("surgery", "Surgery", ("PROCEDURE", "SAMPLE"), note="no name of the procedure"),
-    _timeline("radiation", "Treatment", ("Radiation Therapy",), note="no dose, no site; thousands of exact duplicates"),
+    _timeline("surgery", "Surgery", ("PROCEDURE", "SAMPLE"), note="no name of the procedure", without="no surgery in the evidence"),
+    _timeline(
+        "radiation",
+        "Treatment",
+        ("Radiation Therapy",),
+        note="no dose, no site; thousands of exact duplicates",
+        without="no radiotherapy in the evidence",
+    ),
     _timeline(
         "prior_meds",
         "Treatment",
         ("Prior Medications to MSK",),
         column("Treatment_TYPE", required=False, vocabulary=("Medical Therapy",), note="TREATMENT_TYPE before 2026-01-30"),
         column("INFERRED_TX_PROB", "number", required=False, **PROBABILITY),
-        column("PRIOR_MED_TO_MSK", vocabulary=("No prior medications", "Prior medications to MSK")),
+        column("PRIOR_MED_TO_MSK", required=False, vocabulary=("No prior medications", "Prior medications to MSK")),
         STYLE,
         note="one row a patient",
+        without="no word on treatment elsewhere in the evidence",
     ),
     _timeline(
         "gleason",
         "Pathology",
         ("Gleason Score",),
         column("SOURCE", required=False, vocabulary=("Pathology Reports (NLP)",)),
-        column("GLEASON_SCORE", "integer", unit="Gleason score 6-10", minimum=2, maximum=10),
+        column("GLEASON_SCORE", "integer", required=False, unit="Gleason score 6-10", minimum=2, maximum=10),
+        without="no Gleason score in the evidence",
     ),
-    _timeline("mmr", "Pathology", ("MMR (IHC)",), flag("MMR_ABSENT", "TRUE", "FALSE", note="true: mismatch-repair deficient")),
+    _timeline(
+        "mmr",
+        "Pathology",
+        ("MMR (IHC)",),
+        flag("MMR_ABSENT", "TRUE", "FALSE", required=False, note="true: mismatch-repair deficient"),
+        without="no mismatch repair in the evidence",
+    ),
     _timeline(
         "pdl1",
         "Pathology",
         ("PD-L1 Positive",),
         column("SOURCE", required=False, vocabulary=("CDM",)),
-        flag("PDL1_POSITIVE", "Yes", "No"),
+        flag("PDL1_POSITIVE", "Yes", "No", required=False),
+        without="no PD-L1 in the evidence",
     ),
     _laboratory("ca_15-3", "CA_15-3", "Units/ml"),
     _laboratory("ca_19-9", "CA_19-9", "Units/ml"),

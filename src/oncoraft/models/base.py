@@ -11,10 +11,10 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import torch
-from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Gemma3ForCausalLM, Gemma3ForConditionalGeneration
+from transformers import AutoConfig, AutoModelForCausalLM, Gemma3ForCausalLM, Gemma3ForConditionalGeneration
 from transformers.utils import logging as transformers_logging
 
+from oncoraft.answers import open_tokenizer
 from oncoraft.foundation.errors import InputError, RetryLater
 
 transformers_logging.set_verbosity_error()
@@ -31,7 +31,9 @@ def check_folder(folder: Path) -> None:
         raise InputError("expected a base-model folder", file=folder)
     for what, pattern in (("config.json", "config.json"), ("weights (*.safetensors)", "*.safetensors"), ("a tokenizer", "tokenizer*")):
         if not any(folder.glob(pattern)):
-            raise InputError(f"expected {what} in a base-model folder", file=folder)
+            pickled = sorted(folder.glob("*.bin")) if pattern == "*.safetensors" else []
+            found = f"{pickled[0].name}, a pickle, which is not read: save it again as safetensors" if pickled else None
+            raise InputError(f"expected {what} in a base-model folder", file=folder, found=found)
     index = folder / "model.safetensors.index.json"
     if index.is_file():
         try:
@@ -60,15 +62,30 @@ def load_tokenizer(folder: Path) -> Any:
         InputError: its files cannot be read, or it has no end-of-text token.
     """
     check_folder(folder)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except Exception as error:  # the tokenizers library raises plain Exception for a file that it cannot read
-        raise InputError(f"expected a tokenizer that transformers can read ({first_line(error)})", file=folder) from None
+    tokenizer = open_tokenizer(folder)
     if tokenizer.eos_token_id is None:
         raise InputError("expected a tokenizer with an end-of-text token", file=folder, column="eos_token")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
+    check_vocabulary(folder, tokenizer)
     return tokenizer
+
+
+def check_vocabulary(folder: Path, tokenizer: Any) -> None:
+    """Whether every token that a text can become has a row of the embedding.
+
+    Control tokens are left out but for those that are used: a text model may keep its family's image token, which lies beyond its
+    embedding and which no text becomes.
+
+    Raises:
+        InputError: a token lies beyond the embedding; reading it would end in an index error, or on a GPU in a wrong number.
+    """
+    rows = int(text_configuration(folder).vocab_size)
+    control = set(tokenizer.all_special_ids) | {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+    used = {tokenizer.eos_token_id, tokenizer.pad_token_id, tokenizer.bos_token_id} - {None}
+    beyond = sorted(number for number in {*tokenizer.get_vocab().values(), *used} - (control - used) if number >= rows)
+    if beyond:
+        raise InputError(f"expected token ids below {rows}, the rows of the embedding", file=folder, column="vocab_size", found=beyond[0])
 
 
 def load_base(folder: Path, device: torch.device) -> Any:
@@ -78,13 +95,16 @@ def load_base(folder: Path, device: torch.device) -> Any:
         InputError: the folder is incomplete, a weight is missing or unreadable, or there is no language-modelling head.
     """
     check_folder(folder)
+    text_configuration(folder)
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         multimodal = config.model_type == "gemma3"
         loader: Any = Gemma3ForConditionalGeneration if multimodal else AutoModelForCausalLM
-        model, found = loader.from_pretrained(folder, local_files_only=True, dtype=dtype, output_loading_info=True)
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        model, found = loader.from_pretrained(folder, local_files_only=True, trust_remote_code=False, dtype=dtype, output_loading_info=True)
+    except MemoryError:
+        raise
+    except Exception as error:  # a stranger's configuration can end in any exception inside the library
         raise InputError(f"expected a causal language model ({first_line(error)})", file=folder) from None
     # transformers would start these at random and only mention it.
     if missing := sorted(found["missing_keys"]):
@@ -125,6 +145,24 @@ def context_length(model: Any) -> int:
     return int(causal_of(model).config.max_position_embeddings)
 
 
+def text_configuration(folder: Path) -> Any:
+    """The configuration of a folder's language model, known without loading it; no code that lies in the folder is run.
+
+    Raises:
+        InputError: it cannot be read, or its context length or vocabulary size is no positive whole number.
+    """
+    path = folder / "config.json"
+    try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False).get_text_config()
+    except Exception as error:  # see load_base
+        raise InputError(f"expected the configuration of a language model ({first_line(error)})", file=path) from None
+    for key in ("max_position_embeddings", "vocab_size"):
+        value = getattr(config, key, None)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise InputError("expected a whole number of at least 1", file=path, column=key, found=str(value))
+    return config
+
+
 def logits_of(model: Any, hidden: torch.Tensor) -> torch.Tensor:
     """Logits over the vocabulary from final-norm states, (..., vocabulary), in fp32, soft-capped where the model says so."""
     causal = causal_of(model)
@@ -140,7 +178,4 @@ def context_of_folder(folder: Path) -> int:
         InputError: its configuration cannot be read or does not say.
     """
     check_folder(folder)
-    try:
-        return int(AutoConfig.from_pretrained(folder, local_files_only=True).get_text_config().max_position_embeddings)
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise InputError(f"expected the configuration of a language model ({first_line(error)})", file=folder / "config.json") from None
+    return int(text_configuration(folder).max_position_embeddings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 
 from oncoraft.answers import answer_token_ids, full_prompt, prompt_token_ids, shortened
 from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.jsonl import read_jsonl
 from oncoraft.models.tokens import StoredTokens
 
 KEYS = ("instruction", "input", "output", "case_id", "patient_id")
@@ -43,20 +43,9 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     """Rows of a JSONL file in the published format.
 
     Raises:
-        InputError: no such file, no row, a line that is not JSON or lacks a key.
+        InputError: no such file, no row, a line that is not JSON, lacks a key or holds something else than text under one.
     """
-    if not path.is_file():
-        raise InputError("expected a JSONL file written by `oncoraft split`", file=path)
-    rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(f"expected a JSON object ({error.msg})", file=path, line=number) from None
-        for key in KEYS:
-            if key not in row:
-                raise InputError("expected this key", file=path, line=number, column=key)
-        rows.append(row)
+    rows = read_jsonl(path, KEYS, texts=KEYS, expected="a JSONL file written by `oncoraft split`")
     if not rows:
         raise InputError("expected at least one case", file=path)
     return rows

@@ -15,16 +15,19 @@ from typing import Any
 
 import torch
 from peft import PeftModel
+from safetensors import SafetensorError
 from torch import nn
 from transformers import GenerationConfig
 
 from oncoraft.answers import prompt_token_ids
 from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.ownership import refuse_over_inputs
 from oncoraft.foundation.provenance import file_digest, manifest, publishing, write_json
+from oncoraft.foundation.publishing import claim
 from oncoraft.foundation.stable import stable_fraction
 from oncoraft.models.base import context_length, final_hidden, first_line, load_base, load_tokenizer
 from oncoraft.models.cases import prompt_text, read_rows
-from oncoraft.models.fold_model import HEAD_FILE, score_logit
+from oncoraft.models.fold_model import HEAD_FILE, check_digests, score_logit
 from oncoraft.models.model_folder import number_weight_files, open_model_folder, read_score_head
 from oncoraft.planning.config import Inference
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
@@ -32,6 +35,9 @@ from oncoraft.planning.edge import read_settings, run, settings_record, step_par
 log = logging.getLogger("oncoraft")
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
 SHARD_SIZE = "5GB"
+# Largest difference of a probability that rounding the merged weights explains: two decimal digits in bfloat16, three in float16. Far
+# above what tiny folds show (`tests/models/test_export.py`); an unmerged or damaged adapter moves scores further.
+LARGEST_DRIFT = {"bfloat16": 0.1, "float16": 0.02, "float32": 0.001}
 EPILOG = """what goes in: a fold written by `oncoraft train` (adapter and score head) and the base model it was trained on, found from the
 fold's manifest when --base is left out. An 8B model needs about 35 GB of memory for the merge in fp32.
 what comes out: MODEL_DIR with config.json, model-*.safetensors, tokenizer, generation_config.json, score_head.pt, export.json.
@@ -123,9 +129,11 @@ def adapted(base: Any, run_folder: Path) -> Any:
     if not (run_folder / "adapter_model.safetensors").is_file():
         raise InputError("expected adapter weights beside adapter_config.json", file=run_folder / "adapter_model.safetensors")
     try:
-        return PeftModel.from_pretrained(base, run_folder, local_files_only=True).eval()
-    except (RuntimeError, ValueError, OSError) as error:
+        model: Any = PeftModel.from_pretrained(base, run_folder, local_files_only=True).eval()
+    except (RuntimeError, ValueError, OSError, KeyError, SafetensorError) as error:
         raise InputError(f"expected an adapter of this base model ({first_line(error)})", file=run_folder) from None
+    check_digests(run_folder, ["adapter_config.json", "adapter_model.safetensors"])
+    return model
 
 
 def sampling_defaults(base: Path, model: Any, tokenizer: Any, settings: Inference) -> GenerationConfig:
@@ -156,7 +164,8 @@ def write_folder(folder: Path, model: Any, tokenizer: Any, generation: Generatio
     settings = json.loads(path.read_text(encoding="utf-8"))
     settings = {name: value for name, value in settings.items() if name not in {"is_local", "local_files_only"}}
     names = ["input_ids", "attention_mask"]  # a causal model refuses the token types that some tokenizers add
-    write_json(path, settings | {"truncation_side": "left", "model_input_names": names})
+    # Control tokens spelled in a prompt are text there as they are here (`oncoraft.answers`).
+    write_json(path, settings | {"truncation_side": "left", "model_input_names": names, "split_special_tokens": True})
     torch.save(head.state_dict(), folder / HEAD_FILE)
 
 
@@ -174,12 +183,24 @@ def drift(unmerged: torch.Tensor, merged: torch.Tensor, source: str) -> dict[str
     }
 
 
+def check_drift(largest: float, dtype: str, folder: Path) -> None:
+    """Whether rounding can explain how far the scores moved.
+
+    Raises:
+        InputError: they moved further than the type of the weights allows, or are no numbers: what was written is another model.
+    """
+    if not largest <= LARGEST_DRIFT[dtype]:
+        expected = f"expected scores within {LARGEST_DRIFT[dtype]:g} of the adapter's after rounding to {dtype}"
+        raise InputError(f"{expected}; the folder was not written", file=folder, found=f"{largest:.3g}")
+
+
 def merge_and_write(given: Any, base: Path, folder: Path, settings: Inference) -> dict[str, Any]:
     """Merge, write into `folder`, read back, compare; what `export.json` says."""
     tokenizer = load_tokenizer(base)
     model = load_base(base, torch.device("cpu"))  # fp32 on a CPU, whatever the file's type
     width = int(model.config.hidden_size)
     head = read_score_head(given.run / HEAD_FILE, width)
+    check_digests(given.run, [HEAD_FILE])
     rows, source = probe_rows(given.run, given.prompts, given.probes)
     texts = [prompt_text(row) for row in rows]
     prompts = [ids[-context_length(model) :] for ids in prompt_token_ids(tokenizer, texts)]
@@ -200,7 +221,9 @@ def merge_and_write(given: Any, base: Path, folder: Path, settings: Inference) -
     if prompt_token_ids(load_tokenizer(folder), texts) != prompt_token_ids(tokenizer, texts):
         raise InputError("expected a tokenizer that reads the same after it is written; this one does not", file=base)
     merged = probe_logits(*open_model_folder(folder, torch.device("cpu")), prompts)
-    return {"dtype": name, "has_adapter": has_adapter, "hidden_size": width, "drift": drift(unmerged, merged, source)}
+    moved = drift(unmerged, merged, source)
+    check_drift(moved["largest_score_difference"], name, folder)
+    return {"dtype": name, "has_adapter": has_adapter, "hidden_size": width, "drift": moved}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -221,9 +244,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not (given.run / HEAD_FILE).is_file():
         raise InputError("expected a score head: a strategy without one has no model folder", file=given.run / HEAD_FILE)
     base = find_base(given.run, given.base)
-    if given.out.resolve() in {given.run.resolve(), base.resolve()}:
-        raise InputError("--out: expected another folder than the fold's and the base's", file=given.out)
-    with publishing(given.out) as (folder,):
+    refuse_over_inputs([given.out], [given.run, base])
+    claim(given.out, step="export", folders=[given.out])
+    with publishing(given.out, step="export", folders=[given.out]) as (folder,):
         report = merge_and_write(given, base, folder, blocks["inference"])
         write_json(folder / "export.json", report)
         outputs = {given.out / path.name: path for path in sorted(folder.iterdir())}

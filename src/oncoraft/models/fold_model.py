@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
-from safetensors import SafetensorError
+from peft import LoraConfig, get_peft_model
 from torch import nn
 
 from oncoraft.foundation.errors import InputError
-from oncoraft.models.base import first_line
+from oncoraft.foundation.provenance import file_digest
 
 HEAD_FILE = "score_head.pt"
+LAYER = r"(^|\.)layers\.\d+\."
 # Parts of a multimodal model that read no text; their layers carry the same names as the decoder's.
 OTHER_SENSES = r".*(vision|visual|image|audio|multi_modal|mm_projector).*"
 
@@ -36,9 +38,11 @@ def with_adapter(model: Any, rank: int, alpha: float, dropout: float, target_mod
         InputError: one of the named layers does not exist in the decoder.
     """
     linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
-    inside = {name.rsplit(".", 1)[-1] for name in linear if not re.fullmatch(OTHER_SENSES, name)}
+    # Decoder layers alone: an adapter on a tied language-modelling head would be merged into the embedding as well.
+    inside = {name.rsplit(".", 1)[-1] for name in linear if re.search(LAYER, name) and not re.fullmatch(OTHER_SENSES, name)}
     if unknown := set(target_modules) - inside:
-        raise InputError(f"adapter.target_modules: expected among {', '.join(sorted(inside))}", found=sorted(unknown)[0])
+        layers = ", ".join(sorted(inside))
+        raise InputError(f"adapter.target_modules: expected linear parts of a decoder layer ({layers})", found=sorted(unknown)[0])
     # peft types alpha as an integer but scales by alpha / rank, which any number serves.
     alpha_value: Any = alpha
     config = LoraConfig(
@@ -56,34 +60,23 @@ def with_adapter(model: Any, rank: int, alpha: float, dropout: float, target_mod
     return adapted
 
 
-def load_fold(model: Any, folder: Path) -> tuple[Any, nn.Sequential | None]:
-    """Base model with the fold's adapter and the score head, each if the fold has one, both in evaluation mode.
+def check_digests(folder: Path, names: Iterable[str]) -> None:
+    """Whether files of a fold or of a model folder are, bit for bit, those that its manifest names.
+
+    A flipped bit of an adapter loads like any other number and only moves scores.
 
     Raises:
-        InputError: the fold has neither, or what it has cannot be read or is of another width.
+        InputError: the manifest cannot be read, does not name a file, or names another content.
     """
-    path = folder / HEAD_FILE
-    has_adapter = (folder / "adapter_config.json").is_file()
-    if not path.is_file() and not has_adapter:
-        raise InputError("expected a score head or an adapter written by `oncoraft train`", file=path)
-    device = next(model.parameters()).device
-    if has_adapter:
-        try:
-            model = PeftModel.from_pretrained(model, folder, local_files_only=True)
-        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-            raise InputError(f"expected an adapter of this base model ({first_line(error)})", file=folder) from None
-    return model.eval(), load_head(path, model.config.hidden_size, device) if path.is_file() else None
-
-
-def load_head(path: Path, hidden_size: int, device: torch.device) -> nn.Sequential:
-    """A score head in evaluation mode.
-
-    Raises:
-        InputError: the file cannot be read or holds a head of another width.
-    """
-    head = new_score_head(hidden_size)
+    path = folder / "manifest.json"
     try:
-        head.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except Exception as error:  # torch raises plain errors of many kinds for a broken file
-        raise InputError(f"expected the weights of a score head of width {hidden_size} ({first_line(error)})", file=path) from None
-    return head.to(device).eval()
+        written = json.loads(path.read_text(encoding="utf-8"))["outputs"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError("expected a manifest written by `oncoraft train` or `oncoraft export`", file=path) from None
+    for name in names:
+        if name not in written:
+            raise InputError(f"expected a manifest that names {name}", file=path)
+        if (found := file_digest(folder / name)) != written[name]:
+            raise InputError(
+                f"expected the file that the manifest names (sha256 {written[name][:12]})", file=folder / name, found=found[:12]
+            )

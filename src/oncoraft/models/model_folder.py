@@ -20,7 +20,7 @@ from torch import nn
 
 from oncoraft.foundation.errors import InputError
 from oncoraft.models.base import check_folder, first_line, load_base
-from oncoraft.models.fold_model import HEAD_FILE, new_score_head
+from oncoraft.models.fold_model import HEAD_FILE, check_digests, new_score_head
 
 INDEX_FILE = "model.safetensors.index.json"
 
@@ -50,6 +50,8 @@ def read_score_head(path: Path, hidden_size: int) -> nn.Sequential:
         if not isinstance(state[name], torch.Tensor) or tuple(state[name].shape) != shape:
             width = f"a head for hidden size {hidden_size}: {name} of shape {shape}"
             raise InputError(f"expected {width}", file=path, found=str(tuple(getattr(state[name], "shape", ()))))
+        if not state[name].is_floating_point():
+            raise InputError(f"expected floating-point numbers in {name}", file=path, found=str(state[name].dtype).removeprefix("torch."))
         if not torch.isfinite(state[name]).all():
             raise InputError(f"expected finite numbers in {name}", file=path)
     head.load_state_dict({name: value.float() for name, value in state.items()})
@@ -82,7 +84,10 @@ def open_model_folder(folder: Path, device: torch.device) -> tuple[Any, nn.Seque
     """
     check_model_folder(folder)
     model = load_base(folder, device).eval()
-    return model, read_score_head(folder / HEAD_FILE, model.config.hidden_size).to(device)
+    head = read_score_head(folder / HEAD_FILE, model.config.hidden_size).to(device)
+    if (folder / "manifest.json").is_file():  # a folder published by others has none
+        check_digests(folder, [HEAD_FILE, *sorted(path.name for path in folder.glob("*.safetensors"))])
+    return model, head
 
 
 def number_weight_files(folder: Path) -> None:

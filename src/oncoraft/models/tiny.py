@@ -28,10 +28,11 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
-from oncoraft.answers import answer_text
+from oncoraft.answers import answer_text, text_token_ids
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.lease import hold_devices
 from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.foundation.publishing import claim
 from oncoraft.foundation.stable import stable_seed
 from oncoraft.models.attention import packed_hidden
 from oncoraft.models.base import device_for, logits_of
@@ -108,9 +109,9 @@ def document_loss(model: Any, batch: list[Case], answer_weight: float, score_wei
 def pretrain(model: Any, cases: list[Case], settings: TinyModel, score_tokens: int = 0) -> list[float]:
     """AdamW with a one-cycle schedule over seeded batches of similar length; the loss of every step."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=0.01, betas=(0.9, 0.98))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, settings.learning_rate, total_steps=settings.steps, pct_start=min(0.5, max(0.1, 2 / settings.steps))
-    )
+    # torch (2.13) divides by pct_start * total_steps - 1, which half of two steps makes 0.
+    rise = 0.75 if settings.steps == 2 else min(0.5, max(0.1, 2 / settings.steps))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, total_steps=settings.steps, pct_start=rise)
     draw = np.random.default_rng(stable_seed(settings.seed, "pretraining"))
     ordered = sorted(cases, key=lambda case: (case.length, case.case_id))
     losses = []
@@ -133,6 +134,10 @@ def pretrain(model: Any, cases: list[Case], settings: TinyModel, score_tokens: i
     return losses
 
 
+# What a base model's folder holds, by the pattern of its name.
+WRITTEN = ("*config.json", "model*.safetensors*", "tokenizer*", "special_tokens_map.json", "*.jinja", "manifest.json")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read a corpus, write a base-model folder."""
     parser = step_parser("base-model", "example:\n  oncoraft base-model corpus.jsonl --out models/tiny")
@@ -145,6 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = blocks["model"].build
     if settings is None:
         raise InputError("expected a model with a `build` block", column="model")
+    claim(given.out, step="base-model", folders=[given.out], own=WRITTEN)
     torch.set_num_threads(given.threads)
     rows = read_rows(given.corpus)
     tokenizer = train_tokenizer([prompt_text(row) + row["output"] for row in rows], settings.vocabulary_size)
@@ -158,10 +164,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         len(cases),
         np.mean([c.length for c in cases]),
     )
-    score_tokens = len(tokenizer(answer_text(0.0, "").partition("Reasoning")[0], add_special_tokens=False)["input_ids"])
+    score_tokens = len(text_token_ids(tokenizer, [answer_text(0.0, "").partition("Reasoning")[0]])[0])
     losses = pretrain(model, cases, settings, score_tokens)
     counts = {"parameters": size, "documents": len(cases), "first_loss": losses[0], "last_loss": float(np.mean(losses[-20:]))}
-    with publishing(given.out) as (folder,):
+    with publishing(given.out, step="base-model", folders=[given.out], own=WRITTEN) as (folder,):
         model.eval().save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         outputs = {given.out / path.name: path for path in sorted(folder.iterdir())}

@@ -15,25 +15,39 @@ from pydantic import Field, model_validator
 
 from oncoraft.foundation.errors import InputError
 from oncoraft.planning.settings.analysis import Baselines, Evaluation, Selection, Survival
-from oncoraft.planning.settings.base import Block, Days, Fraction, Slug
-from oncoraft.planning.settings.cohort import SUBTYPES, Definition, Design, Folds, Followup, Ingest, Labels, Regimens, Twin
+from oncoraft.planning.settings.base import Block, Days, Fraction, PathText, Slug
+from oncoraft.planning.settings.cohort import SUBTYPES, CohortFilter, Definition, Design, Folds, Followup, Ingest, Labels, Regimens, Twin
 from oncoraft.planning.settings.models import Adapter, Inference, Model, Strategy, TinyModel, Training
 from oncoraft.planning.settings.text import Audit, Evidence, Prompts, Rationales, Split, VerifierName
 
 PRETRAINING = "pretraining"  # the cohort whose text a tiny model reads before it is fine-tuned
-RESERVED_FOLDERS = {"study", "tables", "cases", "prompts", "baselines", "selection", "report", "logs", "benchmarks", "base", "state"}
+RESERVED_FOLDERS = {
+    "study",
+    "tables",
+    "cases",
+    "prompts",
+    "baselines",
+    "comparisons",
+    "selection",
+    "report",
+    "logs",
+    "benchmarks",
+    "base",
+    "state",
+}
 
 
 class Config(Block):
     """The whole configuration."""
 
     cohort: Slug = Field("msk-chord", description="Name of the cohort; the first folder under results/.")
-    study: str | None = Field(None, description="Study folder in cBioPortal format; null: make the twin.")
+    study: PathText | None = Field(None, description="Study folder in cBioPortal format; null: make the twin.")
     twin: Twin = Twin()
     pretraining: Twin = Field(
         Twin(patients=2000, seed=1009), description="The population whose text a tiny model reads before it is fine-tuned."
     )
     ingest: Ingest = Ingest()
+    cohort_filter: CohortFilter = CohortFilter()
     regimens: Regimens = Regimens()
     labels: Labels = Labels()
     followup: Followup = Followup()
@@ -93,6 +107,7 @@ class Config(Block):
 BLOCK_TYPES: dict[str, type[Block]] = {
     "twin": Twin,
     "ingest": Ingest,
+    "cohort_filter": CohortFilter,
     "regimens": Regimens,
     "labels": Labels,
     "followup": Followup,
@@ -121,6 +136,7 @@ __all__ = [
     "Audit",
     "Baselines",
     "Block",
+    "CohortFilter",
     "Config",
     "Days",
     "Definition",

@@ -5,16 +5,24 @@ The line names the file, the line and the dotted key, what was expected and, for
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from oncoraft.foundation.errors import InputError
 from oncoraft.planning.config import BLOCK_TYPES, Block, Config
+from oncoraft.planning.yaml_file import parse_yaml, read_yaml
+
+AnyBlock = TypeVar("AnyBlock", bound=Block)
+
+
+# A float that YAML 1.1, and so PyYAML and the engine, takes for a text because it has no dot: 1e-5.
+EXPONENT = re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+")
 
 
 def read_blocks(names: Iterable[str], given: dict[str, Any]) -> dict[str, Any]:
@@ -22,7 +30,7 @@ def read_blocks(names: Iterable[str], given: dict[str, Any]) -> dict[str, Any]:
     blocks: dict[str, Any] = {}
     for name in names:
         try:
-            blocks[name] = BLOCK_TYPES[name].model_validate(given.get(name, {}))
+            blocks[name] = _validated(BLOCK_TYPES[name], given.get(name, {}))
         except ValidationError as error:
             raise InputError(_first_problem(error, BLOCK_TYPES[name], prefix=name)) from None
     if unknown := set(given) - set(blocks):
@@ -34,38 +42,84 @@ def load_config(path: Path) -> Config:
     """Read one YAML file.
 
     Raises:
-        InputError: unreadable, not YAML, an unknown key, a wrong type; file, line and key are named.
+        InputError: unreadable, not YAML, a key given twice, an unknown key, a wrong type; file, line and key are named.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"expected a readable configuration file ({error.strerror})", file=path) from None
-    try:
-        values = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise InputError(f"expected YAML ({getattr(error, 'problem', error)})", file=path, line=mark.line + 1 if mark else None) from None
-    return check_config(values, [path])
+    values = read_yaml(path)
+    return check_config({} if values is None else values, [path])
 
 
-def check_config(values: object, files: Iterable[Path] = ()) -> Config:
-    """Validate values that came from `files` (merged, the last one winning) or the command line.
+def check_config(values: object, files: Iterable[Path] = (), words: Mapping[str, Any] | None = None) -> Config:
+    """Validate values that came from `files` (merged, the last one winning) or the command line, `words` alone.
 
     Raises:
         InputError: the first problem, with the file and line of the offending key where it stands in one.
     """
+    files = list(files)
+    for file in files:
+        read_yaml(file)  # the engine, which merged them, lets the last of two equal keys win without a word
     if not isinstance(values, dict):
         raise InputError("expected a mapping of configuration keys", file=next(iter(files), None), found=type(values).__name__)
     try:
-        return Config.model_validate(values)
+        return _validated(Config, values, words)
+    except RecursionError:  # an anchor within itself
+        raise InputError("expected values that do not hold themselves", file=next(iter(files), None)) from None
     except ValidationError as error:
         location = [part for part in error.errors()[0]["loc"]]
         message = _first_problem(error, Config)
-        for file in reversed(list(files)):
+        for file in reversed(files):
             line = _line_of(file, location)
             if line is not None:
                 raise InputError(message, file=file, line=line) from None
         raise InputError(message) from None
+
+
+def _validated(model: type[AnyBlock], values: Any, words: Mapping[str, Any] | None = None) -> AnyBlock:
+    """A block from plain values, no type taken for another: true is no 1, "1" is no 1, 1.0 is no 1; a whole number is a float.
+
+    Args:
+        model: the block.
+        values: plain values.
+        words: those of `values` that come from the engine's command line, within which every number is a text.
+    """
+    try:
+        return model.model_validate(_frozen(values), strict=True)
+    except ValidationError as error:
+        meant = {tuple(one["loc"]): _meant(one, words or {}) for one in error.errors()}
+        meant = {place: value for place, value in meant.items() if not isinstance(value, str)}
+        if not meant:
+            raise
+    return model.model_validate(_frozen(values, meant), strict=True)
+
+
+def _meant(problem: Any, words: Mapping[str, Any]) -> Any:
+    """The value that a text stands for where a number or a truth value is expected; the text itself where it stands for none."""
+    text, kind = problem["input"], problem["type"]
+    if not isinstance(text, str):
+        return ""
+    if kind == "float_type" and EXPONENT.fullmatch(text):
+        return float(text)
+    word: Any = words
+    for part in problem["loc"]:
+        word = word.get(part) if isinstance(word, Mapping) else word[part] if isinstance(word, list) and isinstance(part, int) else None
+    if word != text or kind not in {"int_type", "float_type", "bool_type"}:
+        return text
+    try:
+        return parse_yaml(text)
+    except yaml.YAMLError:
+        return text
+
+
+def _frozen(value: Any, meant: Mapping[tuple[int | str, ...], Any] | None = None, place: tuple[int | str, ...] = ()) -> Any:
+    """The value with tuples for lists, as the blocks hold them, and with what is meant at some places."""
+    if meant and place in meant:
+        return meant[place]
+    if isinstance(value, Mapping):
+        return {key: _frozen(inner, meant, (*place, key)) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return tuple(_frozen(inner, meant, (*place, number)) for number, inner in enumerate(value))
+    if isinstance(value, int) and abs(value) >= 2**63:
+        raise InputError("expected a number of at most 64 bits", column=".".join(map(str, place)))
+    return value
 
 
 def _first_problem(error: ValidationError, model: type[Block], prefix: str = "") -> str:
@@ -82,7 +136,16 @@ def _first_problem(error: ValidationError, model: type[Block], prefix: str = "")
     named = f"{key}: " if key else ""
     if problem["type"] == "value_error":
         return f"{named}{expected}"
-    return f"{named}expected {expected}, found {problem['input']!r}"
+    return f"{named}expected {expected}, found {shown(problem['input'])}"
+
+
+def shown(value: object) -> str:
+    """A value in a message: as Python writes it, cut where it is long."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python's limit on the digits of an integer
+        return "a number of thousands of digits"
+    return text if len(text) <= 80 else f"{text[:80]}..."
 
 
 def _keys_at(model: Any, location: list[str]) -> list[str]:
@@ -108,7 +171,7 @@ def _model_inside(annotation: Any) -> Any:
 
 def _line_of(file: Path, location: list[Any]) -> int | None:
     """The 1-based line where a key (or, failing that, nothing) stands in a YAML file."""
-    node = yaml.compose(file.read_text(encoding="utf-8"))
+    node = yaml.compose(file.read_text(encoding="utf-8"), yaml.SafeLoader)
     line = None
     for part in location:
         if isinstance(node, yaml.MappingNode):

@@ -9,18 +9,23 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import canonical_json
-from oncoraft.knowledge.study_files import data_files, find_file
+from oncoraft.knowledge.study_files import case_list_files, data_files, find_file
 from oncoraft.knowledge.tables import DERIVED_TABLES, TABLES
-from oncoraft.planning.config import PRETRAINING, Config
+from oncoraft.planning.config import PRETRAINING, CohortFilter, Config
 from oncoraft.planning.config_files import check_config
+from oncoraft.planning.content import Content
 from oncoraft.planning.sources import code_digest
 from oncoraft.planning.steps import STEPS
 
 BUILT_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
 INDEX = "model.safetensors.index.json"
+CLOCK_SKEW_SECONDS = 60  # between this machine and a file server
+# Ingestion does without them; a workflow, whose every target rests on cases, does not.
+NEEDED_FOR_CASES = ("timeline_treatment", "timeline_specimen")
 TABLE_NAMES = tuple(table.name for table in (*TABLES, *DERIVED_TABLES))
 
 
@@ -30,17 +35,20 @@ class Plan:
     Args:
         values: the merged configuration as the engine holds it.
         files: the files that it came from, for line numbers in messages.
+        words: what of it the command line said; within a mapping the engine (snakemake 9.27) reads every number there as a text.
 
     Raises:
         InputError: the first problem in the configuration.
     """
 
-    def __init__(self, values: Mapping[str, object], files: Iterable[str] = ()) -> None:
-        self.config: Config = check_config(dict(values), [Path(file) for file in files])
+    def __init__(self, values: Mapping[str, object], files: Iterable[str] = (), words: Mapping[str, Any] | None = None) -> None:
+        self.config: Config = check_config(dict(values), [Path(file) for file in files], words)
         if not self.config.models:
             raise InputError("models: expected at least one base model to fine-tune", file=next(iter(files), None))
+        refuse_braces(self.config)
         self.cohorts = (self.config.cohort, PRETRAINING)
         self.steps_asked: set[str] = set()  # steps of the jobs of this plan
+        self.content = Content()
 
     def settings(self, step: str, **choice: str) -> str:
         """The one tracked parameter of a rule: the blocks that its step reads and the digest of its code, as JSON.
@@ -53,6 +61,8 @@ class Plan:
         blocks = self.config.blocks(STEPS[step].blocks, **choice)
         if choice.get("cohort") == PRETRAINING and "twin" in blocks:
             blocks["twin"] = self.config.pretraining
+        if choice.get("cohort") == PRETRAINING and "cohort_filter" in blocks:
+            blocks["cohort_filter"] = CohortFilter()
         values = {name: block.model_dump(mode="json") for name, block in blocks.items()}
         return canonical_json(values | {"code": code_digest(step)})
 
@@ -104,7 +114,7 @@ class Plan:
         return [table.file for table in TABLES]
 
     def study_files(self, cohort: str) -> list[str]:
-        """The data files that ingestion depends on: all of a twin's, those that exist of a real study.
+        """The data files that ingestion depends on: all of a twin's, those that exist of a real study with its case lists.
 
         Of a study whose files cannot be told apart, none: `missing` says which and why before anything runs.
         """
@@ -112,9 +122,48 @@ class Plan:
         if self.has_truth(cohort):
             return [f"{folder}/{table.file}" for table in TABLES]
         try:
-            return sorted({path.as_posix() for path in data_files(Path(folder)).values()})
+            files = [*data_files(Path(folder)).values(), *case_list_files(Path(folder)).values()]
+            return sorted({path.as_posix() for path in files})
         except InputError:
             return []
+
+    def study_content(self, cohort: str) -> str:
+        """Digest of a study's data files; of a twin's nothing, unless somebody changed what the twin wrote."""
+        files = [Path(file) for file in self.study_files(cohort)]
+        if not self.has_truth(cohort):
+            return self.content.of(files)
+        record = Path(f"results/{cohort}/truth.parquet.manifest.json")
+        try:
+            written = {Path(name).name: digest for name, digest in json.loads(record.read_text(encoding="utf-8"))["outputs"].items()}
+        except (OSError, ValueError, KeyError, AttributeError):
+            return ""  # not made yet: the engine makes it, and what follows
+        altered = [file for file in files if file.is_file() and self.content.digest(file) != written.get(file.name)]
+        return self.content.of(altered)
+
+    def base_content(self, model: str) -> str:
+        """Digest of the files of a base model from outside; of one that the workflow builds nothing."""
+        return "" if self.is_built(model) else self.content.of(Path(file) for file in self.base_files(model))
+
+    def teacher_content(self) -> str:
+        """Digest of the files that the teacher reads."""
+        return self.content.of(Path(file) for file in self.teacher_files())
+
+    def dated_ahead(self, now: float) -> list[str]:
+        """Files from outside whose time lies in the future, one line each: the engine would throw away what is made from them.
+
+        Args:
+            now: seconds since the epoch.
+        """
+        cohorts = [] if self.config.study is None else [self.config.cohort]
+        files = [file for cohort in cohorts for file in self.study_files(cohort)] + self.teacher_files()
+        files += [file for model in self.config.models if not self.is_built(model) for file in self.base_files(model)]
+        late = [file for file in files if Path(file).is_file() and Path(file).stat().st_mtime > now + CLOCK_SKEW_SECONDS]
+        return [f"{file}: dated in the future, so that nothing made from it would count as current; run `touch` on it" for file in late]
+
+    def filter_files(self, cohort: str) -> list[str]:
+        """The list of patients that a cohort is limited to, if it is."""
+        listed = self.config.cohort_filter.patients
+        return [listed] if listed is not None and cohort == self.config.cohort else []
 
     def teacher_files(self) -> list[str]:
         """Files that the teacher reads: given rationales, or the instruction of an endpoint."""
@@ -142,9 +191,32 @@ class Plan:
         """What a real run needs and does not find, one line each: study tables and base models."""
         lines = _missing_of_study(self.config.study) if self.config.study is not None else []
         lines += [f"{file}: no such file (configuration block `rationales`)" for file in self.teacher_files() if not Path(file).is_file()]
+        listed = self.filter_files(self.config.cohort)
+        lines += [f"{file}: no such file (configuration key `cohort_filter.patients`)" for file in listed if not Path(file).is_file()]
         for name, model in self.config.models.items():
             lines += _missing_of_model(name, model.path)
         return lines
+
+
+def refuse_braces(config: Config) -> None:
+    """Refuse input paths with braces: the engine (snakemake 9.27) takes them for wildcards, also where a function returns the path.
+
+    Raises:
+        InputError: the first, by its key.
+    """
+    paths = {
+        "study": config.study,
+        "folds.frozen": config.folds.frozen,
+        "prompts.instruction_file": config.prompts.instruction_file,
+        "rationales.file": config.rationales.file,
+        "rationales.endpoint_instruction": config.rationales.endpoint_instruction,
+        **{f"models.{name}.path": model.path for name, model in config.models.items()},
+    }
+    for key, path in paths.items():
+        if path is not None and {"{", "}"} & set(path):
+            raise InputError(
+                f"{key}: expected a path without braces, which the engine takes for wildcards; a link by another name will do", found=path
+            )
 
 
 def _missing_of_study(study: str) -> list[str]:
@@ -155,8 +227,9 @@ def _missing_of_study(study: str) -> list[str]:
     lines = []
     for table in TABLES:
         try:
-            if table.required and find_file(folder, table) is None:
-                lines.append(f"{folder / table.file}: missing; a study cannot be read without its {table.name} table")
+            if find_file(folder, table) is None and (table.required or table.name in NEEDED_FOR_CASES):
+                why = f"without it: {table.without}" if table.without else f"a study cannot be read without its {table.name} table"
+                lines.append(f"{folder / table.file}: missing; {why}")
         except InputError as error:
             lines.append(str(error))
     return lines

@@ -26,6 +26,7 @@ UNCOUNTED = {
     "oncoraft.planning.steps",
     "oncoraft.planning.config",
     "oncoraft.planning.config_files",
+    "oncoraft.planning.yaml_file",
     "oncoraft.planning.settings",
     "oncoraft.planning.settings.analysis",
     "oncoraft.planning.settings.base",
@@ -36,6 +37,10 @@ UNCOUNTED = {
     "oncoraft.foundation.attempts",
     "oncoraft.foundation.lease",
     "oncoraft.foundation.provenance",
+    "oncoraft.foundation.publishing",
+    "oncoraft.foundation.ownership",
+    "oncoraft.foundation.storage",
+    "oncoraft.foundation.input_file",
 }
 
 

@@ -21,7 +21,9 @@ class Step(NamedTuple):
 STEPS: dict[str, Step] = {
     "twin": Step("oncoraft.twin.twin", ("twin",), "Write a synthetic study folder in MSK-CHORD's released layout."),
     "ingest": Step("oncoraft.cohort.ingest", ("ingest",), "Read a study folder into typed Parquet, every row accounted for."),
-    "regimens": Step("oncoraft.cases.regimens", ("regimens",), "Group dated agents into regimens and number the lines of therapy."),
+    "regimens": Step(
+        "oncoraft.cases.regimens", ("regimens", "cohort_filter"), "Group dated agents into regimens and number the lines of therapy."
+    ),
     "labels": Step("oncoraft.cases.labels", ("labels",), "Judge response to each regimen from the scans in its window."),
     "followup": Step("oncoraft.cases.followup", ("followup",), "Follow each case from its index date, with delayed entry at sequencing."),
     "folds": Step("oncoraft.cases.folds", ("folds",), "Assign patients to folds, disjoint and frozen."),
@@ -29,7 +31,7 @@ STEPS: dict[str, Step] = {
     "label-truth": Step("oncoraft.cases.label_truth", (), "Compare every label definition with the true responses of a twin."),
     "cases": Step(
         "oncoraft.cases.build",
-        ("regimens", "labels", "followup", "folds"),
+        ("regimens", "cohort_filter", "labels", "followup", "folds"),
         "Regimens, labels, follow-up, folds and flow in one call, as the five steps would write them.",
     ),
     "evidence": Step("oncoraft.evidence.evidence", ("evidence",), "Collect what was known of each case at its index date."),
@@ -69,6 +71,9 @@ STEPS: dict[str, Step] = {
         "oncoraft.evaluation.metrics",
         ("evaluation", "labels"),
         "Discrimination with patient-cluster bootstrap intervals, beside the baselines.",
+    ),
+    "compare": Step(
+        "oncoraft.evaluation.compare", ("evaluation", "labels"), "Compare runs pair by pair on the cases that both have scored."
     ),
     "survival": Step("oncoraft.survival.stratify", ("survival",), "Stratify survival by score per regimen, with delayed entry."),
     "selection": Step(

@@ -18,9 +18,10 @@ import pandas as pd
 
 from oncoraft.evidence.allow_list import UNDATED, undeclarable
 from oncoraft.evidence.evidence import TABLES_READ, collect, read_cases, read_tables
+from oncoraft.evidence.facts import cancers_registered
 from oncoraft.evidence.known import Tables
 from oncoraft.evidence.perturb import PERTURBATIONS, is_late, own_space, perturb
-from oncoraft.evidence.treatment import REGIMENS, regimens_table
+from oncoraft.evidence.treatment import REGIMENS, REGISTRATION_DAYS, regimens_table
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.foundation.stable import stable_fraction
@@ -54,8 +55,7 @@ class Audited:
 
     def evidence(self, tables: Tables, cases: pd.DataFrame) -> pd.DataFrame:
         """Statements of the cases."""
-        block = self.block
-        return collect(tables, cases, block.genomics_known, block.records_per_kind, block.receptor_status, block.alterations_shown)
+        return collect(tables, cases, **self.block.model_dump())
 
     def prompts(self, evidence: pd.DataFrame) -> dict[str, str]:
         """Case -> the patient's part of its prompt."""
@@ -85,6 +85,36 @@ def check_declarations(evidence: pd.DataFrame) -> None:
         shown = evidence.loc[evidence["field"] == name, "case_id"]
         case = shown.iloc[0] if len(shown) else "none yet"
         raise InputError(f"look-ahead: field {name} of case {case} is read from {source}, which is never known at an index date")
+
+
+def check_diagnoses(tables: Tables, cases: pd.DataFrame) -> None:
+    """The cancer of a case must be known at its index date: what `cases.parquet` says of it is made before evidence is.
+
+    Args:
+        tables: from `own_space`; registered diagnoses and specimens are read.
+        cases: from `own_space`.
+
+    Raises:
+        InputError: a case is of a cancer registered only later, or tells of another cancer that nothing had shown by then.
+    """
+    registered = cancers_registered(tables["timeline_diagnosis"])
+    of_case = registered.merge(cases[["patient_id", "case_id", "index_day", "cancer_type", "diagnosis_day"]], on="patient_id")
+    in_time = of_case["start_day"] <= of_case["index_day"] + REGISTRATION_DAYS
+    is_own = of_case["cancer_type"] == of_case["known_cancer"]
+    told = cases["diagnosis_day"].astype("float64")
+    late = told > cases["index_day"] + REGISTRATION_DAYS
+    only_later = set(of_case.loc[is_own & ~in_time, "case_id"]) - set(of_case.loc[is_own & in_time, "case_id"])
+    if wrong := sorted({*cases.loc[late, "case_id"], *only_later}):
+        raise InputError(
+            f"look-ahead: field cancer_type of case {wrong[0]} is a cancer that was registered more than {REGISTRATION_DAYS} days after "
+            f"the index date ({len(wrong)} cases in all)"
+        )
+    specimens = tables["clinical_sample"].rename(columns={"cancer_type": "known_cancer"})
+    seen = specimens.merge(cases[["patient_id", "case_id", "index_day", "cancer_type"]], on="patient_id")
+    known = pd.concat([of_case, seen.dropna(subset=["start_day", "known_cancer"])])
+    others = known[(known["start_day"] <= known["index_day"]) & (known["known_cancer"] != known["cancer_type"])]
+    if wrong := sorted(set(cases.loc[cases["has_other_cancer"].astype(bool), "case_id"]) - set(others["case_id"])):
+        raise InputError(f"look-ahead: field other_cancer of case {wrong[0]} was not known at the index date ({len(wrong)} cases in all)")
 
 
 def check_words(evidence: pd.DataFrame, prompts: dict[str, str], cases: pd.DataFrame, specimens: pd.DataFrame) -> None:
@@ -118,13 +148,14 @@ def audit_batch(audited: Audited, tables: Tables, cases: pd.DataFrame) -> dict[s
     Raises:
         InputError: a statement or a prompt moved; field and case are named.
     """
-    copies, own = own_space(tables, cases, audited.block.genomics_known)
+    copies, own = own_space(tables, cases, audited.block.genomics_known, audited.block.index_day)
     expected = audited.evidence(copies, own)
     check_declarations(expected)
+    check_diagnoses(copies, own)
     prompts = audited.prompts(expected)
     check_words(expected, prompts, cases, tables["clinical_sample"][["patient_id", "sample_id"]])
     dated = {name: rows for name, rows in copies.items() if "start_day" in rows}
-    late = {name: int(is_late(name, rows).sum()) for name, rows in dated.items()}
+    late = {name: int(is_late(rows).sum()) for name, rows in dated.items()}
     added = {name: len(rows) for name, rows in dated.items()}
     for how in PERTURBATIONS:
         found = audited.evidence(perturb(copies, how, audited.seed), own)
@@ -196,7 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     audited = Audited(blocks["evidence"], renderer_of(blocks["prompts"]), blocks["prompts"].token_budget, block.seed)
     report = audit(read_tables(given.tables, whole=True), sample(everyone, block.cases, block.seed), audited, everyone)
     record = given.out.with_name(given.out.name + ".manifest.json")
-    with publishing(given.out, record) as (out, note):
+    with publishing(given.out, record, step="audit") as (out, note):
         write_json(out, report)
         inputs = [given.cases / "cases.parquet", *(given.tables / f"{name}.parquet" for name in TABLES_READ)]
         settings = settings_record(given, blocks)

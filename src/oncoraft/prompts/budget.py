@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from oncoraft.answers import open_tokenizer, prompt_token_ids
 from oncoraft.evidence.declaration import NEVER_CUT
 from oncoraft.foundation.errors import InputError
 
@@ -50,24 +51,8 @@ def tokenizer_count(folder: Path) -> Count:
     Raises:
         InputError: the folder holds no tokenizer.
     """
-    tokenizer = load_tokenizer(folder)
-    return lambda texts: [len(ids) for ids in tokenizer(texts)["input_ids"]] if texts else []
-
-
-def load_tokenizer(folder: Path):  # type: ignore[no-untyped-def]  # the library's classes are chosen by the folder's content
-    """The tokenizer of a local base model; nothing is downloaded.
-
-    Raises:
-        InputError: the folder holds no tokenizer.
-    """
-    if not folder.is_dir():
-        raise InputError("expected a folder with a tokenizer", file=folder)
-    from transformers import AutoTokenizer
-
-    try:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise InputError(f"expected a folder with a tokenizer ({str(error).splitlines()[0]})", file=folder) from None
+    tokenizer = open_tokenizer(folder)
+    return lambda texts: [len(ids) for ids in prompt_token_ids(tokenizer, texts)]
 
 
 def cutting_order(statements: Sequence[Statement]) -> list[int]:

@@ -19,15 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="prompts.jsonl to write")
     given = parser.parse_args(arguments)
     blocks = read_settings("prompts", given)
-    block = blocks["evidence"]
-    evidence = collect(
-        read_tables(given.tables),
-        read_cases(given.cases),
-        block.genomics_known,
-        block.records_per_kind,
-        block.receptor_status,
-        block.alterations_shown,
-    )
+    evidence = collect(read_tables(given.tables), read_cases(given.cases), **blocks["evidence"].model_dump())
     write_prompts(given, blocks, evidence, [given.cases / "cases.parquet", given.tables / "ledger.parquet"], "prompts")
     return 0
 

@@ -22,10 +22,10 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.jsonl import read_jsonl
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 from oncoraft.prompts.audit import sample
-from oncoraft.prompts.render import read_jsonl
 from oncoraft.prompts.split import read_labels
 
 log = logging.getLogger("oncoraft")
@@ -124,12 +124,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folds = folds[folds["design"] == given.design]
     if folds.empty:
         raise InputError("expected folds of this design", file=given.cases / "folds.parquet", column="design", found=given.design)
-    prompts = read_jsonl(given.prompts, ("case_id", "input"))
-    frame = gather(prompts, read_jsonl(given.rationales, ("case_id", "rationale")), labels, folds)
+    prompts = read_jsonl(given.prompts, ("case_id", "input"), once="case_id")
+    frame = gather(prompts, read_jsonl(given.rationales, ("case_id", "rationale"), once="case_id"), labels, folds)
     block = blocks["audit"]
     report = leakage(sample(frame, block.text_model_cases, block.seed)) | {"design": given.design, "cases_with_rationale": len(frame)}
     record = given.out.with_name(given.out.name + ".manifest.json")
-    with publishing(given.out, record) as (out, note):
+    with publishing(given.out, record, step="leakage") as (out, note):
         write_json(out, report)
         inputs = [given.prompts, given.rationales, given.cases / "labels.parquet", given.cases / "folds.parquet"]
         settings, counts = settings_record(given, blocks), {key: report[key] for key in ("cases", "folds_judged", "folds_too_small")}

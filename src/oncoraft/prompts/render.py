@@ -7,7 +7,6 @@ are left out, the lowest priority first and the oldest first among equals; prior
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import time
@@ -24,8 +23,10 @@ import pandas as pd
 from oncoraft.answers import full_prompt
 from oncoraft.evidence.evidence import read_cases
 from oncoraft.evidence.fields import BY_NAME, SECTIONS
+from oncoraft.evidence.known import days_before
 from oncoraft.evidence.shown import FOLDER
 from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.jsonl import write_jsonl
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.knowledge.biomarkers import biomarkers
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
@@ -47,14 +48,19 @@ def telling_genes() -> frozenset[str]:
 
 
 @cache
-def brief(field: str, value: str) -> str:
-    """How a value reads in the compact template; empty where it does not stand there.
+def brief(field: str, value: str, text: str) -> str:
+    """How a statement reads in the compact template; empty where it does not stand there.
 
     Of altered genes it shows those that decide about a drug or mark the disease; passengers would fill a short context.
     """
     if field in GENOMIC and not set(re.split(r"[ -]", value)) & telling_genes():
         return ""
-    return BY_NAME[field].brief.format(value=value)
+    return BY_NAME[field].brief.format(value=value, text=text)
+
+
+def capital(text: str) -> str:
+    """First letter upper case, the rest as it is."""
+    return text[:1].upper() + text[1:]
 
 
 class Section:
@@ -77,12 +83,12 @@ class Section:
                 listed[title].append(statement.text)
             elif title:
                 found.append(listed.setdefault(title, [f"{title}: {statement.text}"]))
-        return [text[:1].upper() + text[1:] for text in map(", ".join, found)]
+        return [capital(text) for text in map(", ".join, found)]
 
     @property
     def briefs(self) -> list[str]:
         """Statements as the compact template has them, those left out that do not stand there."""
-        return [text for statement in self.statements if (text := brief(statement.field, statement.value))]
+        return [words for statement in self.statements if (words := brief(statement.field, statement.value, statement.text))]
 
 
 def protein_change(mutation: str) -> str:
@@ -105,7 +111,7 @@ class Renderer:
             InputError: the instruction file cannot be read as text or is empty.
         """
         environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined, autoescape=False)
-        environment.filters["protein_change"] = protein_change
+        environment.filters |= {"protein_change": protein_change, "days_before": days_before}
         self.template = environment.from_string((FOLDER / f"{template}.jinja").read_text(encoding="utf-8"))
         file = instruction_file or FOLDER / f"{template}.txt"
         try:
@@ -127,7 +133,8 @@ class Renderer:
         for statement in statements:
             by_section.setdefault(statement.section, []).append(statement)
             known[statement.field].append(statement)
-        sections = [Section(name, by_section[name]) for name in SECTIONS if name in by_section]
+        # A section of which only values stand that say nothing in words has no heading.
+        sections = [Section(name, told) for name in SECTIONS if (told := [one for one in by_section.get(name, ()) if one.text])]
         return self.template.render(
             sections=sections,
             known=known,
@@ -138,10 +145,16 @@ class Renderer:
 
 
 def _drugs(known: dict[str, list[Statement]]) -> list[dict[str, str]]:
-    """Name, class and mechanism of each drug about to start."""
+    """Name, description and mechanism of each drug about to start."""
     mechanisms = dict(statement.text.removeprefix("mechanism of ").split(": ", 1) for statement in known["drug_mechanism"])
-    names = [statement.value.partition(" (") for statement in known["drug"]]
-    return [{"name": name, "drug_class": rest.removesuffix(")"), "mechanism": mechanisms.get(name, "")} for name, _, rest in names]
+    return [
+        {
+            "name": statement.value,
+            "description": capital(statement.text.removesuffix(")").replace(" (", ", ", 1)),
+            "mechanism": mechanisms.get(statement.value, ""),
+        }
+        for statement in known["drug"]
+    ]
 
 
 def statements_by_case(evidence: pd.DataFrame) -> Iterator[dict[str, list[Statement]]]:
@@ -203,43 +216,6 @@ def render(evidence: pd.DataFrame, renderer: Renderer, budget: int, count: Count
     return [prompts[case_id] for case_id in sorted(prompts)]
 
 
-def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """One JSON object a line."""
-    with path.open("w", encoding="utf-8") as stream:
-        stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-
-
-def read_jsonl(path: Path, keys: Sequence[str] = ("case_id",)) -> list[dict[str, Any]]:
-    """Rows of a JSONL file, one a case.
-
-    Args:
-        path: the file.
-        keys: what every row must have.
-
-    Raises:
-        InputError: the file is absent, a line is not a JSON object, lacks a key, or repeats a case.
-    """
-    if not path.is_file():
-        raise InputError("expected a JSONL file", file=path)
-    rows: list[dict[str, Any]] = []
-    lines: dict[str, int] = {}
-    with path.open(encoding="utf-8") as stream:
-        for number, line in enumerate(stream, 1):
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise InputError(f"expected a JSON object ({error.msg})", file=path, line=number) from None
-            if not isinstance(row, dict):
-                raise InputError("expected a JSON object", file=path, line=number, found=type(row).__name__)
-            for key in keys:
-                if key not in row:
-                    raise InputError("expected this key", file=path, line=number, column=key)
-            if (first := lines.setdefault(str(row["case_id"]), number)) != number:
-                raise InputError(f"expected each case once, the first time was line {first}", file=path, line=number, found=row["case_id"])
-            rows.append(row)
-    return rows
-
-
 def renderer_of(block: Any) -> Renderer:
     """The renderer that the `prompts` block of the configuration asks for."""
     return Renderer(block.template, Path(block.instruction_file) if block.instruction_file else None)
@@ -262,7 +238,7 @@ def write_prompts(given: Any, blocks: dict[str, Any], evidence: pd.DataFrame, in
     if block.instruction_file:
         inputs = [*inputs, Path(block.instruction_file)]
     record = given.out.with_name(given.out.name + ".manifest.json")
-    with publishing(given.out, record) as (out, note):
+    with publishing(given.out, record, step=(step, "render", "prompts")) as (out, note):
         write_jsonl(out, prompts)
         settings = settings_record(given, blocks)
         write_json(note, manifest(step, inputs=inputs, outputs={given.out: out}, settings=settings, counts=counts, beside=record))
@@ -281,7 +257,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     blocks = read_settings("render", given)
     evidence = pd.read_parquet(given.evidence)
-    if absent := set(read_cases(given.cases)["case_id"]) - set(evidence["case_id"]):
+    if absent := set(read_cases(given.cases, ("case_id",))["case_id"]) - set(evidence["case_id"]):
         raise InputError(f"expected evidence of every case; {len(absent)} have none, the first {min(absent)}", file=given.evidence)
     write_prompts(given, blocks, evidence, [given.evidence, given.cases / "cases.parquet"], "render")
     return 0

@@ -16,10 +16,10 @@ import pandas as pd
 from oncoraft.answers import answer_text
 from oncoraft.evidence.evidence import read_cases
 from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.jsonl import read_jsonl, write_jsonl
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.foundation.stable import stable_fraction
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
-from oncoraft.prompts.render import read_jsonl, write_jsonl
 
 log = logging.getLogger("oncoraft")
 ROW = ["instruction", "input", "output", "case_id", "patient_id", "fold", "category", "score", "responder", "prompt_tokens", "cut"]
@@ -111,7 +111,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("give either --all, or all of --fold, --train and --heldout")
     blocks = read_settings("split", given)
     labels = read_labels(given.cases, blocks["labels"].definition)
-    frame = join(read_jsonl(given.prompts, PROMPT_KEYS), read_jsonl(given.rationales, RATIONALE_KEYS), read_cases(given.cases), labels)
+    prompts = read_jsonl(given.prompts, PROMPT_KEYS, once="case_id")
+    rationales = read_jsonl(given.rationales, RATIONALE_KEYS, once="case_id")
+    frame = join(prompts, rationales, read_cases(given.cases, ("case_id", "patient_id")), labels)
     inputs = [given.prompts, given.rationales, given.cases / "cases.parquet", given.cases / "labels.parquet"]
     if given.all is not None:
         parts = {given.all: frame[frame["output"] != ""]}
@@ -125,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if any(part.empty for part in parts.values()):
         raise InputError("expected at least one case in each file", file=min(path for path, part in parts.items() if part.empty))
     counts = {path.stem: {"cases": len(part), "patients": part["patient_id"].nunique()} for path, part in parts.items()}
-    with publishing(*parts, record) as temporary:
+    with publishing(*parts, record, step="split") as temporary:
         for part, path in zip(parts.values(), temporary):
             write_jsonl(path, rows(part))
         outputs = dict(zip(parts, temporary))

@@ -19,13 +19,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.ipc
 
-from oncoraft.answers import answer_token_ids, content_digest, full_prompt, prompt_token_ids
+from oncoraft.answers import answer_token_ids, content_digest, full_prompt, open_tokenizer, prompt_token_ids
 from oncoraft.evidence.evidence import read_cases
 from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.jsonl import read_jsonl
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
-from oncoraft.prompts.budget import load_tokenizer
-from oncoraft.prompts.render import read_jsonl
 from oncoraft.prompts.split import PROMPT_KEYS, RATIONALE_KEYS, join, read_labels
 
 log = logging.getLogger("oncoraft")
@@ -98,16 +97,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     blocks = read_settings("tokens", given)
     labels = read_labels(given.cases, blocks["labels"].definition)
-    frame = join(read_jsonl(given.prompts, PROMPT_KEYS), read_jsonl(given.rationales, RATIONALE_KEYS), read_cases(given.cases), labels)
+    prompts = read_jsonl(given.prompts, PROMPT_KEYS, once="case_id")
+    rationales = read_jsonl(given.rationales, RATIONALE_KEYS, once="case_id")
+    frame = join(prompts, rationales, read_cases(given.cases, ("case_id", "patient_id")), labels)
     if frame.empty:
         raise InputError("expected at least one prompt of a case", file=given.prompts)
-    tokenizer = load_tokenizer(given.tokenizer)
+    tokenizer = open_tokenizer(given.tokenizer)
     if tokenizer.eos_token_id is None:
         raise InputError("expected a tokenizer with an end-of-text token", file=given.tokenizer)
     record = given.out.with_name(given.out.name + ".manifest.json")
     inputs = [given.prompts, given.rationales, given.cases / "cases.parquet", given.cases / "labels.parquet"]
     inputs += [file for file in sorted(given.tokenizer.glob("*token*")) if file.is_file()]
-    with publishing(given.out, record) as (out, note):
+    with publishing(given.out, record, step="tokens") as (out, note):
         counts = write_tokens(out, frame, tokenizer)
         settings = settings_record(given, blocks)
         write_json(note, manifest("tokens", inputs=inputs, outputs={given.out: out}, settings=settings, counts=counts, beside=record))

@@ -47,7 +47,7 @@ class Cache:
                 return answer
         except FileNotFoundError:
             return None
-        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             pass
         self.damaged += 1
         return None
@@ -55,6 +55,7 @@ class Cache:
     def put(self, digest: str, body: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
         """Keep an answer: whole on disk before this returns, whatever happens next. Returns it as kept, which is what a later run reads."""
         text = self._without_secret(json.dumps({"request": body, "answer": answer}, ensure_ascii=False, indent=1))
+        text = text.encode("utf-8", errors="replace").decode("utf-8")  # half of a surrogate pair has no place in a file
         self._write(self.path(digest), text)
         kept: dict[str, Any] = json.loads(text)["answer"]
         return kept

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import email.utils
 import ipaddress
 import json
+import logging
 import threading
 import time
 from collections import Counter
@@ -19,7 +21,10 @@ from oncoraft.planning.config import Rationales
 
 LONGEST_BACKOFF = 60.0
 LONGEST_RETRY_AFTER = 900.0  # a server that asks for more is told no: the request counts as failed
-LARGEST_ANSWER = 8_000_000  # bytes
+# Bytes of an answer: envelope and headers-like fields, then a token of six characters, each at worst escaped as \uXXXX, written twice
+# (text and thinking). What is longer was not made by a model that kept to `max_tokens`.
+ENVELOPE_BYTES, BYTES_PER_TOKEN = 65_536, 72
+KEPT_OF_GARBAGE = 4_096  # characters: enough for a person to see what came
 WORTH_A_RETRY = frozenset({408, 409, 425, 429})
 SET_UP_WRONGLY = {
     401: "a valid key in the environment variable {variable}",
@@ -82,7 +87,15 @@ class Client:
         self.stop = threading.Event()
         self.events: Counter[str] = Counter()
         self.lock = threading.Lock()
-        self.http = httpx.Client(
+        self.largest_answer = ENVELOPE_BYTES + BYTES_PER_TOKEN * block.endpoint_max_tokens
+        # httpx bounds each read, not the exchange: a server that drips a header a minute would be waited for without end. So requests run
+        # on an event loop, whose time limit ends them wherever they stand.
+        self.loop = asyncio.new_event_loop()
+        threading.Thread(target=self.loop.run_forever, name="endpoint", daemon=True).start()
+        # At DEBUG both tell headers, in which a server may hand the key back.
+        for name in ("httpx", "httpcore"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        self.http = httpx.AsyncClient(
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=httpx.Timeout(block.endpoint_timeout_seconds, connect=min(20.0, block.endpoint_timeout_seconds)),
             limits=httpx.Limits(max_connections=block.endpoint_concurrency, max_keepalive_connections=block.endpoint_concurrency),
@@ -119,7 +132,7 @@ class Client:
                 last = error
                 self.note(f"retried: {error.reason}")
                 if error.raw is not None:
-                    keep_garbage(digest, attempt, error.raw)
+                    keep_garbage(digest, attempt, error.raw[:KEPT_OF_GARBAGE])
                 if error.wait is not None:
                     if error.wait > LONGEST_RETRY_AFTER:
                         break
@@ -134,18 +147,9 @@ class Client:
 
     def _once(self, body: dict[str, Any]) -> dict[str, Any]:
         self.note("requests")
-        deadline = time.monotonic() + self.block.endpoint_timeout_seconds
         try:
-            with self.http.stream("POST", self.url, json=body) as response:
-                self._check(response)
-                raw = bytearray()
-                for part in response.iter_bytes():
-                    raw += part
-                    if time.monotonic() > deadline:
-                        raise _TryAgain("timeout")
-                    if len(raw) > LARGEST_ANSWER:
-                        raise _TryAgain("garbage", raw="more than 8 MB")
-        except httpx.TimeoutException:
+            raw = asyncio.run_coroutine_threadsafe(self._exchange(body), self.loop).result()
+        except (httpx.TimeoutException, TimeoutError):
             raise _TryAgain("timeout") from None
         except (httpx.TransportError, httpx.StreamError):
             raise _TryAgain("dropped") from None
@@ -153,10 +157,24 @@ class Client:
             raise _TryAgain("garbage", raw="content encoding does not match") from None
         return parsed(raw.decode("utf-8", errors="replace"))
 
+    async def _exchange(self, body: dict[str, Any]) -> bytes:
+        """Send a request and read its answer, within the time and the size that the configuration allows."""
+        async with asyncio.timeout(self.block.endpoint_timeout_seconds), self.http.stream("POST", self.url, json=body) as response:
+            self._check(response)
+            raw = bytearray()
+            async for part in response.aiter_bytes():
+                raw += part
+                if len(raw) > self.largest_answer:
+                    raise _TryAgain("garbage", raw=f"more than {self.largest_answer} bytes")
+            return bytes(raw)
+
     def _check(self, response: httpx.Response) -> None:
         status = response.status_code
         if status == 200:
             return
+        if 300 <= status < 400:
+            expected = "an address that answers itself (the key is not carried on to another)"
+            raise InputError(f"rationales.endpoint_url: expected {expected}", found=f"HTTP {status}, a redirect")
         if status in SET_UP_WRONGLY:
             expected = SET_UP_WRONGLY[status].format(variable=self.block.endpoint_key_variable)
             raise InputError(f"rationales.endpoint_url: expected {expected}", found=f"HTTP {status}")
@@ -171,7 +189,7 @@ def parsed(raw: str) -> dict[str, Any]:
     try:
         answer = json.loads(raw)
         content = answer["choices"][0]["message"]["content"]
-    except (json.JSONDecodeError, KeyError, IndexError, TypeError, RecursionError):
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError):  # ValueError: also a number of thousands of digits
         raise _TryAgain("garbage", raw=raw) from None
     if not isinstance(content, str):
         raise _TryAgain("garbage", raw=raw)

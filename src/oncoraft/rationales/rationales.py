@@ -11,7 +11,7 @@ import argparse
 import json
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,9 @@ import pandas as pd
 
 from oncoraft.evidence.shown import shown_fields
 from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.jsonl import write_jsonl
 from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.foundation.publishing import claim
 from oncoraft.planning.config import Rationales
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 from oncoraft.rationales.teacher import Lesson, Teacher
@@ -191,12 +193,6 @@ def counts_of(rows: Sequence[dict[str, Any]], tally: Tally, block: Rationales, t
     return counts
 
 
-def write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """One JSON object a line."""
-    with path.open("w", encoding="utf-8") as stream:
-        stream.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in rows)
-
-
 def read_inputs(given: argparse.Namespace, definition: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Evidence and the labels of one definition.
 
@@ -241,6 +237,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
         )
         return 0
+    record = given.out.with_name(given.out.name + ".manifest.json")
+    claim(given.out, record, step="rationales")
     template = TemplateTeacher(block.seed)
     teacher = make_teacher(block, template, cache)
     rule = Rule(named(block.weights), named(block.minimum), block.threshold)
@@ -248,11 +246,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if tally.missing and block.missing == "refuse":
         raise InputError(f"rationales.missing: refuse; expected a rationale of every case, the teacher has none of {tally.missing}")
     counts = counts_of(rows, tally, block, teacher)
-    record = given.out.with_name(given.out.name + ".manifest.json")
     own = {"file": block.file, "endpoint": block.endpoint_instruction}.get(block.teacher)
     inputs = [given.evidence, given.cases / "labels.parquet", *([Path(own)] if own else [])]
-    with publishing(given.out, record) as (out, note):
-        write_lines(out, rows)
+    with publishing(given.out, record, step="rationales") as (out, note):
+        write_jsonl(out, rows)
         settings = settings_record(given, blocks)
         write_json(note, manifest("rationales", inputs=inputs, outputs={given.out: out}, settings=settings, counts=counts, beside=record))
     log.info(

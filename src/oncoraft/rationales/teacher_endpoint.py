@@ -32,6 +32,7 @@ INSTRUCTION = Path(__file__).parent / DATA_FILES[0]
 CHARACTERS_PER_TOKEN = 3.5  # an estimate for English clinical text, on the safe side; the server's own count is in its answers
 TOKENS_PER_MESSAGE = 8
 PROGRESS_SECONDS = 10.0
+FEW = 5  # requests that may be refused by chance before a server is taken for set up wrongly
 ATTITUDE = (
     (0.85, "The treatment is judged very likely to help: argue so, surely."),
     (0.5, "The treatment is judged likely to help, not certain: argue so, with reserve."),
@@ -102,7 +103,6 @@ class EndpointTeacher:
         self.client = Client(block, key)
         self.cached = self.answered = self.failed = 0
         self.tokens = {"prompt_tokens": 0, "completion_tokens": 0}
-        logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells every request
 
     def counts(self) -> dict[str, Any]:
         """For the manifest: how many requests were answered, from where, what went wrong on the way, tokens as the server counts them."""
@@ -143,7 +143,7 @@ class EndpointTeacher:
         found: dict[str, dict[str, Any] | None] = {}
         if not bodies:
             return found
-        unavailable, last_log = 0, time.monotonic()
+        unavailable, refused, last_log = 0, 0, time.monotonic()
         executor = ThreadPoolExecutor(self.block.endpoint_concurrency)
         try:
             futures = {executor.submit(self._ask, digest, body): digest for digest, body in bodies.items()}
@@ -151,9 +151,10 @@ class EndpointTeacher:
                 try:
                     found[futures[future]] = future.result()
                     unavailable = 0
-                except NoAnswer:
+                except NoAnswer as error:
                     found[futures[future]] = None
-                    unavailable = 0
+                    unavailable, refused = 0, refused + 1
+                    self._refuse_after(refused, len(bodies), str(error))
                 except Unavailable as error:
                     found[futures[future]] = None
                     unavailable += 1
@@ -179,6 +180,14 @@ class EndpointTeacher:
             raise RetryLater(
                 f"the endpoint does not answer ({reason}; {in_a_row} requests in a row); {kept} answers are kept in {self.cache.folder}:"
                 " run again to go on"
+            )
+
+    def _refuse_after(self, refused: int, asked: int, reason: str) -> None:
+        """End the run where the server answers but never with a rationale: that is how a wrong address, model or request shows."""
+        if not self.answered and refused >= min(asked, max(FEW, self.block.endpoint_concurrency)):
+            raise InputError(
+                f"rationales.endpoint_url: expected a chat API that answers the requests of this model; none of the first {refused} was",
+                found="answers that are none (see `garbage` in the cache)" if reason == "garbage" else reason,
             )
 
     def _ask(self, digest: str, body: dict[str, Any]) -> dict[str, Any]:

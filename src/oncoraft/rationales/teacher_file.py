@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.jsonl import read_jsonl
 from oncoraft.rationales.teacher import Lesson
+
+KEYS = ("case_id", "rationale")
 
 
 class FileTeacher:
@@ -30,21 +31,5 @@ def read_texts(path: Path) -> dict[str, str]:
     Raises:
         InputError: no such file; a line that is not a JSON object with text under both keys; a case twice.
     """
-    if not path.is_file():
-        raise InputError("expected a JSONL file of case_id and rationale", file=path)
-    texts: dict[str, str] = {}
-    with path.open(encoding="utf-8") as stream:
-        for number, line in enumerate(stream, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise InputError(f"expected a JSON object ({error.msg})", file=path, line=number) from None
-            for key in ("case_id", "rationale"):
-                if not isinstance(row, dict) or not isinstance(row.get(key), str):
-                    raise InputError("expected text", file=path, line=number, column=key)
-            if row["case_id"] in texts:
-                raise InputError("expected each case once", file=path, line=number, column="case_id", found=row["case_id"])
-            texts[row["case_id"]] = row["rationale"]
-    return texts
+    rows = read_jsonl(path, KEYS, once="case_id", texts=KEYS, expected="a JSONL file of case_id and rationale")
+    return {row["case_id"]: row["rationale"] for row in rows}

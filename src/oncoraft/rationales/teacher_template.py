@@ -14,6 +14,7 @@ from oncoraft.foundation.stable import stable_seed
 from oncoraft.knowledge.biomarkers import statements
 from oncoraft.knowledge.drugs import drugs
 from oncoraft.rationales.teacher import Lesson
+from oncoraft.verifiers.attributes import ORDINALS
 from oncoraft.verifiers.record import Record
 from oncoraft.verifiers.vocabulary import drug_of
 
@@ -126,8 +127,18 @@ def agent_name(agent: str) -> str:
 def setting(record: Record) -> str:
     """What is given to whom, in which line."""
     names = listed([agent_name(agent) for agent in sorted(record.given)[:3]]) or "the treatment"
-    line, cancer = record.first("line"), record.first("cancer")
-    return f"{capital(names)} is planned{f' as line {line}' if line else ''}{f' for {cancer} cancer' if cancer else ''}."
+    line, cancer = line_words(record), record.first("cancer")
+    return f"{capital(names)} is planned{f' as {line}' if line else ''}{f' for {cancer} cancer' if cancer else ''}."
+
+
+def line_words(record: Record) -> str:
+    """The line as prose says it: of its setting where that is told; the first of all only where nothing came before."""
+    if record.line is None:
+        return ""
+    if told := record.first("setting"):
+        ordinal = next((word for word, place in ORDINALS.items() if place == str(record.line)), "")
+        return f"the {ordinal} line of {told} treatment" if ordinal else ""
+    return f"line {record.line}" if record.line > 1 or record.was_treated is False else ""
 
 
 def arguments(record: Record) -> Iterator[Argument]:
@@ -154,7 +165,7 @@ def _biomarkers(record: Record) -> Iterator[Argument]:
 
 def phrase(gene: str, state: str) -> str:
     """An alteration as prose names it."""
-    return f"a {gene} {state}" if state == "fusion" else f"{gene} {state}"
+    return f"{'an' if gene[0] in 'AEIO' else 'a'} {gene} {state}" if state in ("fusion", "rearrangement") else f"{gene} {state}"
 
 
 def _clinical(record: Record) -> Iterator[Argument]:
@@ -186,11 +197,15 @@ def marker_name(name: str) -> str:
 
 
 def _history(record: Record) -> Iterator[Argument]:
-    line = next((int(value) for value in record.values.get("line", []) if value.isdigit()), None)
-    if line == 1:
+    line, told = record.line, record.first("setting")
+    if line == 1 and record.was_treated is False:
         yield Argument("this is the first line of treatment", True, 2)
+    elif line == 1 and told:
+        yield Argument(f"this is the first line of {told} treatment", True, 1)
     elif line is not None and line >= 3:
         yield Argument(f"line {line} meets a pretreated tumour", False, 2)
+    if "yes" in record.values.get("elsewhere", []):
+        yield Argument("the tumour was treated elsewhere before", False, 1)
     classes = {drug.drug_class for drug in map(drug_of, record.given) if drug}
     for agent in sorted(record.prior - record.given):
         drug = drug_of(agent)

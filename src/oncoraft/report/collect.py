@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.jsonl import read_jsonl
 
 
 def read_json(path: Path) -> Any:
@@ -76,8 +77,7 @@ def read_runs(results: Path, metrics: Sequence[Path] = ()) -> list[Run]:
         survival = read_json(folder / "survival" / "survival.json")
         if survival is None:
             raise InputError("expected survival beside the metrics", file=folder / "survival" / "survival.json")
-        lines = (folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
-        told = [row for row in map(json.loads, lines) if row["rationale"]]
+        told = [row for row in read_jsonl(folder / "predictions.jsonl", ("rationale",)) if row["rationale"]]
         strategy, design = folder.parent.name, folder.name
         roc, calibration, decision = (pd.read_csv(folder / "metrics" / f"{name}.csv") for name in ("roc", "calibration", "decision"))
         curves = pd.read_parquet(folder / "survival" / "curves.parquet")

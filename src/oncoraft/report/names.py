@@ -7,6 +7,7 @@ PREDICTORS = {
     "model_from_text": "Language model, score read from its text",
     "regimen_prior": "Regimen prior",
     "clinical_logistic": "Clinical logistic regression",
+    "evidence_logistic": "Logistic regression on all evidence",
     "gradient_boosting": "Gradient boosting",
     "tfidf_logistic": "TF-IDF logistic regression",
     "oracle": "Oracle (twin only)",

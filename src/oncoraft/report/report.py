@@ -12,6 +12,7 @@ from typing import Any
 import jinja2
 import pandas as pd
 
+from oncoraft.foundation.csv_file import write_csv
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.edge import run, settings_record, step_parser
 from oncoraft.report.cohort import section as cohort_section
@@ -120,6 +121,10 @@ def render(results: Path, runs: list[Run], show_rationales: bool) -> str:
     )
 
 
+# What the folder of the page's data holds, by the pattern of its name.
+WRITTEN = ("*.csv",)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read results, write the page, the headline and the data of every table."""
     parser = step_parser("report", "example:\n  oncoraft report results/demo --out results/demo/report/index.html")
@@ -134,16 +139,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     page = render(given.results, runs, given.show_rationales)
     home = given.out.parent
     files = [given.out, home / "headline.json", home / "data", home / "manifest.json"]
-    with publishing(*files) as (html, summary, data, note):
+    with publishing(*files, step="report", folders=[home / "data"], own=WRITTEN) as (html, summary, data, note):
         html.write_text(page, encoding="utf-8")
         write_json(summary, headline(runs))
         data.mkdir()
         for place, one in enumerate(runs, 1):
-            pd.DataFrame(one.metrics).to_csv(data / f"metrics-{place}.csv", index=False)
-            pd.DataFrame(one.survival["regimens"]).to_csv(data / f"regimens-{place}.csv", index=False)
-            one.calibration.to_csv(data / f"calibration-{place}.csv", index=False)
-            one.decision.to_csv(data / f"decision-{place}.csv", index=False)
-            one.curves.to_csv(data / f"curves-{place}.csv", index=False)
+            write_csv(data / f"metrics-{place}.csv", pd.DataFrame(one.metrics))
+            write_csv(data / f"regimens-{place}.csv", pd.DataFrame(one.survival["regimens"]))
+            write_csv(data / f"calibration-{place}.csv", one.calibration)
+            write_csv(data / f"decision-{place}.csv", one.decision)
+            write_csv(data / f"curves-{place}.csv", one.curves)
         homes = [given.results / one.model / one.strategy / one.design for one in runs]
         inputs = [path for one in homes for name in ("metrics", "survival") for path in (one / name).glob("*.json")]
         inputs.append(given.results / "cases" / "flow.json")

@@ -149,6 +149,8 @@ def workflow_entities(files: list[Path], manifests: list[Manifest], root: Path) 
         {
             "@id": MAIN,
             "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow"],
+            "sha256": file_digest(SOURCE / "Snakefile"),
+            "contentSize": str((SOURCE / "Snakefile").stat().st_size),
             "name": "OncoRAFT workflow",
             "programmingLanguage": reference(language["@id"]),
             "license": LICENCE,
@@ -170,7 +172,14 @@ def workflow_entities(files: list[Path], manifests: list[Manifest], root: Path) 
             "endTime": finished(manifests),
         },
         *(
-            {"@id": f"{WORKFLOW}/{file.as_posix()}", "@type": "File", "name": file.name, "encodingFormat": FORMATS[file.suffix]}
+            {
+                "@id": f"{WORKFLOW}/{file.as_posix()}",
+                "@type": "File",
+                "name": file.name,
+                "encodingFormat": FORMATS[file.suffix],
+                "sha256": file_digest(SOURCE / file),
+                "contentSize": str((SOURCE / file).stat().st_size),
+            }
             for file in files
             if file.name != "Snakefile"
         ),
@@ -217,6 +226,15 @@ def crate(root: Path, manifests: list[Manifest], workflow_files: list[Path], lic
     return {"@context": CONTEXT, "@graph": [descriptor, dataset, terms, *profiles, *run_entities, *software(manifests), *actions, *files]}
 
 
+def described(root: Path) -> list[Path]:
+    """Files of an earlier crate of this tree, its own description among them; none where there is no crate."""
+    try:
+        graph = json.loads((root / CRATE).read_text(encoding="utf-8"))["@graph"]
+        return [root / CRATE, *(root / entry["@id"] for entry in graph if entry["@type"] != "CreativeWork")]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check the tree, then describe it."""
     parser = step_parser("crate", "example:\n  oncoraft crate results        (every cohort, the tiny model's own population among them)")
@@ -235,7 +253,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     files = sorted(path.relative_to(SOURCE) for path in SOURCE.rglob("*") if path.suffix == ".smk" or path.name == "Snakefile")
     if not files:
         raise InputError("expected the workflow's own files beside the package", file=SOURCE)
-    with publishing(root / WORKFLOW, root / CRATE) as (workflow, metadata):
+    with publishing(root / WORKFLOW, root / CRATE, step="crate", folders=[root / WORKFLOW], known=described(root)) as (workflow, metadata):
         for file in files:
             (workflow / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(SOURCE / file, workflow / file)

@@ -76,7 +76,9 @@ def read_manifest(path: Path) -> Manifest:
         for name, digest in record[part].items():
             if not (isinstance(digest, str) and DIGEST.fullmatch(digest)):
                 raise InputError(f"expected a SHA-256 of {name}", file=path, column=part, found=str(digest))
-    if SEAL in record and record[SEAL] != seal(record):
+    if SEAL not in record:
+        raise InputError("expected the seal that its step set; it was edited since", file=path, column=SEAL)
+    if record[SEAL] != seal(record):
         raise InputError("expected a manifest as its step wrote it; it was edited since", file=path)
     inputs, outputs = ({plain(path.parent / name): digest for name, digest in record[part].items()} for part in ("inputs", "outputs"))
     return Manifest(path, record["step"], inputs, outputs, record["settings"])

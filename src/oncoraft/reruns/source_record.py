@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from oncoraft.foundation.provenance import file_digest, publishing, write_json
-from oncoraft.planning.sources import ROOT, UNCOUNTED, closure, code_digest, source
+from oncoraft.planning.sources import ROOT, UNCOUNTED, closure, code_digest, module_file, source
 from oncoraft.planning.steps import STEPS
 
 FOLDER = ".sources"
@@ -21,8 +21,10 @@ def modules_of(step: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in closure(STEPS[step].module):
         if name not in UNCOUNTED:
-            found[name.removeprefix("oncoraft.").replace(".", "/") + ".py"] = source(name).digest.hex()
-            found |= {file.relative_to(ROOT).as_posix(): file_digest(file) for file in source(name).data}
+            file = module_file(name)
+            assert file is not None, name
+            found[file.relative_to(ROOT).as_posix()] = source(name).digest.hex()
+            found |= {data.relative_to(ROOT).as_posix(): file_digest(data) for data in source(name).data}
     return dict(sorted(found.items()))
 
 
@@ -31,7 +33,7 @@ def record_sources(results: Path, steps: Iterable[str]) -> None:
     for step in sorted(steps):
         file = results / FOLDER / f"{step}-{code_digest(step)}.json"
         if not file.exists():
-            with publishing(file) as (out,):
+            with publishing(file, step="why") as (out,):
                 write_json(out, modules_of(step))
 
 

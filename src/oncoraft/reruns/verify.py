@@ -15,12 +15,14 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from oncoraft.foundation.errors import InputError
 from oncoraft.planning.edge import run, step_parser
+from oncoraft.planning.steps import STEPS
 from oncoraft.reruns.manifests import Manifest, digests, is_manifest, manifest_files, plain, read_manifest
 
 log = logging.getLogger("oncoraft")
@@ -29,6 +31,9 @@ log = logging.getLogger("oncoraft")
 ASIDE = {"logs", "benchmarks", "state", "_workflow", ".snakemake", ".sources"}
 CRATE = "ro-crate-metadata.json"
 BESIDE = {"README.md", CRATE}
+WORKFLOW = "_workflow"  # covered by the crate's digests
+# Commands that leave no manifest in a results tree, or are two others in one.
+OTHER_STEPS = {"cases", "prompts", "export", "predict", "headline", "why", "verify", "crate", "compare"}
 KINDS = ("broken", "missing", "changed", "stale", "extra", "partial")
 
 
@@ -38,6 +43,18 @@ class Finding(NamedTuple):
     kind: str
     path: Path
     text: str
+
+
+def aside_files(root: Path) -> dict[str, int]:
+    """How many files lie in folders that no manifest covers, by the folder's name: they are counted and told, not checked."""
+    found = (path.relative_to(root).parts[:-1] for path in root.rglob("*") if path.is_file())
+    folders = (next((part for part in parts if part in ASIDE - {WORKFLOW}), None) for parts in found)
+    return dict(sorted(Counter(folder for folder in folders if folder is not None).items()))
+
+
+def steps_without_manifest(manifests: Iterable[Manifest]) -> list[str]:
+    """Steps of the workflow that left no manifest in the tree: never run, or removed whole, which nothing that is left can tell apart."""
+    return [step for step in STEPS if step not in {one.step for one in manifests} and step not in OTHER_STEPS]
 
 
 def result_files(root: Path) -> list[Path]:
@@ -105,7 +122,7 @@ def unnamed(files: list[Path], manifests: list[Manifest]) -> list[Finding]:
     named = {path for one in manifests for path in one.outputs}
     findings = []
     for path in files:
-        if any(part.startswith((".partial-", ".progress-")) for part in path.parts):
+        if any(part.startswith((".partial-", ".previous-", ".progress-")) for part in path.parts):
             findings.append(Finding("partial", path, "left by a job that was killed, or is at work"))
         elif path not in named and not is_manifest(path):
             findings.append(Finding("extra", path, "no manifest names it"))
@@ -119,7 +136,7 @@ def check_crate(root: Path) -> list[Finding]:
         try:
             graph = json.loads(file.read_text(encoding="utf-8"))["@graph"]
             wanted = {
-                plain(file.parent / entry["@id"]): entry["sha256"] for entry in graph if "sha256" in entry and entry["@type"] == "File"
+                plain(file.parent / entry["@id"]): entry["sha256"] for entry in graph if "sha256" in entry and "File" in entry["@type"]
             }
         except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
             findings.append(Finding("broken", file, f"not an RO-Crate ({error})"))
@@ -166,6 +183,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     findings, counts = verify(given.results)
     for finding in findings:
         print(f"{finding.kind:<8} {relative(finding.path, Path.cwd())}: {finding.text}")
+    aside = ", ".join(f"{number} in {name}/" for name, number in aside_files(plain(given.results)).items())
+    if aside:
+        print(f"not covered: {aside}")
+    absent = steps_without_manifest(read_all(manifest_files(plain(given.results)))[0])
+    if absent:
+        print(f"no manifest of: {', '.join(absent)} (not run here, or removed whole)")
     if counts["outside"]:
         log.info("verify: %d inputs outside %s are not here and were not checked", counts["outside"], given.results)
     problems = f"{len(findings)} problem{'s' * (len(findings) != 1)}" if findings else "whole"

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from oncoraft.foundation.errors import InputError
 from oncoraft.planning.edge import run, step_parser
+from oncoraft.reruns.moves import moved_code, sentence
 from oncoraft.reruns.planning import Job, planned_jobs
 from oncoraft.reruns.reasons import Verdict, judge, listed, seconds_of
 
@@ -62,12 +63,23 @@ def grouped(verdicts: list[Verdict]) -> list[list[Verdict]]:
     return list(groups.values())
 
 
-def lines_of(verdicts: list[Verdict], total_jobs: int, known: dict[str, list[float]], engine: dict[str, str]) -> list[str]:
-    """The answer, for people."""
+def without_code(verdicts: list[Verdict]) -> list[Verdict]:
+    """The jobs that have a reason of their own beside their code, with those reasons alone."""
+    rest = [(one, tuple(reason for reason in one.reasons if not reason.startswith(("code", "after ")))) for one in verdicts]
+    return [one._replace(reasons=reasons) for one, reasons in rest if reasons]
+
+
+def lines_of(
+    verdicts: list[Verdict], total_jobs: int, known: dict[str, list[float]], engine: dict[str, str], moves: dict[str, str] | None = None
+) -> list[str]:
+    """The answer, for people; where all code moved, that is one sentence and not a reason at every job."""
     if not verdicts:
         return [f"all {total_jobs} jobs are current; nothing would run"]
     lines = []
-    for group in grouped(verdicts):
+    if moves:
+        seconds, _ = cost(verdicts, known)
+        lines = [sentence(moves, f"by earlier runs {duration(seconds)} of computing"), ""]
+    for group in grouped(without_code(verdicts) if moves else verdicts):
         seconds, unknown = cost(group, known)
         jobs = group[0].job.name if len(group) == 1 else f"{group[0].job.rule}, {len(group)} jobs"
         lines.append(f"{jobs}    {'cost not known' if unknown else duration(seconds)}")
@@ -128,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(json.dumps(record | {"seconds": verdict.seconds, "engine_knows": verdict.job.name in engine}, ensure_ascii=False))
         return 0
     known = known_seconds(jobs, given.directory)
-    print("\n".join(lines_of(verdicts, len(jobs), known, engine)))
+    print("\n".join(lines_of(verdicts, len(jobs), known, engine, moved_code(jobs, given.directory))))
     return 0
 
 

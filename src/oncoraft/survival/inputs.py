@@ -1,4 +1,4 @@
-"""Reading what survival stands on, each row proven before any is used: predictions, cases, follow-up, folds, baselines.
+"""Reading what survival stands on beside the predictions, each row proven before any is used: cases, follow-up, folds, baselines.
 
 A score that is missing would fall on one side of every cut, a doubled row would count twice, and a prediction of another patient's case
 would be tested on the wrong life: each is refused with its file, line and column. What is merely absent is counted.
@@ -6,58 +6,14 @@ would be tested on the wrong life: each is refused with its file, line and colum
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from oncoraft.foundation.errors import InputError
-
-PREDICTION = ("case_id", "patient_id", "fold", "score")
-
-
-def read_predictions(path: Path) -> pd.DataFrame:
-    """Held-out scores: case_id, patient_id (text), fold (whole number), score in [0, 1], and `line` of the file.
-
-    Raises:
-        InputError: no such file, no prediction, a line that is no JSON object, a key that is absent or out of its range, a case twice.
-    """
-    if not path.is_file():
-        raise InputError("expected predictions.jsonl", file=path)
-    rows: list[dict[str, Any]] = []
-    for number, raw in enumerate(path.read_bytes().split(b"\n"), 1):
-        if raw.strip():
-            try:
-                row = json.loads(raw)
-            except (ValueError, RecursionError):
-                row = None
-            if not isinstance(row, dict):
-                raise InputError("expected a JSON object", file=path, line=number)
-            rows.append(_prediction(row, path, number))
-    if not rows:
-        raise InputError("expected at least one prediction", file=path, found="none")
-    frame = pd.DataFrame(rows)
-    refuse_doubles(frame, ["case_id"], path, frame["line"])
-    return frame
-
-
-def _prediction(row: dict[str, Any], path: Path, number: int) -> dict[str, Any]:
-    for name in PREDICTION:
-        if name not in row:
-            raise InputError("expected this key of a prediction", file=path, line=number, column=name)
-    for name in ("case_id", "patient_id"):
-        if not isinstance(row[name], str):
-            raise InputError("expected text", file=path, line=number, column=name, found=str(row[name]))
-    fold, score = row["fold"], row["score"]
-    if not isinstance(fold, int) or isinstance(fold, bool):
-        raise InputError("expected a whole number", file=path, line=number, column="fold", found=str(fold))
-    if not isinstance(score, int | float) or isinstance(score, bool) or not 0 <= score <= 1:
-        raise InputError("expected a number from 0 to 1", file=path, line=number, column="score", found=str(score))
-    return {name: row[name] for name in PREDICTION} | {"score": float(score), "line": number}
 
 
 def read_table(path: Path, columns: Sequence[str], key: Sequence[str]) -> pd.DataFrame:
@@ -112,18 +68,6 @@ def read_followup(path: Path, endpoint: str) -> pd.DataFrame:
     refuse_first(entry >= leave, path, "entry_days", "expected an entry before the exit", entry, lines)
     refuse_first(~mine["event"].isin([0, 1]), path, "event", "expected true or false", mine["event"], lines)
     return pd.DataFrame({"case_id": mine["case_id"], "entry_days": entry, "exit_days": leave, "event": mine["event"].astype(bool)})
-
-
-def check_against_cases(predictions: pd.DataFrame, cases: pd.DataFrame, file: Path) -> None:
-    """Whether each prediction is of a known case and of that case's patient.
-
-    Raises:
-        InputError: the first that is not.
-    """
-    patient = predictions["case_id"].map(cases.set_index("case_id")["patient_id"])
-    refuse_first(patient.isna(), file, "case_id", "expected a case of cases.parquet", predictions["case_id"], predictions["line"])
-    told = predictions["patient_id"]
-    refuse_first(patient != told, file, "patient_id", "expected the patient of the case in cases.parquet", told, predictions["line"])
 
 
 def check_folds(predictions: pd.DataFrame, folds: Path, design: str, file: Path) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from oncoraft.foundation.csv_file import write_csv
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.config import Selection
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
@@ -158,9 +159,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = audit(frame, read_table(given.evidence, ["case_id", "field", "order"], ["case_id", "order"]), settings)
     counts = found["counts"] | {"cases_without_follow_up_or_fold": len(cases) - len(frame), "flagged": len(found["flagged"])}
     files = [given.out / name for name in ("selection.json", "selection.csv", "manifest.json")]
-    with publishing(*files) as (report, table, note):
+    with publishing(*files, step="selection", home=given.out) as (report, table, note):
         write_json(report, found | {"counts": counts, "settings": settings.model_dump(mode="json")})
-        pd.DataFrame(found["kinds"]).to_csv(table, index=False)
+        write_csv(table, pd.DataFrame(found["kinds"]))
         outputs = dict(zip(files[:2], (report, table)))
         recorded = settings_record(given, blocks)
         write_json(note, manifest("selection", inputs=inputs, outputs=outputs, settings=recorded, counts=counts, beside=files[2]))

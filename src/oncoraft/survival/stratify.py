@@ -20,15 +20,18 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.covariates import clinical_covariates
+from oncoraft.foundation.csv_file import write_csv
+from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.config import Survival
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
+from oncoraft.predictions import read_predictions
 from oncoraft.survival.adjusted import design, gain, strata_of, subjects_of
 from oncoraft.survival.assumptions import DAYS_PER_MONTH
 from oncoraft.survival.bootstrap import Groups, bootstrap_record, patient_weights
 from oncoraft.survival.comparators import comparator_records, with_baselines, within_extent
 from oncoraft.survival.groups import first_use, frame_of, low_score
-from oncoraft.survival.inputs import check_against_cases, check_folds, read_baselines, read_followup, read_predictions, read_table
+from oncoraft.survival.inputs import check_folds, read_baselines, read_followup, read_table
 from oncoraft.survival.pooled import pooled
 from oncoraft.survival.records import curve_rows, group_record, months
 from oncoraft.survival.risk_sets import false_discovery
@@ -125,9 +128,10 @@ def read_inputs(given: Namespace) -> tuple[pd.DataFrame, dict[str, int], list[Pa
         InputError: the first thing that is wrong in a file.
     """
     files = [given.predictions, given.cases / "cases.parquet", given.cases / "followup.parquet", given.evidence]
-    predictions = read_predictions(given.predictions)
     cases = read_table(files[1], ["case_id", "patient_id", "cancer_type", "regimen", "regimen_name", "index_day"], ["case_id"])
-    check_against_cases(predictions, cases, given.predictions)
+    predictions = read_predictions(given.predictions, cases)
+    if predictions.empty:
+        raise InputError("expected at least one prediction", file=given.predictions, found="none")
     if (folds := given.cases / "folds.parquet").is_file():
         check_folds(predictions, folds, given.design, given.predictions)
         files.append(folds)
@@ -167,9 +171,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     result = {"settings": settings.model_dump(mode="json"), "counts": counts, "summary": summary_of(shown), "regimens": shown}
     result |= {"skipped": skipped, "cancer_types": by_cancer, "statement": STATEMENT, "direction": DIRECTION}
     files = [given.out / name for name in ("survival.json", "regimens.csv", "curves.parquet", "manifest.json")]
-    with publishing(*files) as (table, regimens, curve_file, note):
+    with publishing(*files, step="survival", home=given.out) as (table, regimens, curve_file, note):
         write_json(table, json.loads(json.dumps(result)))
-        pd.DataFrame(shown).drop(columns=NESTED, errors="ignore").to_csv(regimens, index=False)
+        write_csv(regimens, pd.DataFrame(shown).drop(columns=NESTED, errors="ignore"))
         pd.concat([curves, cancer_curves]).reset_index(drop=True).to_parquet(curve_file, index=False)
         outputs = dict(zip(files[:3], (table, regimens, curve_file)))
         settings_now = settings_record(given, blocks)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import json
 import logging
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,9 +66,16 @@ class States:
                 log.warning("train: the state %s cannot be used (%s); looking for the one before", note.with_suffix(".pt"), error)
         return None
 
-    def remove(self) -> None:
-        """Forget this run's states: it is finished."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def finish(self, step: int, state: dict[str, Any]) -> None:
+        """Keep the last state alone: should the engine reject the outputs, they are written again from it without training.
+
+        The workflow forgets it once a run has ended well.
+        """
+        if not self._file(step).with_suffix(".json").is_file():
+            self.save(step, state)
+        for old in self._complete()[1:]:
+            old.unlink()
+            old.with_suffix(".pt").unlink(missing_ok=True)
 
     def _file(self, step: int) -> Path:
         return self.folder / f"step-{step:08d}.pt"

@@ -7,7 +7,6 @@ stopped and never goes on from another experiment's state.
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -18,8 +17,10 @@ import torch
 from peft.helpers import disable_input_dtype_casting
 
 from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.jsonl import write_jsonl
 from oncoraft.foundation.lease import hold_devices
 from oncoraft.foundation.provenance import canonical_json, file_digest, manifest, publishing, text_digest, versions, write_json
+from oncoraft.foundation.publishing import claim
 from oncoraft.foundation.stable import stable_seed
 from oncoraft.models.base import causal_of, context_of_folder, device_for, load_base, load_tokenizer
 from oncoraft.models.cases import Case, encode, read_rows
@@ -120,6 +121,11 @@ def compile_layers(model: Any, backend: str = "inductor") -> None:
         layer.compile(dynamic=True, backend=backend)
 
 
+# What a strategy leaves in a fold's folder, by the pattern of its name; inference writes its predictions below it.
+WRITTEN = ("adapter_*", HEAD_FILE, "training_log.jsonl", "training_patients.txt", "manifest.json")
+LATER = ("predictions",)
+
+
 def write_fold(folder: Path, trainer: Trainer, cases: list[Case]) -> None:
     """Adapter and score head, as far as the strategy has them, training log and the patients that the fold has seen."""
     folder.mkdir()
@@ -128,8 +134,7 @@ def write_fold(folder: Path, trainer: Trainer, cases: list[Case]) -> None:
         (folder / "README.md").unlink(missing_ok=True)
     if trainer.head is not None:
         torch.save({name: value.cpu() for name, value in trainer.head.state_dict().items()}, folder / HEAD_FILE)
-    with (folder / "training_log.jsonl").open("w", encoding="utf-8") as stream:
-        stream.writelines(json.dumps(entry) + "\n" for entry in trainer.log)
+    write_jsonl(folder / "training_log.jsonl", trainer.log)
     (folder / "training_patients.txt").write_text("\n".join(sorted({case.patient_id for case in cases})) + "\n", encoding="utf-8")
 
 
@@ -144,7 +149,7 @@ def publish(given: argparse.Namespace, trainer: Trainer, cases: list[Case], reco
         "steps": trainer.step,
         "processes": trainer.processes.count,
     }
-    with publishing(given.out) as (folder,):
+    with publishing(given.out, step="train", folders=[given.out], keeping=LATER, own=WRITTEN) as (folder,):
         write_fold(folder, trainer, cases)
         outputs = {given.out / path.name: path for path in sorted(folder.iterdir())}
         note = manifest(
@@ -176,7 +181,7 @@ def train_fold(given: argparse.Namespace, blocks: dict[str, Any], device: torch.
         train(trainer, cases, lambda: states.save(trainer.step, trainer.state()))
     if processes.is_first:
         publish(given, trainer, cases, record, settings.max_answer_tokens)
-        states.remove()
+        states.finish(trainer.step, trainer.state())
         log.info("train: %d cases, %d steps, last loss %.3f", len(cases), trainer.step, trainer.log[-1]["loss"])
 
 
@@ -201,6 +206,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     device = device_for(held)
     with ending_with_75(), joined(device.type == "cuda") as processes, ExitStack() as stack:
         if processes.is_first:
+            claim(given.out, step="train", folders=[given.out], keeping=LATER, own=WRITTEN)
             stack.enter_context(locked(given.state))
         train_fold(given, blocks, device, processes)
     return 0

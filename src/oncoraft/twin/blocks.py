@@ -9,15 +9,14 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.knowledge.tables import TABLES
-from oncoraft.twin import copy_number, genomics, imaging, records, text
+from oncoraft.twin import copy_number, genomics, imaging, procedures, records, text
 from oncoraft.twin import samples as sample_tables
 from oncoraft.twin.cohort import Cohort, make_cohort
-from oncoraft.twin.parameters import NAMES
 from oncoraft.twin.patients import patient_table
 from oncoraft.twin.people import base_keys
 from oncoraft.twin.records import Columns
-from oncoraft.twin.regimens import OPTIONS, RESPONSES
 from oncoraft.twin.samples import Samples
+from oncoraft.twin.truth import truth_table
 
 BLOCK = 1250  # patients; the bytes depend on it, not on the number of processes
 NO_MATRIX_COLUMN = 0.00024  # specimens without a copy-number column
@@ -50,15 +49,15 @@ def tasks(patients: int, seed: int, clean: bool) -> list[Task]:
 
 def all_columns(cohort: Cohort, samples: Samples, clean: bool) -> dict[str, Columns]:
     """Columns of every table but the copy-number matrix."""
-    tables: dict[str, Columns] = imaging.reports(cohort)
+    tables: dict[str, Columns] = imaging.reports(cohort, clean)
     tables |= records.pathology(cohort) | sample_tables.specimen_tables(cohort, samples)
     first = ~samples.is_second
     tables["timeline_treatment"] = records.treatment(cohort, clean)
     tables["timeline_performance_status"] = records.performance_status(cohort)
-    tables["timeline_surgery"] = records.surgery(cohort, samples.acquired[first])
-    tables["timeline_radiation"] = records.radiation(cohort)
+    tables["timeline_surgery"] = procedures.surgery(cohort, samples.acquired[first])
+    tables["timeline_radiation"] = procedures.radiation(cohort)
     tables["timeline_prior_meds"] = records.prior_meds(cohort)
-    tables["timeline_diagnosis"] = sample_tables.diagnosis_table(cohort, samples)
+    tables["timeline_diagnosis"] = sample_tables.diagnosis_table(cohort, samples, clean)
     for test in records.TESTS:
         tables[f"timeline_{test.lower().replace('-', '_')}_labs"] = records.laboratory(cohort, test)
     tables["clinical_patient"] = patient_table(cohort, tables)
@@ -70,23 +69,6 @@ def all_columns(cohort: Cohort, samples: Samples, clean: bool) -> dict[str, Colu
         return tables
     dated = {name: records.with_date_errors(name, columns, cohort) for name, columns in tables.items()}
     return {name: records.with_duplicates(name, columns, cohort) for name, columns in dated.items()}
-
-
-def truth_table(cohort: Cohort) -> pd.DataFrame:
-    """One row a regimen on record: who, when, what, the true probability of response, the drawn response, the true hazard."""
-    regimens = cohort.regimens
-    option = regimens.option
-    agents = np.empty(len(OPTIONS), dtype=object)
-    agents[:] = [list(one.agents) for one in OPTIONS]
-    null = np.array([one.is_null for one in OPTIONS])[option] & ~regimens.is_early
-    return pd.DataFrame(
-        {
-            "patient_id": patient_ids(cohort.people.number)[regimens.person], "start_day": regimens.start.astype(np.int32), "agents": agents[option],
-            "probability": regimens.probability, "response": np.array(RESPONSES, dtype=object)[regimens.response],
-            "cancer_type": np.array(NAMES, dtype=object)[cohort.people.cancer[regimens.person]], "is_early": regimens.is_early, "is_null": null,
-            "hazard_per_month": regimens.hazard,
-        }
-    )  # fmt: skip
 
 
 def patient_ids(numbers: Any) -> Any:
@@ -111,5 +93,5 @@ def make_block(task: Task) -> Block:
     codes = copy_number.call_codes(samples, cohort)[:, lacking]
     return Block(
         texts=texts, rows={name: length(columns) for name, columns in tables.items()}, matrix=text.matrix_lines(codes),
-        in_matrix=samples.sample_id[lacking].tolist(), truth=truth_table(cohort),
+        in_matrix=samples.sample_id[lacking].tolist(), truth=truth_table(cohort, tables, ids, task.clean),
     )  # fmt: skip

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from oncoraft.twin.course import NEVER, Lives, Regimens, live
+from oncoraft.twin.course import Lives, live
 from oncoraft.twin.draws import Booleans, Draws, Integers
 from oncoraft.twin.people import People, base_keys, make_people
+from oncoraft.twin.response import NEVER, Regimens
 
 ATTEMPTS = 200
 
@@ -19,7 +20,7 @@ class Cohort:
 
     Attributes:
         people: as they were at diagnosis; diagnosis: its day (not positive); end: last day of follow-up; died: whether that is death.
-        recurrence: day, far in the future if none; arrival: first day on which anything is recorded here.
+        recurrence, operation: day, far in the future if none; waits: sequenced because the disease came back; arrival: first day on which anything is recorded here.
         regimens: those on record, cut at the end of follow-up; following: start of the same patient's next one, or the end.
     """
 
@@ -28,6 +29,8 @@ class Cohort:
     end: Integers
     died: Booleans
     recurrence: Integers
+    operation: Integers
+    waits: Booleans
     arrival: Integers
     regimens: Regimens
     following: Integers
@@ -69,7 +72,7 @@ def _recorded(people: People, lives: Lives) -> Cohort:
     elsewhere = people.draws.chance("arrives late", 0.55) & (people.outside == 1)
     arrival = np.where(elsewhere, -people.draws.whole("arrival", 5, 150), -zero)
     everything = lives.regimens
-    for name in ("start", "stop", "progression"):
+    for name in ("start", "stop", "progression", "local_day"):
         setattr(everything, name, getattr(everything, name) - zero[everything.person])
     who = everything.person
     kept = everything.take((everything.start <= end[who] - 1) & (everything.start >= np.maximum(arrival, -zero)[who]))
@@ -78,4 +81,5 @@ def _recorded(people: People, lives: Lives) -> Cohort:
     same = np.flatnonzero(kept.person[1:] == kept.person[:-1])
     following[same] = kept.start[same + 1]
     recurrence = np.where(lives.recurrence >= NEVER, NEVER, lives.recurrence - zero)
-    return Cohort(people, -zero, end, died, recurrence, arrival, kept, following)
+    operation = np.where(lives.operation >= NEVER, NEVER, lives.operation - zero)
+    return Cohort(people, -zero, end, died, recurrence, operation, lives.waits, arrival, kept, following)

@@ -36,6 +36,7 @@ def call_codes(samples: Samples, cohort: Cohort) -> Any:
         random = np.where(luck > 0.70, np.where(luck > 0.95, 3, 2), 1)
         codes[number] = np.where(driver, kind, np.where(noise, random, 0)) * ON_PANEL[samples.panel, CODE[gene]]
     amplified = cohort.people.states["HER2"][samples.person] & ~samples.is_second & samples.draws.chance("HER2 amplified", 0.8)
+    amplified &= ON_PANEL[samples.panel, CODE["ERBB2"]]
     codes[place["ERBB2"], amplified] = 1
     return codes
 

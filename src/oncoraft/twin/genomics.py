@@ -201,6 +201,8 @@ def variant_table(cohort: Cohort, samples: Samples) -> Columns:
     mine = np.flatnonzero(fusion >= 0)
     pairs = [[(CODE[one], CODE[two]) for one, two in cancer.fusions] for cancer in CANCERS]
     known = np.array([pairs[cancer][which] for cancer, which in zip(samples.cancer[mine], fusion[mine])], dtype=np.int64).reshape(-1, 2)
+    read = ON_PANEL[samples.panel[mine][:, None], known].any(axis=1)  # a partner that no probe reads shows in no report
+    mine, known = mine[read], known[read]
     flipped = draws[mine].chance("flipped", 0.3)
     known[flipped] = known[flipped][:, ::-1]
     chance = np.array([0.21, 0.21, 0.135, 0.16, 0.125])[samples.cancer]

@@ -10,16 +10,18 @@ from typing import Any
 
 import numpy as np
 
+from oncoraft.twin import traps
 from oncoraft.twin.cohort import Cohort
-from oncoraft.twin.course import NEVER
 from oncoraft.twin.draws import Booleans, Draws, Floats, Integers, expand
 from oncoraft.twin.parameters import CANCERS, SITES
+from oncoraft.twin.response import NEVER
 
 FIRST_SCAN, SCAN_GAP = 52, 68  # days from the first dose, and between scans on treatment
 QUIET_GAP, WATCH_GAP = 100, 185  # days between scans off treatment, and without evidence of disease
 IMAGED, IMAGED_EARLY = 0.47, 0.20  # share of regimens imaged within the window, and of courses for early disease
 WRONG = 0.04  # share of verdicts that the language processing gets wrong
 UNCERTAIN, UNCERTAIN_PRESENCE = 0.14, 0.025  # share that stays Indeterminate
+GROWTH_TOLD, GROWTH_IMAGINED = 0.93, 0.03  # a report says that the disease grows, if and unless it does
 STILL_PROGRESSING = 0.5  # a scan after the one that first shows progression says so again
 SECOND_REPORT = 0.18  # another modality on the same day
 MENTIONED = 0.99  # reports with cancer that name a site
@@ -45,14 +47,19 @@ def scan_days(cohort: Cohort) -> Scans:
     """Every scan of every patient, true state included."""
     parts = [_on_treatment(cohort), _baseline(cohort), _off_treatment(cohort), _untreated(cohort), _recurrence(cohort)]
     person, day, sites, progressed = (np.concatenate([part[place] for part in parts]) for place in range(4))
-    radiology = ~cohort.draws.chance("no radiology", np.where(cohort.people.cancer == 1, 0.06, 0.012))
-    keep = cohort.on_record(person, day) & radiology[person]
+    keep = cohort.on_record(person, day) & _has_radiology(cohort)[person]
     person, day, sites, progressed = person[keep], day[keep], sites[keep], progressed[keep]
     order = np.lexsort((day, person))
     person, day, sites, progressed = person[order], day[order], sites[order], progressed[order]
     first = np.concatenate([[True], (person[1:] != person[:-1]) | (day[1:] != day[:-1])])
     person, day, sites, progressed = person[first], day[first], sites[first], progressed[first]
+    progressed = _before_a_regimen(cohort, person, day, progressed)
     return Scans(person, day, sites, progressed, cohort.draws.repeat(person, day + 50_000, "scan"))
+
+
+def _has_radiology(cohort: Cohort) -> Booleans:
+    """Whose imaging is on record, a value a patient."""
+    return ~cohort.draws.chance("no radiology", np.where(cohort.people.cancer == 1, 0.06, 0.012))
 
 
 Part = tuple[Integers, Integers, Booleans, Floats]
@@ -98,12 +105,22 @@ def _baseline(cohort: Cohort) -> Part:
     dry = np.logical_not(regimens.sites_before.any(axis=1))
     has = np.flatnonzero(mine.chance("has", np.where(dry, 0.6, 0.93)))
     day = regimens.start[has] - mine[has].whole("days", 3, 27)
-    before = np.maximum(has - 1, 0)
-    follows = (has > 0) & (regimens.person[before] == regimens.person[has])
-    over = follows & (regimens.progression[before] <= day)
-    over |= (cohort.recurrence[regimens.person[has]] <= day) & (cohort.recurrence[regimens.person[has]] > day - 80)
-    progressed = np.where(over & ~dry[has], 0.75, 0.04)
-    return regimens.person[has], day, regimens.sites_before[has], progressed
+    return regimens.person[has], day, regimens.sites_before[has], np.zeros(len(has))
+
+
+def _before_a_regimen(cohort: Cohort, person: Integers, day: Integers, progressed: Floats) -> Floats:
+    """In the four weeks before a regimen all reports tell alike whether the disease grows; growth shows for eleven weeks, but
+    not so early in the regimen before that it would decide whether that one worked."""
+    regimens = cohort.regimens
+    if not len(regimens.person):
+        return progressed
+    starts = regimens.person * 200_000 + regimens.start + 100_000
+    row = np.minimum(np.searchsorted(starts, person * 200_000 + day + 100_000), len(starts) - 1)
+    wait = np.where(regimens.person[row] == person, regimens.start[row] - day, NEVER)
+    told = np.where(regimens.is_growing[row], GROWTH_TOLD, GROWTH_IMAGINED)
+    before = np.maximum(row - 1, 0)
+    late = (regimens.person[before] != person) | (row == 0) | (day - regimens.start[before] > 125)
+    return np.where((wait >= 0) & (wait <= np.where(regimens.is_growing[row] & late, 77, 28)), told, progressed)
 
 
 def _off_treatment(cohort: Cohort) -> Part:
@@ -156,7 +173,7 @@ def _recurrence(cohort: Cohort) -> Part:
     return person, cohort.recurrence[person], regimens.sites_before[safe], np.ones(len(person))
 
 
-def reports(cohort: Cohort) -> dict[str, dict[str, Any]]:
+def reports(cohort: Cohort, clean: bool) -> dict[str, dict[str, Any]]:
     """The three imaging timelines: progression, cancer presence, tumour sites."""
     scans = scan_days(cohort)
     row, place = expand(1 + scans.draws.chance("second report", SECOND_REPORT).astype(np.int64))
@@ -175,6 +192,8 @@ def reports(cohort: Cohort) -> dict[str, dict[str, Any]]:
     seen |= {name: regions[~films, place] for place, name in enumerate(("chest", "abdomen", "pelvis", "head", "other"))}
     named = sites & (draws.chance("named", np.where(present == "Y", MENTIONED, np.where(present == "N", 0.08, 0.34))))[:, None]
     named |= _passing_mentions(cohort, draws, person, day)
+    if not clean:
+        named |= _contradictions(cohort, scans.draws[row], person, day, (present == "N") & (place == 0))
     at, site = np.nonzero(named)
     mentions = {
         "person": person[at],
@@ -190,7 +209,36 @@ def reports(cohort: Cohort) -> dict[str, dict[str, Any]]:
         "procedure_type": _name(procedure),
         "style_color": _colours(verdict),
     }
+    head = _head_scans(cohort, clean)
+    read = {name: np.concatenate([values, head[name]]) for name, values in read.items()}
+    seen = {name: np.concatenate([values, head[name]]) for name, values in seen.items()}
     return {"timeline_progression": read, "timeline_cancer_presence": seen, "timeline_tumor_sites": mentions}
+
+
+def _contradictions(cohort: Cohort, draws: Draws, person: Integers, day: Integers, free: Booleans) -> Booleans:
+    """A site of the disease before the regimen, named where the report of the day says that there is no cancer."""
+    regimens = cohort.regimens
+    if not len(regimens.person):
+        return np.zeros((len(person), len(SITES)), dtype=bool)
+    at = np.searchsorted(regimens.person * 200_000 + regimens.start + 100_000, person * 200_000 + day + 100_000, side="right") - 1
+    row = np.maximum(at, 0)
+    under = free & (at >= 0) & (regimens.person[row] == person) & (regimens.response[row] <= 1)
+    order = np.where(regimens.sites_before[row], np.stack([draws.uniform(f"named {site}") for site in range(len(SITES))], axis=1), 0.0)
+    said = under & draws.chance("contradicted", traps.CONTRADICTED) & (order.max(axis=1) > 0)
+    return said[:, None] & (np.arange(len(SITES)) == order.argmax(axis=1)[:, None])
+
+
+def _head_scans(cohort: Cohort, clean: bool) -> dict[str, Any]:
+    """Scans of the head alone soon after the first dose: nothing new and no cancer in the head, which tells nothing of the body."""
+    has, days = traps.head_only(cohort, clean)
+    row = np.flatnonzero(has & _has_radiology(cohort)[cohort.regimens.person])
+    draws, words = traps.of_regimens(cohort)[row], np.full(len(row), "N", dtype=object)
+    regions = {name: np.full(len(row), name == "head") for name in ("chest", "abdomen", "pelvis", "head", "other")}
+    return {
+        "person": cohort.regimens.person[row], "start_day": days[row], "progression": words, "has_cancer": words, "style_color": _colours(words),
+        "nlp_progression_probability": np.round(draws.uniform("head progression", 0.001, 0.19), 9),
+        "nlp_has_cancer_probability": np.round(draws.uniform("head cancer", 0.001, 0.19), 9), "procedure_type": np.full(len(row), "MR", dtype=object),
+    } | regions  # fmt: skip
 
 
 def _passing_mentions(cohort: Cohort, draws: Draws, person: Integers, day: Integers) -> Booleans:

@@ -23,7 +23,24 @@ from oncoraft.twin.parameters import (
 )
 
 DAYS_PER_MONTH = 365 / 12
-STATES = ("EGFR", "G12C", "RAS", "BRAF", "STK11", "ALK", "BRCA", "TP53", "ESR1", "MSI", "TMB_HIGH", "PDL1", "HR", "HER2", "TRIPLE_NEGATIVE")
+STATES = (
+    "EGFR",
+    "MET",
+    "G12C",
+    "RAS",
+    "BRAF",
+    "STK11",
+    "ALK",
+    "BRCA",
+    "TP53",
+    "ESR1",
+    "MSI",
+    "TMB_HIGH",
+    "PDL1",
+    "HR",
+    "HER2",
+    "TRIPLE_NEGATIVE",
+)
 CALLABLE = tuple(sorted({gene for cancer in CANCERS for gene in cancer.driver}))
 
 
@@ -36,6 +53,7 @@ class People:
         stage: 1 to 4 at diagnosis; ecog: 0 to 3; delay: days to sequencing unless it waits for a recurrence.
         sites: at diagnosis, shape (n, 10); states: what regimens need and what changes their effect.
         drivers: mutated genes, shape (n, len(CALLABLE)); burden: mutations per megabase; frailty: on the log hazard.
+        bulk: how much tumour there is for its sites, standard normal; it raises every marker.
         follow_up: days from sequencing to the data cut or the last contact.
     """
 
@@ -53,6 +71,7 @@ class People:
     burden: Floats
     fusion: Integers
     frailty: Floats
+    bulk: Floats
     follow_up: Integers
     outside: Integers
 
@@ -93,7 +112,7 @@ def make_people(numbers: Integers, base: Keys, attempt: Integers) -> People:
     return People(
         number=numbers, cancer=cancer, draws=draws, male=draws.chance("male", _of(cancer, "male")), age=age, stage=stage, ecog=ecog,
         delay=np.clip(delay, 8, 9000).astype(np.int64), sites=_sites(cancer, draws, stage), states=states, drivers=drivers, burden=burden,
-        fusion=fusion, frailty=draws.normal("frailty"), follow_up=np.maximum(np.minimum(follow_up, lost), 20).astype(np.int64),
+        fusion=fusion, frailty=draws.normal("frailty"), bulk=draws.normal("bulk"), follow_up=np.maximum(np.minimum(follow_up, lost), 20).astype(np.int64),
         outside=np.where(asked, np.where(elsewhere, 1, 0), 2),
     )  # fmt: skip
 
@@ -130,7 +149,7 @@ def _biology(cancer: Integers, draws: Draws) -> tuple[Booleans, dict[str, Boolea
     burden = np.where(unstable, draws.lognormal("unstable burden", 56, 0.4), draws.lognormal("burden", median, sigma))
     burden *= np.where(lung & drivers[:, at["EGFR"]], 0.7, 1.0)
     burden = np.where(quiet, 0.05, burden)
-    states = {gene: drivers[:, at[gene]] for gene in ("EGFR", "BRAF", "STK11", "TP53", "ESR1")}
+    states = {gene: drivers[:, at[gene]] for gene in ("EGFR", "MET", "BRAF", "STK11", "TP53", "ESR1")}
     states["RAS"] = drivers[:, at["KRAS"]] | drivers[:, at["NRAS"]]
     states["G12C"] = lung & drivers[:, at["KRAS"]] & draws.chance("G12C", 0.42)
     states["BRCA"] = drivers[:, at["BRCA1"]] | drivers[:, at["BRCA2"]] | drivers[:, at["PALB2"]]

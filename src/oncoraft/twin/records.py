@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from oncoraft.knowledge.drugs import drugs
+from oncoraft.twin import traps
 from oncoraft.twin.cohort import Cohort
 from oncoraft.twin.draws import Booleans, Draws, Floats, Integers, expand
 from oncoraft.twin.parameters import CANCERS, MMR_TESTED, PDL1_TESTED, SITES
+from oncoraft.twin.procedures import Columns, scatter, share_of
 from oncoraft.twin.regimens import ENDOCRINE, OPTIONS, PLATINUM
 
-Columns = dict[str, Any]
 UNRELATED = ("FLUOROURACIL TOPICAL", "HYDROXYUREA", "BCG", "AFLIBERCEPT OPHTHALMIC")  # given for something else
-AGENTS = tuple(sorted({agent for option in OPTIONS for agent in option.agents} | {"ZOLEDRONIC ACID", *UNRELATED}))
+AGENTS = tuple(
+    sorted(
+        {agent for option in OPTIONS for agent in option.agents}
+        | {"ZOLEDRONIC ACID", *UNRELATED, *(name for names in traps.EARLIER_AGENTS for name in names)}
+    )
+)
 BONE = SITES.index("Bone")
 INVESTIGATIONAL_REPEATS = 0.10  # exact duplicates among masked trial drugs
 DUPLICATES = {"timeline_radiation": 0.131, "timeline_mmr": 0.0055, "timeline_pdl1": 0.0055, "timeline_gleason": 0.0006}
@@ -36,6 +40,7 @@ def treatment(cohort: Cohort, clean: bool) -> Columns:
     agent = padded[regimens.option[row], place]
     draws = cohort.draws.repeat(regimens.person[row], regimens.line[row] * 10 + place, "agent")
     start = regimens.start[row] + np.where(place > 0, np.where(draws.chance("later", 0.15), draws.whole("days", 1, 2), 0), 0)
+    start += np.where(_is(agent, {"OXALIPLATIN"}), traps.infusion_delay(cohort)[row], 0)
     stop = regimens.stop[row] - draws.whole("last", 0, 14)
     stop = np.where(_is(agent, PLATINUM), np.minimum(stop, start + draws.whole("platinum", 42, 105)), stop)
     stop = np.where(_is(agent, {"LEUPROLIDE", "DEGARELIX"}), stop + draws.exponential("castration", 240).astype(np.int64), stop)
@@ -51,14 +56,34 @@ def treatment(cohort: Cohort, clean: bool) -> Columns:
     second = [person[trials], agent[trials], second_day, second_day]
     other = _other_indications(cohort)
     bone = _bone_agents(cohort, code["ZOLEDRONIC ACID"])
-    rows = [np.concatenate(parts) for parts in zip(pieces, [values[again] for values in (person, agent, start, stop)], second, bone, other)]
-    names = np.array(AGENTS, dtype=object)
-    oral = np.array([known[name].oral for name in AGENTS])
-    subtype = np.array([known[name].subtype for name in AGENTS], dtype=object)
+    earlier = traps.earlier_cancers(cohort)
+    before = [earlier.person, np.array([code[name] for name in earlier.agent], dtype=np.int64), earlier.start, earlier.stop]
+    repeated = [values[again] for values in (person, agent, start, stop)]
+    extra = [values[:0] for values in before] if clean else _tracers(cohort)
+    rows = [np.concatenate(parts).astype(np.int64) for parts in zip(pieces, repeated, second, bone, other, before, extra)]
+    names = np.array([*AGENTS, *(name for name, _ in traps.TRACERS)], dtype=object)
+    oral = np.array([*(known[name].oral for name in AGENTS), *(False for _ in traps.TRACERS)])
+    subtype = np.array([*(known[name].subtype for name in AGENTS), *(kind for _, kind in traps.TRACERS)], dtype=object)
+    said = names[rows[1]]
     return {
-        "person": rows[0], "start_day": rows[2], "stop_day": rows[3], "subtype": subtype[rows[1]], "agent": names[rows[1]],
-        "rx_investigative": names[rows[1]] == "INVESTIGATIONAL", "flag_orotopical": oral[rows[1]],
+        "person": rows[0], "start_day": rows[2], "stop_day": rows[3], "subtype": subtype[rows[1]],
+        "agent": said if clean else traps.respelt(_of_rows(cohort, rows), said),
+        "rx_investigative": said == "INVESTIGATIONAL", "flag_orotopical": oral[rows[1]],
     }  # fmt: skip
+
+
+def _of_rows(cohort: Cohort, rows: list[Integers]) -> Draws:
+    """Draws of treatment rows, by agent and first day."""
+    return cohort.draws.repeat(rows[0], rows[2] + 50_000 + 200_000 * rows[1], "treatment row")
+
+
+def _tracers(cohort: Cohort) -> list[Integers]:
+    """Tracers and radio-iodine days before a regimen: none of them treats the cancer."""
+    row = np.flatnonzero(traps.tracer(cohort))
+    person, draws = cohort.regimens.person[row], traps.of_regimens(cohort)[row]
+    day = cohort.regimens.start[row] - draws.whole("tracer day", 2, 20)
+    which = np.where(cohort.people.cancer[person] == 3, 0, 1 + draws.chance("iodine", 0.3))
+    return [person, len(AGENTS) + which, day, day]
 
 
 def _is(agent: Integers, names: set[str] | frozenset[str]) -> Booleans:
@@ -108,15 +133,25 @@ def performance_status(cohort: Cohort) -> Columns:
     counts = np.where(mine.chance("cared for", 0.88), 1 + np.clip(length // mine.whole("gap", 42, 96), 0, 9), 0)
     row, place = expand(counts)
     draws = cohort.draws.repeat(regimens.person[row], regimens.line[row] * 40 + place, "ecog row")
-    day = np.where(
-        place == 0, regimens.start[row] - draws.whole("before", 1, 14), regimens.start[row] + place * (length[row] // counts[row])
-    )
+    day = np.where(place == 0, regimens.start[row] - _ecog_lead(draws), regimens.start[row] + place * (length[row] // counts[row]))
     worse = (day >= regimens.progression[row]) & draws.chance("worse", 0.3)
     shift = np.where(draws.chance("off", np.where(place == 0, 0.08, 0.2)), np.where(draws.chance("up", 0.5), 1, -1), 0)
     ecog = np.clip(regimens.ecog[row] + worse + shift, 0, 4)
     keep = cohort.on_record(regimens.person[row], day)
     shades = np.array(["#F7DEDE", "#EDB5B5", "#E38C8C", "#DA6363", "#D62727"], dtype=object)
     return {"person": regimens.person[row][keep], "start_day": day[keep], "ecog": ecog[keep], "style_color": shades[ecog[keep]]}
+
+
+def _ecog_lead(draws: Draws) -> Integers:
+    """Days from a regimen's first ECOG to its first dose, none where it was written on the very day."""
+    return np.where(draws.chance("same day", traps.SAME_DAY_ECOG), 0, draws.whole("before", 1, 14))
+
+
+def ecog_on_first_day(cohort: Cohort) -> Booleans:
+    """Regimens whose ECOG was written on the day of the first dose."""
+    regimens = cohort.regimens
+    cared = cohort.draws.repeat(regimens.person, regimens.line, "ecog").chance("cared for", 0.88)
+    return cared & (_ecog_lead(cohort.draws.repeat(regimens.person, regimens.line * 40, "ecog row")) == 0)
 
 
 def laboratory(cohort: Cohort, test: str) -> Columns:
@@ -133,7 +168,12 @@ def laboratory(cohort: Cohort, test: str) -> Columns:
         np.int64
     )
     change = _trend(cohort, person, day)
-    level = np.log(median) + sigma * draws.normal(f"{test} level")[person] + change + 0.13 * mine.normal("noise")
+    level = (
+        np.log(median)
+        + sigma * (0.8 * cohort.people.bulk + 0.6 * draws.normal(f"{test} level"))[person]
+        + change
+        + 0.13 * mine.normal("noise")
+    )
     value = np.exp(np.clip(level, -6, 14))
     value = np.where(mine.chance("undetected", undetected), 0.0, np.round(value, decimals))
     keep = cohort.on_record(person, day)
@@ -151,57 +191,11 @@ def _trend(cohort: Cohort, person: Integers, day: Integers) -> Floats:
     since = np.clip(day - regimens.start[row], 0, 160)
     after = np.clip(day - regimens.progression[row], 0, 200)
     change = TREND[regimens.response[row]] * np.clip(since - after, 0, 160) / 28 + 0.2 * after / 28
-    return np.where(running, change, 0.0) + np.where(running & (regimens.line[row] > 1), 0.15 * regimens.line[row], 0.0)
-
-
-def _scatter(cohort: Cohort, name: str, share: Floats, mean: Floats, low: Integers, high: Integers, power: float = 1.0) -> Columns:
-    """Events of `share` of the patients, `mean` each on average, between two days, earlier ones likelier with `power` above 1."""
-    draws = cohort.draws
-    has = draws.chance(f"{name} has", share)
-    counts = np.where(has, 1 + np.floor(draws.exponential(f"{name} count", np.maximum(mean - 0.55, 0.1))), 0).astype(np.int64)
-    person, place = expand(np.minimum(counts, 25))
-    mine = draws.repeat(person, place, name)
-    day = low[person] + (mine.uniform("day") ** power * np.maximum(high - low, 0)[person]).astype(np.int64)
-    keep = cohort.on_record(person, day)
-    return {"person": person[keep], "start_day": day[keep], "draws": mine[keep]}
-
-
-def _share(values: tuple[float, ...], cohort: Cohort) -> Floats:
-    return np.array(values)[cohort.people.cancer]
-
-
-def surgery(cohort: Cohort, acquired: Integers) -> Columns:
-    """Procedures and samplings; the specimen's own among them in four of ten."""
-    found = _scatter(
-        cohort,
-        "surgery",
-        _share((0.90, 0.91, 0.88, 0.86, 0.86), cohort),
-        _share((3.2, 3.2, 3.7, 2.6, 3.0), cohort),
-        cohort.diagnosis,
-        cohort.end,
-        1.9,
-    )
-    is_sample = found["draws"].chance("sample", _share((0.48, 0.33, 0.10, 0.30, 0.22), cohort)[found["person"]])
-    own = np.flatnonzero(cohort.draws.chance("own surgery", 0.375))
-    subtype = np.concatenate([np.where(is_sample, "SAMPLE", "PROCEDURE"), np.full(len(own), "SAMPLE")]).astype(object)
-    return {
-        "person": np.concatenate([found["person"], own]),
-        "start_day": np.concatenate([found["start_day"], acquired[own]]),
-        "subtype": subtype,
-    }
-
-
-def radiation(cohort: Cohort) -> Columns:
-    """Radiation courses."""
-    found = _scatter(
-        cohort,
-        "radiation",
-        _share((0.56, 0.66, 0.36, 0.66, 0.33), cohort),
-        _share((2.15, 2.2, 1.8, 2.15, 1.4), cohort),
-        cohort.diagnosis + 15,
-        cohort.end,
-    )
-    return {"person": found["person"], "start_day": found["start_day"]}
+    after = np.minimum(at + 1, len(regimens.person) - 1)
+    wait = np.where(regimens.person[after] == person, regimens.start[after] - day, 1000)
+    grows = regimens.is_growing[after] & (wait >= 0) & (wait < 70)
+    change = np.where(running, change, 0.0) + np.where(grows, 0.011 * (70 - wait), 0.0)
+    return change + np.where(running & (regimens.line[row] > 1), 0.15 * regimens.line[row], 0.0)
 
 
 def pathology(cohort: Cohort) -> dict[str, Columns]:
@@ -211,9 +205,9 @@ def pathology(cohort: Cohort) -> dict[str, Columns]:
     near = cohort.draws.chance("pathology near sequencing", 0.4)
     low, soon = np.where(near, np.minimum(-18, 0), low + 2), np.where(near, np.minimum(8, high), soon)
     low = np.minimum(low, soon)
-    pdl1 = _scatter(cohort, "pdl1", _share(PDL1_TESTED, cohort) * 1.05, np.full(len(cohort), 1.1), low, soon)
-    mmr = _scatter(cohort, "mmr", _share(MMR_TESTED, cohort) * 1.03, np.full(len(cohort), 0.95), low, soon)
-    gleason = _scatter(cohort, "gleason", _share((0.018, 0.0, 0.01, 0.93, 0.018), cohort), np.full(len(cohort), 1.75), low, soon)
+    pdl1 = scatter(cohort, "pdl1", share_of(PDL1_TESTED, cohort) * 1.05, np.full(len(cohort), 1.1), low, soon)
+    mmr = scatter(cohort, "mmr", share_of(MMR_TESTED, cohort) * 1.03, np.full(len(cohort), 0.95), low, soon)
+    gleason = scatter(cohort, "gleason", share_of((0.018, 0.0, 0.01, 0.93, 0.018), cohort), np.full(len(cohort), 1.75), low, soon)
     positive = cohort.people.states["PDL1"][pdl1["person"]] ^ pdl1["draws"].chance("wrong", 0.04)
     deficient = cohort.people.states["MSI"][mmr["person"]] ^ mmr["draws"].chance("wrong", 0.02)
     score = first_gleason(cohort)[gleason["person"]] + gleason["draws"].chance("higher", 0.06)

@@ -36,11 +36,14 @@ METASTATIC: tuple[tuple[Option, ...], ...] = (
         option("CARBOPLATIN + PEMBROLIZUMAB + PEMETREXED", 2.5, 0.3, "", 0.3),
         option("PEMBROLIZUMAB", 1.4, 1.2, "", 0.0),
         option("NIVOLUMAB", 0.15, 2.0, "", -0.3),
-        option("OSIMERTINIB", 32, 14, "EGFR", 0.4),
-        option("ERLOTINIB", 16, 5, "EGFR", 0.0),
+        option("OSIMERTINIB", 45, 22, "EGFR", 0.4),
+        option("ERLOTINIB", 20, 8, "EGFR", 0.0),
+        option("AFATINIB", 0.15, 0.6, "", -0.9),
+        option("CRIZOTINIB", 12, 10, "MET", 0.2),
+        option("DABRAFENIB + TRAMETINIB", 12, 10, "BRAF", 0.3),
         option("ALECTINIB", 40, 10, "ALK", 1.4),
         option("CARBOPLATIN + PACLITAXEL", 1.4, 0.6, "", -0.2),
-        option("SOTORASIB", 0.3, 4.0, "G12C", 0.1),
+        option("SOTORASIB", 0.3, 5.0, "G12C", 0.1),
         option("GEMCITABINE", 0.05, 0.7, "", -0.8),
         option("DOCETAXEL + RAMUCIRUMAB", 0, 0.8, "", -0.5),
         option("DOCETAXEL", 0, 3.0, "", -0.8, True),
@@ -69,6 +72,8 @@ METASTATIC: tuple[tuple[Option, ...], ...] = (
         option("BEVACIZUMAB + FLUOROURACIL + IRINOTECAN + LEUCOVORIN", 0.5, 2.6, "", 0.1),
         option("FLUOROURACIL + IRINOTECAN + LEUCOVORIN", 0.5, 1.6, "", -0.1),
         option("CAPECITABINE", 0.9, 1.1, "", -0.5),
+        option("CAPECITABINE + OXALIPLATIN", 0.8, 0.2, "", 0.1),
+        option("FLUOROURACIL + LEUCOVORIN", 0, 0, "", 0.0),
         option("CETUXIMAB + IRINOTECAN", 0.2, 2.2, "", -0.1),
         option("REGORAFENIB", 0, 0.4, "", -1.0),
         option("PANITUMUMAB", 0.1, 0.7, "", -0.3),
@@ -97,6 +102,7 @@ METASTATIC: tuple[tuple[Option, ...], ...] = (
         option("FLUOROURACIL + IRINOTECAN LIPOSOMAL + LEUCOVORIN", 0, 2.2, "", -0.5),
         option("CAPECITABINE", 0.3, 1.0, "", -0.6),
         option("CISPLATIN + GEMCITABINE", 0.4, 0.5, "", 0.0),
+        option("FLUOROURACIL + LEUCOVORIN", 0, 0, "", 0.0),
         option("OLAPARIB", 0.3, 7, "BRCA", -0.2),
         option("GEMCITABINE", 0.9, 2.0, "", -0.7, True),
         option("EVEROLIMUS", 0.1, 0.35, "", -0.5),
@@ -106,28 +112,40 @@ METASTATIC: tuple[tuple[Option, ...], ...] = (
 
 # For early disease, by cancer type: up to three courses one after another; of each, options with weight and the state needed.
 LOCAL: tuple[tuple[tuple[Option, ...], ...], ...] = (
-    ((option("CISPLATIN + PEMETREXED", 3, 0), option("OSIMERTINIB", 2, 0, "EGFR"), option("CARBOPLATIN + PACLITAXEL", 1, 0), option("CISPLATIN + VINORELBINE", 1.2, 0)),),
+    ((option("CISPLATIN + PEMETREXED", 3, 0), option("OSIMERTINIB", 6, 0, "EGFR"), option("CARBOPLATIN + PACLITAXEL", 1, 0), option("CISPLATIN + VINORELBINE", 1.2, 0),
+      option("CISPLATIN + ETOPOSIDE", 0.8, 0)),),
     (
         (option("CYCLOPHOSPHAMIDE + DOXORUBICIN", 3.4, 0), option("LETROZOLE", 1.2, 0, "HR"), option("TAMOXIFEN", 1.0, 0, "HR"),
-         option("CYCLOPHOSPHAMIDE + DOCETAXEL", 0.7, 0), option("PACLITAXEL + TRASTUZUMAB", 30, 0, "HER2")),
-        (option("PACLITAXEL", 3, 0), option("TAMOXIFEN", 0.8, 0, "HR"), option("ANASTROZOLE", 1.0, 0, "HR")),
+         option("CYCLOPHOSPHAMIDE + DOCETAXEL", 0.7, 0), option("PACLITAXEL + TRASTUZUMAB", 12, 0, "HER2"),
+         option("CARBOPLATIN + DOCETAXEL + PERTUZUMAB + TRASTUZUMAB", 18, 0, "HER2"), option("CYCLOPHOSPHAMIDE + EPIRUBICIN + FLUOROURACIL", 0.3, 0)),
+        (option("PACLITAXEL", 0, 0), option("DOCETAXEL", 0, 0), option("HYALURONIDASE/PERTUZUMAB/TRASTUZUMAB", 0, 0, "HER2"),
+         option("TAMOXIFEN", 0.8, 0, "HR"), option("ANASTROZOLE", 1.0, 0, "HR"), option("CAPECITABINE", 0.15, 0)),
         (option("LETROZOLE", 1.2, 0, "HR"), option("ANASTROZOLE", 1.0, 0, "HR"), option("TAMOXIFEN", 0.9, 0, "HR"), option("CAPECITABINE", 0.3, 0)),
     ),
-    ((option("FLUOROURACIL + LEUCOVORIN + OXALIPLATIN", 5, 0), option("CAPECITABINE", 2, 0), option("CAPECITABINE + OXALIPLATIN", 1, 0)),),
+    ((option("FLUOROURACIL + LEUCOVORIN + OXALIPLATIN", 5, 0), option("CAPECITABINE", 2, 0), option("CAPECITABINE + OXALIPLATIN", 1.6, 0), option("FLUOROURACIL", 0.5, 0)),),
     ((option("DEGARELIX", 0.9, 0), option("LEUPROLIDE", 2, 0), option("BICALUTAMIDE + LEUPROLIDE", 1.5, 0)),),
     ((option("FLUOROURACIL + IRINOTECAN + LEUCOVORIN + OXALIPLATIN", 3, 0), option("GEMCITABINE", 2, 0), option("CAPECITABINE + GEMCITABINE", 1.6, 0)),),
 )  # fmt: skip
-LOCAL_CONTINUES = ((0.0,), (0.75, 0.85), (0.0,), (0.0,), (0.0,))  # chance of the second and third course
+LOCAL_CONTINUES = ((0.0,), (0.62, 0.8), (0.0,), (0.0,), (0.0,))  # chance of a second and third course beside a protocol's own
 
 SIGNAL = 1.15  # scales the logit, so that the truth predicts the strict label with an AUROC of about 0.8
-INTERCEPT = 0.75
-ECOG_EFFECT = (0.85, 0.0, -1.15, -1.8, -2.1)
-LIVER_EFFECT = -0.95
-BRAIN_EFFECT = -0.5
-LINE_EFFECT = -0.08  # a line, up to the fifth
-STAGE_FOUR_EFFECT = -0.7
-TP53_EFFECT = -0.5
-OLD_EFFECT = -0.6  # from 75 years on, at diagnosis
+INTERCEPT = 2.4
+ECOG_EFFECT = (0.4, 0.0, -0.6, -1.0, -1.2)
+LIVER_EFFECT = -0.8
+BRAIN_EFFECT = -0.4
+LINE_EFFECT = -0.03  # a line, up to the fifth
+STAGE_FOUR_EFFECT = -0.3
+TP53_EFFECT = -0.4
+OLD_EFFECT = -0.4  # from 75 years on, at diagnosis
+# What imaging and the laboratory had shown before the first day, all of it on record by then.
+GROWING_EFFECT = -2.4  # the scan before shows growth
+GROWING = (0.30, 0.62)  # share in which it does, unless and if the disease had progressed in the RECENT_DAYS before
+RECENT_DAYS = 100
+PROGRESSIONS_EFFECT = -0.12  # each earlier progression, up to the third
+QUICK_EFFECT = -0.4  # the last regimen held for less than QUICK_DAYS
+QUICK_DAYS = 120
+SITES_EFFECT = -0.5  # each site beyond the first, up to the fifth
+BULK_EFFECT = -0.45  # a standard deviation of tumour bulk, which the markers tell
 NOISE_DEVIATION = 0.25  # of the logit: what no record tells
 
 CHECKPOINT = frozenset({"PEMBROLIZUMAB", "NIVOLUMAB"})
@@ -161,9 +179,57 @@ FRAILTY_DEVIATION = 0.45  # of the log hazard: what no record tells
 DAYS_TO_PROGRESSION = {"CR": 430.0, "PR": 260.0, "SD": 150.0, "PD": 46.0}
 RESPONSES = ("CR", "PR", "SD", "PD", "NED")
 
-OPTIONS: tuple[Option, ...] = tuple(one for group in METASTATIC for one in group) + tuple(
-    one for courses in LOCAL for course in courses for one in course
-)
+_PLACED = [(cancer, False, one) for cancer, group in enumerate(METASTATIC) for one in group] + [
+    (cancer, True, one) for cancer, courses in enumerate(LOCAL) for course in courses for one in course
+]
+OPTIONS: tuple[Option, ...] = tuple(one for _, _, one in _PLACED)
+
+
+class Protocol(NamedTuple):
+    """Two regimens given as one treatment: position of each in `OPTIONS`, share that goes on to the second, days between
+    them and of the first, whether an operation lies between them where the first comes before it."""
+
+    name: str
+    first: int
+    second: int
+    share: float
+    gap: tuple[int, int]
+    days: float
+    around_surgery: bool
+
+
+def place_of(cancer: int, is_early: bool, agents: str) -> int:
+    """The first position of a cancer type's option in `OPTIONS`."""
+    return next(
+        place for place, (kind, early, one) in enumerate(_PLACED) if (kind, early, " + ".join(one.agents)) == (cancer, is_early, agents)
+    )
+
+
+def _protocol(name: str, cancer: int, is_early: bool, first: str, second: str, share: float, gap: tuple[int, int], days: float) -> Protocol:
+    around = second == "HYALURONIDASE/PERTUZUMAB/TRASTUZUMAB"
+    return Protocol(name, place_of(cancer, is_early, first), place_of(cancer, is_early, second), share, gap, days, around)
+
+
+FOLFIRINOX = "FLUOROURACIL + IRINOTECAN + LEUCOVORIN + OXALIPLATIN"
+PROTOCOLS = (
+    _protocol("AC then taxane", 1, True, "CYCLOPHOSPHAMIDE + DOXORUBICIN", "PACLITAXEL", 0.94, (9, 21), 52),
+    _protocol("FEC then docetaxel", 1, True, "CYCLOPHOSPHAMIDE + EPIRUBICIN + FLUOROURACIL", "DOCETAXEL", 0.94, (14, 22), 50),
+    _protocol("TCHP then HP", 1, True, "CARBOPLATIN + DOCETAXEL + PERTUZUMAB + TRASTUZUMAB", "HYALURONIDASE/PERTUZUMAB/TRASTUZUMAB", 0.85, (18, 30), 108),
+    _protocol("FOLFIRINOX then fluorouracil", 4, False, FOLFIRINOX, "FLUOROURACIL + LEUCOVORIN", 0.45, (13, 21), 130),
+    _protocol("FOLFOX then fluorouracil", 2, False, "FLUOROURACIL + LEUCOVORIN + OXALIPLATIN", "FLUOROURACIL + LEUCOVORIN", 0.25, (13, 21), 110),
+)  # fmt: skip
+# Share of an option's regimens that are given with radiation.
+WITH_RADIATION = {
+    place_of(2, True, "CAPECITABINE"): 0.85, place_of(2, True, "FLUOROURACIL"): 0.85, place_of(2, False, "CAPECITABINE"): 0.6,
+    place_of(4, False, "CAPECITABINE"): 0.7, place_of(0, True, "CISPLATIN + ETOPOSIDE"): 0.9, place_of(0, True, "CARBOPLATIN + PACLITAXEL"): 0.5,
+}  # fmt: skip
+LOCAL_TREATMENT = (
+    0.20,
+    0.24,
+    0.05,
+    0.02,
+    0.0,
+)  # share with an operation or radiation between the first day and the first scan, by response
 REGIMEN_OF_CANCER = {name: METASTATIC[place] for place, name in enumerate(NAMES)}
 
 

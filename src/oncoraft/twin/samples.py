@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from oncoraft.twin import traps
 from oncoraft.twin.cohort import Cohort
 from oncoraft.twin.draws import Booleans, Draws, Floats, Integers
 from oncoraft.twin.parameters import CANCERS, SITES
@@ -183,8 +184,8 @@ def _groups(draws: Draws, stage: Integers) -> tuple[Any, Any]:
     return group.astype(object), path.astype(object)
 
 
-def diagnosis_table(cohort: Cohort, samples: Samples) -> Columns:
-    """data_timeline_diagnosis: one row a sequenced cancer."""
+def diagnosis_table(cohort: Cohort, samples: Samples, clean: bool) -> Columns:
+    """data_timeline_diagnosis: one row a sequenced cancer, and some earlier cancers."""
     draws, person = samples.draws, samples.person
     histology, place = _pathology_words(samples)
     stage = np.where(samples.is_second, 1 + draws.choice("other stage", (0.4, 0.3, 0.2, 0.1)), cohort.people.stage[person])
@@ -194,6 +195,8 @@ def diagnosis_table(cohort: Cohort, samples: Samples) -> Columns:
     ajcc = np.where(draws.chance("ajcc", 0.34), np.array(["", *ROMAN.values()], dtype=object)[stage], "").astype(object)
     summary = _by_stage(draws, "summary", stage, SUMMARIES)
     summary = np.where(draws.chance("no summary", 0.02), "N/A", summary).astype(object)
+    unknown = draws.chance("unstaged", 0.0 if clean else traps.SUMMARY_UNKNOWN)
+    summary = np.where(unknown, draws.words("unstaged word", ("Unknown/Unstaged", "Unstaged unknown"), (0.6, 0.4)), summary).astype(object)
     texts = [
         f"{words.split('|')[0]} | {site} ({words.split('|')[1]} | {code})" for words, site, code in zip(histology[2], place[0], place[1])
     ]
@@ -202,7 +205,18 @@ def diagnosis_table(cohort: Cohort, samples: Samples) -> Columns:
         "path_group": np.where(draws.chance("no path", 0.08), "", path).astype(object),
         "stage_cdm_derived": np.where(stage == 4, "Stage 4", "Stage 1-3").astype(object), "summary": summary,
     }  # fmt: skip
-    return {key: values[registered] for key, values in columns.items()}
+    earlier = _earlier_diagnoses(cohort)
+    return {key: np.concatenate([values[registered], earlier[key]]) for key, values in columns.items()}
+
+
+def _earlier_diagnoses(cohort: Cohort) -> Columns:
+    """Registry rows of cancers before the sequenced one."""
+    earlier = traps.earlier_cancers(cohort)
+    rows = np.flatnonzero(earlier.is_registered)
+    words = np.array(traps.EARLIER_WORDS, dtype=object)[earlier.is_prostate[rows].astype(int)]
+    same = {"ajcc": "", "clinical_group": "1", "path_group": "1", "stage_cdm_derived": "Stage 1-3", "summary": "Localized"}
+    constant = {name: np.full(len(rows), word, dtype=object) for name, word in same.items()}
+    return {"person": earlier.person[rows], "start_day": earlier.diagnosis[rows], "dx_description": words} | constant
 
 
 def specimen_tables(cohort: Cohort, samples: Samples) -> dict[str, Columns]:

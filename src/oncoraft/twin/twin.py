@@ -93,10 +93,14 @@ def _cut_final_newline(path: Path) -> None:
         stream.truncate(path.stat().st_size - (2 if tail == b"\r\n" else 1))
 
 
+# What a study folder holds, by the pattern of its name.
+WRITTEN = ("data_*", "meta_*", "case_lists/*")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make and write a study, whole or not at all."""
     parser = step_parser("twin", EPILOG)
-    parser.add_argument("--out", type=Path, required=True, metavar="STUDY", help="study folder to write (replaced if it exists)")
+    parser.add_argument("--out", type=Path, required=True, metavar="STUDY", help="study folder to write (an earlier one is replaced)")
     parser.add_argument("--truth", type=Path, metavar="FILE", help="Parquet file for the truth (default: STUDY.truth.parquet)")
     parser.add_argument("--patients", type=int, help="instead of twin.patients")
     parser.add_argument("--seed", type=int, help="instead of twin.seed")
@@ -109,13 +113,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = _settings(block, given.patients, given.seed, given.clean)
     if given.processes < 1:
         raise InputError("--processes: expected 1 or more", found=given.processes)
-    if given.out.exists() and not given.out.is_dir():
-        raise InputError("expected a folder to write the study to", file=given.out, found="a file")
-    if given.out.exists() and any(path.is_file() and not path.name.startswith(("data_", "meta_")) for path in given.out.iterdir()):
-        raise InputError("expected an empty folder or an earlier study; it holds other files", file=given.out)
     truth_file = given.truth or given.out.with_name(given.out.name + ".truth.parquet")
     record = truth_file.with_name(truth_file.name + ".manifest.json")
-    with publishing(given.out, truth_file, record) as (study, answers, note):
+    with publishing(given.out, truth_file, record, step="twin", folders=[given.out], own=WRITTEN) as (study, answers, note):
         truth, rows = write_study(study, settings, given.processes)
         truth.to_parquet(answers, index=False)
         counts = {"patients": settings.patients, "regimens": len(truth)} | dict(sorted(rows.items()))

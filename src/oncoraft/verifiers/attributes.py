@@ -89,7 +89,8 @@ def _ecog(value: str) -> str:
 
 
 def _age(value: str) -> str:
-    return value if value.endswith("s") else str(int(float(value)))
+    word = value.lower()
+    return word if word.endswith("s") else str(int(float(word)))
 
 
 SIGN = _of(
@@ -115,6 +116,22 @@ TRENDS = _of(
     | {"decl": "falling", "drop": "falling", "ste": "steady", "sta": "steady", "unch": "steady"}
 )
 YES_NO = _of({"y": "yes", "n": "no"}, "yes")
+SYSTEMIC = "(?:systemic |anti-?cancer |cancer |drug |palliative )?"
+SETTING_WORDS = "neo-?adjuvant|adjuvant|perioperative|metastatic|palliative"
+SETTINGS = _of({"neo": "neoadjuvant", "adj": "adjuvant", "met": "metastatic", "pall": "metastatic"})
+DISEASE_WORDS = "(?:oligo-?)?metastatic|metastasi[sz]ed|disseminated|advanced|early[- ]stage|early|locali[sz]ed|locally advanced|(?:loco)?regional|resectable|resected"
+DISEASE = _of(
+    {
+        "oligo": "metastatic",
+        "met": "metastatic",
+        "dis": "metastatic",
+        "adv": "metastatic",
+        "early": "local",
+        "local": "local",
+        "loco": "local",
+    }
+    | {"regional": "local", "resect": "local", "in situ": "local"}
+)
 CANCER = _of(CANCER_NAMES)
 SIGNS = r"(?P<v>positive|positivity|negative|negativity|high|low|yes|no|absent|present|expressed|amplified)\b"
 
@@ -122,9 +139,13 @@ SIGNS = r"(?P<v>positive|positivity|negative|negativity|high|low|yes|no|absent|p
 HINTS: dict[str, tuple[str, ...]] = {
     "cancer": ("cancer", "carcinoma", "tumo", "nsclc", "sclc", "crc"),
     "ecog": ("ecog", "performance"),
-    "line": ("line",),
+    "line": ("line", "first", "initial", "upfront"),
+    "line_overall": ("overall",),
+    "elsewhere": ("elsewhere", "prior medication"),
+    "setting": ("adjuvant", "metastatic", "palliative"),
+    "disease": ("metasta", "disease", "stage", "locali", "distant", "regional", "oligo"),
     "prior_lines": ("line", "regimen", "treatment"),
-    "treated": ("treat", "therapy", "no prior", "no earlier", "no previous"),
+    "treated": ("treat", "therapy", "naive", "naïve", "no prior", "no earlier", "no previous"),
     "gleason": ("gleason",),
     "age": ("age", "year", " in h", " in their"),
     "sex": ("male", "man"),
@@ -152,15 +173,39 @@ PATTERNS: tuple[Pattern, ...] = (
     _pattern("ecog", rf"\b(?:ecog|performance status){LINK}(?:ecog )?(?P<v>\d\d?(?:\s?[-–]\s?[0-4])?|zero|one|two|three|four)\b", _ecog),
     _pattern("line", r"\bline(?: of therapy)?\W{1,2}(?P<no>not )?(?P<v>\d{1,2})\b"),
     _pattern("line", r"\b(?P<v>\d{1,2})(?:st|nd|rd|th)[- ]line\b"),
-    _pattern("line", rf"\b(?P<v>{'|'.join(ORDINALS)})[- ]line\b", _of(ORDINALS)),
+    _pattern("line", rf"\b(?P<v>{'|'.join(ORDINALS)})[- ]lines?\b", _of(ORDINALS)),
+    _pattern("line", r"\bnumber (?P<v>\d{1,2}) line\b"),
+    _pattern("line", rf"\b(?P<v>front[- ]?line|upfront|(?:first|initial) {SYSTEMIC}(?:treatment|therapy|regimen))\b", lambda v: "1"),
+    _pattern("line_overall", r"\btreatment number (?P<v>\d{1,3}) overall\b"),
+    _pattern("elsewhere", r"\bprior medication status\W{1,3}(?P<v>yes|no)\b", YES_NO),
+    _pattern(
+        "elsewhere",
+        r"\b(?P<no>not )?(?P<v>(?:pre-?)?treated|treatment|therapy|chemotherapy|regimens?)(?: was)?(?: given)? elsewhere\b",
+        lambda v: "yes",
+    ),
+    _pattern("setting", rf"\bsetting\W{{1,2}}(?:is |of )?(?:the )?(?P<v>{SETTING_WORDS})\b", SETTINGS),
+    _pattern(
+        "setting",
+        rf"\b(?P<v>{SETTING_WORDS})(?= {SYSTEMIC}(?:settings?|treatments?|therap(?:y|ies)|chemotherap(?:y|ies)|regimens?|intent)\b)",
+        SETTINGS,
+    ),
+    _pattern("setting", rf"(?<=-line )(?P<v>{SETTING_WORDS})\b", SETTINGS),
+    _pattern(
+        "disease",
+        rf"\b(?P<v>{DISEASE_WORDS})(?= (?:(?!(?:and|or|of|in|age|line|setting)\b)[\w-]+ ){{0,3}}(?:diseases?|cancers?|(?:adeno)?carcinomas?|tumou?rs?|nsclc|sclc|crc)\b)",
+        DISEASE,
+    ),
+    _pattern("disease", r"\b(?P<v>distant metastas[ei]s)\b(?! of)", lambda v: "metastatic"),
+    _pattern("disease", r"\bextent at diagnosis\W{1,2}(?P<v>in situ|locali[sz]ed|regional|distant)", DISEASE),
     _pattern(
         "prior_lines", rf"\b(?P<v>{'|'.join(COUNTS)}|\d{{1,2}}) (?:prior|previous|earlier) (?:lines?|regimens?|treatments?)\b", _of(COUNTS)
     ),
     _pattern(
         "treated",
         r"\b(?P<v>no (?:prior|previous|earlier) (?:systemic )?(?:therapy|treatments?|lines?|regimens?)|treatment[- ]na[iï]ve"
-        r"|previously untreated|heavily pretreated|pretreated|previously treated|untreated)\b",
-        _of({"heavily": "yes", "pret": "yes", "previously t": "yes"}, "no"),
+        r"|(?:therapy|drug|chemotherapy|chemo|systemic[- ]therapy)[- ]na[iï]ve|not (?:yet |previously )?been treated|never (?:been )?treated|previously untreated"
+        r"|(?:heavily |extensively )(?:pre-?)?treated|pre-?treated|previously treated|untreated)\b",
+        _of({"heavily": "heavily", "extens": "heavily", "pret": "yes", "pre-t": "yes", "previously t": "yes"}, "no"),
     ),
     _pattern("gleason", r"\bgleason(?: score)?(?: of)?\W{1,3}(?P<v>[1-5] ?\+ ?[1-5])(?!\d)", lambda v: str(int(v[0]) + int(v[-1]))),
     _pattern("gleason", rf"\bgleason{LINK}(?P<v>\d{{1,2}})\b"),

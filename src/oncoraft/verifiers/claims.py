@@ -9,34 +9,57 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from oncoraft.knowledge.protein_changes import protein_change
 from oncoraft.verifiers.attributes import PATTERNS, SITE_PATTERNS, sites_in
 from oncoraft.verifiers.text import POSSIBLY_DENIED, Span, denied, sentences
 from oncoraft.verifiers.vocabulary import ACTION, gene_tokens, mechanism_spans, named_drugs, symbols
 
-RESIDUES = {
-    **{"Ala": "A", "Arg": "R", "Asn": "N", "Asp": "D", "Cys": "C", "Gln": "Q", "Glu": "E", "Gly": "G", "His": "H", "Ile": "I", "Leu": "L"},
-    **{"Lys": "K", "Met": "M", "Phe": "F", "Pro": "P", "Ser": "S", "Thr": "T", "Trp": "W", "Tyr": "Y", "Val": "V", "Ter": "*"},
-}
-RESIDUE = re.compile("|".join(RESIDUES))
-EVENT = re.compile(r"DELINS|DEL|INS|DUP|FS|_SPLICE")
-LONG = rf"(?:{RESIDUE.pattern})\d{{1,5}}(?:(?:{RESIDUE.pattern})(?:fs(?:\*\d*)?)?|del|fs|\*)"
-CHANGE = (
-    rf"(?:p\.)?(?P<change>{LONG}|"
-    r"[A-Z*]\d{1,5}(?:_[A-Z*]?\d{1,5})?(?:delins[A-Z*]+|del[A-Z]*|ins[A-Z*]+|dup|_splice|[A-Z]?fs(?:\*\d*)?|[A-Z*]|=)"
-    r"|X\d{1,5}_splice)(?![A-Za-z0-9])"
-)
+RESIDUES = [
+    "Ala",
+    "Arg",
+    "Asn",
+    "Asp",
+    "Cys",
+    "Gln",
+    "Glu",
+    "Gly",
+    "His",
+    "Ile",
+    "Leu",
+    "Lys",
+    "Met",
+    "Phe",
+    "Pro",
+    "Ser",
+    "Thr",
+    "Trp",
+    "Tyr",
+    "Val",
+    "Sec",
+    "Ter",
+]
+ANY = "|".join(RESIDUES)
+LONG_EVENT = rf"(?:delins(?:{ANY})+|del(?:{ANY})*|ins(?:{ANY})+|dup(?:{ANY})*)"
+# With three-letter residues: Leu858Arg, Gly12fs, Glu746_Ala750del, Met1?; with one-letter ones: L858R, V600E/K, E746_A750del, K1006Rfs*4, M1?.
+LONG = rf"(?:{ANY})\d{{1,5}}(?:_(?:{ANY})\d{{1,5}}{LONG_EVENT}|{LONG_EVENT}|(?:{ANY})?fs(?:(?:Ter|\*)\d*)?|(?:{ANY})?ext(?:Ter|\*)?-?\d*|(?:{ANY})|[*=?])"
+SHORT_EVENT = r"(?:delins[A-Z*]+|del[A-Z]*|ins[A-Z*]+|dup[A-Z]*|_splice|[A-Z]?fs(?:\*\d*)?|[A-Z]?ext\*?-?\d+)"
+SHORT = rf"[A-Z*]\d{{1,5}}(?:_[A-Z*]?\d{{1,5}}{SHORT_EVENT}|{SHORT_EVENT}|[A-Z*](?:/[A-Z])*(?![A-Za-z0-9])|=|(?<=M1)\?)"
+CHANGE = rf"(?:p\.)?\(?(?P<change>{LONG}|{SHORT})\)?(?![A-Za-z0-9])"
 KIND = (
     r"(?P<kind>mutations?|mutated|mutants?|alterations?|altered|variants?|amplifications?|amplified|copy[- ]number gain|deletions?|deleted"
     r"|loss|fusions?|rearrange\w+|translocations?|exon \d{1,2} (?:deletions?|insertions?|skipping)|wild[- ]?type)"
 )
 KINDS = {"muta": "mutation", "alt": "any", "var": "mutation", "ampl": "amplification", "copy": "amplification", "dele": "deletion"}
-KINDS |= {"loss": "deletion", "fus": "fusion", "rear": "fusion", "tran": "fusion", "wild": "any"}
+KINDS |= {"loss": "deletion", "fus": "fusion", "rear": "rearrangement", "tran": "rearrangement", "wild": "any"}
 AFTER_GENE = re.compile(
     rf"(?:[- ](?:an? |activating |pathogenic |driver |somatic |the |gene |is |are |was |carries )*)(?:{CHANGE}|{KIND}\b)", re.IGNORECASE
 )
 CHANGE_ALONE = re.compile(rf"(?<![\w*]){CHANGE}")
 BEFORE_GENE = re.compile(rf"\b{KIND}(?: in| of)?(?: the)?[ ]$", re.IGNORECASE)
-FUSION_PAIR = re.compile(r"(?<![\w-])(?P<one>[A-Z][A-Z0-9]{1,9})(?:-|::|/)(?P<two>[A-Z][A-Z0-9]{1,9})(?P<word>[ -]fusions?)?(?![\w-])")
+FUSION_PAIR = re.compile(
+    r"(?<![\w-])(?P<one>[A-Z][A-Z0-9]{1,9})(?P<mark>-|::|/)(?P<two>[A-Z][A-Z0-9]{1,9})"
+    r"(?P<word>[ -](?:fusions?|rearrange\w+|translocations?))?(?![\w-])"
+)
 CLASS_AFTER = re.compile(rf"(?:[- ]G12C)?{ACTION}\b", re.IGNORECASE)
 NUMBER = re.compile(r"(?<![\w.*-])\d+(?:\.\d+)?(?![\w*]|\.\d)")
 ENUMERATION = re.compile(r"(?:^|\n)\s*\(?\d+[.)]\s")
@@ -49,7 +72,8 @@ class Claim:
     Args:
         kind: `drug`, `drug_class`, `family`, `target_class`, `alteration`, `change`, `gene`, `value`, `number`.
         subject: agent, class, gene, or the value's name (`ecog`, `marker:cea`, `site`).
-        value: protein change or kind of alteration; the value's normal form; the number. Empty where the subject says all.
+        value: protein change (V600E/V600K: either) or kind of alteration; the value's normal form; the number. Empty where the subject
+            says all.
         denied: the text says that it is not so.
         span: where it stands.
         options: other subjects any of which may be meant ("RAS"), the first being `subject`.
@@ -141,10 +165,11 @@ def _read_values(reading: Reading) -> None:
                 reading.take(*match.span())
 
 
-def normal_change(change: str) -> str:
-    """A protein change in one-letter residues and the usual capitals: Leu858Arg, l858r -> L858R; e746_a750DEL -> E746_A750del."""
-    short = RESIDUE.sub(lambda residue: RESIDUES[residue.group()], change)
-    return EVENT.sub(lambda event: event.group().lower(), short.upper())
+def named_changes(change: str) -> tuple[str, ...]:
+    """The protein changes that a text names in one word, each in normal form: V600E/K is V600E and V600K, either of which is meant."""
+    first, *others = change.split("/")
+    stem = first.rstrip("*=")[:-1] if others else first
+    return tuple(found for one in (first, *(stem + other for other in others)) if (found := protein_change(one)))
 
 
 def _kind(word: str) -> str:
@@ -159,8 +184,10 @@ def _read_genes(reading: Reading) -> None:
     for match in FUSION_PAIR.finditer(text):
         one, two = match.group("one", "two")
         known = bool(symbols(one)) + bool(symbols(two))
-        if (known == 2 or (known and match.group("word"))) and reading.free(*match.span()):
-            reading.add("alteration", one, "fusion", *match.span(), options=(one, two))
+        word = match.group("word")
+        if ((known == 2 and match.group("mark") != "/") or (known and word)) and reading.free(*match.span()):
+            # Without a word the pair is one of rearranged genes, whether they make a fusion or not.
+            reading.add("alteration", one, _kind(word[1:]) if word else "rearrangement", *match.span(), options=(one, two))
     for token, start, end in gene_tokens(text):
         if not reading.free(start, end):
             continue
@@ -173,7 +200,7 @@ def _read_genes(reading: Reading) -> None:
             reading.add("target_class", named[0], "", start, CLASS_AFTER.match(text, end).end(), options=named)  # type: ignore[union-attr]
         elif after and reading.free(end, after.end()):
             word = after.group("kind")
-            value = normal_change(after.group("change") or "") or _kind(word)
+            value = "/".join(named_changes(after.group("change"))) if after.group("change") else _kind(word)
             reading.add("alteration", named[0], value, start, after.end(), bool(word) and word.lower().startswith("wild"), named)
         elif before := BEFORE_GENE.search(text, max(0, start - 30), start):
             begin = before.start()
@@ -184,7 +211,8 @@ def _read_genes(reading: Reading) -> None:
             reading.add("gene", named[0], "", start, end, options=named)
     for match in CHANGE_ALONE.finditer(text):
         if reading.free(*match.span()):
-            reading.add("change", normal_change(match.group("change")), "", *match.span())
+            changes = named_changes(match.group("change"))
+            reading.add("change", changes[0], "", *match.span(), options=changes)
 
 
 def _read_numbers(reading: Reading) -> None:

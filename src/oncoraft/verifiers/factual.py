@@ -10,14 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
+from oncoraft.knowledge.genes import genes
 from oncoraft.verifiers.attributes import LATEST, OPPOSITES
 from oncoraft.verifiers.claims import Claim
 from oncoraft.verifiers.finding import Finding, Outcome, Verdict
-from oncoraft.verifiers.record import PRIOR_WORDS, Record
+from oncoraft.verifiers.record import MUTATIONS, PRIOR_WORDS, Record, kinds_of
 from oncoraft.verifiers.text import clauses, sentences
 
 LEAST_FACTS = 2
-KIND_WORDS = {"mutation", "amplification", "deletion", "fusion", "any"}
+LEAST_HEAVILY = 2  # regimens before from which a patient may be called heavily pretreated
+KIND_WORDS = {"mutation", "amplification", "deletion", "fusion", "rearrangement", "any"}
 GIVEN_EARLIER = re.compile(
     rf"{PRIOR_WORDS.pattern}|\b(?:already|(?:has|had|have) (?:been )?(?:received|treated|exposed|given)|was (?:treated|given)|exposure to|progressed on)\b",
     re.IGNORECASE,
@@ -86,15 +88,23 @@ def _target_class(claim: Claim, record: Record, around: str) -> Judgement:
 def _gene(claim: Claim, record: Record, around: str) -> Judgement:
     known = bool(set(claim.options) & record.genes)
     if claim.denied and not known:
-        return _answer(False if record.sequenced else None, claim, claim.subject)
+        return _answer(_absence(claim.options, "any", record), claim, claim.subject)
     return ("supported", claim.subject) if known else ("contradicted", f"the prompt does not name {claim.subject}")
 
 
 def _alteration(claim: Claim, record: Record, around: str) -> Judgement:
     name = f"{claim.subject} {claim.value}"
-    if not record.sequenced:
-        return _answer(None, claim, name)
-    return _answer(any(altered(gene, claim.value, record.alterations.get(gene, set())) for gene in claim.options), claim, name)
+    # "Wild type" speaks of the gene's sequence: copy number and partners are another matter.
+    state = "mutation" if claim.denied and claim.value == "any" and "wild" in around.lower() else claim.value
+    if any(altered(gene, value, record.alterations.get(gene, set())) for gene in claim.options for value in state.split("/")):
+        return _answer(True, claim, name)
+    return _answer(_absence(claim.options, state, record), claim, name)
+
+
+def _absence(options: Iterable[str], state: str, record: Record) -> bool | None:
+    """False where an alteration is known to be absent; None where it was not looked for, or the gene is none that a panel holds."""
+    looked_for = kinds_of(state.split("/")[0]) <= record.profiled and any(gene in genes() for gene in options)
+    return False if looked_for else None
 
 
 def altered(gene: str, value: str, shown: set[str]) -> bool:
@@ -110,11 +120,13 @@ def altered(gene: str, value: str, shown: set[str]) -> bool:
         return bool(shown) if value == "any" else True
     if value == "mutation":
         return bool(changes)
+    if value == "rearrangement":
+        return "fusion" in shown
     if value == "deletion":
         return any("del" in change for change in changes)
     if value.startswith("exon"):
         return any(_in_exon(gene, value, change) for change in changes)
-    return value.removeprefix("p.") in changes
+    return value in changes
 
 
 def _in_exon(gene: str, value: str, change: str) -> bool:
@@ -127,9 +139,10 @@ def _in_exon(gene: str, value: str, change: str) -> bool:
 
 
 def _change(claim: Claim, record: Record, around: str) -> Judgement:
-    holds = any(claim.subject in changes for changes in record.alterations.values())
+    if any(set(claim.options) & changes for changes in record.alterations.values()):
+        return _answer(True, claim, claim.subject)
     # Without its gene a protein change is not a statement that a reader could check.
-    return _answer(holds if record.sequenced else None, claim, claim.subject)
+    return _answer(False if MUTATIONS in record.profiled else None, claim, claim.subject)
 
 
 def _number(claim: Claim, record: Record, around: str) -> Judgement:
@@ -140,12 +153,10 @@ def _value(claim: Claim, record: Record, around: str) -> Judgement:
     name = f"{claim.subject} {claim.value}"
     special = SPECIAL.get(claim.subject)
     if special is not None:
-        return _answer(special(claim.value, record), claim, name)
+        return _answer(special(claim, record, around), claim, name)
     if claim.subject == "tmb" and claim.value[0].isdigit():
         return _answer(f"{float(claim.value):g}" in record.numbers, claim, name)
     shown = record.values.get(claim.subject, [])
-    if claim.subject == "line" and not THIS_LINE.search(around):
-        shown = shown + record.values.get("earlier_line", [])
     if not shown:
         # Surgery and radiation are listed wherever there was any; of all else silence is not absence.
         return _answer(False if claim.subject in ("radiation", "surgery") else None, claim, name)
@@ -171,23 +182,77 @@ def _same(claim: Claim, value: str) -> bool:
     return claim.subject == "cancer" and claim.value == "lung" and value == "small cell lung"
 
 
-def _line(record: Record) -> int | None:
-    lines = [int(value) for value in record.values.get("line", []) if value.isdigit()]
-    return lines[0] if lines else None
+def _of_history(record: Record, around: str) -> bool:
+    """Whether a clause speaks of treatment before this one: in so many words, or by naming an agent given only then."""
+    words = around.upper()
+    return GIVEN_EARLIER.search(around) is not None or any(agent in words for agent in record.prior - record.given)
 
 
-def _prior_lines(value: str, record: Record) -> bool | None:
-    line = _line(record)
-    return None if line is None else int(value) == line - 1
+def _line(claim: Claim, record: Record, around: str) -> bool | None:
+    """A line is claimed of the named setting, else of all treatment: "first line" is true only where nothing came before."""
+    if claim.value in record.values.get("earlier_line", []) and not THIS_LINE.search(around) and _of_history(record, around):
+        return True
+    line, before, setting = record.line, record.treatments_before, record.first("setting")
+    named = {word for pattern, word in SETTING_NAMES if pattern.search(around)}
+    if line is None:
+        return False if claim.value == "1" and record.was_treated else None
+    if named:
+        return int(claim.value) == line and named == {setting}
+    if claim.value == "1":
+        return line == 1 and record.was_treated is False
+    return int(claim.value) in {line, *([] if before is None else [before + 1])}
 
 
-def _treated(value: str, record: Record) -> bool | None:
-    line = _line(record)
-    was_treated = bool(record.prior) or (line is not None and line > 1)
-    return was_treated if value == "yes" else not was_treated
+def _prior_lines(claim: Claim, record: Record, around: str) -> bool | None:
+    before = record.treatments_before
+    return None if before is None or record.line is None else int(claim.value) in (before, record.line - 1)
 
 
-SPECIAL: dict[str, Callable[[str, Record], bool | None]] = {"prior_lines": _prior_lines, "treated": _treated}
+def _treated(claim: Claim, record: Record, around: str) -> bool | None:
+    was_treated = record.was_treated
+    if claim.value == "heavily":
+        before = record.treatments_before
+        return None if before is None and not record.prior else (before or 0) >= LEAST_HEAVILY or len(record.prior) > LEAST_HEAVILY
+    return None if was_treated is None else was_treated == (claim.value == "yes")
+
+
+def _elsewhere(claim: Claim, record: Record, around: str) -> bool | None:
+    told = record.values.get("elsewhere", [])
+    return None if not told else "yes" in told
+
+
+def _setting(claim: Claim, record: Record, around: str) -> bool | None:
+    """A setting is that of this treatment, or of an earlier one where the clause speaks of it."""
+    if claim.value in record.values.get("earlier_setting", []) and _of_history(record, around):
+        return True
+    told = record.first("setting")
+    return told == claim.value if told else None
+
+
+def _disease(claim: Claim, record: Record, around: str) -> bool | None:
+    """Metastatic or local, by the setting, else by stage and extent at diagnosis."""
+    stages = {value.rstrip("abc") for value in record.values.get("stage", [])}
+    found = {"metastatic": "metastatic", "adjuvant": "local", "neoadjuvant": "local"}.get(record.first("setting"))
+    told = {found} if found else set(record.values.get("disease", [])) | {"metastatic" if stage == "4" else "local" for stage in stages}
+    return claim.value in told if told else None
+
+
+SETTING_NAMES = tuple(
+    (re.compile(pattern, re.IGNORECASE), word)
+    for pattern, word in (
+        (r"\bneo-?adjuvant\b", "neoadjuvant"),
+        (r"\badjuvant\b", "adjuvant"),
+        (r"\b(?:metastatic|palliative)\b", "metastatic"),
+    )
+)
+SPECIAL: dict[str, Callable[[Claim, Record, str], bool | None]] = {
+    "line": _line,
+    "prior_lines": _prior_lines,
+    "treated": _treated,
+    "elsewhere": _elsewhere,
+    "setting": _setting,
+    "disease": _disease,
+}
 CHECKS: dict[str, Callable[[Claim, Record, str], Judgement]] = {
     "drug": _drug,
     "drug_class": _drug_class,

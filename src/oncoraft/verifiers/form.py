@@ -47,7 +47,9 @@ BE = word_set("is are was were")
 NEVER_AFTER_BE = word_set("is are was were has have does do did can will would and or")
 VERB_LIKE = re.compile(r"^(?:\w{3,}(?:s|ed|en|ing)|is|are|was|were|has|have|had|can|may|might|will|would|should|be)$", re.IGNORECASE)
 LONGEST_BREATH = 30  # words without a comma or stop; English argues in shorter ones
-MODIFIERS = frozenset({"stage", "line", "her2", "hormone_receptor", "age", "pdl1", "msi", "mmr", "tmb", "sex", "treated", "cancer"})
+MODIFIERS = frozenset(
+    {"stage", "line", "her2", "hormone_receptor", "age", "pdl1", "msi", "mmr", "tmb", "sex", "treated", "cancer", "disease", "setting"}
+)
 LEAST_WORDS, MOST_WORDS = 12, 600
 LEAST_FUNCTION, MOST_FUNCTION = 0.12, 0.75
 TOLERATED_BREACHES = 0.02  # per word: ungrammatical neighbours that a good text may show to so crude a reader
@@ -63,6 +65,13 @@ OUTCOME = re.compile(
 )
 WRITTEN_SCORE = re.compile(r"(?<![\w.])[01]?\.\d+(?!\w)")
 IDENTIFIER = re.compile(r"\bP-\d{4,}|\b\d{4}-\d{2}-\d{2}\b|-T\d{2}-IM\d")
+# How model families spell what ends or divides a text. Read as text they teach a model to write them; read as tokens they end an answer
+# early. Neither belongs into a rationale.
+CONTROL = re.compile(
+    r"<\|[^<>|\s]{1,60}\|>|<｜[^<>｜]{1,60}｜>|\[/?(?:INST|SYSTEM_PROMPT|TOOL_CALLS|AVAILABLE_TOOLS)\]|<</?SYS>>"
+    r"|</?(?:s|bos|eos|pad|unk|mask|sep|cls|think|tool_call|tool_response|start_of_turn|end_of_turn|start_of_image|end_of_image|unused\d+)>",
+    re.IGNORECASE,
+)
 UPPER_ONLY = frozenset({"cr", "pr", "pd", "ned"})
 EARLIER = re.compile(r"\b(?:earlier|prior|previous|previously|before|last|line)\b", re.IGNORECASE)
 
@@ -89,12 +98,15 @@ def form(text: str, claims: Iterable[Claim], prompt: str, instruction: str = "")
     breaches = sorted([*_breaches(tokens), *_collisions(text, claims)])
     grammar = max(0.0, 1.0 - max(0.0, len(breaches) / len(words) - TOLERATED_BREACHES) / TOLERATED_BREACHES)
     findings += [Finding(span, "contradicted", "these words do not follow each other") for span in breaches]
+    controls = [Finding(Span(*match.span()), "contradicted", "spells a control token") for match in CONTROL.finditer(text)]
+    findings += controls
     copied = copied_spans(words, f"{prompt}\n{instruction}")
     copy_share = sum(len(TOKEN.findall(text[span.start : span.end])) for span in copied) / len(words)
     own = max(0.0, 1.0 - max(0.0, copy_share - TOLERATED_COPY) / 0.2) if recited(text, prompt) <= TOLERATED_RECITAL else 0.0
     findings += [Finding(span, "noted", "copied from the prompt") for span in copied]
     breath = 1.0 if _longest_breath(tokens) <= LONGEST_BREATH else 0.0
-    return Verdict(min(length, balance, grammar, own, breath, _sentence_share(text), _variety(words)), tuple(sorted(findings)))
+    plain = 0.0 if controls else 1.0
+    return Verdict(min(length, balance, grammar, own, breath, plain, _sentence_share(text), _variety(words)), tuple(sorted(findings)))
 
 
 def _breaches(tokens: list[tuple[str, int, int]]) -> list[Span]:
@@ -180,7 +192,7 @@ def copied_spans(words: list[tuple[str, int, int]], prompt: str) -> list[Span]:
 def recited(text: str, prompt: str) -> float:
     """Share of the prompt's statements of four words or more that a text holds word for word; 0 where the prompt has fewer than three."""
     flat = " ".join(text.lower().split())
-    longer = [" ".join(line.lower().split()) for line in prompt.splitlines() if len(line.split()) >= LEAST_STATEMENT]
+    longer = [" ".join(line.lower().split()) for line in prompt.split("\n") if len(line.split()) >= LEAST_STATEMENT]
     return sum(line.rstrip(".") in flat for line in longer) / len(longer) if len(longer) >= 3 else 0.0
 
 

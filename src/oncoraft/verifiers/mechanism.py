@@ -32,7 +32,7 @@ PART_VERB = re.compile(
     r"\b(?:is|are|was|were|has|have|can|may|might|will|would|should|cannot|predict|favou?r|argue|speak)\b|\b[a-z]{3,}(?:[^s\W]s|ed)\b"
 )
 MARKERS = frozenset({"msi", "mmr", "tmb", "pdl1", "her2", "hormone_receptor"})
-PLAIN = {"mutation", "any"}
+PLAIN = {"mutation", "rearrangement", "any"}
 SILENT_CREDIT = 0.5  # a statement that the tables can neither confirm nor refute
 CONTRADICTED_FACTOR = 0.5  # one false mechanism spoils a rationale, however many true ones stand beside it
 
@@ -137,7 +137,7 @@ def _finding_of(claim: Claim, record: Record) -> tuple[str | None, tuple[str, ..
     if claim.kind == "alteration":
         gene = next((gene for gene in claim.options if gene in record.alterations), claim.subject)
         shown = tuple(sorted(record.alterations.get(gene, ()))) if claim.value in PLAIN and not claim.denied else ()
-        return gene, (claim.value if claim.value != "any" else "mutation", *shown)
+        return gene, ("mutation", *shown) if claim.value == "any" else (*claim.value.split("/"), *shown)
     return None, ()
 
 

@@ -16,13 +16,17 @@ DRUG_SECTION = re.compile(r"drug|mechanism|about to start")
 PRIOR_SECTION = re.compile(r"prior|earlier|previous|so far")
 NUMBER = re.compile(r"(?<![\w.*])\d+(?:\.\d+)?")
 DAYS = re.compile(r"\s*\([^()]*\bdays? before\b[^()]*\)", re.IGNORECASE)
-EARLIER_LINE = re.compile(r"^\W*line \d+\s*[,:(]", re.IGNORECASE)
+EARLIER_LINE = re.compile(r"^\W*(?P<setting>neoadjuvant |adjuvant |metastatic )?line \d+\s*[,:(]", re.IGNORECASE)
 NOTHING_FOUND = re.compile(
-    r"\bno (?:\w+ ){0,3}(?:mutations?|alterations?|variants?|changes?) (?:were |was )?(?:detected|found|reported)\b", re.IGNORECASE
+    r"\bno (?:\w+ ){0,3}?(?P<what>copy[- ]number (?:alterations?|calls?|changes?)|structural (?:variants?|alterations?)|mutations?|alterations?|variants?)"
+    r" (?:were |was )?(?:detected|found|reported)\b",
+    re.IGNORECASE,
 )
 SITES_ALONE = re.compile(rf"^\W*(?:{SITE_LIST})\W*$", re.IGNORECASE)
 HEADING = re.compile(r"^(?P<title>[A-Z][A-Za-z /()-]{2,50}):?$")
 INLINE = re.compile(r"^(?P<title>[A-Z][A-Za-z -]{2,30}): (?P<rest>.+)$")
+MUTATIONS, COPY_NUMBER, STRUCTURAL = "mutations", "copy number", "structural variants"
+KINDS_OF_ALTERATION = frozenset((MUTATIONS, COPY_NUMBER, STRUCTURAL))
 HIGH_BURDEN = 10.0  # mutations per megabase; FDA approval of pembrolizumab for TMB-high tumours, 2020
 
 
@@ -37,7 +41,7 @@ class Record:
         genes: symbols that the text names, or that one may name of the drugs.
         values: name -> values in the order of the prompt, the closest first; `-value` where the prompt denies it.
         numbers: every number of the text, in shortest form.
-        sequenced: whether tumour genomics are shown at all; absence of an alteration is known only then.
+        profiled: kinds of alteration that were looked for; only of these is absence known.
     """
 
     text: str
@@ -47,7 +51,7 @@ class Record:
     genes: set[str] = field(default_factory=set)
     values: dict[str, list[str]] = field(default_factory=dict)
     numbers: set[str] = field(default_factory=set)
-    sequenced: bool = False
+    profiled: set[str] = field(default_factory=set)
 
     @property
     def classes(self) -> set[str]:
@@ -67,6 +71,25 @@ class Record:
     def first(self, name: str) -> str:
         """The first (closest) value of a name; empty if the prompt has none."""
         return self.values.get(name, [""])[0]
+
+    @property
+    def line(self) -> int | None:
+        """The line that the treatment about to start is, within its setting where that is told; None where no line is claimed."""
+        return next((int(value) for value in self.values.get("line", []) if value.isdigit()), None)
+
+    @property
+    def treatments_before(self) -> int | None:
+        """How many regimens came before in all; None where that is not told, as after treatment elsewhere."""
+        if "yes" in self.values.get("elsewhere", []) or self.line is None:
+            return None
+        overall = [int(value) for value in self.values.get("line_overall", []) if value.isdigit()]
+        return max([self.line, *overall]) - 1
+
+    @property
+    def was_treated(self) -> bool | None:
+        """Whether any treatment came before; None where the prompt does not tell."""
+        told = self.prior or "yes" in self.values.get("elsewhere", []) or "earlier_line" in self.values or self.treatments_before
+        return True if told else None if self.treatments_before is None else False
 
     @classmethod
     def from_statements(cls, statements: Iterable[tuple[str, str]]) -> Record:
@@ -94,25 +117,46 @@ class Record:
                     self.alterations.setdefault(gene, set()).add(claim.value)
             elif claim.kind == "value" and not (claim.subject == "progression" and is_prior):
                 # What an earlier line brought is history, not the state of the disease now.
-                subject = "earlier_line" if claim.subject == "line" and EARLIER_LINE.search(bare) else claim.subject
-                self.values.setdefault(subject, []).append(_told(claim))
+                is_earlier = claim.subject in ("line", "setting") and EARLIER_LINE.search(bare)
+                self.values.setdefault(f"earlier_{claim.subject}" if is_earlier else claim.subject, []).append(_told(claim))
             if claim.kind in ("gene", "alteration", "target_class"):
                 self.genes |= set(claim.options)
+        if (earlier := EARLIER_LINE.search(bare)) and earlier["setting"]:
+            self.values.setdefault("earlier_setting", []).append(earlier["setting"].strip().lower())
         if "disease" in section and SITES_ALONE.match(bare):
             for site, _, _ in sites_in(bare):
                 self.values.setdefault("site", []).append(site)
-        if NOTHING_FOUND.search(bare):
-            self.sequenced = True
+        for found in NOTHING_FOUND.finditer(bare):
+            self.profiled |= _looked_for(found["what"].lower())
 
     def _complete(self) -> Record:
         self.genes |= {gene for agent in self.given | self.prior for gene in related_genes(agent)}
-        self.sequenced = self.sequenced or bool(self.alterations) or "msi" in self.values or "tmb" in self.values
+        for state in (state for shown in self.alterations.values() for state in shown - {"any"}):
+            self.profiled |= kinds_of(state)
         burden = [float(value) for value in self.values.get("tmb", []) if NUMBER.fullmatch(value)]
         if burden:
             self.values["tmb"] += ["high"] if max(burden) >= HIGH_BURDEN else ["low", "intermediate", "very low"]
         for age in [value for value in self.values.get("age", []) if not value.endswith("s")]:
             self.values["age"].append(f"{int(float(age)) // 10 * 10}s")
         return self
+
+
+def kinds_of(state: str) -> frozenset[str]:
+    """Kinds of alteration of which a state is one: any of these may show it, and all must have been looked for before it is denied."""
+    if state == "any":
+        return KINDS_OF_ALTERATION
+    if state == "deletion":
+        return frozenset((COPY_NUMBER,))
+    return frozenset(({"amplification": COPY_NUMBER, "fusion": STRUCTURAL, "rearrangement": STRUCTURAL}.get(state, MUTATIONS),))
+
+
+def _looked_for(what: str) -> frozenset[str]:
+    """What was looked for where nothing was found."""
+    if what.startswith("copy"):
+        return frozenset((COPY_NUMBER,))
+    if what.startswith("structural"):
+        return frozenset((STRUCTURAL,))
+    return frozenset((MUTATIONS,)) if what.startswith(("mutation", "variant")) else KINDS_OF_ALTERATION
 
 
 @lru_cache(maxsize=1024)
@@ -141,7 +185,7 @@ def _numbers(statement: str) -> frozenset[str]:
 def _sections(text: str) -> list[tuple[str, str]]:
     """(heading, statement) of a rendered prompt: headings on their own line, or before a colon with the statements behind."""
     heading, found = "", []
-    for raw in text.splitlines():
+    for raw in text.split("\n"):
         line = raw.strip().lstrip("-*• ").strip()
         if not line:
             continue

@@ -6,45 +6,14 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from oncoraft.knowledge.drug_names import listed_names
 from oncoraft.knowledge.drugs import Drug, drugs
 from oncoraft.knowledge.genes import SPOKEN, genes
 from oncoraft.verifiers.text import WORD
 
-# Trade names and shorthand of everyday use that the drug table does not list.
-SHORTHAND: dict[str, tuple[str, ...]] = {
-    "keytruda": ("PEMBROLIZUMAB",),
-    "opdivo": ("NIVOLUMAB",),
-    "yervoy": ("IPILIMUMAB",),
-    "tecentriq": ("ATEZOLIZUMAB",),
-    "imfinzi": ("DURVALUMAB",),
-    "tagrisso": ("OSIMERTINIB",),
-    "tarceva": ("ERLOTINIB",),
-    "herceptin": ("TRASTUZUMAB",),
-    "perjeta": ("PERTUZUMAB",),
-    "kadcyla": ("ADO-TRASTUZUMAB EMTANSINE",),
-    "enhertu": ("FAM-TRASTUZUMAB DERUXTECAN",),
-    "trastuzumab emtansine": ("ADO-TRASTUZUMAB EMTANSINE",),
-    "trastuzumab deruxtecan": ("FAM-TRASTUZUMAB DERUXTECAN",),
-    "avastin": ("BEVACIZUMAB",),
-    "erbitux": ("CETUXIMAB",),
-    "vectibix": ("PANITUMUMAB",),
-    "lynparza": ("OLAPARIB",),
-    "ibrance": ("PALBOCICLIB",),
-    "xtandi": ("ENZALUTAMIDE",),
-    "zytiga": ("ABIRATERONE",),
-    "abraxane": ("PACLITAXEL PROTEIN-BOUND",),
-    "nab-paclitaxel": ("PACLITAXEL PROTEIN-BOUND",),
-    "xeloda": ("CAPECITABINE",),
-    "alimta": ("PEMETREXED",),
-    "5-fu": ("FLUOROURACIL",),
-    "5-fluorouracil": ("FLUOROURACIL",),
-    "folfox": ("FLUOROURACIL", "OXALIPLATIN"),
-    "folfiri": ("FLUOROURACIL", "IRINOTECAN"),
-    "folfirinox": ("FLUOROURACIL", "IRINOTECAN", "OXALIPLATIN"),
-    "folfoxiri": ("FLUOROURACIL", "IRINOTECAN", "OXALIPLATIN"),
-    "capox": ("CAPECITABINE", "OXALIPLATIN"),
-    "xelox": ("CAPECITABINE", "OXALIPLATIN"),
-}
+# Of the table of names those that prose uses; a combination shorter than this is as often another abbreviation (AC, TC, ICE).
+PROSE_WAYS = ("brand", "code", "spelling", "combination")
+LEAST_COMBINATION = 4
 # Families of drugs, by the source's subtype.
 FAMILIES = {
     "chemotherapy": "Chemo",
@@ -59,7 +28,7 @@ FAMILIES = {
     "hormonal therapy": "Hormone",
 }
 HYPHEN = re.compile(r"[-/]")
-VAGUE_CLASSES = ("unrelated indication", "investigational agent", "other targeted agent")
+VAGUE_CLASSES = ("unrelated indication", "investigational agent", "other targeted agent", "tracer")
 STEM = re.compile(
     r"\b[a-z]{3,}(?:mab|nib|ciclib|parib|platin|taxel|rubicin|citabine|trexed|limus|lisib|sertib|relin|relix|lutamide|trozole|tecan|poside"
     r"|mustine|rasib|degib|estrant)\b",
@@ -90,8 +59,11 @@ def phrases() -> dict[str, list[tuple[tuple[str, ...], str, tuple[str, ...]]]]:
     for agent, drug in drugs().items():
         for name in (agent, *drug.synonyms):
             names[name.lower()] = ("drug", (agent,))
-    for short, agents in SHORTHAND.items():
-        names.setdefault(short, ("drug", agents))
+    for name, meant in listed_names().items():
+        if meant.way in PROSE_WAYS and len(name) >= (LEAST_COMBINATION if meant.way == "combination" else 3):
+            # A named combination stands for the drugs that it is named for; folate rescue goes without saying.
+            agents = tuple(agent for agent in meant.agents if not drugs()[agent].supportive) or meant.agents
+            names.setdefault(name.lower(), ("drug", agents))
     found: dict[str, list[tuple[tuple[str, ...], str, tuple[str, ...]]]] = {}
     for name, (kind, values) in names.items():
         words = tuple(word.group().lower() for word in WORD.finditer(name))
@@ -130,8 +102,8 @@ def named_drugs(text: str) -> list[Name]:
                 break
         else:
             for part in STEM.finditer(word) if len(word) > 5 else ():
-                known = table.get(part.group())
-                agent = known[0][2] if known else (part.group().upper(),)
+                # Of the phrases that begin with this word only the word itself: trastuzumab-dkst is no trastuzumab with hyaluronidase.
+                agent = next((values for phrase, _, values in table.get(part.group(), ()) if len(phrase) == 1), (part.group().upper(),))
                 found.append(Name("drug", agent, words[place][1] + part.start(), words[place][1] + part.end()))
         place += length
     return found

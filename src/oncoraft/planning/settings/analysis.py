@@ -12,8 +12,11 @@ from oncoraft.planning.settings.base import Block
 class Baselines(Block):
     """Models that any language model has to beat, fitted on the same folds."""
 
-    predictors: tuple[Literal["regimen_prior", "clinical_logistic", "gradient_boosting", "tfidf_logistic"], ...] = Field(
-        ("regimen_prior", "clinical_logistic", "gradient_boosting", "tfidf_logistic"), description="Which baselines to fit."
+    predictors: tuple[Literal["regimen_prior", "clinical_logistic", "evidence_logistic", "gradient_boosting", "tfidf_logistic"], ...] = (
+        Field(
+            ("regimen_prior", "clinical_logistic", "evidence_logistic", "gradient_boosting", "tfidf_logistic"),
+            description="Which baselines to fit.",
+        )
     )
     prior_strength: float = Field(20.0, gt=0, description="Cases' worth of shrinkage of a regimen's response rate to its cancer type's.")
     seed: int = Field(43, description="Of the boosted trees.")

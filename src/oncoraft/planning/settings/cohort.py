@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from oncoraft.planning.settings.base import Block, Days, Fraction
+from oncoraft.planning.settings.base import Block, Days, Fraction, PathText
 
 SUBTYPES = ("Chemo", "Hormone", "Targeted", "Biologic", "Immuno", "Investigational", "Bone Treatment", "Other")
 Definition = Literal[
@@ -23,7 +23,9 @@ Definition = Literal[
     "strict_any_scan",
     "strict_death_excluded",
     "strict_switch_progression",
-    "strict_in_view",
+    "strict_local_excluded",
+    "strict_local_censored",
+    "strict_as_reported",
 ]
 
 
@@ -41,6 +43,29 @@ class Ingest(Block):
     strictness: Literal["refuse", "fail"] = Field(
         "refuse", description="refuse: a bad row is set aside and counted; fail: the first bad row ends the run."
     )
+    accept_mostly_refused: tuple[str, ...] = Field(
+        (),
+        description="Tables, by name as in docs/tables.md, of which most rows may be refused, or all for want of a required column.",
+    )
+
+
+class CohortFilter(Block):
+    """What the cohort is limited to; of several limits all must hold, and the flow counts what falls out. Lines, labels and follow-up stay."""
+
+    cancer_types: tuple[str, ...] = Field(
+        (), description="Cancer types whose cases stay, named as in CANCER_TYPE; one that the study does not have is an error."
+    )
+    gene_panels: tuple[str, ...] = Field(
+        (), description="Sequencing panels whose cases stay, named as in GENE_PANEL; one that the study does not have is an error."
+    )
+    patients: str | None = Field(
+        None, description="File of patients whose cases stay, an id a line (PATIENT_ID); ids that the study does not have are counted."
+    )
+
+    @property
+    def is_set(self) -> bool:
+        """Whether there is any limit."""
+        return bool(self.cancer_types or self.gene_panels or self.patients is not None)
 
 
 class Regimens(Block):
@@ -52,6 +77,18 @@ class Regimens(Block):
     )
     known_at_index_days: int = Field(
         7, ge=0, le=28, description="Agents started within this many days of the index date count as planned, so the prompt may name them."
+    )
+    partner_days: int = Field(
+        14,
+        ge=0,
+        le=28,
+        description="An infusion started within this many days of an oral agent that it is given with (knowledge/partners.csv) was planned too.",
+    )
+    diagnosis_grace_days: int = Field(
+        30,
+        ge=0,
+        le=365,
+        description="Treatment begun more than this many days before the first diagnosis is for another or an unknown cancer: set aside, counted.",
     )
     gap_days: Days = Field(90, description="Days without any of the regimen's agents after which the same agents are a new regimen.")
     carry_over_days: Days = Field(
@@ -77,6 +114,24 @@ class Regimens(Block):
         ge=0,
         le=365,
         description="A maintenance agent started within this many days of its induction's last day keeps the line; 0: never.",
+    )
+    protocols: bool = Field(
+        True, description="Parts of a protocol sequence (knowledge/protocols.csv) are one line and, for labels, one treatment."
+    )
+    perioperative_days: int = Field(
+        180,
+        ge=0,
+        le=365,
+        description="The same agents again after an operation, within this many days of their last one, are one protocol; 0: never.",
+    )
+    chemoradiation_days: int = Field(
+        14, ge=0, le=60, description="Radiation begun within this many days of a radiosensitising agent's start makes chemoradiation."
+    )
+    neoadjuvant_days: int = Field(
+        180, ge=0, le=730, description="Treatment of a disease below stage 4, not operated on, so soon after its diagnosis is neoadjuvant."
+    )
+    adjuvant_days: int = Field(
+        180, ge=0, le=730, description="Treatment within this many days of an operation, or of adjuvant treatment, is adjuvant."
     )
     investigational: Literal["keep", "set_aside"] = Field(
         "keep", description="keep: undisclosed trial agents make regimens of their own class; set_aside: they are ignored, counted."
@@ -162,7 +217,9 @@ class Folds(Block):
     seed: int = Field(17, description="Enters the stable hash of the patient id.")
     tuning_fraction: Fraction = Field(0.1, description="Share of patients kept for tuning inside every training part.")
     balance_label: Definition = Field("strict", description="The label definition that kfold_stratified balances.")
-    frozen: str | None = Field(None, description="folds.parquet of an earlier run: kfold_stratified leaves its patients where they were.")
+    frozen: PathText | None = Field(
+        None, description="folds.parquet of an earlier run: kfold_stratified leaves its patients where they were."
+    )
     cancer_types: tuple[str, ...] = Field(
         ("Non-Small Cell Lung Cancer", "Colorectal Cancer", "Breast Cancer", "Prostate Cancer", "Pancreatic Cancer"),
         min_length=2,

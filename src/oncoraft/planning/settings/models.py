@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from oncoraft.planning.settings.base import Block, Fraction
+from oncoraft.planning.settings.base import Block, Fraction, PathText
 
 
 class TinyModel(Block):
@@ -27,11 +27,19 @@ class TinyModel(Block):
     score_weight: float = Field(30.0, gt=0, description="Weight of a token of the answer's first line, the score, in that loss.")
     seed: int = Field(31, description="Start of the weights and order of the documents.")
 
+    @model_validator(mode="after")
+    def _heads_that_share(self) -> TinyModel:
+        if self.heads % self.key_value_heads:
+            raise ValueError(f"heads: expected a multiple of key_value_heads, {self.key_value_heads}, found {self.heads}")
+        if self.hidden_size % (2 * self.heads):
+            raise ValueError(f"hidden_size: expected a multiple of twice the heads, {2 * self.heads}, found {self.hidden_size}")
+        return self
+
 
 class Model(Block):
     """A base model: a local folder in the Hugging Face layout, or a tiny one to build."""
 
-    path: str | None = Field(None, description="Folder with config.json, weights and tokenizer; nothing is downloaded.")
+    path: PathText | None = Field(None, description="Folder with config.json, weights and tokenizer; nothing is downloaded.")
     build: TinyModel | None = Field(None, description="Build this tiny model instead.")
 
     @model_validator(mode="after")

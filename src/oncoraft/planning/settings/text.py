@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from oncoraft.planning.settings.base import Block, Fraction
+from oncoraft.planning.settings.base import Block, Fraction, PathText
 
 
 class Evidence(Block):
@@ -16,6 +16,12 @@ class Evidence(Block):
         "sequenced", description="A specimen's genomics may be shown once sequenced, or already once acquired (as published)."
     )
     records_per_kind: int = Field(3, ge=1, le=10, description="Closest earlier records shown of each repeated kind.")
+    index_day: Literal["before_treatment", "excluded"] = Field(
+        "before_treatment",
+        description="Records of the day on which treatment starts: before_treatment: performance status, markers, tumour sites and whether "
+        "cancer is seen count, since a clinic takes them before the first dose; excluded: they do not. A verdict of progression of that day, "
+        "which may judge the treatment that begins, never counts.",
+    )
     receptor_status: Literal["from_diagnosis", "never"] = Field(
         "from_diagnosis",
         description="Hormone receptor and HER2 status have no date in the source: shown once breast cancer is diagnosed, or never.",
@@ -66,7 +72,7 @@ class Rationales(Block):
         description="Least score of each verifier; a rationale below any of them is rejected.",
     )
     threshold: Fraction = Field(0.8, description="Least weighted mean of the verifiers.")
-    file: str | None = Field(None, description="file teacher: the JSONL file.")
+    file: PathText | None = Field(None, description="file teacher: the JSONL file.")
     endpoint_url: str | None = Field(
         None, pattern=r"^https?://[^\s@?#]+$", description="endpoint teacher: base address, such as https://host/v1; no key in it."
     )
@@ -76,10 +82,10 @@ class Rationales(Block):
         pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
         description="endpoint teacher: environment variable that holds the key; unset: none is sent.",
     )
-    endpoint_instruction: str | None = Field(
+    endpoint_instruction: PathText | None = Field(
         None, description="endpoint teacher: file with the system message; null: the one that is shipped."
     )
-    endpoint_cache: str | None = Field(
+    endpoint_cache: PathText | None = Field(
         None, description="endpoint teacher: folder of the answers paid for; null: teacher-cache beside the output. Keep it."
     )
     endpoint_concurrency: int = Field(8, ge=1, le=256, description="endpoint teacher: requests under way at a time.")
@@ -113,7 +119,7 @@ class Prompts(Block):
         description="full: everything known, with days before treatment; oncoraft: the published field layout, for released weights; "
         "compact: a line a section, for models of a few hundred tokens.",
     )
-    instruction_file: str | None = Field(
+    instruction_file: PathText | None = Field(
         None, description="Text file whose content is put before every case; null: the instruction that belongs to the template."
     )
     token_budget: int = Field(

@@ -1,0 +1,95 @@
+"""Which cases a cohort is limited to: by cancer type, by sequencing panel, by a list of patients (`cohort_filter`).
+
+Cases are chosen after lines of therapy are counted, so that a case says the same whatever cohort it stands in.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from oncoraft.foundation.errors import InputError
+from oncoraft.planning.config import CohortFilter
+
+log = logging.getLogger("oncoraft")
+ID_HEADER = "PATIENT_ID"
+
+
+def choose(cases: pd.DataFrame, tables: dict[str, pd.DataFrame], limits: CohortFilter) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The cases that the limits let through, and what was left out.
+
+    Args:
+        cases: patient_id, cancer_type, gene_panel at least.
+        tables: clinical_patient with patient_id, clinical_sample with cancer_type and gene_panel.
+        limits: what the cohort is limited to; an empty limit lets everything through.
+
+    Returns:
+        cases in their order; counts: `cohort_filter` (empty without limits): patients and cases
+        before, `left_out` with reason, patients and cases, `patients_unknown` (ids of the list that the study does not have).
+
+    Raises:
+        InputError: a limit names what the study does not have, or nothing is left.
+    """
+    counts: dict[str, Any] = {"cohort_filter": {}}
+    reasons = pd.Series("", index=cases.index)
+    listed = set() if limits.patients is None else read_patients(Path(limits.patients))
+    for reason, asked, column in (
+        ("not in the list of patients", listed, "patient_id"),
+        ("another cancer type", limits.cancer_types, "cancer_type"),
+        ("another sequencing panel", limits.gene_panels, "gene_panel"),
+    ):
+        if not asked:
+            continue
+        wanted = asked if column == "patient_id" else _as_the_study_spells(asked, tables["clinical_sample"][column], column)
+        reasons = reasons.where((reasons != "") | cases[column].isin(wanted), reason)
+    if not limits.is_set:
+        return cases.reset_index(drop=True), counts
+    kept = cases[reasons == ""].reset_index(drop=True)
+    unknown = sorted(listed - set(tables["clinical_patient"]["patient_id"]))
+    if unknown:
+        log.warning("%s: %d of %d patients are not in the study, e.g. %s", limits.patients, len(unknown), len(listed), unknown[0])
+    if kept.empty:
+        raise InputError("expected at least one case within cohort_filter", column="cohort_filter", found=f"none of {len(cases)} cases")
+    left = [(str(reason), part) for reason, part in cases.groupby(reasons, sort=True) if reason]
+    counts["cohort_filter"] = {
+        "patients_before": cases["patient_id"].nunique(),
+        "cases_before": len(cases),
+        "left_out": [{"reason": reason, "patients": part["patient_id"].nunique(), "cases": len(part)} for reason, part in left],
+        "patients_unknown": len(unknown),
+    }
+    return kept, counts
+
+
+def _as_the_study_spells(asked: Iterable[str], found: pd.Series, column: str) -> list[str]:
+    """Words of the configuration in the study's spelling; a word that the study does not have would empty the cohort in silence."""
+    spelt = {word.casefold(): word for word in found.dropna().unique()}
+    key = {"cancer_type": "cancer_types", "gene_panel": "gene_panels"}[column]
+    for word in asked:
+        if word.casefold() not in spelt:
+            near = get_close_matches(word.casefold(), spelt, n=1, cutoff=0.6)
+            hint = f"; did you mean {spelt[near[0]]!r}?" if near else f"; it has {', '.join(sorted(spelt.values())[:8]) or 'none'}"
+            raise InputError(f"expected what the study has as {column}{hint}", column=f"cohort_filter.{key}", found=word)
+    return [spelt[word.casefold()] for word in asked]
+
+
+def read_patients(path: Path) -> set[str]:
+    """The ids of a list: one a line, the first cell where a line has several; empty lines, comments and a header are passed over.
+
+    Raises:
+        InputError: no such file, no text, or no id in it.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except OSError as error:
+        raise InputError("expected a list of patients, an id a line", file=path, found=error.strerror) from None
+    except UnicodeDecodeError:
+        raise InputError("expected a list of patients in UTF-8, an id a line", file=path) from None
+    ids = {line.split("\t")[0].strip() for line in lines if not line.startswith("#")} - {"", ID_HEADER}
+    if not ids:
+        raise InputError("expected a list of patients, an id a line", file=path, found="none")
+    return ids

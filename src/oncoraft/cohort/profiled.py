@@ -1,0 +1,126 @@
+"""Which specimens were profiled for mutations, copy number and structural variants: only there may something be called absent.
+
+A specimen was profiled for a kind of alteration where the study has a readable table of it and every source that speaks of the specimen
+says so: the gene panel matrix (a panel, not NA), the portal's case lists (`_sequenced`, `_cna`, `_sv`), the columns of the copy-number
+matrix. Where no source speaks of it, or a row of it was refused, nothing is claimed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from oncoraft.cohort.reader import RawTable
+from oncoraft.knowledge.missing import is_missing_word
+from oncoraft.knowledge.tables import Table
+
+
+class Kind(NamedTuple):
+    """Where one kind of alteration stands: its table, its column of the gene panel matrix, its case list."""
+
+    table: str
+    panel_column: str
+    case_list: str
+
+
+KINDS = {
+    "mutations": Kind("mutations", "mutations", "sequenced"),
+    "copy_number": Kind("cna", "cna", "cna"),
+    "structural_variants": Kind("sv", "structural_variants", "sv"),
+}
+
+
+@dataclass
+class Profiling:
+    """What a study's files say, gathered while they are read.
+
+    Attributes:
+        readable: tables of alterations that are there and of which a row was kept or none was to be read.
+        said: column of the panel matrix, name of a case list, or table -> specimens that it names as profiled.
+        silent_beyond: the same keys -> specimens that the source speaks of; None: it speaks of all.
+        refused: table -> specimens of refused rows.
+    """
+
+    readable: set[str] = field(default_factory=set)
+    said: dict[str, frozenset[str]] = field(default_factory=dict)
+    silent_beyond: dict[str, frozenset[str] | None] = field(default_factory=dict)
+    refused: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def see_panels(self, table: Table, rows: pa.Table, raw: RawTable) -> None:
+        """The gene panel matrix: a column that the file lacks says nothing, an empty or NA cell says no."""
+        every = frozenset(rows["sample_id"].to_pylist())
+        for kind in KINDS.values():
+            column = next(column for column in table.columns if column.name == kind.panel_column)
+            if raw.header.position(column.source, *column.other_headers) is not None:
+                pairs = zip(rows["sample_id"].to_pylist(), rows[kind.panel_column].to_pylist(), strict=True)
+                self.said["panel " + kind.panel_column] = frozenset(sample for sample, panel in pairs if not is_no_panel(panel))
+                self.silent_beyond["panel " + kind.panel_column] = every
+
+    def see_case_lists(self, lists: Mapping[str, Collection[str]]) -> None:
+        """Case lists by name, as far as the study has them."""
+        for name, samples in lists.items():
+            self.said["list " + name], self.silent_beyond["list " + name] = frozenset(samples), None
+
+    def see_table(self, table: Table, kept: int, read: int) -> None:
+        """A table of alterations.
+
+        Args:
+            table: its specification.
+            kept: rows kept.
+            read: rows read; a table of which none could be kept is as good as absent.
+        """
+        if kept or not read:
+            self.readable.add(table.name)
+
+    def see_measured(self, table: Table, measured: Collection[str], spoken_of: Collection[str] | None) -> None:
+        """A table that itself tells which specimens were measured.
+
+        Args:
+            table: its specification.
+            measured: specimens with a measurement.
+            spoken_of: specimens that it speaks of; None: of all.
+        """
+        self.said["table " + table.name] = frozenset(measured)
+        self.silent_beyond["table " + table.name] = None if spoken_of is None else frozenset(spoken_of)
+
+    def see_refused(self, table: Table, raw: RawTable, lines: Collection[int]) -> None:
+        """Specimens of refused rows: what these said is not known."""
+        self.refused[table.name] = refused_samples(table, raw, lines)
+
+    def table(self, samples: Sequence[str]) -> pa.Table:
+        """A row a specimen: whether it was profiled for each kind of alteration."""
+        found = {name: pa.array([self._is_profiled(kind, sample) for sample in samples], pa.bool_()) for name, kind in KINDS.items()}
+        return pa.table({"sample_id": pa.array(samples, pa.string()), **found})
+
+    def _is_profiled(self, kind: Kind, sample: str) -> bool:
+        if kind.table not in self.readable or sample in self.refused.get(kind.table, ()):
+            return False
+        sources = [key for key in (f"panel {kind.panel_column}", f"list {kind.case_list}", f"table {kind.table}") if key in self.said]
+        spoken = [key for key in sources if (beyond := self.silent_beyond[key]) is None or sample in beyond]
+        return bool(spoken) and all(sample in self.said[key] for key in spoken)
+
+
+def refused_samples(table: Table, raw: RawTable, lines: Collection[int]) -> frozenset[str]:
+    """Specimens that the rows of some lines name.
+
+    Args:
+        table: the specification.
+        raw: the table as read.
+        lines: of refused rows.
+    """
+    column = next((column for column in table.columns if column.refers == "sample"), None)
+    position = raw.header.position(column.source, *column.other_headers) if column else None
+    if not lines or position is None:
+        return frozenset()
+    number = pa.array(raw.source_line)
+    rows = pc.is_in(number, value_set=pa.array(sorted(lines), number.type))
+    return frozenset(text.strip() for text in raw.columns[position].filter(rows).to_pylist())
+
+
+def is_no_panel(panel: str | None) -> bool:
+    """Whether a cell of the panel matrix names no panel: empty, NA and the like."""
+    return panel is None or is_missing_word(panel)

@@ -1,0 +1,184 @@
+"""Are two runs different? `oncoraft compare RUN RUN ... --cases CASES --design D --out comparison.json`.
+
+Every pair of runs on the cases that both have scored and that can be judged: differences of every metric by a paired patient-cluster
+bootstrap, and beside them a clustered DeLong test, McNemar's test on the first case of each patient, and a Wilcoxon test on losses.
+A run is the folder of a model, a strategy and a design, or its predictions.jsonl. The q of each test counts all pairs.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from oncoraft.evaluation.calibration import measures, recalibrate
+from oncoraft.evaluation.comparability import thresholds
+from oncoraft.evaluation.discrimination import Array, patient_weights
+from oncoraft.evaluation.paired import bootstrap_p, delong, false_discovery, mcnemar, wilcoxon
+from oncoraft.evaluation.reading import read_held_out, read_labels
+from oncoraft.evaluation.records import Evaluable
+from oncoraft.evaluation.resampling import resampled_measures
+from oncoraft.foundation.csv_file import write_csv
+from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.foundation.stable import stable_seed
+from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
+
+log = logging.getLogger("oncoraft")
+RULE = "Youden's, from the other folds"
+TESTS = ("bootstrap_p", "delong_p", "mcnemar_p", "wilcoxon_p")
+EPILOG = """example:
+  oncoraft compare results/demo/tiny-qwen3/raft/kfold results/demo/tiny-qwen3/lm_only/kfold --cases results/demo/cases --design kfold --out comparison.json"""
+
+
+def predictions_of(given: Path) -> Path:
+    """The predictions of a run: the file itself, or that in its folder."""
+    return given / "predictions.jsonl" if given.is_dir() else given
+
+
+def name_of(path: Path) -> str:
+    """A run's name: its model and strategy where the folders say so, else its path."""
+    parts = path.resolve().parts
+    return "/".join(parts[-4:-2]) if path.name == "predictions.jsonl" and len(parts) > 4 else str(path)
+
+
+def evaluable(frame: pd.DataFrame, settings: Any, label: str, design: str) -> Evaluable:
+    """The cases of one pair with weights of the same patients."""
+    fold = frame["fold"].to_numpy()
+    weights = patient_weights(frame["patient_id"].to_numpy(), fold, settings.bootstrap, stable_seed(settings.seed, design))
+    return Evaluable(frame, frame["responder"].to_numpy(bool), fold, weights, label, settings.confidence)
+
+
+def metric_differences(first: Array, second: Array, data: Evaluable) -> list[dict[str, Any]]:
+    """First less second of every metric, with interval and two-sided bootstrap p."""
+    everything = np.ones(len(first), dtype=bool)
+    usable, flag = data.usable(everything)
+    values: dict[str, list[tuple[float, Array]]] = {}
+    for name, score in (("first", first), ("second", second)):
+        found = data.means(name, score, usable)
+        for metric, estimate, samples in zip(("auroc", "auprc", "auroc_within_regimen"), found.estimate, found.samples, strict=True):
+            values.setdefault(metric, []).append((estimate, samples))
+        probability = recalibrate(score, data.positive, data.fold)
+        spread = resampled_measures(probability, data.positive, data.weights)
+        for metric, estimate in measures(probability, data.positive).items():
+            if metric in spread:
+                values.setdefault(metric, []).append((estimate, spread[metric]))
+    rows = []
+    for metric, pair in values.items():
+        if len(pair) < 2:
+            continue  # separated scores of one run have no slope in any resample: there is nothing to subtract
+        (one, of_one), (other, of_other) = pair
+        is_mean = metric.startswith("au")
+        row = data.record("first", metric, "mean_of_folds" if is_mean else "recalibrated", one - other, usable if is_mean else everything)
+        samples = of_one - of_other
+        lower, upper = np.nanpercentile(samples, [50 * (1 - data.confidence), 50 * (1 + data.confidence)])
+        told = {
+            "metric": metric,
+            "first": one,
+            "second": other,
+            "difference": row["estimate"],
+            "lower": float(lower),
+            "upper": float(upper),
+        }
+        rows.append(
+            told
+            | {"bootstrap_p": bootstrap_p(samples), "flags": flag if is_mean else ""}
+            | {k: row[k] for k in ("n", "events", "patients")}
+        )
+    return [{key: None if isinstance(value, float) and np.isnan(value) else value for key, value in row.items()} for row in rows]
+
+
+def compare(names: tuple[str, str], frame: pd.DataFrame, settings: Any, label: str, design: str) -> dict[str, Any]:
+    """One pair of runs.
+
+    Args:
+        names: of the two runs.
+        frame: common evaluable cases with score_first, score_second, responder, fold, patient_id, cancer_type, regimen, index_day.
+    """
+    data = evaluable(frame, settings, label, design)
+    first, second = (frame[f"score_{which}"].to_numpy(float) for which in ("first", "second"))
+    patient, y = frame["patient_id"].to_numpy(), data.positive
+    test = delong(first, second, y, patient, data.fold)
+    right = [(score >= thresholds(score, y, data.fold)[RULE]) == y for score in (first, second)]
+    one_each = ~frame.sort_values(["index_day", "case_id"]).duplicated("patient_id").reindex(frame.index)
+    only_first, only_second, mcnemar_p = mcnemar(right[0][one_each], right[1][one_each])
+    loss = [(recalibrate(score, y, data.fold) - y) ** 2 for score in (first, second)]
+    differences = metric_differences(first, second, data)
+    return {
+        "first": names[0],
+        "second": names[1],
+        "label": label,
+        "n": len(frame),
+        "events": int(y.sum()),
+        "patients": int(frame["patient_id"].nunique()),
+        "differences": differences,
+        "bootstrap_p": next(row["bootstrap_p"] for row in differences if row["metric"] == "auroc"),
+        "delong_difference": test.difference,
+        "delong_standard_error": test.standard_error,
+        "delong_p": test.p,
+        "mcnemar_only_first_right": only_first,
+        "mcnemar_only_second_right": only_second,
+        "mcnemar_patients": int(one_each.sum()),
+        "mcnemar_threshold": RULE,
+        "mcnemar_p": mcnemar_p,
+        "wilcoxon_p": wilcoxon(loss[0], loss[1], patient),
+        "wilcoxon_alternative": "the first run's recalibrated squared error is the smaller",
+    }
+
+
+def common(runs: dict[str, pd.DataFrame], names: tuple[str, str], labels: pd.DataFrame) -> pd.DataFrame:
+    """Evaluable cases that both runs have scored, sorted by case.
+
+    Raises:
+        InputError: there are no responders or no others among them.
+    """
+    first, second = (runs[name] for name in names)
+    joined = first.merge(second[["case_id", "score"]], on="case_id", suffixes=("_first", "_second"), validate="one_to_one")
+    joined = joined.merge(labels[["case_id", "responder"]], on="case_id", validate="one_to_one")
+    joined = joined[joined["responder"].notna()].sort_values("case_id", ignore_index=True)
+    if joined["responder"].nunique() < 2:
+        raise InputError(f"expected responders and others among the {len(joined)} cases that {names[0]} and {names[1]} share")
+    return joined
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compare every pair and write."""
+    parser = step_parser("compare", EPILOG)
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folders of runs of one design, or their predictions.jsonl")
+    parser.add_argument("--cases", type=Path, required=True, metavar="CASES", help="folder with cases, labels and folds")
+    parser.add_argument("--design", default="kfold", help="cross-validation design")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="comparison.json to write, a table beside it")
+    given = parser.parse_args(arguments)
+    blocks = read_settings("compare", given)
+    paths = [predictions_of(path) for path in given.runs]
+    names = [name_of(path) for path in paths]
+    if len(set(names)) < len(names) or len(names) < 2:
+        raise InputError("expected two runs or more, each once", found=", ".join(names))
+    runs = {name: read_held_out(path, given.cases, given.design)[0] for name, path in zip(names, paths, strict=True)}
+    label = blocks["labels"].definition
+    labels = read_labels(given.cases, label)
+    pairs = [compare(pair, common(runs, pair, labels), blocks["evaluation"], label, given.design) for pair in combinations(names, 2)]
+    for test in TESTS:
+        for pair, q in zip(pairs, false_discovery([pair[test] for pair in pairs]), strict=True):
+            pair[test.replace("_p", "_q")] = q
+    table = pd.DataFrame([{key: pair[key] for key in ("first", "second")} | row for pair in pairs for row in pair["differences"]])
+    files = [given.out, given.out.with_suffix(".csv"), given.out.with_name("manifest.json")]
+    with publishing(*files, step="compare") as (out, sheet, note):
+        write_json(out, pairs)
+        write_csv(sheet, table)
+        inputs = [*paths, *(given.cases / f"{name}.parquet" for name in ("cases", "labels", "folds"))]
+        counts = {"runs": {name: len(frame) for name, frame in runs.items()}, "pairs": len(pairs)}
+        settings = settings_record(given, blocks)
+        outputs = dict(zip(files[:2], (out, sheet)))
+        write_json(note, manifest("compare", inputs=inputs, outputs=outputs, settings=settings, counts=counts, beside=files[2]))
+    log.info("compare: %d pairs of %d runs", len(pairs), len(names))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(main))

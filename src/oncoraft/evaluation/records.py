@@ -1,0 +1,208 @@
+"""The numbers of one predictor as records: estimate, interval, denominators, method, and what a reader has to be warned of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from oncoraft.evaluation.calibration import logit, measures, recalibrate, separates
+from oncoraft.evaluation.discrimination import Array, bootstrap, interval, mean_known, ranking
+from oncoraft.evaluation.resampling import resampled_measures
+
+METHOD = "percentile interval of a patient-cluster bootstrap within folds"
+RECALIBRATED = f"{METHOD}; recalibrated by a logistic regression on the held-out scores of the other folds, no tuning scores being at hand"
+POOLING_TOLERANCE = 0.01
+
+
+class Means(NamedTuple):
+    """AUROC, AUPRC and AUROC within regimen, means of folds: the estimates, and the values of the resamples."""
+
+    estimate: tuple[float, float, float]
+    samples: tuple[Array, Array, Array]
+
+
+@dataclass(frozen=True)
+class Evaluable:
+    """Evaluable held-out cases as arrays, and their bootstrap weights (resamples, cases)."""
+
+    frame: pd.DataFrame
+    positive: Array
+    fold: Array
+    weights: Array
+    label: str
+    confidence: float
+    known: dict[tuple[str, bytes], Means] = field(default_factory=dict, repr=False)
+
+    def means(self, name: str, score: Array, mask: Array) -> Means:
+        """Estimates and resamples of one predictor on some of the cases, counted once."""
+        key = (name, mask.tobytes())
+        if key not in self.known:
+            (mean, precision), (means, precisions) = (fold_means(score, self, mask, w, True) for w in (None, self.weights))
+            within, withins = (within_regimen(score, self, mask, w) for w in (None, self.weights))
+            self.known[key] = Means((mean[0], precision[0], within[0]), (means, precisions, withins))
+        return self.known[key]
+
+    def record(self, name: str, metric: str, scope: str, estimate: float | Array, mask: Array, **more: Any) -> dict[str, Any]:
+        """One record with its denominators.
+
+        Args:
+            mask: (cases,), which cases the number is of.
+            more: `samples` (values of the resamples, for the interval) and any field of the record.
+        """
+        samples = more.pop("samples", None)
+        lower, upper = interval(samples, self.confidence) if samples is not None and not np.all(np.isnan(samples)) else (None, None)
+        base = {"predictor": name, "reference": None, "label": self.label, "metric": metric, "scope": scope, "group": None}
+        counts = {"n": int(mask.sum()), "events": int(self.positive[mask].sum()), "patients": self.frame.loc[mask, "patient_id"].nunique()}
+        value = None if np.isnan(estimate) else float(estimate)
+        method = METHOD if lower is not None else ""
+        return {**base, "estimate": value, "lower": lower, "upper": upper, **counts, "method": method, "flags": "", **more}
+
+    def usable(self, mask: Array) -> tuple[Array, str]:
+        """The cases in folds that hold both classes among `mask`, and which folds are left out of every mean."""
+        alone = [
+            k
+            for k in np.unique(self.fold[mask])
+            if self.positive[mask & (self.fold == k)].all() or not self.positive[mask & (self.fold == k)].any()
+        ]
+        words = "left out of the mean, with one class only: fold " + ", ".join(map(str, alone)) if alone else ""
+        return mask & ~np.isin(self.fold, alone), words
+
+
+def fold_means(score: Array, data: Evaluable, mask: Array, weights: Array | None, with_precision: bool = False) -> tuple[Array, Array]:
+    """AUROC and AUPRC (nan unless asked for) of each row of weights, means of folds, from one sort; nan where no fold has both classes."""
+    if not mask.any():
+        nothing = np.full(1 if weights is None else len(weights), np.nan)
+        return nothing, nothing
+
+    def both(weight: Array | None) -> Array:
+        found = ranking(score[mask], data.positive[mask], data.fold[mask], weight, with_precision)
+        return np.stack([mean_known(found.auroc), mean_known(found.auprc)], axis=-1)
+
+    values = both(None)[None] if weights is None else bootstrap(both, weights[:, mask])
+    return values[:, 0], values[:, 1]
+
+
+def within_regimen(score: Array, data: Evaluable, mask: Array, weights: Array | None) -> Array:
+    """AUROC over pairs of the same cancer type and regimen, averaged over folds."""
+    frame, fold = data.frame[mask], data.fold[mask]
+    group = pd.factorize(
+        pd.Series(fold.astype(str)) + "|" + (frame["cancer_type"] + "|" + frame["regimen"]).reset_index(drop=True), sort=True
+    )[0]
+    numbers, of_fold = np.unique(fold, return_inverse=True)
+    owner = np.zeros((group.max() + 1, len(numbers)))
+    owner[group, of_fold] = 1
+
+    def statistic(weight: Array | None) -> Array:
+        found = ranking(score[mask], data.positive[mask], group, weight)
+        pairs = (found.positives.astype(float) * found.negatives) @ owner
+        return mean_known((found.concordant.astype(float) @ owner) / np.where(pairs > 0, pairs, np.nan))
+
+    return statistic(None)[None] if weights is None else bootstrap(statistic, weights[:, mask])
+
+
+def discrimination_records(name: str, score: Array, data: Evaluable) -> list[dict[str, Any]]:
+    """AUROC and AUPRC: mean of folds, pooled, within regimen, fold by fold, and by cancer type."""
+    has = ~np.isnan(score)
+    usable, flag = data.usable(has)
+    found = data.means(name, score, usable)
+    (mean, precision, within), (samples, of_precision, of_within) = found
+    zero = np.zeros(int(has.sum()))
+    s, y = score[has], data.positive[has]
+    pooled = ranking(s, y, zero).auroc[0]
+    pooled_samples = bootstrap(lambda w: ranking(s, y, zero, w).auroc[..., 0], data.weights[:, has])
+    gap = abs(float(pooled - mean))
+    far = f"pooled differs from the mean of folds by {gap:.3f}, more than {POOLING_TOLERANCE}" if gap > POOLING_TOLERANCE else ""
+    prevalence = mean_known(np.array([data.positive[usable & (data.fold == k)].mean() for k in np.unique(data.fold[usable])]))
+    rows = [
+        data.record(name, "auroc", "mean_of_folds", mean, usable, samples=samples, flags=flag),
+        data.record(name, "auroc", "pooled", pooled, has, samples=pooled_samples, flags=far),
+        data.record(name, "auprc", "mean_of_folds", precision, usable, samples=of_precision, flags=flag),
+        data.record(name, "prevalence", "mean_of_folds", prevalence, usable, flags=flag),
+    ]
+    rows.append(data.record(name, "auroc_within_regimen", "mean_of_folds", within, usable, samples=of_within, flags=flag))
+    by_fold = ranking(s, y, data.fold[has])
+    fold_samples = bootstrap(lambda w: ranking(s, y, data.fold[has], w).auroc, data.weights[:, has])
+    for place, k in enumerate(np.unique(data.fold[has])):
+        mask = has & (data.fold == k)
+        one_class = "" if by_fold.has_both[place] else "one class only"
+        record = {"group": str(k), "samples": fold_samples[:, place], "flags": one_class}
+        rows.append(data.record(name, "auroc", "fold", by_fold.auroc[place], mask, **record))
+    return rows
+
+
+def calibration_records(name: str, score: Array, data: Evaluable) -> list[dict[str, Any]]:
+    """Calibration of the score as delivered and, where there are other folds to recalibrate by, of the recalibrated one."""
+    has = ~np.isnan(score)
+    y, fold = data.positive[has], data.fold[has]
+    several = len(np.unique(fold)) > 1
+    scopes = [("as_delivered", score[has], METHOD)]
+    scopes.append(("recalibrated", recalibrate(score[has], y, fold), RECALIBRATED) if several else ("as_scored", score[has], METHOD))
+    rows = []
+    for scope, probability, method in scopes:
+        samples = resampled_measures(probability, y, data.weights[:, has])
+        flag = "no slope: a cut tells the classes apart, or all scores are equal" if separates(logit(probability), y) else ""
+        for metric, value in measures(probability, y).items():
+            told = {
+                "flags": flag if metric in ("calibration_slope", "calibration_intercept") else "",
+                "method": method if metric in samples else "",
+            }
+            rows.append(data.record(name, metric, scope, value, has, samples=samples.get(metric), **told))
+    return rows
+
+
+def difference_records(reference: str, model: Array, other: Array, data: Evaluable) -> Iterable[dict[str, Any]]:
+    """The model less a baseline, on the cases that both scored and the same resamples: AUROC, within regimen, AUPRC, Brier score."""
+    both = ~np.isnan(model) & ~np.isnan(other)
+    usable, flag = data.usable(both)
+    if not usable.any():
+        return
+    w = data.weights[:, both].astype(np.float32)
+    values, samples = [], []
+    for name, score in (("model", model), (reference, other)):
+        square = (recalibrate(score[both], data.positive[both], data.fold[both]) - data.positive[both]) ** 2
+        found = data.means(name, score, usable)
+        values.append([*found.estimate, square.mean()])
+        samples.append([*found.samples, (w @ square.astype(np.float32)) / w.sum(axis=1)])
+    metrics = ("auroc_difference", "auprc_difference", "auroc_within_regimen_difference", "brier_difference")
+    for place, metric in enumerate(metrics):
+        mask, scope = (both, "recalibrated") if metric.startswith("brier") else (usable, "mean_of_folds")
+        estimate, spread = values[0][place] - values[1][place], samples[0][place] - samples[1][place]
+        yield data.record("model", metric, scope, estimate, mask, reference=reference, samples=spread, flags=flag if mask is usable else "")
+
+
+def verdict(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """Does the model beat the best baseline on the same evidence? The best by AUROC, the oracle aside.
+
+    The best of several is chosen on the same cases, which favours it a little: a lead over it is a lead over each.
+    """
+    rows = {(row["predictor"], row["metric"], row["scope"], row["reference"]): row for row in records if row["group"] is None}
+    rivals = [
+        row
+        for (name, metric, scope, _), row in rows.items()
+        if (metric, scope) == ("auroc", "mean_of_folds")
+        and not name.startswith("model")
+        and name != "oracle"
+        and row["estimate"] is not None
+    ]
+    if not rivals:
+        return {"best_baseline": None, "beats": {}, "sentence": "There is no baseline to compare with."}
+    best = max(rivals, key=lambda row: (row["estimate"], row["predictor"]))["predictor"]
+    told = {}
+    for metric in ("auroc_difference", "auroc_within_regimen_difference", "auprc_difference", "brier_difference"):
+        scope = "recalibrated" if metric.startswith("brier") else "mean_of_folds"
+        row = rows.get(("model", metric, scope, best))
+        if row is None or row["lower"] is None:
+            told[metric] = {"estimate": None, "lower": None, "upper": None, "answer": "no estimate"}
+            continue
+        ahead, behind = (row["upper"] < 0, row["lower"] > 0) if metric.startswith("brier") else (row["lower"] > 0, row["upper"] < 0)
+        answer = "yes" if ahead else "no, worse" if behind else "not shown"
+        told[metric] = {"estimate": row["estimate"], "lower": row["lower"], "upper": row["upper"], "answer": answer}
+    overall, within = told["auroc_difference"]["answer"], told["auroc_within_regimen_difference"]["answer"]
+    sentence = (
+        f"Does the model beat the best baseline on the same evidence ({best})? By AUROC overall: {overall}; within regimen: {within}."
+    )
+    return {"best_baseline": best, "beats": told, "sentence": sentence}

@@ -1,0 +1,144 @@
+"""Where the score works and where it does not: subgroups, label definitions, and the weight of cases that could not be judged.
+
+A subgroup of few events is named and counted, and its number kept back: it would be noise, and could tell of single patients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from oncoraft.covariates import NUMBERS, SITES, UNKNOWN, WORDS
+from oncoraft.evaluation.discrimination import Array, bootstrap, mean_known, ranking
+from oncoraft.evaluation.records import Evaluable, fold_means
+
+SMALLEST_EVENTS = 20
+AGE_BANDS = ([-np.inf, 50, 65, 75, np.inf], ["under 50", "50 to 64", "65 to 74", "75 or over"])
+LATEST_LINE = 4
+SMALLEST_SHARE = 0.05  # probabilities of being evaluable are kept above it, so that no case weighs more than twenty
+
+
+def levels(frame: pd.DataFrame) -> dict[str, pd.Series]:
+    """The level of each case by subgroup; those that need evidence are there where it was read.
+
+    `era` is by the first sequencing, since the year is not in the data: before it, a patient is known to live until then.
+    """
+    line = frame["line_of_therapy"].astype(int)
+    found = {
+        "drug class": frame["drug_class"],
+        "line": line.astype(str).where(line < LATEST_LINE, f"{LATEST_LINE} or later"),
+        "setting": frame["setting"] if "setting" in frame else pd.Series(UNKNOWN, index=frame.index),
+        "panel": frame["gene_panel"] if "gene_panel" in frame else pd.Series(UNKNOWN, index=frame.index),
+        "era": pd.Series(np.where(frame["index_day"] >= 0, "index on or after sequencing", "index before sequencing"), index=frame.index),
+        "immortal window": pd.Series(np.where(frame["is_immortal"], "yes", "no"), index=frame.index),
+    }
+    if "sex" in frame:
+        found |= {name: frame[name] for name in ("sex", "stage", "race")}
+        found["age"] = pd.cut(frame["age"], AGE_BANDS[0], right=False, labels=AGE_BANDS[1]).astype(object)
+    return {name: values.fillna(UNKNOWN).astype(str) for name, values in found.items()}
+
+
+def race(cases: pd.DataFrame, evidence: pd.DataFrame) -> pd.Series:
+    """Race as the evidence states it, in the order of the cases."""
+    told = evidence[evidence["field"] == "race"].drop_duplicates("case_id").set_index("case_id")["value"]
+    return told.reindex(cases["case_id"]).set_axis(cases.index).fillna(UNKNOWN)
+
+
+def subgroup_records(name: str, score: Array, data: Evaluable) -> Iterator[dict[str, Any]]:
+    """AUROC of each level of each subgroup, mean of folds; suppressed below twenty events or twenty others."""
+    has = ~np.isnan(score)
+    for kind, values in {"": data.frame["cancer_type"], **levels(data.frame)}.items():
+        names, code = np.unique(values.to_numpy(str), return_inverse=True)
+        counts = [(int((has & (code == k)).sum()), int((has & (code == k) & data.positive).sum())) for k in range(len(names))]
+        enough = np.array([min(events, cases - events) >= SMALLEST_EVENTS for cases, events in counts])
+        shown = has & enough[code]
+        estimates, samples = (_level_means(score, data, shown, code, w) for w in (None, data.weights))
+        for k, level in enumerate(names):
+            inside = has & (code == k)
+            scope, group = ("subgroup", f"{kind}: {level}") if kind else ("cancer_type", level)
+            if enough[k]:
+                mask, flag = data.usable(inside)
+                place = int(enough[:k].sum())
+                yield data.record(name, "auroc", scope, estimates[0, place], mask, group=group, samples=samples[:, place], flags=flag)
+            else:
+                few = f"suppressed: fewer than {SMALLEST_EVENTS} events or others"
+                # The count of events too, since a small cell tells of single patients.
+                yield data.record(name, "auroc", scope, np.nan, inside, group=group, flags=few) | ({"events": None} if kind else {})
+
+
+def _level_means(score: Array, data: Evaluable, shown: Array, code: Array, weights: Array | None) -> Array:
+    """AUROC of each level that is shown, mean of folds, (resamples, levels): one sort of all."""
+    if not shown.any():
+        return np.zeros((1, 0))
+    level, fold = code[shown], np.unique(data.fold[shown], return_inverse=True)[1]
+    cell = level * (fold.max() + 1) + fold
+    owner = np.unique(cell) // (fold.max() + 1)
+
+    def statistic(weight: Array | None) -> Array:
+        found = ranking(score[shown], data.positive[shown], cell, weight).auroc
+        return np.stack([mean_known(found[..., owner == one]) for one in np.unique(owner)], axis=-1)
+
+    return statistic(None)[None] if weights is None else bootstrap(statistic, weights[:, shown])
+
+
+def definition_rows(
+    scores: dict[str, Array], held_out: pd.DataFrame, labels: pd.DataFrame, weights: Array, confidence: float
+) -> pd.DataFrame:
+    """AUROC of every predictor by every label definition, of the model with its interval: what a tornado plot shows.
+
+    Args:
+        scores: by predictor, of all held-out cases.
+        held_out: case_id, patient_id, fold, one row a case.
+        labels: case_id, definition, responder.
+        weights: (resamples, cases) of all held-out cases.
+    """
+    rows = []
+    for definition, part in labels.groupby("definition"):
+        responder = part.set_index("case_id")["responder"].reindex(held_out["case_id"])
+        told = responder.notna().to_numpy()
+        positive = responder.fillna(False).to_numpy(bool)
+        data = Evaluable(held_out, positive, held_out["fold"].to_numpy(), weights, str(definition), confidence)
+        for name, score in scores.items():
+            mask, flag = data.usable(told & ~np.isnan(score))
+            value, _ = fold_means(score, data, mask, None)
+            samples = fold_means(score, data, mask, weights)[0] if name == "model" else None  # beside it, the others need none
+            rows.append(data.record(name, "auroc", "label_definition", value[0], mask, group=definition, samples=samples, flags=flag))
+    kept = ["predictor", "label", "estimate", "lower", "upper", "n", "events", "patients", "flags"]
+    return pd.DataFrame(rows)[kept].sort_values(["predictor", "label"], ignore_index=True)
+
+
+def evaluable_weights(held_out: pd.DataFrame, is_evaluable: Array) -> Array:
+    """Inverse probability of being evaluable, (cases,), from a logistic regression on the covariates fitted on the other folds.
+
+    It answers what the number would be had every case been judged, if the covariates say all that decides about it.
+    """
+    numbers = make_pipeline(SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True), StandardScaler())
+    words = OneHotEncoder(handle_unknown="ignore", min_frequency=10)
+    columns = ColumnTransformer([("numbers", numbers, [*NUMBERS, *SITES]), ("words", words, list(WORDS))])
+    model = make_pipeline(columns, LogisticRegression(C=0.1, max_iter=2000))
+    probability = np.full(len(held_out), is_evaluable.mean())
+    fold = held_out["fold"].to_numpy()
+    for k in np.unique(fold):
+        others = fold != k
+        if others.any() and 0 < is_evaluable[others].sum() < others.sum():
+            probability[~others] = model.fit(held_out[others], is_evaluable[others]).predict_proba(held_out[~others])[:, 1]
+    return np.asarray(1 / np.clip(probability, SMALLEST_SHARE, 1))
+
+
+def weighted_record(name: str, score: Array, data: Evaluable, weight: Array) -> dict[str, Any]:
+    """AUROC, mean of folds, each case weighing the inverse of its probability of being evaluable."""
+    mask, flag = data.usable(~np.isnan(score))
+    more = {
+        "method": "inverse probability of being evaluable, weights held fixed; percentile interval of a patient-cluster bootstrap within folds"
+    }
+    (value, _) = fold_means(score, data, mask, weight[None])
+    (samples, _) = fold_means(score, data, mask, data.weights * weight.astype(np.float32))
+    return data.record(name, "auroc", "inverse_probability_weighted", value[0], mask, samples=samples, flags=flag, **more)

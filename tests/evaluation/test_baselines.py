@@ -1,0 +1,150 @@
+"""The comparators are strong: they see what the model sees, tune on patients set aside, and never read a held-out label."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from oncoraft.evaluation.baselines import features, main, predict
+from oncoraft.evaluation.evidence_features import EvidenceMatrix, evidence_matrix
+from oncoraft.foundation.errors import InputError
+from tests.evaluation.conftest import Upstream
+
+FITTED = ["regimen_prior", "clinical_logistic", "evidence_logistic", "gradient_boosting", "tfidf_logistic"]
+
+
+def same(first: EvidenceMatrix, second: EvidenceMatrix) -> bool:
+    """Whether two matrices say the same of every case, by name."""
+    if not first.numbers.equals(second.numbers) or list(first.token_names) != list(second.token_names):
+        return False
+    return bool((first.tokens != second.tokens).nnz == 0)
+
+
+def statements(*rows: tuple[str, str, str, int | None]) -> pd.DataFrame:
+    """Evidence of one case: field, value, text, days before index."""
+    frame = pd.DataFrame(list(rows), columns=["field", "value", "text", "days_before_index"])
+    return frame.assign(case_id="a", order=range(len(rows))).astype({"days_before_index": "Int32"})
+
+
+def test_each_field_of_the_evidence_changes_the_design_matrix(upstream: Upstream) -> None:
+    case_id = upstream.cases["case_id"].iloc[::24]
+    evidence = upstream.evidence[upstream.evidence["case_id"].isin(case_id)]
+    assert evidence["field"].nunique() > 30
+    whole = evidence_matrix(case_id, evidence)
+    for field in evidence["field"].unique():
+        first = evidence.index[evidence["field"] == field][0]
+        assert not same(evidence_matrix(case_id, evidence.drop(index=first)), whole), f"a statement of {field} can go unseen"
+        other = evidence.loc[(evidence["field"] == field) & (evidence["value"] != evidence.at[first, "value"]), ["value", "text"]]
+        if len(other):
+            changed = evidence.copy()
+            changed.loc[first, ["value", "text"]] = other.iloc[0]
+            assert not same(evidence_matrix(case_id, changed), whole), f"a value of {field} can change unseen"
+
+
+def test_levels_days_and_changes_are_numbers() -> None:
+    matrix = evidence_matrix(
+        pd.Series(["a"]),
+        statements(
+            ("tumor_marker", "CA 19-9 rising", "CA 19-9 40 units/ml, rising (9 days before treatment), earlier 24 (28 days before)", 9),
+            ("tumor_marker", "CEA steady", "CEA 0.6 ng/ml, steady (5 days before treatment), earlier 0.5 (124 days before)", 5),
+            ("ecog", "2", "ECOG performance status 2 (6 days before treatment)", 6),
+            ("ecog", "0", "ECOG performance status 0 (80 days before treatment)", 80),
+            ("imaging_history", "1 of 9", "progression on 1 of 9 imaging days so far", None),
+            ("tmb", "low", "tumour mutational burden low (3.5 mutations per megabase)", 30),
+        ),
+    )
+    found = matrix.numbers.iloc[0]
+    assert found["tumor_marker/CA 19-9:measured_0"] == 40
+    assert found["tumor_marker/CA 19-9:measured_0:change"] == pytest.approx(np.log(41 / 25))
+    assert found["tumor_marker/CEA:measured_0"] == 0.6
+    assert (found["ecog@0:number_0"], found["ecog@0:number_0:change"], found["ecog@1:days"]) == (2, 2, 80)
+    assert (found["imaging_history@0:number_0"], found["imaging_history@0:number_1"]) == (1, 9)
+    assert found["tmb:measured_0"] == 3.5
+
+
+def test_a_declared_kind_is_taken_and_genes_and_agents_are_told_one_by_one() -> None:
+    rows = statements(
+        ("drug", "oxaliplatin + capecitabine", "oxaliplatin + capecitabine", None),
+        ("structural_variant", "PTPRK-RSPO3", "PTPRK-RSPO3 fusion", 30),
+        ("mutation", "KRAS G12D", "KRAS G12D", 30),
+    ).assign(kind=["agents", "genes", "genes"])
+    names = set(evidence_matrix(pd.Series(["a"]), rows).token_names)
+    assert {"drug~oxaliplatin", "drug~capecitabine", "structural_variant~RSPO3", "mutation~KRAS", "mutation=KRAS G12D"} <= names
+
+
+def test_three_states_of_a_kind_of_profiling_are_three_rows_of_the_matrix() -> None:
+    found = [("mutation", "KRAS G12D", "KRAS G12D", 30)], [("profiled", "mutations none found", "no mutation found", 30)], []
+    matrices = [evidence_matrix(pd.Series(["a"]), statements(("sex", "male", "male", None), *rows)) for rows in found]
+    assert not any(same(matrices[i], matrices[j]) for i in range(3) for j in range(i))
+
+
+def synthetic(cases: int = 900) -> tuple[pd.DataFrame, EvidenceMatrix]:
+    """Cases of which a mutation and the last scan decide, and nothing else does."""
+    draw = np.random.default_rng(8)
+    mutated, progressed = draw.random(cases) < 0.5, draw.random(cases) < 0.5
+    case_id = pd.Series([f"c{k:03}" for k in range(cases)])
+    evidence = pd.concat(
+        [
+            pd.DataFrame({"case_id": case_id, "order": 0, "field": "mutation", "value": np.where(mutated, "EGFR L858R", "KRAS G12C")}),
+            pd.DataFrame({"case_id": case_id, "order": 1, "field": "progression", "value": np.where(progressed, "yes", "no")}),
+        ]
+    ).assign(days_before_index=lambda rows: pd.array(np.where(rows["field"] == "progression", 9, 30), dtype="Int32"))
+    evidence["text"] = evidence["value"]
+    table = pd.DataFrame(
+        {
+            "case_id": case_id,
+            "cancer_type": draw.choice(["A", "B"], cases),
+            "regimen": draw.choice(["x", "y"], cases),
+            "drug_class": "Chemo",
+            "line_of_therapy": 1,
+            "fold": draw.integers(0, 3, cases),
+            "is_tuning": draw.random(cases) < 0.15,
+            "responder": draw.random(cases) < 0.15 + 0.35 * mutated + 0.35 * ~progressed,
+        }
+    )
+    return features(table, evidence), evidence_matrix(case_id, evidence)
+
+
+def test_what_only_the_evidence_tells_is_found_by_every_model_on_evidence() -> None:
+    table, matrix = synthetic()
+    found, chosen = predict(table, matrix, FITTED, 20)
+    found = found.merge(table[["case_id", "responder"]], on="case_id", validate="many_to_one")
+    value = {name: roc_auc_score(part["responder"], part["score"]) for name, part in found.groupby("predictor")}
+    assert found.groupby("predictor").size().tolist() == [len(table)] * len(FITTED)
+    assert min(value["evidence_logistic"], value["gradient_boosting"], value["tfidf_logistic"]) > 0.7
+    assert 0.6 < value["clinical_logistic"] < value["evidence_logistic"] - 0.05, "the clinical model knows the scan and not the mutation"
+    assert value["regimen_prior"] < 0.56
+    assert all(one["is_tuned"] for name, one in chosen.items() if not name.startswith("regimen_prior"))
+
+
+def test_labels_of_the_held_out_fold_change_none_of_its_scores_and_a_rerun_changes_nothing() -> None:
+    table, matrix = synthetic(450)
+    flipped = table.assign(responder=np.where(table["fold"] == 0, ~table["responder"], table["responder"]))
+    first, second, again = (predict(one, matrix, FITTED, 20)[0] for one in (table, flipped, table))
+    assert first.equals(again)
+    held_out = first["fold"] == 0
+    assert first[held_out].equals(second[held_out])
+    assert not first[~held_out].equals(second[~held_out])
+
+
+def test_without_enough_tuning_cases_the_first_candidate_stands_and_the_record_says_so() -> None:
+    table, matrix = synthetic(300)
+    _, chosen = predict(table.assign(is_tuning=False), matrix, FITTED[1:], 20)
+    assert not any(one["is_tuned"] for one in chosen.values())
+
+
+def test_one_class_in_training_is_refused_in_words() -> None:
+    table, matrix = synthetic(60)
+    with pytest.raises(InputError, match="responders and non-responders among the training cases of fold 0"):
+        predict(table.assign(responder=table["fold"] == 0), matrix, ["clinical_logistic"], 20)
+
+
+def test_the_step_scores_every_held_out_case_once_by_every_baseline(upstream: Upstream) -> None:
+    out = upstream.tables.parent / "baselines" / "predictions.parquet"
+    arguments = [str(upstream.cases_folder), str(upstream.evidence_file), "--truth", str(upstream.truth), "--out", str(out)]
+    assert main(arguments) == 0
+    found = pd.read_parquet(out)
+    assert set(found["predictor"]) == {*FITTED, "oracle"}
+    assert not found.duplicated(["case_id", "predictor"]).any()
+    assert found["score"].between(0, 1).all()
+    assert (found[found["predictor"] != "oracle"].groupby("predictor").size() == len(upstream.cases)).all()

@@ -1,0 +1,275 @@
+"""The step refuses rows that would change numbers without a word, counts what is missing, and flags what a mean leaves out."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from oncoraft.evaluation.compare import main as compare
+from oncoraft.evaluation.metrics import main
+from oncoraft.evaluation.records import Evaluable, difference_records, discrimination_records, verdict
+from oncoraft.evaluation.subgroups import SMALLEST_EVENTS, evaluable_weights, subgroup_records
+from oncoraft.foundation.errors import InputError
+from tests.evaluation.conftest import Upstream
+
+CASES = 240
+SETTINGS = ["--settings", '{"evaluation": {"bootstrap": 100}, "labels": {}}']
+Tables = dict[str, pd.DataFrame]
+
+
+@pytest.fixture
+def tables() -> Tables:
+    """A small run of three folds: predictions, cases, labels (of two definitions), folds and one baseline."""
+    draw = np.random.default_rng(4)
+    number = np.arange(CASES)
+    patient = np.array([f"{k // 2:04}" for k in number])  # digits alone: identifiers are text
+    case_id = np.array([f"{p}_+{k}" for p, k in zip(patient, number)])
+    fold = (number // 2) % 3
+    responder = pd.array(draw.random(CASES) < 0.4, dtype="boolean")
+    responder[::10] = pd.NA
+    score = np.clip(0.3 * draw.random(CASES) + 0.4 * np.where(pd.isna(responder), 0, responder).astype(float), 0, 1)
+    labels = pd.DataFrame({"case_id": case_id, "definition": "strict", "responder": responder, "is_immortal": number % 7 == 0})
+    kinds = {"cancer_type": np.where(number % 4 < 2, "A", "B"), "regimen": np.where(number % 2, "x", "y"), "drug_class": "Chemo"}
+    return {
+        "predictions": pd.DataFrame({"case_id": case_id, "patient_id": patient, "fold": fold, "score": score, "score_from_text": None}),
+        "cases": pd.DataFrame(
+            {"case_id": case_id, "patient_id": patient, "index_day": number - 100, "line_of_therapy": 1 + number % 5, **kinds}
+        ),
+        "labels": pd.concat([labels, labels.assign(definition="oncoraft")]),
+        "folds": pd.DataFrame({"case_id": case_id, "patient_id": patient, "design": "kfold", "fold": fold, "is_tuning": False}),
+        "baselines": pd.DataFrame({"case_id": case_id, "fold": fold, "predictor": "regimen_prior", "score": draw.random(CASES)}),
+    }
+
+
+def write(tables: Tables, home: Path) -> list[str]:
+    """The files of a run, and the arguments that measure it."""
+    (home / "cases").mkdir(parents=True, exist_ok=True)
+    for name in ("cases", "labels", "folds"):
+        tables[name].to_parquet(home / "cases" / f"{name}.parquet")
+    tables["baselines"].to_parquet(home / "baselines.parquet")
+    rows = tables["predictions"].astype(object).where(tables["predictions"].notna(), None).to_dict("records")
+    (home / "predictions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    out = ["--baselines", str(home / "baselines.parquet"), "--out", str(home / "metrics")]
+    return [str(home / "predictions.jsonl"), str(home / "cases"), *out, *SETTINGS]
+
+
+def changed(name: str, row: int, column: str, value: Any) -> Callable[[Tables], Tables]:
+    """One cell of one table, another."""
+
+    def change(tables: Tables) -> Tables:
+        table = tables[name].reset_index(drop=True).astype({column: object})
+        table.at[row, column] = value
+        if name != "predictions" and column in ("score", "fold"):
+            table[column] = pd.to_numeric(table[column])
+        return tables | {name: table}
+
+    return change
+
+
+def doubled(name: str) -> Callable[[Tables], Tables]:
+    """One row of one table, twice."""
+    return lambda tables: tables | {name: pd.concat([tables[name], tables[name].iloc[[5]]], ignore_index=True)}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (changed("predictions", 3, "score", None), "predictions.jsonl, line 4, column score: expected a score between 0 and 1"),
+        (changed("predictions", 3, "score", float("inf")), "line 4, column score: expected a score between 0 and 1"),
+        (changed("predictions", 3, "score", 7.0), "line 4, column score: expected a score between 0 and 1"),
+        (changed("predictions", 3, "score", -0.01), "line 4, column score: expected a score between 0 and 1"),
+        (changed("predictions", 3, "score", "0.5"), "line 4, column score: expected a score between 0 and 1"),
+        (changed("predictions", 3, "score", True), "line 4, column score: expected a score between 0 and 1"),
+        (changed("predictions", 3, "score_from_text", 70), "line 4, column score_from_text: expected a score between 0 and 1"),
+        (changed("predictions", 3, "case_id", "nobody_+1"), "line 4, column case_id: expected a case of"),
+        (changed("predictions", 3, "case_id", None), "line 4, column case_id: expected an identifier as text"),
+        (changed("predictions", 3, "patient_id", "0099"), "line 4, column patient_id: expected the patient of the case"),
+        (changed("predictions", 3, "patient_id", 1), "line 4, column patient_id: expected an identifier as text"),
+        (changed("predictions", 3, "fold", 0), "line 4, column fold: expected the fold that holds the case out"),
+        (doubled("predictions"), f"line {CASES + 1}, column case_id: expected one prediction a case"),
+        (doubled("cases"), "cases.parquet, column case_id: expected one row for each case_id"),
+        (doubled("labels"), "labels.parquet, column case_id: expected one row for each case_id and definition"),
+        (doubled("folds"), "folds.parquet, column case_id: expected one row for each case_id and design"),
+        (doubled("baselines"), "baselines.parquet, column case_id: expected one row for each case_id and predictor"),
+        (changed("baselines", 3, "score", np.nan), "baselines.parquet, column score: expected scores between 0 and 1"),
+        (changed("baselines", 3, "score", 1.5), "baselines.parquet, column score: expected scores between 0 and 1"),
+        (changed("baselines", 3, "fold", 0), "baselines.parquet, column fold: expected the fold of the prediction"),
+        (lambda tables: tables | {"predictions": tables["predictions"].head(0)}, "expected at least one prediction"),
+        (
+            lambda tables: tables | {"labels": tables["labels"].head(CASES).assign(definition="other")},
+            "labels.parquet, column definition: expected labels of",
+        ),
+        (lambda tables: tables | {"cases": tables["cases"].drop(columns="regimen")}, "cases.parquet, column regimen: expected this column"),
+        (
+            lambda tables: tables | {"labels": tables["labels"].assign(responder=True)},
+            "expected responders and non-responders among the 240",
+        ),
+    ],
+)
+def test_a_row_that_would_change_numbers_unsaid_is_refused_with_its_place(
+    change: Callable[[Tables], Tables], words: str, tables: Tables, tmp_path: Path
+) -> None:
+    arguments = write(change(tables), tmp_path)
+    with pytest.raises(InputError) as refused:
+        main(arguments)
+    assert words in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert not (tmp_path / "metrics" / "metrics.json").exists()
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"case_id": "a"}'])
+def test_a_line_that_is_no_prediction_is_refused(text: str, tables: Tables, tmp_path: Path) -> None:
+    arguments = write(tables, tmp_path)
+    (tmp_path / "predictions.jsonl").write_text(text + "\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"predictions\.jsonl, line 1"):
+        main(arguments)
+
+
+def test_what_is_missing_is_counted(tables: Tables, tmp_path: Path) -> None:
+    tables["predictions"] = tables["predictions"].drop(index=[0, 1, 7])
+    tables["baselines"] = tables["baselines"].drop(index=[12, 13])
+    assert main(write(tables, tmp_path)) == 0
+    counts = json.loads((tmp_path / "metrics" / "manifest.json").read_text())["counts"]
+    assert (counts["predicted"], counts["held_out"], counts["without_prediction"]) == (CASES - 3, CASES, 3)
+    assert counts["evaluable"] + counts["not_evaluable"] == counts["predicted"]
+    assert counts["without_score"] == {"model": 0, "regimen_prior": 2}
+
+
+def test_row_order_changes_no_number_and_a_rerun_changes_no_byte(tables: Tables, tmp_path: Path) -> None:
+    assert main(write(tables, tmp_path / "one")) == 0
+    assert main(write({name: table.sample(frac=1, random_state=1) for name, table in tables.items()}, tmp_path / "two")) == 0
+    for path in (tmp_path / "one" / "metrics").glob("*"):
+        if path.name != "manifest.json":
+            assert path.read_bytes() == (tmp_path / "two" / "metrics" / path.name).read_bytes(), path.name
+
+
+def test_every_headline_number_has_an_interval_and_the_verdict_names_the_best_baseline(tables: Tables, tmp_path: Path) -> None:
+    assert main(write(tables, tmp_path)) == 0
+    records = json.loads((tmp_path / "metrics" / "metrics.json").read_text())
+    wanted = {("auroc", "mean_of_folds"), ("auprc", "mean_of_folds"), ("auroc_within_regimen", "mean_of_folds"), ("auroc", "pooled")}
+    wanted |= {(name, scope) for name in ("brier", "log_loss", "e50", "scaled_brier") for scope in ("as_delivered", "recalibrated")}
+    told = {(row["metric"], row["scope"]): row for row in records if row["predictor"] == "regimen_prior" and row["group"] is None}
+    assert all(
+        told[one]["lower"] <= told[one]["estimate"] <= told[one]["upper"]
+        for one in wanted - {("e50", s) for s in ("as_delivered", "recalibrated")}
+    )
+    found = json.loads((tmp_path / "metrics" / "verdict.json").read_text())
+    assert found["best_baseline"] == "regimen_prior"
+    assert found["beats"]["auroc_difference"]["answer"] == "yes"
+    definitions = pd.read_csv(tmp_path / "metrics" / "definitions.csv")
+    assert set(definitions["label"]) == {"strict", "oncoraft"}
+    comparability = pd.read_csv(tmp_path / "metrics" / "comparability.csv")
+    assert set(comparability["measure"]) == {"accuracy", "precision", "recall", "specificity", "f1"}
+    distribution = pd.read_csv(tmp_path / "metrics" / "distribution.csv")
+    assert distribution.groupby("predictor")[["responders", "others"]].sum().sum(axis=1).eq(told["auroc", "pooled"]["n"]).all()
+
+
+def evaluable(cases: int, folds: int, seed: int = 0, **columns: Any) -> tuple[np.ndarray, Evaluable]:
+    """A score that is worth something, and its cases."""
+    draw = np.random.default_rng(seed)
+    score, fold = draw.random(cases), np.arange(cases) % folds
+    positive = draw.random(cases) < 0.2 + 0.5 * score
+    kinds = {"patient_id": np.arange(cases).astype(str), "cancer_type": "A", "regimen": "x", "drug_class": "C", "line_of_therapy": 1}
+    frame = pd.DataFrame(kinds | {"index_day": 0, "is_immortal": False} | columns)
+    return score, Evaluable(frame, positive, fold, draw.poisson(1, (100, cases)).astype(np.int16), "strict", 0.95)
+
+
+@pytest.mark.parametrize("responds", [True, False])
+def test_a_fold_of_one_class_is_left_out_of_every_mean_alike_and_said(responds: bool) -> None:
+    score, data = evaluable(600, 3)
+    alone = replace(data, positive=np.where(data.fold == 2, responds, data.positive), known={})
+    rest = data.fold != 2
+    others = Evaluable(data.frame[rest], data.positive[rest], data.fold[rest], data.weights[:, rest], "strict", 0.95)
+    found, wanted = (
+        {row["metric"]: row for row in discrimination_records("model", s, d) if row["scope"] == "mean_of_folds"}
+        for s, d in ((score, alone), (score[rest], others))
+    )
+    for metric, row in found.items():
+        assert (row["estimate"], row["n"], row["events"]) == pytest.approx(
+            tuple(wanted[metric][key] for key in ("estimate", "n", "events"))
+        )
+        assert "fold 2" in row["flags"]
+
+
+def test_pooled_far_from_the_mean_is_flagged_for_every_predictor() -> None:
+    score, data = evaluable(600, 3)
+    shifted = score / 3 + data.fold / 3
+    flags = {row["scope"]: row["flags"] for row in discrimination_records("any_baseline", shifted, data) if row["metric"] == "auroc"}
+    assert "pooled differs" in flags["pooled"]
+
+
+def test_a_small_subgroup_is_named_and_its_number_kept_back() -> None:
+    score, data = evaluable(300, 3, index_day=np.where(np.arange(300) < 15, -5, 5), gene_panel=None)
+    rows = {row["group"]: row for row in subgroup_records("model", score, data)}
+    small, large = rows["era: index before sequencing"], rows["era: index on or after sequencing"]
+    assert (small["estimate"], small["events"], "suppressed" in small["flags"]) == (None, None, True)
+    assert large["events"] >= SMALLEST_EVENTS
+    assert large["lower"] < large["estimate"] < large["upper"]
+    assert rows["panel: unknown"]["estimate"] == pytest.approx(rows["A"]["estimate"])
+
+
+def test_a_difference_is_of_common_cases_and_has_the_sign_of_the_better_model() -> None:
+    score, data = evaluable(800, 3)
+    noise = np.random.default_rng(1).random(800)
+    noise[::5] = np.nan
+    rows = {row["metric"]: row for row in difference_records("tfidf_logistic", score, noise, data)}
+    assert rows["auroc_difference"]["estimate"] > 0 > rows["brier_difference"]["estimate"]
+    assert rows["auroc_difference"]["n"] == int((~np.isnan(noise)).sum())
+
+
+def test_without_a_baseline_the_verdict_says_so() -> None:
+    assert verdict([])["best_baseline"] is None
+
+
+def test_cases_that_are_rarely_judged_weigh_more(upstream: Upstream) -> None:
+    from oncoraft.covariates import clinical_covariates
+
+    table = clinical_covariates(upstream.cases, upstream.evidence)
+    table = table.assign(fold=np.arange(len(table)) % 3)
+    likely = table["sex"].eq("male").to_numpy()
+    weight = evaluable_weights(table, np.random.default_rng(0).random(len(table)) < np.where(likely, 0.9, 0.3))
+    assert weight[~likely].mean() > 1.5 * weight[likely].mean()
+    assert weight.min() >= 1
+
+
+def test_the_workflows_own_files_give_subgroups_of_the_evidence(upstream: Upstream, tmp_path: Path) -> None:
+    folds = pd.read_parquet(upstream.cases_folder / "folds.parquet").query("design == 'kfold'")
+    draw = np.random.default_rng(6)
+    rows = folds[["case_id", "patient_id", "fold"]].assign(score=draw.random(len(folds)), score_from_text=None)
+    lines = "".join(json.dumps(row) + "\n" for row in rows.to_dict("records"))
+    (tmp_path / "predictions.jsonl").write_text(lines, encoding="utf-8")
+    rows[["case_id", "fold"]].assign(predictor="regimen_prior", score=draw.random(len(folds))).to_parquet(tmp_path / "baselines.parquet")
+    arguments = [str(tmp_path / "predictions.jsonl"), str(upstream.cases_folder), "--baselines", str(tmp_path / "baselines.parquet")]
+    assert main([*arguments, "--evidence", str(upstream.evidence_file), "--out", str(tmp_path / "metrics"), *SETTINGS]) == 0
+    records = json.loads((tmp_path / "metrics" / "metrics.json").read_text())
+    groups = {row["group"] for row in records if row["scope"] == "subgroup"}
+    assert {"sex: female", "sex: male", "era: index before sequencing", "immortal window: no"} <= groups
+    assert any(group.startswith("race: ") for group in groups)
+    assert any(group.startswith("age: ") for group in groups)
+    assert any(row["scope"] == "inverse_probability_weighted" for row in records)
+
+
+def test_runs_are_compared_on_common_cases_with_a_q_for_every_pair(tables: Tables, tmp_path: Path) -> None:
+    draw, runs = np.random.default_rng(9), []
+    for strategy in ("raft", "lm_only", "frozen"):
+        home = tmp_path / "tiny" / strategy / "kfold"
+        arguments = write(tables | {"predictions": tables["predictions"].drop(index=[0] if strategy == "raft" else [])}, home)
+        runs.append(str(home))
+        tables["predictions"] = tables["predictions"].assign(score=draw.random(CASES))
+    assert compare([*runs, "--cases", arguments[1], "--out", str(tmp_path / "comparison.json"), *SETTINGS]) == 0
+    pairs = json.loads((tmp_path / "comparison.json").read_text())
+    assert [(pair["first"], pair["second"]) for pair in pairs] == [
+        ("tiny/raft", "tiny/lm_only"),
+        ("tiny/raft", "tiny/frozen"),
+        ("tiny/lm_only", "tiny/frozen"),
+    ]
+    assert pairs[0]["bootstrap_q"] < 0.05 < pairs[2]["bootstrap_q"]
+    assert pairs[0]["delong_q"] < 0.05 < pairs[2]["delong_q"]
+    assert {row["metric"] for row in pairs[0]["differences"]} >= {"auroc", "auprc", "auroc_within_regimen", "brier", "log_loss"}
+    with pytest.raises(InputError, match="two runs or more"):
+        compare([runs[0], runs[0], "--cases", arguments[1], "--out", str(tmp_path / "comparison.json")])
