@@ -1,0 +1,130 @@
+"""The size of every test of survival where the score tells nothing, and the coverage of its intervals at a hazard ratio of 0.6.
+
+    python benchmarks/null_regimens.py [--families 200] [--regimens 15] [--cases 200] [--seeds 200]
+
+A family is a cohort of null regimens, under three kinds of delayed entry: none of the score's business (independent), score tied to
+entry (85 % of the low group enter late, 15 % of the high group), and later entry with a higher hazard, known to the score (dependent).
+Told of each test: the share of p below 0.05 over regimens, and of families in which a q falls below 0.05. For the coverage the score
+multiplies the hazard: 0.6 high against low. Last, `selection`: a cohort with one law for all in which half are sequenced when they relapse,
+and a score that knows only that; frames are built directly, without the study's files, which would take hours.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+
+import numpy as np
+import pandas as pd
+
+from oncoraft.survival.adjusted import gain, strata_of, subjects_of
+from oncoraft.survival.assumptions import entry_records
+from oncoraft.survival.cox import cox
+from oncoraft.survival.restricted_mean import restricted_mean_difference
+from oncoraft.survival.risk_sets import Array, false_discovery, log_rank
+
+KINDS = ("independent", "tied to the score", "dependent")
+TESTS = ("log-rank", "Wald", "no delayed entry", "restricted mean", "gain", "adjusted Wald", "entry-adjusted", "sequenced by index")
+
+
+def regimen(draw: np.random.Generator, cases: int, kind: str, effect: float = 0.0) -> tuple[pd.DataFrame, Array]:
+    """Cases of one regimen, of whom those count that live to enter, and which are of the low-score group."""
+    n = 2 * cases
+    low = draw.random(n) < 0.5
+    share = np.where(low, 0.85, 0.15) if kind != "independent" else 0.5
+    entry = np.where(draw.random(n) < share, np.ceil(draw.uniform(1, 400, n)), 0)
+    age, advanced = draw.normal(62, 9, n), draw.random(n) < 0.5
+    drift = 0.06 if kind == "dependent" else 0.0
+    hazard = 0.0012 * np.exp(0.02 * (age - 62) + 0.5 * advanced + drift * entry / 30.4375 + effect * low)
+    death, lost = draw.exponential(1 / hazard), draw.uniform(300, 1500, n)
+    leave = np.floor(np.minimum(death, lost)) + 1
+    score = 1 / (1 + np.exp(-(draw.normal(size=n) / 4 - 1.5 * low + 0.75)))
+    table = pd.DataFrame({"entry_days": entry, "exit_days": leave, "event": death <= lost, "score": score, "age": age})
+    table = table.assign(stage=np.where(advanced, "Stage 4", "Stage 1-3"), fold=np.arange(n) % 5)
+    seen = np.flatnonzero(table["exit_days"] > table["entry_days"])[:cases]
+    return table.iloc[seen], low[seen]
+
+
+def p_values(table: pd.DataFrame, low: Array) -> list[float]:
+    """The p of each of `TESTS`; nan where there is none."""
+    subjects, fold = subjects_of(table), strata_of(table, ["fold"], sequenced=False)
+    raw, naive = cox(subjects, low, fold), cox(subjects.without_delayed_entry(), low, fold)
+    means = restricted_mean_difference(subjects, ~low, 365.25, 10)
+    adjusted, entry = gain(table, low), entry_records(subjects, low, fold)
+    found = [log_rank(subjects, low, fold)[1], raw and raw.p, naive and naive.p, means and means.p, adjusted["likelihood_ratio_p"]]
+    found += [adjusted["adjusted_p"], entry["entry_adjusted_p"], entry["restricted_p"]]
+    return [float("nan") if value is None else float(value) for value in found]
+
+
+def sizes(families: int, regimens: int, cases: int) -> None:
+    """Print the size of each test and the share of families with a discovery."""
+    print(f"{families} families of {regimens} null regimens of {cases} cases: share of p < 0.05 (families with a q <= 0.05)")
+    print(f"{'test':<20}" + "".join(f"{kind:>24}" for kind in KINDS))
+    rows: dict[str, list[str]] = defaultdict(list)
+    for place, kind in enumerate(KINDS):
+        draw = np.random.default_rng(place)
+        p = np.array([[p_values(*regimen(draw, cases, kind)) for _ in range(regimens)] for _ in range(families)])
+        for test, mine in zip(TESTS, p.transpose(2, 0, 1)):
+            known = mine[~np.isnan(mine)]
+            found = np.mean([np.nanmin(false_discovery(family)) <= 0.05 for family in mine if not np.isnan(family).all()] or [np.nan])
+            rows[test].append(f"{np.mean(known < 0.05) if len(known) else np.nan:.3f} ({found:.3f})")
+    for test, told in rows.items():
+        print(f"{test:<20}" + "".join(f"{text:>24}" for text in told))
+
+
+def coverage(seeds: int, cases: int) -> None:
+    """Print how often the intervals hold the ratio of 1/0.6, low against high, with age and stage adjusted for and left out."""
+    truth = 1 / 0.6
+    for kind in KINDS[:2]:
+        held: dict[str, list[bool]] = defaultdict(list)
+        for seed in range(seeds):
+            table, low = regimen(np.random.default_rng(10_000 + seed), cases, kind, float(np.log(truth)))
+            adjusted, raw = gain(table, low), cox(subjects_of(table), low, table["fold"].to_numpy())
+            if adjusted["adjusted_lower"] is not None:
+                held["adjusted"].append(adjusted["adjusted_lower"] <= truth <= adjusted["adjusted_upper"])
+            if raw:
+                held["raw"].append(raw.interval[0] <= truth <= raw.interval[1])
+        told = ", ".join(f"{name} {np.mean(values):.3f} of {len(values)}" for name, values in sorted(held.items()))
+        print(f"coverage at a hazard ratio of 0.6, entry {kind}: {told}")
+
+
+def selection(seeds: int, patients: int = 1200) -> None:
+    """Print how often a score that knows only who is sequenced at diagnosis separates, raw and beside the covariates."""
+    raw, adjusted, ratios = [], [], []
+    for seed in range(seeds):
+        draw = np.random.default_rng(seed)
+        relapse = draw.exponential(5000, patients)
+        death, early, lost = relapse + draw.exponential(700, patients), draw.random(patients) < 0.5, draw.uniform(1000, 4500, patients)
+        entry, leave = np.where(early, 0, np.ceil(relapse)), np.floor(np.minimum(death, lost)) + 1
+        score = 1 / (1 + np.exp(-(2 * early - 1 + draw.normal(size=patients) / 4)))
+        table = pd.DataFrame(
+            {"entry_days": entry, "exit_days": leave, "event": death <= lost, "score": score, "fold": np.arange(patients) % 5}
+        )
+        table = table.assign(age=draw.normal(62, 9, patients))[(entry < leave) & (early | (relapse < lost))]
+        low = (table["score"] < 0.5).to_numpy()
+        found = cox(subjects_of(table), low, table["fold"].to_numpy())
+        gained = gain(table, low)["likelihood_ratio_p"]
+        ratios += [found.ratio] if found else []
+        raw.append(found is not None and found.p < 0.05)
+        adjusted.append(gained is not None and gained < 0.05)
+    print(
+        f"selection, {seeds} seeds, truth 1: raw hazard ratio {np.median(ratios):.1f} in the middle, separates in {np.mean(raw):.3f}; "
+        f"the gain over the covariates in {np.mean(adjusted):.3f}"
+    )
+
+
+def main() -> None:
+    """Simulate and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--families", type=int, default=200)
+    parser.add_argument("--regimens", type=int, default=15)
+    parser.add_argument("--cases", type=int, default=200)
+    parser.add_argument("--seeds", type=int, default=200)
+    given = parser.parse_args()
+    sizes(given.families, given.regimens, given.cases)
+    coverage(given.seeds, given.cases)
+    selection(given.seeds)
+
+
+if __name__ == "__main__":
+    main()
