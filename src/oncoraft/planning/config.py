@@ -124,6 +124,7 @@ BLOCK_TYPES: dict[str, type[Block]] = {
     "inference": Inference,
     "baselines": Baselines,
     "evaluation": Evaluation,
+    "selection": Selection,
     "survival": Survival,
 }
 
