@@ -50,7 +50,7 @@ def cases(*rows: Mapping[str, Any]) -> pd.DataFrame:
             "regimen": "-".join(agents).lower(),
             "setting": "metastatic",
             "protocol": None,
-            "is_chemoradiation": False,
+            "is_chemoradiation_at_index": False,
             "diagnosis_day": None,
             "has_other_cancer": False,
         }

@@ -101,7 +101,7 @@ def test_a_line_is_claimed_within_its_setting_and_not_after_treatment_elsewhere(
 def test_setting_and_radiation_are_told_where_the_case_knows_them() -> None:
     assert texts("setting", {}) == ["treatment setting: metastatic"]
     assert texts("setting", {}, {"setting": "unknown"}) == texts("concurrent_radiation", {}) == []
-    assert texts("concurrent_radiation", {}, {"is_chemoradiation": True}) == ["given together with radiation (chemoradiation)"]
+    assert texts("concurrent_radiation", {}, {"is_chemoradiation_at_index": True}) == ["given together with radiation (chemoradiation)"]
 
 
 def test_agents_begun_long_before_the_diagnosis_are_told_apart() -> None:

@@ -180,7 +180,7 @@ def lung() -> dict[str, Chart]:
         .add("timeline_pdl1", start_day=-20, pdl1_positive=True)
         .add("timeline_prior_meds", start_day=-29, prior_med_to_msk="No prior medications")
         .add("timeline_radiation", start_day=11)
-        .line(9, "CARBOPLATIN", "PEMETREXED", setting="unknown", is_chemoradiation=True, diagnosis_day=-30),
+        .line(9, "CARBOPLATIN", "PEMETREXED", setting="unknown", is_chemoradiation_at_index=True, diagnosis_day=-30),
         "lung-egfr-after-breast": Chart(LUNG, "Female", 66, 900, hr=True, her2=False)
         .diagnosed(-2400, duct, "Stage 1-3", "1", "Localized")
         .diagnosed(-20, upper_lobe, "Stage 4", "4B", "Distant")

@@ -40,6 +40,7 @@ class Step:
     protocol_part: int = 1
     is_maintenance: bool = False
     is_chemoradiation: bool = False
+    is_chemoradiation_at_index: bool = False
     line: int = 0
     line_overall: int = 0
     reached: set[tuple[str, str]] = field(default_factory=set)  # protocol and part that this regimen is, if it goes on with one
@@ -52,14 +53,14 @@ def is_radiated(regimen: Regimen, agents: Sequence[str], events: Events, rules: 
     return any(any_between(events.radiations, day - days, min(day + days, last)) for day in starts)
 
 
-def is_chemoradiation(regimen: Regimen, events: Events, rules: Regimens, of: Traits) -> bool:
-    """Whether the regimen is a radiosensitiser of the cancer type with radiation around its start."""
+def is_chemoradiation(regimen: Regimen, events: Events, rules: Regimens, of: Traits, last: int = 10**9) -> bool:
+    """Whether the regimen is a radiosensitiser of the cancer type with radiation around its start, begun by day `last`."""
     if events.radiations is None:
         return False
     agents = early_agents(regimen, rules, of)
     parts = [part for part in radiosensitisers(of.cancer_type) if part.fits(agents)]
     sensitisers = [agent for agent in agents if any(agent in one for part in parts for one in part.requires)]
-    return bool(parts) and is_radiated(regimen, sensitisers, events, rules, 10**9)
+    return bool(parts) and is_radiated(regimen, sensitisers, events, rules, last)
 
 
 def follows(before: Regimen, step: Step, regimen: Regimen, events: Events, rules: Regimens, of: Traits) -> set[tuple[str, str]]:
@@ -111,6 +112,9 @@ def course(regimens: Sequence[Regimen], told: Sequence[tuple[str, int]], events:
     lines: dict[str, int] = {}
     for number, (regimen, (setting, operated)) in enumerate(zip(regimens, told)):
         step = Step(setting, operated, is_chemoradiation=is_chemoradiation(regimen, events, rules, of))
+        # A prompt knows of radiation what it knows of agents: what began within the same few days.
+        known_by = regimen.index_day + rules.known_at_index_days
+        step.is_chemoradiation_at_index = step.is_chemoradiation and is_chemoradiation(regimen, events, rules, of, known_by)
         goes_on = False
         if steps:
             earlier, before = regimens[number - 1], steps[-1]

@@ -93,6 +93,7 @@ def rows_of(one: Course, steps: list[Step], rules: Regimens) -> Iterator[dict[st
             "opened_by": regimen.opened_by,
             "is_maintenance": step.is_maintenance,
             "is_chemoradiation": step.is_chemoradiation,
+            "is_chemoradiation_at_index": step.is_chemoradiation_at_index,
             "maintenance_start_day": continuation_day(regimen, rules, one.of),
             "is_investigational": INVESTIGATIONAL in agents,
             "is_before_sequencing": regimen.index_day < 0,

@@ -35,7 +35,7 @@ CASE_COLUMNS = (
     "has_other_cancer",
     "agents",
     "agents_at_index",
-    "is_chemoradiation",
+    "is_chemoradiation_at_index",
     "setting",
     "line_of_therapy",
     "line_overall",

@@ -24,11 +24,11 @@ TREATMENT_FIELDS: tuple[Field, ...] = (
         "concurrent_radiation",
         "drugs",
         96,
-        ("cases.is_chemoradiation",),
+        ("cases.is_chemoradiation_at_index",),
         "planned",
         "given together with radiation (chemoradiation)",
         "with radiation",
-        note="radiation is part of the decision",
+        note="radiation is part of the decision: it began within the days in which an agent counts as known",
     ),
     Field(
         "drug_mechanism",

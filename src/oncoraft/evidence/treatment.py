@@ -41,7 +41,7 @@ def planned(cases: pd.DataFrame, notes: pd.DataFrame) -> dict[str, pd.DataFrame]
     exploded = cases[["case", "agents_at_index"]].explode("agents_at_index").dropna().reset_index(drop=True)
     agent = exploded["agents_at_index"]
     mechanism = agent.map({name: drug.mechanism for name, drug in knowledge.items() if _is_disclosed(drug)})
-    radiation = pd.Series("yes", index=cases.index).where(cases["is_chemoradiation"].astype(bool))
+    radiation = pd.Series("yes", index=cases.index).where(cases["is_chemoradiation_at_index"].astype(bool))
     return {
         "drug": facts(exploded, agent.str.lower(), reading=agent.map(with_class)),
         "drug_mechanism": facts(exploded, mechanism, name=agent.str.lower()),
