@@ -30,6 +30,7 @@ FEWEST_CASES = 10  # training cases that a token stands in
 TOKENS_SEEN = 150  # by the trees: the most telling ones in training; more of them cost time and won nothing on the twin
 # Of a logistic regression (scikit-learn's C), for a few columns and for thousands; the first where there is nothing to choose by.
 CLINICAL_SHRINKAGE, TEXT_SHRINKAGE = (1.0, 0.1, 0.01), (0.01, 0.1, 0.001)
+COLUMNS_TRIED = 0.3  # share of the columns at each split: with hundreds of columns and few cases, all of them overfit
 TREES = ({"max_leaf_nodes": 4}, {"max_leaf_nodes": 8})
 LEARNING_RATE, MOST_TREES, USUAL_TREES, PATIENCE = 0.1, 250, 60, 20
 
@@ -141,6 +142,7 @@ def gradient_boosting(table: pd.DataFrame, evidence: EvidenceMatrix, seed: int) 
                 max_iter=MOST_TREES if parts.can_tune else USUAL_TREES,
                 learning_rate=LEARNING_RATE,
                 min_samples_leaf=20,
+                max_features=COLUMNS_TRIED,
                 early_stopping=parts.can_tune,
                 n_iter_no_change=PATIENCE,
                 random_state=seed,

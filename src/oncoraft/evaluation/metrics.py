@@ -8,6 +8,7 @@ baseline; `definitions` the AUROC by label definition; `comparability` what othe
 
 from __future__ import annotations
 
+import argparse
 import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -32,7 +33,7 @@ from oncoraft.foundation.stable import stable_seed
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
 log = logging.getLogger("oncoraft")
-TABLES = ("roc", "calibration", "decision", "definitions", "comparability", "distribution")
+TABLES = ("metrics", "roc", "calibration", "decision", "definitions", "comparability", "distribution")
 EPILOG = """example:
   oncoraft metrics predictions.jsonl cases --design kfold --baselines baselines.parquet --evidence evidence.parquet --out metrics"""
 
@@ -100,6 +101,47 @@ def tables_of(scores: dict[str, Array], data: Evaluable) -> dict[str, pd.DataFra
     }
 
 
+def read(given: argparse.Namespace, blocks: dict[str, Any]) -> tuple[pd.DataFrame, dict[str, Any], list[Path]]:
+    """Held-out cases with scores, labels and, where evidence is given, covariates; what was counted; the files read.
+
+    Raises:
+        InputError: as `reading`; or only one class among the evaluable cases.
+    """
+    held_out, found = read_held_out(given.predictions, given.cases, given.design)
+    labels = read_labels(given.cases, blocks["labels"].definition)[["case_id", "responder", "is_immortal"]]
+    held_out = held_out.merge(labels, on="case_id", how="left", validate="one_to_one")
+    held_out = held_out.assign(is_immortal=held_out["is_immortal"].fillna(False).astype(bool))
+    inputs = [given.predictions, given.baselines, *(given.cases / f"{name}.parquet" for name in ("cases", "labels", "folds"))]
+    if given.evidence is not None:
+        evidence = pd.read_parquet(given.evidence)
+        held_out = clinical_covariates(held_out, evidence).assign(race=race(held_out, evidence))
+        inputs.append(given.evidence)
+    judged = held_out["responder"].notna()
+    if held_out["responder"].nunique() < 2:
+        expected = f"expected responders and non-responders among the {int(judged.sum())} evaluable cases"
+        raise InputError(expected, file=given.predictions)
+    counts: dict[str, Any] = {**found, "evaluable": int(judged.sum()), "not_evaluable": int((~judged).sum())}
+    counts |= {"responders": int(held_out["responder"].sum()), "score_from_text": int(held_out["score_from_text"].notna().sum())}
+    return held_out, counts, inputs
+
+
+def measure(
+    held_out: pd.DataFrame, scores: dict[str, Array], every_label: pd.DataFrame, blocks: dict[str, Any], design: str
+) -> tuple[list[dict[str, Any]], dict[str, pd.DataFrame]]:
+    """Records and tables of held-out cases, of which the evaluable ones count."""
+    settings, label = blocks["evaluation"], blocks["labels"].definition
+    patient, fold = held_out["patient_id"].to_numpy(), held_out["fold"].to_numpy()
+    weights = patient_weights(patient, fold, settings.bootstrap, stable_seed(settings.seed, design))
+    judged = held_out["responder"].notna().to_numpy()
+    frame = held_out[judged].reset_index(drop=True)
+    data = Evaluable(frame, frame["responder"].to_numpy(bool), fold[judged], weights[:, judged], label, settings.confidence)
+    of_frame = {name: score[judged] for name, score in scores.items()}
+    inverse = evaluable_weights(held_out, judged)[judged] if "sex" in held_out else None
+    tables = tables_of(of_frame, data)
+    tables["definitions"] = definition_rows(scores, held_out, every_label, weights, settings.confidence)
+    return all_records(of_frame, data, inverse), tables
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and write."""
     parser = step_parser("metrics", EPILOG)
@@ -111,44 +153,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
     given = parser.parse_args(arguments)
     blocks = read_settings("metrics", given)
-    settings, label = blocks["evaluation"], blocks["labels"].definition
-    held_out, found = read_held_out(given.predictions, given.cases, given.design)
-    counts: dict[str, Any] = dict(found)
-    every_label = read_labels(given.cases)
-    labels = read_labels(given.cases, label)[["case_id", "responder", "is_immortal"]]
-    held_out = held_out.merge(labels, on="case_id", how="left", validate="one_to_one")
-    held_out = held_out.assign(is_immortal=held_out["is_immortal"].fillna(False).astype(bool))
-    inputs = [given.predictions, given.baselines, *(given.cases / f"{name}.parquet" for name in ("cases", "labels", "folds"))]
-    if given.evidence is not None:
-        evidence = pd.read_parquet(given.evidence)
-        held_out = clinical_covariates(held_out, evidence).assign(race=race(held_out, evidence))
-        inputs.append(given.evidence)
-    is_evaluable = held_out["responder"].notna().to_numpy()
-    if held_out.loc[is_evaluable, "responder"].nunique() < 2:
-        expected = f"expected responders and non-responders among the {int(is_evaluable.sum())} evaluable cases"
-        raise InputError(expected, file=given.predictions)
-    weights = patient_weights(
-        held_out["patient_id"].to_numpy(), held_out["fold"].to_numpy(), settings.bootstrap, stable_seed(settings.seed, given.design)
-    )
+    held_out, counts, inputs = read(given, blocks)
     scores = scores_of(held_out, held_out["responder"], read_baselines(given.baselines, held_out))
-    frame = held_out[is_evaluable].reset_index(drop=True)
-    positive, of_frame = frame["responder"].to_numpy(bool), {name: score[is_evaluable] for name, score in scores.items()}
-    data = Evaluable(frame, positive, frame["fold"].to_numpy(), weights[:, is_evaluable], label, settings.confidence)
-    weight = None if given.evidence is None else evaluable_weights(held_out, is_evaluable)[is_evaluable]
-    records = all_records(of_frame, data, weight)
-    tables = tables_of(of_frame, data)
-    tables["definitions"] = definition_rows(scores, held_out, every_label, weights, settings.confidence)
-    counts |= {"evaluable": len(frame), "not_evaluable": len(held_out) - len(frame), "responders": int(positive.sum())}
-    counts |= {"bootstrap": settings.bootstrap, "without_score": {name: int(np.isnan(score).sum()) for name, score in scores.items()}}
-    counts["score_from_text"] = int(held_out["score_from_text"].notna().sum())
-    files = [
-        given.out / name for name in ("metrics.json", "metrics.csv", "verdict.json", *(f"{name}.csv" for name in TABLES), "manifest.json")
-    ]
+    records, tables = measure(held_out, scores, read_labels(given.cases), blocks, given.design)
+    counts |= {"bootstrap": blocks["evaluation"].bootstrap}
+    counts |= {"without_score": {name: int(np.isnan(score).sum()) for name, score in scores.items()}}
+    tables["metrics"] = pd.DataFrame(records)
+    files = [given.out / name for name in ("metrics.json", "verdict.json", *(f"{name}.csv" for name in TABLES), "manifest.json")]
     with publishing(*files, step="metrics", home=given.out) as written:
         write_json(written[0], records)
-        write_csv(written[1], pd.DataFrame(records))
-        write_json(written[2], verdict(records))
-        for name, path in zip(TABLES, written[3:-1], strict=True):
+        write_json(written[1], verdict(records))
+        for name, path in zip(TABLES, written[2:-1], strict=True):
             write_csv(path, tables[name])
         outputs = dict(zip(files[:-1], written[:-1]))
         note = settings_record(given, blocks)
