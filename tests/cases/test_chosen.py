@@ -38,7 +38,7 @@ def listed(folder: Path, text: str) -> str:
 def test_without_limits_every_case_stays() -> None:
     kept, counts = choose(CASES, TABLES, CohortFilter())
     assert kept.equals(CASES)
-    assert counts == {"patients_without_clinical_row": 0, "cohort_filter": {}}
+    assert counts == {"cohort_filter": {}}
 
 
 @pytest.mark.parametrize(

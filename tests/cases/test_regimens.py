@@ -57,6 +57,7 @@ def test_every_row_that_makes_no_regimen_is_counted_by_reason() -> None:
         "rows_of_unknown_agents": 0,
         "unknown_agents": {},
         "patients_without_anticancer_agent": 1,
+        "patients_without_clinical_row": 0,
         "rows_without_specimen": 1,
         "patients_without_specimen": 1,
         "no_cancer_rows": 0,
@@ -103,6 +104,17 @@ def test_patients_who_are_set_aside_are_counted_under_one_reason_each() -> None:
     _, counts = build(cohort(rows, ("a", "b", "c")) | {"timeline_diagnosis": diagnoses}, Regimens())
     assert (counts["before_diagnosis_rows"], counts["other_cancer_rows"]) == (1, 2)
     assert (counts["patients_with_before_diagnosis_rows_only"], counts["patients_with_other_cancer_rows_only"]) == (1, 1)
+
+
+def test_treated_patients_without_a_clinical_row_are_left_out_and_counted(caplog: pytest.LogCaptureFixture) -> None:
+    tables = cohort(
+        treatment(("a", 0, 9, "CARBOPLATIN", "Chemo"), ("b", 0, 9, "CARBOPLATIN", "Chemo"), ("b", 90, 99, "DOCETAXEL", "Chemo"))
+    )
+    tables["clinical_patient"] = tables["clinical_patient"].query("patient_id != 'b'")
+    with caplog.at_level(logging.WARNING, logger="oncoraft"):
+        cases, counts = build(tables, Regimens())
+    assert (list(cases["patient_id"]), counts["patients_without_clinical_row"], counts["regimens"]) == (["a"], 1, 1)
+    assert caplog.messages == ["1 treated patients have no clinical row; they are left out"]
 
 
 def test_a_cohort_whose_treatment_all_precedes_its_diagnoses_is_one_line() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,6 +84,36 @@ def test_a_case_list_without_a_specimen_outweighs_its_panel(profiled: Callable[.
 def test_a_specimen_without_a_measured_gene_has_no_copy_number(profiled: Callable[..., dict[str, set[str]]]) -> None:
     matrix = f"Hugo_Symbol\t{ONE}\t{TWO}\nERBB2\t0\tNA\nKIT\t0\tNA\n"
     assert profiled(data_cna=matrix)["copy_number"] == {ONE}
+
+
+@pytest.mark.parametrize("heading", ["cna", "gistic", "cna_rae", "cna_consensus"])
+def test_a_panel_counts_under_any_of_its_profiles_names(profiled: Callable[..., dict[str, set[str]]], heading: str) -> None:
+    rows = f"SAMPLE_ID\tmutations\t{heading}\tstructural_variants\n{ONE}\tA\tNA\tA\n{TWO}\tA\tA\tA\n{THREE}\tA\tA\tA\n"
+    assert profiled(data_gene_panel_matrix=rows)["copy_number"] == {TWO, THREE}
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ((f"ERBB2\t{ONE}\t2", f"KIT\t{TWO}\t0"), {ONE, TWO, THREE}),
+        ((f"ERBB2\t{ONE}\tNA", f"KIT\t{TWO}\t0"), {TWO, THREE}),
+        ((f"ERBB2\t{ONE}\t2", f"KIT\t{TWO}\t0", f"KIT\t{THREE}\t1.7"), {ONE, TWO}),
+        ((f"ERBB2\t{ONE}\t2", f"KIT\t{TWO}\t0", f"PTEN\t{TWO}\t-7"), {ONE, THREE}),
+    ],
+)
+def test_a_list_of_calls_is_silent_on_specimens_without_a_row_alone(
+    profiled: Callable[..., dict[str, set[str]]], rows: tuple[str, ...], expected: set[str]
+) -> None:
+    assert profiled(data_cna="Hugo_Symbol\tSample_Id\tValue\n" + "".join(row + "\n" for row in rows))["copy_number"] == expected
+
+
+def test_a_table_that_is_given_up_looked_for_nothing(study: Path, tmp_path: Path) -> None:
+    (study / "data_mutations.txt").write_text(MUTATIONS.replace("HGVSp_Short", "Change") + MUTATION)
+    settings = json.dumps({"ingest": {"accept_mostly_refused": ["mutations"]}})
+    assert main([str(study), "--out", str(tmp_path / "tables"), "--settings", settings]) == 0
+    profiled = parquet.read_table(tmp_path / "tables" / "profiled.parquet").to_pydict()
+    assert profiled["mutations"] == [False] * 3
+    assert all(profiled["copy_number"])
 
 
 def test_where_no_source_speaks_nothing_is_claimed(profiled: Callable[..., dict[str, set[str]]]) -> None:

@@ -158,7 +158,7 @@ def test_a_fault_of_a_whole_file_ends_with_one_line(fault: str, tmp_path: Path, 
     assert status == 2
     assert len(errors) == 1
     assert message in errors[0]
-    assert not list(tables.iterdir())
+    assert not tables.exists()
 
 
 def test_a_table_that_is_there_only_packed_is_not_taken_for_absent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

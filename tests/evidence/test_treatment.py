@@ -104,15 +104,20 @@ def test_setting_and_radiation_are_told_where_the_case_knows_them() -> None:
     assert texts("concurrent_radiation", {}, {"is_chemoradiation_at_index": True}) == ["given together with radiation (chemoradiation)"]
 
 
-def test_agents_begun_long_before_the_diagnosis_are_told_apart() -> None:
-    rows = [{"start_day": day, "agent": agent} for day, agent in [(-900, "LETROZOLE"), (20, "CARBOPLATIN"), (50, "INVESTIGATIONAL")]]
+def test_agents_begun_long_before_the_diagnosis_or_for_another_cancer_are_told_apart() -> None:
+    given = [(-900, "DOCETAXEL"), (20, "CARBOPLATIN"), (50, "INVESTIGATIONAL"), (60, "LETROZOLE"), (70, "RITUXIMAB")]
+    rows = [{"start_day": day, "agent": agent} for day, agent in given]
     found = {"timeline_treatment": rows}
     case = {"diagnosis_day": 50}
     assert texts("prior_agents", found, case) == [
         "investigational agent (50 days before treatment)",
         "carboplatin (80 days before treatment)",
     ]
-    assert texts("agents_of_other_cancer", found, case) == ["letrozole (1000 days before treatment)"]
+    assert texts("agents_of_other_cancer", found, case) == [
+        "rituximab (30 days before treatment)",
+        "letrozole (40 days before treatment)",
+        "docetaxel (1000 days before treatment)",
+    ]
     assert len(texts("prior_agents", found)) == 3
 
 

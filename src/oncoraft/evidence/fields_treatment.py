@@ -95,7 +95,7 @@ TREATMENT_FIELDS: tuple[Field, ...] = (
         "before_index",
         "{reading} ({ago})",
         "",
-        listed="agents received for another cancer",
+        listed="agents received for another cancer or before this one was diagnosed",
         note="begun more than 30 days before the registration, or of a kind that does not treat this cancer; supportive agents are left out",
         kind="agents",
     ),

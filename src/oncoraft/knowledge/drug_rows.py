@@ -39,5 +39,6 @@ def are_for(agents: pd.Series, cancer_types: pd.Series) -> np.ndarray:
         agents: of the drug table, or unknown ones.
         cancer_types: as many, in the source's words.
     """
-    codes, pairs = pd.MultiIndex.from_arrays([agents, cancer_types]).factorize()
-    return np.array([is_for(agent, cancer) for agent, cancer in pairs], dtype=bool)[codes]
+    (agent, agent_names), (cancer, cancer_names) = pd.factorize(agents), pd.factorize(cancer_types)
+    table = np.array([[is_for(one, other) for other in cancer_names] for one in agent_names], dtype=bool)
+    return table.reshape(len(agent_names), len(cancer_names))[agent, cancer]
