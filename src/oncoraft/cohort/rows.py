@@ -56,6 +56,7 @@ def duplicates(columns: list[np.ndarray]) -> np.ndarray:
     """
     mixed = np.zeros(len(columns[0]), dtype=np.uint64)
     for codes in columns:
+        # 2**64 over the golden ratio, odd (Knuth's multiplicative hashing).
         mixed = (mixed ^ codes.astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
         mixed ^= mixed >> np.uint64(29)
     first = np.arange(len(mixed))

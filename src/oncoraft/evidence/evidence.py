@@ -155,6 +155,7 @@ def collect(
         if not (frame := found[field.name]).empty
     ]
     joined = pd.concat(frames, ignore_index=True)
+    # Stable: within a field the order of its own function stays, the closest first.
     joined = joined.iloc[np.argsort(joined["case"].to_numpy() * len(FIELDS) + joined["place"].to_numpy(), kind="stable")].reset_index(
         drop=True
     )

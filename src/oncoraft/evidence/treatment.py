@@ -106,10 +106,12 @@ def received(cases: pd.DataFrame, tables: Tables, notes: pd.DataFrame, count: in
     rows = tables["timeline_treatment"]
     agents = known_records(cases, rows[~rows["agent"].isin(supportive)], "prior_agents", ties="agent").drop_duplicates(["case", "agent"])
     case = cases.set_index("case")[["diagnosis_day", "cancer_type"]].reindex(agents["case"])
+    # An unregistered cancer has NaN for its day, which compares false: nothing is early then.
     early = agents["start_day"].to_numpy() < case["diagnosis_day"].astype("float64").to_numpy() - REGISTRATION_DAYS
     is_other = early | ~are_for(agents["agent"], case["cancer_type"])
     own, others = (closest(agents[which], 2 * count) for which in (~is_other, is_other))
     surgery = tables["timeline_surgery"]
+    # These rows took a specimen; they are no operation (docs/labels.md).
     surgery = surgery[surgery["subtype"].fillna("") != "SAMPLE"]
     return {
         "prior_agents": facts(own, own["agent"].str.lower(), reading=named(own["agent"])),
