@@ -212,6 +212,7 @@ def sample(cases: pd.DataFrame, number: int | None, seed: int) -> pd.DataFrame:
     if number is None or len(cases) <= number:
         return cases
     place = np.array([stable_fraction(seed, case_id) for case_id in cases["case_id"]])
+    # Ranks by a double argsort: the sample keeps the order of the cases.
     return cases[np.argsort(np.argsort(place, kind="stable"), kind="stable") < number]
 
 

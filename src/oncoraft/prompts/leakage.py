@@ -63,6 +63,7 @@ def judge(frame: pd.DataFrame, fold: int) -> dict[str, Any] | None:
         frame: from `gather`.
         fold: the fold that is held out.
     """
+    # Without the tuning patients, as the model itself is trained.
     train = frame[(frame["fold"] != fold) & ~frame["is_tuning"]]
     held_out = frame[frame["fold"] == fold]
     if any(part["responder"].value_counts().reindex([True, False], fill_value=0).min() < FEWEST for part in (train, held_out)):

@@ -110,6 +110,7 @@ class Renderer:
         Raises:
             InputError: the instruction file cannot be read as text or is empty.
         """
+        # Plain text, nothing to escape. Strict: jinja's own undefined prints nothing for a field that is misspelt.
         environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined, autoescape=False)
         environment.filters |= {"protein_change": protein_change, "days_before": days_before}
         self.template = environment.from_string((FOLDER / f"{template}.jinja").read_text(encoding="utf-8"))

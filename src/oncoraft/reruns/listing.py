@@ -70,6 +70,7 @@ def main(words: list[str]) -> int:
     finally:
         sys.stdout = screen
     for job in records.jobs:
+        # Target rules have no command: they are no jobs.
         if job["shellcmd"]:
             print(json.dumps(job, sort_keys=True))
     return status

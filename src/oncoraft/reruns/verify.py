@@ -59,6 +59,7 @@ def steps_without_manifest(manifests: Iterable[Manifest]) -> list[str]:
 
 def result_files(root: Path) -> list[Path]:
     """Every file of the tree that ought to be named by a manifest, or is one; sorted."""
+    # A link that leads nowhere is no file, but stands in the tree all the same.
     found = (plain(path) for path in root.rglob("*") if path.is_file() or path.is_symlink())
     return sorted(path for path in found if not ASIDE & set(path.relative_to(plain(root)).parts[:-1]) and path.name not in BESIDE)
 
