@@ -91,7 +91,7 @@ def generated(table: Table, columns: dict[str, Any], ids: Any) -> pd.DataFrame:
             words = values.astype(str).str.strip().replace("", None).str.lower()
             kept = {word.lower() for word in (*column.vocabulary, *column.literal)}
             # A word that means missing is read as missing, unless the column's vocabulary lists it.
-            frame[column.name] = words.mask(words.map(lambda word: word is not None and is_missing_word(word) and word not in kept))
+            frame[column.name] = words.mask([word is not None and is_missing_word(word) and word not in kept for word in words])
         else:
             frame[column.name] = values.astype(float)
     return frame
