@@ -168,6 +168,7 @@ def _read(source: Path | bytes, header: Header, *, use_threads: bool, block: int
             read_options=arrow_csv.ReadOptions(use_threads=use_threads, skip_rows=header.line, column_names=names, block_size=block),
             # pyarrow would leave empty lines out by itself, and every later line number would be wrong.
             parse_options=arrow_csv.ParseOptions(delimiter="\t", quote_char=False, ignore_empty_lines=False, invalid_row_handler=keep),
+            # Which words mean missing depends on the column: that is for the typing to say, so that here nothing is null.
             convert_options=arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, text), strings_can_be_null=False),
         )
     except pa.ArrowInvalid as error:

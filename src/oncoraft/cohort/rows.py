@@ -89,6 +89,7 @@ class _Typing:
             return pa.nulls(len(self.raw.source_line), ARROW_TYPES[column.kind])
         coded = self.raw.columns[position]
         values, bad = type_distinct(column, coded.dictionary)
+        # The clinical table that defines an id is not looked up in itself.
         known = self.known.get(column.refers) if HOME.get(column.refers) != self.table.name else None
         if known is not None:
             stray = np.asarray(pc.invert(pc.is_in(values, value_set=known)).to_numpy(zero_copy_only=False), dtype=bool) & ~bad

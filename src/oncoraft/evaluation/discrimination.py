@@ -141,6 +141,7 @@ def patient_weights(patient: Array, fold: Array, resamples: int, seed: int) -> A
         inside = np.flatnonzero(fold == k)
         _, code = np.unique(patient[inside], return_inverse=True)
         patients = int(code.max()) + 1
+        # How often n draws with replacement take each of n patients is multinomial; every fold keeps its number of patients.
         counts = draw.multinomial(patients, np.full(patients, 1 / patients), size=resamples)
         weights[:, inside] = counts[:, code]
     return weights

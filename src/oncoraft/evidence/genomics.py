@@ -99,6 +99,7 @@ def known_specimens(cases: pd.DataFrame, tables: Tables, known: str) -> pd.DataF
     own = cases.set_index("case")["cancer_type"].reindex(found["case"]).to_numpy()
     # A specimen without a cancer type is not known to be of another cancer.
     found = found[(found["cancer_type"] == own) | found["cancer_type"].isna()]
+    # lexsort takes its last key first: case, then the latest, and of one day the lower id, so that rows in another order tell the same.
     return found.iloc[np.lexsort([found["sample_id"].to_numpy(str), found["days_before_index"].to_numpy(), found["case"].to_numpy()])]
 
 
@@ -191,6 +192,7 @@ def _mutations(tables: Tables, samples: pd.Series) -> pd.DataFrame:
 def _copy_number(tables: Tables, samples: pd.Series) -> pd.DataFrame:
     """High amplifications and deep deletions."""
     rows = tables["cna"]
+    # The portal's discrete calls: 2 is a high-level amplification, -2 a deep deletion; 1 is a low-level gain, -1 a shallow deletion.
     rows = rows[rows["call"].isin([2.0, -2.0]) & rows["sample_id"].isin(samples)]
     value = rows["gene"] + np.where(rows["call"] > 0, " amplification", " deletion")
     return _placed(pd.DataFrame({"sample_id": rows["sample_id"], "name": value, "value": value}), rows["gene"])

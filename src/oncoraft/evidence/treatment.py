@@ -97,6 +97,7 @@ def outside(cases: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     notes = known_records(cases, tables["timeline_prior_meds"], "outside_treatment", ties="prior_med_to_msk")
     notes = notes[notes["prior_med_to_msk"].isin(list(OUTSIDE))]
     notes = notes.assign(is_treated=notes["prior_med_to_msk"] == TREATED)
+    # lexsort takes its last key first; the row number keeps the nearer first among equals.
     return closest(notes.iloc[np.lexsort([np.arange(len(notes)), ~notes["is_treated"].to_numpy(), notes["case"].to_numpy()])])
 
 

@@ -92,6 +92,7 @@ def _parsed(change: str) -> str | None:
         return f"{first}{second}fs" + (f"*{length}" if length and length != "?" else "")
     if found := RANGE.fullmatch(change):
         first, last, event, rest = found.groups()
+        # `>` between several residues is an older notation of a deletion-insertion.
         event = event.lower().replace(">", "delins")
         return first + (f"_{last}" if last else "") + event + (rest.replace("X", "*") if event.endswith("ins") else "")
     if found := SPLICE.fullmatch(change):

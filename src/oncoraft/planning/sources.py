@@ -47,6 +47,7 @@ UNCOUNTED = {
 def module_file(name: str) -> Path | None:
     """The file of a dotted module of this package, or None if there is no such module."""
     base = ROOT.joinpath(*name.split(".")[1:])
+    # As Python does: a package goes before a module of the same name.
     for candidate in (base / "__init__.py", base.with_suffix(".py")):
         if candidate.is_file():
             return candidate

@@ -53,6 +53,7 @@ def brief(field: str, value: str, text: str) -> str:
 
     Of altered genes it shows those that decide about a drug or mark the disease; passengers would fill a short context.
     """
+    # A fusion names both of its genes: `EML4-ALK fusion`.
     if field in GENOMIC and not set(re.split(r"[ -]", value)) & telling_genes():
         return ""
     return BY_NAME[field].brief.format(value=value, text=text)

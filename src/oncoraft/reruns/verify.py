@@ -170,6 +170,7 @@ def verify(root: Path) -> tuple[list[Finding], dict[str, int]]:
     files = result_files(root)
     lost, outside = lost_inputs(manifests, now, root)
     findings += check(manifests, now) + lost + unnamed(files, manifests)
+    # What a manifest has told of a file the crate would only tell again.
     seen = {(finding.kind, finding.path) for finding in findings}
     findings += [finding for finding in check_crate(root) if (finding.kind, finding.path) not in seen]
     findings.sort(key=lambda finding: (KINDS.index(finding.kind), finding.path, finding.text))
