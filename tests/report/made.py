@@ -139,6 +139,6 @@ def results(home: Path, regimen_name: str, cancer_type: str, drug_class: str) ->
     curves(cancer_type).to_parquet(run / "survival" / "curves.parquet")
     (run / "predictions.jsonl").write_text(json.dumps({"rationale": regimen_name}) + "\n")
     (home / "cases" / "flow.json").write_text(json.dumps(flow(drug_class, cancer_type)))
-    ledger = dict.fromkeys(("rows_read", "rows_kept", "rows_refused", "rows_duplicate"), [5])
+    ledger = {key: [5] for key in ("rows_read", "rows_kept", "rows_refused", "rows_duplicate")}
     pd.DataFrame({"table": [drug_class], "status": "read"} | ledger).to_parquet(home / "tables" / "ledger.parquet")
     return home

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+
 from oncoraft.foundation.errors import InputError
 from oncoraft.report import figures
 from oncoraft.report.collect import FRAMES, Run, read_json, read_runs
