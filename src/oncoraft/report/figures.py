@@ -75,9 +75,11 @@ def leads(run: Run) -> Markup | None:
 
 def tornado(run: Run) -> Markup | None:
     """AUROC of the model by label definition, the widest off the one that trains first."""
-    own = run.definitions[run.definitions["predictor"] == "model"].dropna(subset=["estimate"])
     main = run.metric("model", "auroc")
-    if own.empty or main is None or main["estimate"] is None:
+    if run.definitions.empty or main is None or main["estimate"] is None:
+        return None
+    own = run.definitions[run.definitions["predictor"] == "model"].dropna(subset=["estimate"])
+    if own.empty:
         return None
     own = own.assign(off=(own["estimate"] - main["estimate"]).abs()).sort_values("off", ascending=False, kind="stable")
     rows = records(own)
