@@ -21,6 +21,14 @@ rule report:
             f"results/{wildcards.cohort}/selection/{{design}}/selection.json",
             design=plan.config.folds.designs,
         ),
+        comparisons=lambda wildcards: (
+            expand(
+                f"results/{wildcards.cohort}/comparisons/{{design}}/comparison.json",
+                design=plan.config.folds.designs,
+            )
+            if len(plan.config.models) * len(plan.config.strategies) > 1
+            else []
+        ),
         audit="results/{cohort}/prompts/audit.json",
         checks="results/{cohort}/tables/checks.json",
     output:
