@@ -90,7 +90,7 @@ def coverage(seeds: int, cases: int) -> None:
 
 def selection(seeds: int, patients: int = 1200) -> None:
     """Print how often a score that knows only who is sequenced at diagnosis separates, raw and beside the covariates."""
-    raw, adjusted, ratios = [], [], []
+    raw, adjusted, ratios, held, told = [], [], [], [], 0
     for seed in range(seeds):
         draw = np.random.default_rng(seed)
         relapse = draw.exponential(5000, patients)
@@ -103,13 +103,18 @@ def selection(seeds: int, patients: int = 1200) -> None:
         table = table.assign(age=draw.normal(62, 9, patients))[(entry < leave) & (early | (relapse < lost))]
         low = (table["score"] < 0.5).to_numpy()
         found = cox(subjects_of(table), low, table["fold"].to_numpy())
-        gained = gain(table, low)["likelihood_ratio_p"]
+        record = gain(table, low)
+        gained = record["likelihood_ratio_p"]
+        lower, upper = record["adjusted_per_sd_lower"], record["adjusted_per_sd_upper"]
+        held += [lower <= 1 <= upper] if lower is not None else []
+        told += record["adjusted_hazard_ratio"] is not None
         ratios += [found.ratio] if found else []
         raw.append(found is not None and found.p < 0.05)
         adjusted.append(gained is not None and gained < 0.05)
     print(
         f"selection, {seeds} seeds, truth 1: raw hazard ratio {np.median(ratios):.1f} in the middle, separates in {np.mean(raw):.3f}; "
-        f"the gain over the covariates in {np.mean(adjusted):.3f}"
+        f"the gain over the covariates in {np.mean(adjusted):.3f}; the adjusted interval per standard deviation holds 1 in {np.mean(held):.3f} "
+        f"of {len(held)}; an adjusted ratio of the groups is told in {told}"
     )
 
 
@@ -120,7 +125,11 @@ def main() -> None:
     parser.add_argument("--regimens", type=int, default=15)
     parser.add_argument("--cases", type=int, default=200)
     parser.add_argument("--seeds", type=int, default=200)
+    parser.add_argument("--selection-only", action="store_true", help="the last simulation alone")
     given = parser.parse_args()
+    if given.selection_only:
+        selection(given.seeds)
+        return
     sizes(given.families, given.regimens, given.cases)
     coverage(given.seeds, given.cases)
     selection(given.seeds)

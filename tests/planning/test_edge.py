@@ -74,7 +74,11 @@ def test_a_pipe_in_a_study_never_makes_ingestion_wait(name: str, tmp_path: Path)
 @pytest.mark.parametrize("signal_sent", [signal.SIGTERM, signal.SIGINT])
 def test_a_step_that_is_stopped_leaves_nothing_half_written(signal_sent: signal.Signals, tmp_path: Path) -> None:
     words = ["twin", "--patients", "20000", "--processes", "1", "--out", str(tmp_path / "out" / "study")]
-    with subprocess.Popen([sys.executable, "-m", "oncoraft", *words], stderr=subprocess.PIPE, text=True) as step:
+    command = [sys.executable, "-m", "oncoraft", *words]
+    # Tests that run in the background of a shell inherit an ignored SIGINT, which Python then leaves ignored.
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    ) as step:
         deadline = time.monotonic() + 60
         while not list(tmp_path.glob("out/.partial-*")) and time.monotonic() < deadline:
             time.sleep(0.05)

@@ -148,7 +148,7 @@ def test_verdicts_reports_and_treatment_of_the_index_day_are_leaks_under_either_
     of_the_index_day(field.partition("|")[0])(monkeypatch)
     for audited in (AUDITED, STRICT):
         with pytest.raises(InputError, match=f"look-ahead: .*field ({field}) of case"):
-            audit(TABLES, CASES.head(9), audited)
+            audit(TABLES, CASES if field == "gleason" else CASES.head(9), audited)  # the first few hold no prostate cancer
 
 
 def test_a_cancer_that_is_registered_or_sequenced_only_later_is_no_cancer_of_the_case() -> None:

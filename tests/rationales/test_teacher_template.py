@@ -100,7 +100,7 @@ def spoilt(text: str, record: Record) -> Iterator[str]:
             other = next(
                 str(number)
                 for number in (1, 2, 3, 4, 0, 15)
-                if str(number) not in record.values[name] + record.values.get("earlier_line", [])
+                if str(number) not in [*record.values[name], *record.values.get("earlier_line", []), *record.values.get("line_overall", [])]
             )
             yield text[: found.start()] + other + text[found.end() :]
     for agent in record.given | record.prior:

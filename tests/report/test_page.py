@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +12,13 @@ import pytest
 
 from oncoraft.foundation.errors import InputError
 from oncoraft.report import figures
-from oncoraft.report.collect import Run, read_json, read_runs
-from oncoraft.report.experiment import breakdown_rows, calibration_rows, predictor_rows, section
+from oncoraft.report.collect import FRAMES, Run, read_json, read_runs
+from oncoraft.report.discrimination import breakdown_rows, calibration_rows, predictor_rows
+from oncoraft.report.discrimination import section as discrimination_section
 from oncoraft.report.headline import lines_of
-from oncoraft.report.report import checks, headline_rows
+from oncoraft.report.small_cells import Guard
+from oncoraft.report.summary import headline_rows, of_run
+from oncoraft.report.survival import section as survival_section
 from oncoraft.report.tables import number, p_value, share, span, table
 
 
@@ -33,13 +35,12 @@ def test_estimates_carry_their_interval_and_counts_their_whole() -> None:
     assert number(1234.5678, 1) == "1234.6"
 
 
-def test_cells_are_escaped_and_missing_ones_are_dashes() -> None:
-    html = table([{"a_b": "<script>", "c": None, "d": True, "e": 12345}])
-    assert "&lt;script&gt;" in html
-    assert "<script>" not in html
-    assert re.findall(r"<td>(.*?)</td>", html)[1:] == ["–", "yes", "12,345"]
-    assert "<th scope='col'>a b</th>" in html
-    assert table([]) == "<p>None.</p>"
+def test_missing_cells_are_dashes_and_headings_are_words() -> None:
+    told = table([{"a_b": "<script>", "c": None, "d": True, "e": 12345}])
+    assert told.rows == [["<script>", "–", "yes", "12,345"]]
+    assert told.columns[0] == "a b"
+    assert [told.is_text(column) for column in (1, 3)] == [False, False]
+    assert table([]).rows == []
 
 
 def record(predictor: str, metric: str, scope: str, estimate: float | None, **more: object) -> dict[str, object]:
@@ -57,8 +58,12 @@ def run() -> Run:
         record("model", name, "recalibrated", 1.0, lower=None) for name in ("calibration_slope", "calibration_in_the_large", "brier")
     ]
     metrics += [record("model", n, "recalibrated", 1.0) for n in ("observed_to_expected", "integrated_calibration_index", "scaled_brier")]
-    curve = pd.DataFrame({"predictor": "model", "probability": np.linspace(0.1, 0.9, 5), "observed": np.linspace(0.2, 0.8, 5)})
-    decision = pd.DataFrame({"predictor": "model", "threshold": [0.1, 0.2], "net_benefit": [0.2, 0.1], "treat_all": [0.2, 0.0]})
+    curve = pd.DataFrame(
+        {"predictor": "model", "probability": np.linspace(0.1, 0.9, 5), "observed": np.linspace(0.2, 0.8, 5), "n": 20, "responders": 6}
+    )
+    decision = pd.DataFrame(
+        {"predictor": "model", "threshold": [0.1, 0.2], "net_benefit": [0.2, 0.1], "lower": 0.0, "upper": 0.3, "treat_all": [0.2, 0.0]}
+    )
     return Run("m", "raft", "kfold", metrics, pd.DataFrame(), curve, decision, {}, pd.DataFrame(), [])
 
 
@@ -76,11 +81,23 @@ def test_a_predictor_without_a_group_gets_a_dash(run: Run) -> None:
     assert rows[1]["B (30 of 100)"] == "–"
 
 
-def test_calibration_has_a_row_a_predictor(run: Run) -> None:
-    assert calibration_rows(run)[0]["calibration_slope"] == "1.000"
+def test_calibration_has_a_row_a_predictor_and_scale(run: Run) -> None:
+    delivered = dataclasses.replace(run, metrics=[*run.metrics, record("model", "calibration_slope", "as_delivered", 0.77)])
+    slopes = {row["scores"]: row["calibration_slope"] for row in calibration_rows(delivered)}
+    assert slopes == {"recalibrated by the other folds": "1.000", "as delivered": "0.770 (0.600 to 0.800)"}
 
 
-SURVIVAL = {"regimens": [], "skipped": [], "cancer_types": [], "counts": {}, "settings": {"horizons_months": [12]}, "statement": ""}
+SURVIVAL = {
+    "regimens": [],
+    "skipped": [],
+    "cancer_types": [],
+    "counts": {"attempted": 0},
+    "settings": {"horizons_months": [12]},
+    "statement": "",
+    "direction": "",
+    "summary": {"adjusted": None, "adjusted_per_sd": None},
+}
+NOTHING_HIDDEN = Guard(1)
 
 
 def of_folds(run: Run, design: str, folds: int) -> Run:
@@ -92,23 +109,23 @@ def of_folds(run: Run, design: str, folds: int) -> Run:
 
 
 def test_a_single_fold_is_told_to_be_cut_and_calibrated_as_it_is(run: Run) -> None:
-    alone, five = section(of_folds(run, "panel_era", 1)), section(of_folds(run, "kfold", 5))
-    assert "score of 0.5" in alone["cut"]
-    assert "as they are" in alone["scores"]
-    assert "Language model" in alone["calibration_table"]
-    assert "median score of the other folds" in five["cut"]
-    assert "recalibrated" in five["scores"]
+    alone, five = of_folds(run, "panel_era", 1), run
+    assert "score of 0.5" in survival_section(alone, NOTHING_HIDDEN)["cut"]
+    assert "as they are" in discrimination_section(alone, NOTHING_HIDDEN)["scores"]
+    assert [row["scores"] for row in calibration_rows(alone)] == ["as delivered"]
+    assert "median score of the other folds" in survival_section(of_folds(run, "kfold", 5), NOTHING_HIDDEN)["cut"]
+    assert "recalibrated" in discrimination_section(five, NOTHING_HIDDEN)["scores"]
 
 
-def test_folds_that_differ_by_design_are_not_flagged_for_it(run: Run, tmp_path: Path) -> None:
-    apart = dataclasses.replace(run, metrics=[*run.metrics, record("model", "auroc", "pooled", 0.5)])
-    assert [row["passed"] for row in checks(tmp_path, [apart])[1:]] == [False]
-    assert checks(tmp_path, [dataclasses.replace(apart, design="leave_cancer_out")])[1:] == []
+def test_folds_that_differ_by_design_are_not_flagged_for_it(run: Run) -> None:
+    apart = dataclasses.replace(run, survival=SURVIVAL, metrics=[*run.metrics, record("model", "auroc", "pooled", 0.5)])
+    assert [row["state"] for row in of_run(apart, "") if row["what"] == "Pooling"] == ["flag"]
+    assert [row for row in of_run(dataclasses.replace(apart, design="leave_cancer_out"), "") if row["what"] == "Pooling"] == []
 
 
 def test_figures_are_the_same_bytes_every_time(run: Run) -> None:
     assert figures.calibration(run) == figures.calibration(run)
-    assert figures.decision(run).startswith("<svg")
+    assert str(figures.decision(run)).startswith("<svg")
 
 
 def test_a_folder_without_metrics_is_told(tmp_path: Path) -> None:
@@ -130,7 +147,7 @@ def test_only_the_runs_asked_for_are_read(tmp_path: Path) -> None:
         (home / "predictions.jsonl").write_text('{"rationale": null}\n')
         (home / "metrics" / "metrics.json").write_text("[]")
         (home / "survival" / "survival.json").write_text("{}")
-        for name in ("roc", "calibration", "decision"):
+        for name in FRAMES:
             (home / "metrics" / f"{name}.csv").write_text("predictor\n")
         pd.DataFrame().to_parquet(home / "survival" / "curves.parquet")
     wanted = tmp_path / "m" / "raft" / "kfold" / "metrics" / "metrics.json"

@@ -142,7 +142,7 @@ BAD = {
     "a prediction of another patient": (spoil("predictions", "patient_id", "00001"), "line 5, column patient_id"),
     "a patient that is a number": (spoil("predictions", "patient_id", 4), "line 5, column patient_id: expected text"),
     "a prediction of another fold": (spoil("predictions", "fold", 3), "line 5, column fold: expected the fold that holds the case out"),
-    "a case predicted twice": (double("predictions"), f"line {N + 1}, column case_id: expected each case_id once"),
+    "a case predicted twice": (double("predictions"), f"line {N + 1}: expected one prediction a case, the first was line 8"),
     "a case twice": (double("cases"), f"cases.parquet, line {N + 1}, column case_id: expected each case_id once"),
     "follow-up twice": (double("followup"), f"followup.parquet, line {N + 1}, column case_id"),
     "a fold twice": (double("folds"), f"folds.parquet, line {N + 1}, column case_id"),

@@ -119,10 +119,10 @@ def test_a_run_with_other_settings_does_not_go_on_from_this_state(plain: Path, m
 
 def test_a_damaged_state_costs_steps_not_the_result(plain: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     whole = run_training(plain, "undamaged")
-    remove = States.remove
-    monkeypatch.setattr(States, "remove", lambda self: None)
+    finish = States.finish
+    monkeypatch.setattr(States, "finish", lambda self, step, state: None)
     run_training(plain, "damaged")
-    monkeypatch.setattr(States, "remove", remove)
+    monkeypatch.setattr(States, "finish", finish)
     newest = max((plain / "state-damaged").glob("*/*.pt"))
     newest.write_bytes(newest.read_bytes()[:100])
     again = run_training(plain, "damaged")

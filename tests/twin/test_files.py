@@ -13,6 +13,7 @@ import pyarrow.parquet as parquet
 import pytest
 
 from oncoraft.cohort import ingest
+from oncoraft.knowledge.missing import is_missing_word
 from oncoraft.knowledge.tables import TABLES, Table
 from oncoraft.twin import twin
 from oncoraft.twin.blocks import all_columns, patient_ids
@@ -87,7 +88,10 @@ def generated(table: Table, columns: dict[str, Any], ids: Any) -> pd.DataFrame:
         elif column.kind == "boolean":
             frame[column.name] = values.map({True: 1.0, False: 0.0, "Yes": 1.0, "No": 0.0, "": np.nan}).astype(float)
         elif column.kind == "text":
-            frame[column.name] = values.astype(str).str.strip().replace("", None).str.lower()
+            words = values.astype(str).str.strip().replace("", None).str.lower()
+            kept = {word.lower() for word in (*column.vocabulary, *column.literal)}
+            # A word that means missing is read as missing, unless the column's vocabulary lists it.
+            frame[column.name] = words.mask([word is not None and is_missing_word(word) and word not in kept for word in words])
         else:
             frame[column.name] = values.astype(float)
     return frame

@@ -33,6 +33,7 @@ def baseline(frame: pd.DataFrame, sites: pd.DataFrame, presence: pd.DataFrame, d
         which disease was seen, or `FAR`), since (first day of the baseline imaging, at most 0; 0 where there is none); and the
         baseline sites, case and site, once each.
     """
+    # Both bounds included: a scan of the index day is taken before the first dose (docs/labels.md).
     before = sites[(sites["day"] <= 0) & (sites["day"] >= -days)].drop_duplicates(["case", "site"])[["case", "site"]]
     earlier = presence[(presence["day"] <= 0) & (presence["day"] >= -days)]
     state = pd.DataFrame({"sites": np.bincount(before["case"], minlength=len(frame))})
@@ -70,10 +71,12 @@ def kinds(days: pd.DataFrame, state: pd.DataFrame, fraction: float) -> tuple[np.
     found = []
     for total, left, whole in ((in_view, days["comparable_left"].to_numpy(), every), (before, days["sum"].to_numpy(), True)):
         gone = 1 - left / np.maximum(total, 1)
+        # In the order of docs/labels.md: the first that holds decides.
         conditions = [
             (free & (diseased | (unknown & seen)) & whole, "CR"),
             (~shown & ~diseased & ~unknown, "NED"),
             (~shown & unknown, "NE"),
+            # A tolerance, since 1 - 9/10 is less than 0.1 in floating point.
             ((total > 0) & (gone >= fraction - 1e-9), "PR"),
         ]
         found.append(np.select([mask for mask, _ in conditions], [kind for _, kind in conditions], "SD"))

@@ -66,10 +66,12 @@ def is_chemoradiation(regimen: Regimen, events: Events, rules: Regimens, of: Tra
 def follows(before: Regimen, step: Step, regimen: Regimen, events: Events, rules: Regimens, of: Traits) -> set[tuple[str, str]]:
     """Protocols and their parts as which the regimen goes on with the one before; empty where it opens a line of its own."""
     index = regimen.index_day
+    # What follows a progression is the next line, whatever the protocol planned.
     if not rules.protocols or any_between(events.progressions, before.index_day + 1, index):
         return set()
     known = agents_known(regimen, rules, of)
     given = [agent for agent, day in before.first.items() if day < index and not is_substitute(agent, before.first, of)]
+    # How long the part before goes on after this index date is not known at it: the pause is then 0.
     pause = index - min(before.last_day, index)
     table, found = protocols(), set()
     for one in table.sequences.get(of.cancer_type, ()):
@@ -124,10 +126,12 @@ def course(regimens: Sequence[Regimen], told: Sequence[tuple[str, int]], events:
             step.is_maintenance = maintains and not step.is_chemoradiation
             goes_on = bool(step.reached) or maintains
             if step.reached:
+                # Of several that fit the first by name: a set has no order of its own.
                 step.protocol, step.protocol_part = min(step.reached)[0], before.protocol_part + 1
                 step.reached = {one for one in step.reached if one[0] != PERIOPERATIVE}
                 before.protocol = before.protocol or step.protocol
             step.setting = setting_after(step, before, regimen.index_day - min(earlier.last_day, regimen.index_day), rules)
+        # Lines count within a setting, so what goes on into another one opens a line there.
         same = goes_on and steps[-1].setting == step.setting
         step.line = steps[-1].line if same else lines.get(step.setting, 0) + 1
         step.line_overall = steps[-1].line_overall + (not goes_on) if steps else 1

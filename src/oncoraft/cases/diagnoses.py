@@ -19,6 +19,7 @@ from oncoraft.knowledge.drug_rows import are_for
 
 ALWAYS = -(10**9)  # days: before anything
 OTHER = "Other Cancer"
+# Codes of cancer registries (NAACCR): 88 not applicable, 99 unknown, OC an occult tumour.
 UNKNOWN_STAGE = ("", "88", "99", "UNK", "9", "Occu", "OC", "OCCULT")
 STAGED = r"localized|regional|in situ"
 COLUMNS = {
@@ -67,6 +68,7 @@ def known_cancers(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     foreign = adopted.notna() & ~adopted.isin(named_cancers())
     registered["cancer_type"] = registered["cancer_type"].mask(registered["cancer_type"].isna() | foreign, adopted).fillna(OTHER)
     registered = pd.concat([registered.assign(told_day=registered["day"], is_registered=True), stages(rows)], axis=1)
+    # Anew: a registered cancer may have adopted the type of a sequenced one.
     pairs = pd.MultiIndex.from_frame(registered[["patient_id", "cancer_type"]])
     sampled = specimens[~pd.MultiIndex.from_frame(specimens[["patient_id", "cancer_type"]]).isin(pairs)]
     is_first = sampled["sample_id"].isin(specimens.drop_duplicates("patient_id")["sample_id"])
@@ -109,6 +111,7 @@ def attribute(
     known = np.zeros(len(rows), dtype=bool)
     known[pairs["row"]] = True
     good = pairs["agent"].isin(list(for_any)) | are_for(pairs["agent"], pairs["cancer_type"])
+    # Of two that were diagnosed on one day the last by name, whatever the order of the rows.
     best = pairs[good].sort_values(["row", "day", "cancer_type"], kind="stable").drop_duplicates("row", keep="last")
     cancer = pd.Series(None, index=np.arange(len(rows)), dtype=object)
     cancer.loc[best["row"]] = best["cancer_type"].to_numpy()
@@ -129,6 +132,7 @@ def at_index(cases: pd.DataFrame, cancers: pd.DataFrame, grace: int) -> pd.DataF
     pairs = rows.merge(cancers.rename(columns={"cancer_type": "known"}), on="patient_id")
     pairs = pairs[pairs["day"] <= pairs["index_day"] + grace]
     mine = pairs[pairs["known"] == pairs["cancer_type"]].sort_values(["row", "day"], kind="stable").drop_duplicates("row", keep="last")
+    # Without the grace: a prompt may say that another cancer is known.
     other = pairs[(pairs["known"] != pairs["cancer_type"]) & (pairs["told_day"] <= pairs["index_day"])]["row"]
     found = mine.set_index("row").reindex(range(len(cases)))
     registered = found["is_registered"].eq(True)

@@ -105,6 +105,7 @@ def fold_tables(folds: pd.DataFrame, cases: pd.DataFrame, chosen: pd.DataFrame) 
                     "cancer_types": {str(name): float(value) for name, value in own.sort_index().items()},
                 }
             )
+            # Fold -1 only ever trains; its make-up says nothing of what is held out.
             if fold >= 0:
                 type_gap = max(type_gap, float((own - types).abs().max()))
                 if evaluable and rate is not None:

@@ -38,6 +38,7 @@ def kfold_stratified(patients: pd.DataFrame, settings: Folds, frozen: Assigned) 
     people: Counter[int] = Counter()
     cases: Counter[int] = Counter()
     rows = list(zip(order["patient_id"], order["stratum"], order["cases"]))
+    # The frozen first, so that the others even out what these leave.
     for keep in (True, False):
         for patient, stratum, count in rows:
             if (patient in frozen) is keep:

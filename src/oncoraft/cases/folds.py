@@ -55,6 +55,7 @@ def read_frozen(settings: Folds) -> Assigned:
     path = Path(settings.frozen)
     wanted = ["patient_id", "design", "fold"]
     rows = read_tables(path.parent, [path.stem], {path.stem: wanted})[path.stem]
+    # The other designs go by hash or by configuration: their folds stay without being frozen.
     rows = rows[rows["design"] == "kfold_stratified"].drop_duplicates("patient_id")
     if rows.empty:
         raise InputError("expected rows of design kfold_stratified", file=path, column="design")
@@ -90,6 +91,7 @@ def assign(
             raise InputError(f"folds.folds: expected at most {len(patients)}, the number of patients", found=settings.count(design))
         fold = DESIGNS[design](patients, settings, frozen or {})
         table = pd.DataFrame({"patient_id": list(fold), "fold": np.array(list(fold.values()), dtype=np.int16)})
+        # By hash, so that who joins the cohort later moves nobody.
         table["is_tuning"] = [stable_fraction(settings.seed, design, "tuning", patient) < settings.tuning_fraction for patient in fold]
         if empty := set(range(settings.count(design))) - set(fold.values()):
             raise InputError(

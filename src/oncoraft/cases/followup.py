@@ -46,15 +46,19 @@ def scans_of(cases: pd.DataFrame, progression: pd.DataFrame, settings: Followup)
     regimen is ignored, nor do scans from its first day on.
     """
     said = progression[progression["progression"].isin(["Y", "N"])]
+    # Both verdicts on a day are a progression (docs/labels.md).
     days = said.assign(progressed=said["progression"] == "Y").groupby(["patient_id", "start_day"])["progressed"].any().reset_index()
     scans = cases[["case_id", "patient_id", "index_day", "next_treatment_day"]].merge(days, on="patient_id")
     scans["day"] = scans["start_day"] - scans["index_day"]
+    # A progression within the lag is of the time before index (conventions of real-world PFS, docs/labels.md).
     scans = scans[scans["day"] > settings.progression_lag_days]
     if settings.at_next_regimen != "ignore":
+        # Where there is no next regimen a nullable integer compares to NA, which is no mask.
         scans = scans[~(scans["start_day"] >= scans["next_treatment_day"]).fillna(False).astype(bool)]
     scans = scans.sort_values(["case_id", "day"])
     if settings.assessment_gap_days is not None:
         gap = scans["day"] - scans.groupby("case_id")["day"].shift(fill_value=0)
+        # Everything from the first long gap on is left out, not the one scan that ends it.
         scans = scans[(gap > settings.assessment_gap_days).groupby(scans["case_id"]).cumsum() == 0]
     return scans[["case_id", "day", "progressed"]]
 

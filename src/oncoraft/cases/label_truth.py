@@ -32,6 +32,7 @@ def match(cases: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
     """Cases with the truth of their regimen: case_id, probability, response; a regimen is matched to its nearest case alone."""
     left = cases[["case_id", "patient_id", "index_day"]].astype({"index_day": "int64"}).sort_values(["index_day", "case_id"])
     right = truth[TRUTH_COLUMNS].astype({"start_day": "int64"}).sort_values(["start_day", "patient_id"])
+    # merge_asof wants both sides sorted by the day alone, and days of one type.
     found = pd.merge_asof(
         left, right, left_on="index_day", right_on="start_day", by="patient_id", direction="nearest", tolerance=NEAREST_DAYS
     ).dropna(subset=["response"])

@@ -72,9 +72,11 @@ def deciding(assessments: pd.DataFrame, end: np.ndarray, rule: Definition) -> tu
     inside = counts & (assessments["day"].to_numpy() <= end[assessments["case"]])
     used = assessments.loc[inside, ["case", "day", "contradicted"]].assign(category=category[inside])
     if rule.scans == "first":
+        # Assessments come sorted by case and day, so that the first one stays.
         used = used.drop_duplicates("case")
         return used.set_index("case"), used[["case", "day"]]
     rank = used["category"].map({name: number for number, name in enumerate(("PD", *BEST_FIRST))})
+    # Stable: of scans of one category the earliest decides.
     best = used.assign(rank=rank).sort_values(["case", "rank"], kind="stable").drop_duplicates("case")
     return best.set_index("case")[["category", "day", "contradicted"]], used[["case", "day"]]
 
@@ -119,6 +121,7 @@ def reasons_of_none(
         rule: what death and a new regimen before any scan are.
     """
     to_end, to_next, died = (frame[name].to_numpy() for name in ("to_end", "to_next", "died"))
+    # A death after the next regimen began, or after what ends the window, is not of this one.
     dies = none & died & (to_end >= 0) & (to_end <= nominal) & (to_end <= np.minimum(to_next, ends))
     switches = none & (to_next < np.minimum(np.minimum(nominal, to_end), ends))
     inside = assessments["day"].to_numpy() <= end[assessments["case"]]
@@ -151,6 +154,7 @@ def judge(
         is_contradicted; and the scans, case and day.
     """
     nominal = frame["nominal_days"].to_numpy() if rule.window_days is None else np.full(len(frame), float(rule.window_days))
+    # The day after the first baseline imaging, since what was treated by then is not in it; never imaged: the index day.
     first = np.minimum(state["since"].to_numpy() + 1, 0)
     ends = local_between(first, first, local)[1] - 1 if rule.local == "censor" else np.full(len(frame), FAR)
     end = np.clip(np.minimum.reduce([nominal, frame["to_end"].to_numpy(), frame["to_next"].to_numpy(), ends]), 0, None)
@@ -192,6 +196,7 @@ def finish(result: pd.DataFrame, name: str, target: str, frame: pd.DataFrame) ->
             "window_start_days": result["window_start_days"].astype(np.int32),
             "window_end_days": result["window_end_days"].astype(np.int32),
             "is_baseline_unknown": result["is_baseline_unknown"].astype(bool),
+            # Day 0 is the first sequencing, to which everybody lived: in such a window nobody could have died.
             "is_immortal": frame["index_day"] + result["window_end_days"] <= 0,
             "is_contradicted": result["is_contradicted"].astype(bool),
             "local_treatment_between": result["local_treatment_between"],

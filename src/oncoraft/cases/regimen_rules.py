@@ -109,6 +109,7 @@ def verdict(regimen: Regimen, agent: str, start: int, progressed: bool, rules: R
     combination window does not join what was given one after the other.
     """
     is_old = agent in regimen.first or is_substitute(agent, regimen.first, of)
+    # Strictly more: the last day of a window belongs to it (docs/regimens.md).
     if start - regimen.last_day > rules.gap_days and not (is_old and agent in of.gap_exempt):
         return "gap"
     if is_old or agent in of.backbone:
@@ -149,6 +150,7 @@ def early_agents(regimen: Regimen, rules: Regimens, of: Traits) -> list[str]:
 def restarted(regimen: Regimen, day: int, rules: Regimens) -> list[Interval]:
     """Intervals that joined the running regimen just before a new agent came: together with it they are the next regimen's start."""
     window = regimen.index_day + rules.combination_window_days
+    # FOLFOX to FOLFIRI is one switch, on the first day of fluorouracil; inside the combination window a start is the running regimen's.
     return [one for one in regimen.intervals if max(window, day - rules.known_at_index_days - 1) < one.start < day]
 
 

@@ -112,6 +112,7 @@ def courses_of(kept: pd.DataFrame, progressions: dict[str, np.ndarray], rules: R
     of = {name: traits(rules, known, name) for name in kept["cancer_type"].unique()}
     intervals = zip(kept["patient_id"], kept["cancer_type"], kept["start_day"].tolist(), kept["stop_day"].tolist(), kept["agent"])
     nothing = np.array([], dtype=int)
+    # itertools.groupby joins neighbours alone: `for_a_cancer` has sorted the rows.
     for (patient_id, cancer), part in groupby(intervals, key=lambda row: row[:2]):
         said = progressions.get(patient_id, nothing).tolist()
         yield Course(patient_id, group_patient([Interval(*row[2:]) for row in part], said, rules, of[cancer]), of[cancer])
@@ -132,6 +133,7 @@ def case_rows(kept: pd.DataFrame, cancers: pd.DataFrame, tables: dict[str, pd.Da
     for one in courses:
         who = one.patient_id
         events = Events(progressions.get(who), operated.get(who), radiated.get(who))
+        # Settings stand in the order of `starts`, which is that of this loop.
         steps = course(one.regimens, list(islice(settings, len(one.regimens))), events, rules, one.of)
         rows.extend(rows_of(one, steps, rules))
     described = ["diagnosis_day", "is_diagnosis_unknown", "has_other_cancer"]

@@ -51,6 +51,7 @@ def comparable(frame: pd.DataFrame, days: pd.DataFrame, before: pd.DataFrame, si
     """
     keys = ["case", "day"]
     covered = days[keys].merge(near(frame, coverage(presence), list(REGIONS)), on=keys, how="left")
+    # A day without a report that states its regions is taken to cover everything.
     covered[list(REGIONS)] = covered[list(REGIONS)].astype("boolean").fillna(True).astype(bool)
     trunk = covered[list(TRUNK)].any(axis=1).to_numpy()
     pairs = covered.merge(before, on="case")

@@ -80,5 +80,6 @@ def assessment_days(frame: pd.DataFrame, progression: pd.DataFrame, settings: La
     by_day = verdicts.groupby(["patient_id", "start_day"], sort=False)[flags].any().reset_index()
     found = near(frame, by_day[by_day[["yes", "no", "maybe"]].any(axis=1)], flags)
     limit = frame[["to_end", "to_next"]].min(axis=1).clip(upper=longest).to_numpy()
+    # The last day of the lag is outside, the last day of the window inside.
     inside = (found["day"] > settings.lag_days) & (found["day"] <= limit[found["case"]])
     return found[inside].sort_values(["case", "day"], ignore_index=True)

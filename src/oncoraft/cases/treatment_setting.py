@@ -29,6 +29,7 @@ def last_day(cases: pd.DataFrame, events: pd.DataFrame, by: tuple[str, ...] = ("
     """
     left = cases[[*by, "index_day"]].assign(row=np.arange(len(cases)), day=cases["index_day"].astype("int64")).sort_values("day")
     right = events[[*by, "start_day"]].astype({"start_day": "int64"}).sort_values("start_day")
+    # merge_asof wants both sides sorted by the day alone, whatever `by` says.
     found = pd.merge_asof(left, right, left_on="day", right_on="start_day", by=list(by), direction="backward")
     return found.set_index("row")["start_day"].reindex(range(len(cases))).fillna(NEVER).to_numpy(dtype="int64")
 
@@ -50,6 +51,7 @@ def distant_days(cases: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.Dat
     told = sites.merge(gone.assign(gone=True), how="left").merge(there.assign(there=True), how="left")
     sites = told.loc[told["gone"].isna() | told["there"].notna(), columns]
     samples = tables["clinical_sample"]
+    # A metastasis without a site may be a regional lymph node, which does not make the disease distant.
     nodal = samples["metastatic_site"].astype("string").str.contains(r"node|\bLN\b", case=False).fillna(True)
     far = samples.loc[(samples["sample_type"] == "Metastasis") & ~nodal, ["sample_id", "cancer_type"]]
     sequenced = tables["timeline_specimen"][["patient_id", "start_day", "sample_id"]].merge(far, on="sample_id")

@@ -152,6 +152,7 @@ def _numbers(column: Column, present: pa.StringArray) -> pa.Array:
     whole = column.kind in ("integer", "day")
     shaped = pc.match_substring_regex(present, PATTERNS[column.kind])
     unsigned = pc.utf8_ltrim(pc.if_else(shaped, present, pa.scalar(None, pa.string())), "+")
+    # By way of doubles, which hold every int32 exactly: whole numbers stand as `12.0` and `1e+05` too.
     values = pc.cast(unsigned, pa.float64())
     fits = pc.is_finite(values)
     if whole:

@@ -55,6 +55,7 @@ def add_follow_up(patients: pa.Table, days_per_month: float) -> pa.Table:
     """Add `os_days` (int32, days from first sequencing) and `is_deceased` before `source_line`; null where the source is."""
     months = patients["os_months"].to_numpy()
     unknown = np.isnan(months)
+    # To the nearest: the released months were made from whole days (`months_constant`).
     days = pa.array(np.rint(np.where(unknown, 0, months) * days_per_month).astype(np.int32), mask=unknown)
     dead = pc.equal(patients["os_status"].cast(pa.string()), "1:DECEASED")
     at = patients.schema.get_field_index("source_line")

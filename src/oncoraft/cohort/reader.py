@@ -125,6 +125,7 @@ def read_rows(path: Path, header: Header | None = None) -> RawTable:
     table, malformed = _read(path, header, use_threads=True)
     if malformed:
         table, malformed = _read(_without_padding(path, header), header, use_threads=False)
+    # Each block has a dictionary of its own; only from here on do equal codes mean equal texts.
     table = table.unify_dictionaries()
     columns = [_one_chunk(column) for column in table.columns]
     lines = np.arange(header.line + 1, header.line + 1 + table.num_rows + len(malformed), dtype=np.int32)
@@ -165,7 +166,9 @@ def _read(source: Path | bytes, header: Header, *, use_threads: bool, block: int
         table = arrow_csv.read_csv(
             pa.BufferReader(source) if isinstance(source, bytes) else source,
             read_options=arrow_csv.ReadOptions(use_threads=use_threads, skip_rows=header.line, column_names=names, block_size=block),
+            # pyarrow would leave empty lines out by itself, and every later line number would be wrong.
             parse_options=arrow_csv.ParseOptions(delimiter="\t", quote_char=False, ignore_empty_lines=False, invalid_row_handler=keep),
+            # Which words mean missing depends on the column: that is for the typing to say, so that here nothing is null.
             convert_options=arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, text), strings_can_be_null=False),
         )
     except pa.ArrowInvalid as error:

@@ -94,6 +94,7 @@ def rows_that_repeat(table: Table, rows: pa.Table, others: np.ndarray) -> tuple[
             "day": rows["start_day"].to_numpy(),
             "line": rows["source_line"].to_numpy(),
         }
+        # Before the first is looked for: a stranger's row must not date the specimen.
     ).drop(index=list(others))
     ordered = frame.sort_values(["id", "day", "line"])
     first = ordered.assign(at=ordered.index).groupby("id", sort=False)["at"].transform("first")

@@ -56,6 +56,7 @@ def duplicates(columns: list[np.ndarray]) -> np.ndarray:
     """
     mixed = np.zeros(len(columns[0]), dtype=np.uint64)
     for codes in columns:
+        # 2**64 over the golden ratio, odd (Knuth's multiplicative hashing).
         mixed = (mixed ^ codes.astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
         mixed ^= mixed >> np.uint64(29)
     first = np.arange(len(mixed))
@@ -88,6 +89,7 @@ class _Typing:
             return pa.nulls(len(self.raw.source_line), ARROW_TYPES[column.kind])
         coded = self.raw.columns[position]
         values, bad = type_distinct(column, coded.dictionary)
+        # The clinical table that defines an id is not looked up in itself.
         known = self.known.get(column.refers) if HOME.get(column.refers) != self.table.name else None
         if known is not None:
             stray = np.asarray(pc.invert(pc.is_in(values, value_set=known)).to_numpy(zero_copy_only=False), dtype=bool) & ~bad

@@ -124,9 +124,11 @@ class _Reading:
             self.refusals.append(Refusal(line, "", f"{width} fields", f"{len(starts)} fields"))
             return
         gene, name = self._gene(text, line, starts, lengths), self.header.names[self.gene_position]
+        # Packed cells are padded with zero bytes, so that one in the text would pass for the end of a cell.
         if not gene or b"\0" in text:
             self.refusals.append(Refusal(line, name, "text, not empty", gene))
             return
+        # Python's hash of bytes differs from run to run; here only equality within one is asked.
         first = self.seen.setdefault((gene, hash(text)), line)
         if first == line:
             self._calls(gene, line, text, cells, starts[self.samples], lengths[self.samples])

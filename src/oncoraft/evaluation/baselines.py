@@ -64,6 +64,7 @@ def oracle(cases: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
     """The true probability of each case's regimen, matched by patient and start within three days."""
     left = cases[["case_id", "patient_id", "index_day"]].astype({"index_day": "int64"}).sort_values(["index_day", "case_id"])
     right = truth[["patient_id", "start_day", "probability"]].astype({"start_day": "int64"}).sort_values("start_day")
+    # merge_asof wants both sides sorted by the day alone, and days of one type.
     found = pd.merge_asof(
         left, right, left_on="index_day", right_on="start_day", by="patient_id", direction="nearest", tolerance=NEAREST_DAYS
     )

@@ -78,6 +78,7 @@ def shift(x: Array, positive: Array) -> float:
     """Calibration-in-the-large: the intercept with the slope held at 1; nan where a class is missing."""
     if not 0 < positive.sum() < len(positive):
         return np.nan
+    # Log odds of clipped scores lie within 14, so that the root is far inside.
     return float(brentq(lambda a: positive.sum() - expit(a + x).sum(), -60.0, 60.0, xtol=1e-12))
 
 
@@ -90,6 +91,7 @@ def slope_and_intercept(probability: Array, positive: Array) -> tuple[float, flo
 def smoothed(probability: Array, positive: Array) -> Array:
     """Observed share of positives around each probability by lowess, as rms's `val.prob` draws it, in the order of the cases."""
     spread = float(np.ptp(probability))
+    # No robustness iterations: of two classes they would take the rarer one for outliers.
     curve = lowess(positive.astype(float), probability, frac=SMOOTHING, it=0, delta=0.01 * spread, return_sorted=False)
     return np.asarray(np.clip(curve, 0, 1))
 
@@ -107,6 +109,7 @@ def equal_mass(probability: Array, bins: int = BINS) -> Array:
 
 def equal_width(probability: Array, bins: int = BINS) -> Array:
     """The bin of each case, by value."""
+    # A probability of 1 belongs to the last bin.
     return np.minimum((probability * bins).astype(int), bins - 1)
 
 

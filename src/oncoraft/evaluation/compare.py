@@ -106,6 +106,7 @@ def compare(names: tuple[str, str], frame: pd.DataFrame, settings: Any, label: s
     patient, y = frame["patient_id"].to_numpy(), data.positive
     test = delong(first, second, y, patient, data.fold)
     right = [(score >= thresholds(score, y, data.fold)[RULE]) == y for score in (first, second)]
+    # McNemar's test supposes independent pairs: each patient's first case alone.
     one_each = ~frame.sort_values(["index_day", "case_id"]).duplicated("patient_id").reindex(frame.index)
     only_first, only_second, mcnemar_p = mcnemar(right[0][one_each], right[1][one_each])
     loss = [(recalibrate(score, y, data.fold) - y) ** 2 for score in (first, second)]

@@ -108,6 +108,7 @@ def auroc_within(score: Array, positive: Array, group: Array, weight: Array | No
     if not len(score):
         return auroc(score, positive, weight)
     found = ranking(score, positive, group, weight)
+    # In float64: a product of counts soon exceeds 2**24, up to which float32 holds every whole number.
     pairs = (found.positives.astype(float) * found.negatives).sum(axis=-1)
     return np.asarray(found.concordant.sum(axis=-1) / np.where(pairs > 0, pairs, np.nan))
 
@@ -140,6 +141,7 @@ def patient_weights(patient: Array, fold: Array, resamples: int, seed: int) -> A
         inside = np.flatnonzero(fold == k)
         _, code = np.unique(patient[inside], return_inverse=True)
         patients = int(code.max()) + 1
+        # How often n draws with replacement take each of n patients is multinomial; every fold keeps its number of patients.
         counts = draw.multinomial(patients, np.full(patients, 1 / patients), size=resamples)
         weights[:, inside] = counts[:, code]
     return weights

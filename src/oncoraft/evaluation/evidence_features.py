@@ -123,6 +123,7 @@ def _with_changes(wide: pd.DataFrame) -> pd.DataFrame:
         if name.endswith("@0:number_0") and (before := name.replace("@0", "@1")) in wide:
             more[name + ":change"] = wide[name] - wide[before]
         if name.endswith(":measured_0") and (before := name[:-1] + "1") in wide:
+            # log1p, since a measurement may be 0.
             more[name + ":change"] = np.log1p(wide[name].abs()) - np.log1p(wide[before].abs())
     return pd.concat([wide, pd.DataFrame(more, index=wide.index)], axis=1).astype(float)
 
@@ -144,6 +145,7 @@ def _tokens(rows: pd.DataFrame, cases: int) -> tuple[sparse.csr_matrix, np.ndarr
     words = reader.fit_transform(distinct) if len(distinct) else sparse.csr_matrix((0, 0))
     matrices.append(_indicator(rows["case"].to_numpy(), code, (cases, len(distinct))) @ words)
     names.append(reader.get_feature_names_out() if len(distinct) else np.array([], dtype=object))
+    # A word that several statements of a case tell was counted by the product; it is there or not.
     return sparse.csr_matrix(sparse.hstack(matrices).astype(bool).astype(float)), np.concatenate(names)
 
 

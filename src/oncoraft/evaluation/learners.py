@@ -74,6 +74,7 @@ def tuned_logistic(design: Callable[[Parts], tuple[Any, Any, Any]], parts: Parts
 
 def clinical_logistic(table: pd.DataFrame) -> Learner:
     """What a clinician would put down: demography, stage, setting, line, performance status, drug class and the disease at index."""
+    # SimpleImputer would drop a column that has no value in training.
     numbers = make_pipeline(SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True), StandardScaler())
     words = OneHotEncoder(handle_unknown="ignore", min_frequency=10)
     columns = ColumnTransformer([("numbers", numbers, [*NUMBERS, *SITES]), ("words", words, list(WORDS))])

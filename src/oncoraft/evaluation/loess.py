@@ -23,6 +23,7 @@ class Loess:
     def __init__(self, x: Array) -> None:
         self.vertices = _vertices(np.sort(x, kind="stable"))
         distance = x[:, None] - self.vertices
+        # R adds the same 1e-5, so that rounding does not lose a case of a whole product.
         near = max(DEGREE + 1, int(len(x) * SPAN + 1e-5))
         bandwidth = np.partition(np.abs(distance), min(near, len(x)) - 1, axis=0)[min(near, len(x)) - 1]
         self.scale = np.where(bandwidth > 0, bandwidth, 1.0)

@@ -131,6 +131,7 @@ def measure(
     """Records and tables of held-out cases, of which the evaluable ones count."""
     settings, label = blocks["evaluation"], blocks["labels"].definition
     patient, fold = held_out["patient_id"].to_numpy(), held_out["fold"].to_numpy()
+    # Seeded by the design alone and drawn over all held-out cases: runs, predictors and label definitions share their resamples.
     weights = patient_weights(patient, fold, settings.bootstrap, stable_seed(settings.seed, design))
     judged = held_out["responder"].notna().to_numpy()
     frame = held_out[judged].reset_index(drop=True)

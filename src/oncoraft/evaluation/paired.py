@@ -66,6 +66,7 @@ def delong(first: Array, second: Array, positive: Array, patient: Array, fold: A
         if 0 < positive[inside].sum() < inside.sum():
             area, spread = covariance(np.stack([first[inside], second[inside]]), positive[inside], patient[inside])
             areas.append(float(area @ contrast))
+            # Of scores that hardly differ, rounding may leave a variance below 0.
             variances.append(max(0.0, float(contrast @ spread @ contrast)))
     difference, error = float(np.mean(areas)), float(np.sqrt(np.sum(variances)) / len(variances))
     if error == 0:

@@ -61,6 +61,7 @@ def read_held_out(predictions: Path, cases: Path, design: str) -> tuple[pd.DataF
     held_out = folds.loc[folds["fold"] >= 0, ["case_id", "fold"]]
     joined = found.merge(table.drop(columns="patient_id"), on="case_id", how="left", validate="one_to_one")
     joined = joined.merge(held_out, on="case_id", how="left", suffixes=("", "_of_design"), validate="one_to_one")
+    # NaN equals nothing, so that a case which the design never holds out is found too.
     if (elsewhere := joined[joined["fold"] != joined["fold_of_design"]]).size:
         one = elsewhere.sort_values("line").iloc[0]
         wanted = int(one["fold_of_design"]) if pd.notna(one["fold_of_design"]) else "none"
@@ -93,6 +94,7 @@ def read_baselines(path: Path, held_out: pd.DataFrame) -> pd.DataFrame:
         InputError: a case twice for one predictor, a score that is none, or a fold that is not the case's.
     """
     rows = read_unique(path, ("case_id", "fold", "predictor", "score"), ["case_id", "predictor"])
+    # NaN lies between no bounds and is refused with the others.
     wrong = rows[~rows["score"].between(0, 1)]
     if len(wrong):
         one = wrong.iloc[0]

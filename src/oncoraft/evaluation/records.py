@@ -98,6 +98,7 @@ def within_regimen(score: Array, data: Evaluable, mask: Array, weights: Array | 
 
     def statistic(weight: Array | None) -> Array:
         found = ranking(score[mask], data.positive[mask], group, weight)
+        # In float64: a product of counts soon exceeds 2**24, up to which float32 holds every whole number.
         pairs = (found.positives.astype(float) * found.negatives) @ owner
         return mean_known((found.concordant.astype(float) @ owner) / np.where(pairs > 0, pairs, np.nan))
 

@@ -35,6 +35,7 @@ def _of_block(probability: Array, positive: Array, weights: Array, loess: Loess,
     """The measures of some of the resamples."""
     w = weights.astype(np.float32)
     y = positive.astype(float)
+    # A score of 0 or 1 that is wrong would cost infinitely much.
     inside = np.clip(probability, EDGE, 1 - EDGE)
     columns = [np.ones_like(y), y, probability, (probability - y) ** 2, -np.log(np.where(positive, inside, 1 - inside))]
     bins = {"expected_calibration_error": equal_width(probability), "expected_calibration_error_equal_mass": equal_mass(probability)}
@@ -99,6 +100,7 @@ def _shifts(x: Array, y: Array, w: Array) -> Array:
 def _smoothed(probability: Array, curve: Array, weights: Array, with_quantiles: bool) -> dict[str, Array]:
     """Mean and, if asked for, median and 90th percentile of the distance of the loess curve from the diagonal."""
     distance = np.abs(np.clip(curve, 0, 1) - probability).astype(np.float32)
+    # einsum sums without holding the product, an array of (resamples, cases).
     found = {"integrated_calibration_index": np.einsum("bn,bn->b", weights.astype(np.float32), distance) / weights.sum(axis=1)}
     if with_quantiles:
         order = np.argsort(distance, axis=1)

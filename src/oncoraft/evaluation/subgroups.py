@@ -120,6 +120,7 @@ def evaluable_weights(held_out: pd.DataFrame, is_evaluable: Array) -> Array:
 
     It answers what the number would be had every case been judged, if the covariates say all that decides about it.
     """
+    # keep_empty_features: scikit-learn otherwise drops a column that is missing throughout the other folds.
     numbers = make_pipeline(SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True), StandardScaler())
     words = OneHotEncoder(handle_unknown="ignore", min_frequency=10)
     columns = ColumnTransformer([("numbers", numbers, [*NUMBERS, *SITES]), ("words", words, list(WORDS))])

@@ -67,6 +67,7 @@ def imaging(cases: pd.DataFrame, tables: Tables, count: int, index_day: IndexDay
             reading=last["is_yes"].map({True: "progression", False: "no progression"}),
             modality=last["modality"],
         ),
+        # Series.replace changes whole values alone, so that 11 stays 11.
         "imaging_days": facts(ever, ever["size"], number=ever["size"].astype(str).replace("1", "one") + _days(ever["size"])),
         "imaging_history": facts(ever, ever["sum"], total=ever["size"].astype(str) + " imaging" + _days(ever["size"])),
         "cancer_presence": facts(

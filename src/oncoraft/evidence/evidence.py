@@ -10,6 +10,7 @@ import logging
 import string
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ from oncoraft.evidence.fields import FIELDS
 from oncoraft.evidence.known import Tables, ago, numbered, prepare
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.planning.config import Evidence
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
 log = logging.getLogger("oncoraft")
@@ -113,6 +115,17 @@ def worded(field: Field, frame: pd.DataFrame) -> pd.Series:
     return pd.Series(text, index=frame.index, dtype=object)
 
 
+def collecting(block: Evidence) -> dict[str, Any]:
+    """The settings of `collect`, from the configuration."""
+    return {
+        "genomics_known": block.genomics_known,
+        "records_per_kind": block.records_per_kind,
+        "receptor_status": block.receptor_status,
+        "alterations_shown": block.alterations_shown,
+        "index_day": block.index_day,
+    }
+
+
 def collect(
     tables: Tables,
     cases: pd.DataFrame,
@@ -155,6 +168,7 @@ def collect(
         if not (frame := found[field.name]).empty
     ]
     joined = pd.concat(frames, ignore_index=True)
+    # Stable: within a field the order of its own function stays, the closest first.
     joined = joined.iloc[np.argsort(joined["case"].to_numpy() * len(FIELDS) + joined["place"].to_numpy(), kind="stable")].reset_index(
         drop=True
     )
@@ -187,7 +201,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     blocks = read_settings("evidence", given)
     cases = read_cases(given.cases)
     block = blocks["evidence"]
-    evidence = collect(read_tables(given.tables), cases, **block.model_dump())
+    evidence = collect(read_tables(given.tables), cases, **collecting(block))
     counts = {"cases": len(cases), "statements": len(evidence), "by_field": evidence["field"].value_counts().sort_index().to_dict()}
     record = given.out.with_name(given.out.name + ".manifest.json")
     with publishing(given.out, record, step="evidence") as (out, note):

@@ -18,6 +18,7 @@ AGE_CAP = 89  # the source shows no higher age
 OLDEST_BAND, YOUNGEST_BAND = 80, 20
 BREAST, PROSTATE = "Breast Cancer", "Prostate Cancer"
 UNASSIGNED = "C7[79]|C80"  # lymph nodes, unknown primary (ICD-O-3): no other organ's cancer
+# Codes of cancer registries (NAACCR): 88 not applicable, 99 unknown, OC an occult tumour.
 UNKNOWN_GROUPS = {"", "88", "99", "9", "UNK", "OCCULT", "Occu", "OC", "N/A"}
 # ICD-O-3 topography of the organ in which each cancer type begins.
 TOPOGRAPHY = {
@@ -112,6 +113,7 @@ def _registered(cases: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     kind = of_case["cancer_type"].where(of_case["cancer_type"].isin(list(TOPOGRAPHY)), "").to_numpy(object)
     rows = rows.assign(is_own=(rows["known_cancer"] == kind) | (rows["code"] == ""))
     is_day = rows["start_day"].to_numpy() == of_case["diagnosis_day"].astype("float64").to_numpy()
+    # np.lexsort sorts by its last key first.
     return rows.iloc[np.lexsort([np.arange(len(rows)), ~is_day, rows["case"].to_numpy()])]
 
 

@@ -97,7 +97,9 @@ def known_specimens(cases: pd.DataFrame, tables: Tables, known: str) -> pd.DataF
     found = known_records(cases, rows, "mutation", ties="sample_id").drop_duplicates(["case", "sample_id"])
     found = found.merge(tables["clinical_sample"].drop(columns="person"), on="sample_id")
     own = cases.set_index("case")["cancer_type"].reindex(found["case"]).to_numpy()
+    # A specimen without a cancer type is not known to be of another cancer.
     found = found[(found["cancer_type"] == own) | found["cancer_type"].isna()]
+    # lexsort takes its last key first: case, then the latest, and of one day the lower id, so that rows in another order tell the same.
     return found.iloc[np.lexsort([found["sample_id"].to_numpy(str), found["days_before_index"].to_numpy(), found["case"].to_numpy()])]
 
 
@@ -125,6 +127,7 @@ def specimen(specimens: pd.DataFrame, known: str) -> dict[str, pd.DataFrame]:
             last["msi_type"].map({word: value for word, (value, _) in MSI.items()}),
             reading=last["msi_type"].map({word: text for word, (_, text) in MSI.items()}),
         ),
+        # The source writes -1 where none was computed (docs/tables.md).
         "msi_score": facts(last, in_figures(last["msi_score"].where(last["msi_score"] >= 0))),
         "msi_comment": facts(last, last["msi_comment"].where(last["msi_comment"] != "")),
         "tmb": facts(last, bands, number=in_figures(burden)),
@@ -189,6 +192,7 @@ def _mutations(tables: Tables, samples: pd.Series) -> pd.DataFrame:
 def _copy_number(tables: Tables, samples: pd.Series) -> pd.DataFrame:
     """High amplifications and deep deletions."""
     rows = tables["cna"]
+    # The portal's discrete calls: 2 is a high-level amplification, -2 a deep deletion; 1 is a low-level gain, -1 a shallow deletion.
     rows = rows[rows["call"].isin([2.0, -2.0]) & rows["sample_id"].isin(samples)]
     value = rows["gene"] + np.where(rows["call"] > 0, " amplification", " deletion")
     return _placed(pd.DataFrame({"sample_id": rows["sample_id"], "name": value, "value": value}), rows["gene"])

@@ -69,6 +69,7 @@ def known_records(
 def daily(records: pd.DataFrame, column: str, *also: str) -> pd.DataFrame:
     """One record a case and day: the highest value of `column` (for booleans: true), the closest day first."""
     keys = ["case", "days_before_index"]
+    # Reversed, since lexsort knows the ascending order alone and the highest of a day has to come first.
     order = np.lexsort([records[column].to_numpy(float), -records["days_before_index"].to_numpy(), -records["case"].to_numpy()])[::-1]
     return records[[*keys, column, *also]].iloc[order].drop_duplicates(keys)
 
@@ -89,6 +90,7 @@ def facts(frame: pd.DataFrame, value: pd.Series, **more: pd.Series | str) -> pd.
 def ago(days: pd.Series) -> pd.Series:
     """Days before treatment in words, the one way in which a prompt tells them."""
     distinct, place = np.unique(days.to_numpy("float64"), return_inverse=True)
+    # NaN is not equal to itself.
     words = [days_before(int(day)) if day == day else "" for day in distinct.tolist()]
     return pd.Series(np.array(words, dtype=object)[place], index=days.index, dtype=object)
 

@@ -65,6 +65,7 @@ def own_space(tables: Tables, cases: pd.DataFrame, genomics_known: str, index_da
         joined[key] = joined["case_id"] + "|" + joined[key]
         copies[name] = joined.drop(columns="case_id").assign(start_day=joined[key].map(dated))
     for name in (SAME_DAY if index_day == "before_treatment" else ALWAYS_SAME_DAY) & set(copies):
+        # What is taken before the first dose counts on the index day itself: the next day is the first that is too late.
         copies[name]["border_day"] += 1
     return copies, cases.assign(patient_id=cases["case_id"])
 
@@ -125,6 +126,7 @@ def injected(rows: pd.DataFrame, draw: np.random.Generator) -> pd.DataFrame:
     copies = rows.copy()
     for column in _values(rows):
         copies[column] = draw.permutation(copies[column].to_numpy())
+    # From 0 on: the border day itself is too late.
     copies["start_day"] = copies["border_day"] + draw.integers(0, 400, len(copies))
     for column in {"sample_id", "tumor_sample_barcode"} & set(copies):
         copies[column] = copies[column] + INJECTED

@@ -97,6 +97,7 @@ def outside(cases: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     notes = known_records(cases, tables["timeline_prior_meds"], "outside_treatment", ties="prior_med_to_msk")
     notes = notes[notes["prior_med_to_msk"].isin(list(OUTSIDE))]
     notes = notes.assign(is_treated=notes["prior_med_to_msk"] == TREATED)
+    # lexsort takes its last key first; the row number keeps the nearer first among equals.
     return closest(notes.iloc[np.lexsort([np.arange(len(notes)), ~notes["is_treated"].to_numpy(), notes["case"].to_numpy()])])
 
 
@@ -106,10 +107,12 @@ def received(cases: pd.DataFrame, tables: Tables, notes: pd.DataFrame, count: in
     rows = tables["timeline_treatment"]
     agents = known_records(cases, rows[~rows["agent"].isin(supportive)], "prior_agents", ties="agent").drop_duplicates(["case", "agent"])
     case = cases.set_index("case")[["diagnosis_day", "cancer_type"]].reindex(agents["case"])
+    # An unregistered cancer has NaN for its day, which compares false: nothing is early then.
     early = agents["start_day"].to_numpy() < case["diagnosis_day"].astype("float64").to_numpy() - REGISTRATION_DAYS
     is_other = early | ~are_for(agents["agent"], case["cancer_type"])
     own, others = (closest(agents[which], 2 * count) for which in (~is_other, is_other))
     surgery = tables["timeline_surgery"]
+    # These rows took a specimen; they are no operation (docs/labels.md).
     surgery = surgery[surgery["subtype"].fillna("") != "SAMPLE"]
     return {
         "prior_agents": facts(own, own["agent"].str.lower(), reading=named(own["agent"])),

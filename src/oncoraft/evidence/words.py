@@ -81,6 +81,7 @@ def clean(words: pd.Series) -> pd.Series:
 
 def _clean(word: str) -> str | None:
     text = " ".join(str(word).lower().split())
+    # The parts first: whole phrases are listed as they read after that.
     for pattern, replacement in PARTS:
         text = pattern.sub(replacement, text)
     text = " ".join(text.split()).strip(" ,;")

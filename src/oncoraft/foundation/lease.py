@@ -84,6 +84,7 @@ def lease_folder() -> Path:
 
 def try_lock(file: Path) -> IO[str] | None:
     """The locked file, or None if another process holds it; the lock is not handed down to child processes."""
+    # Appending: who comes second must not empty the file of the holder.
     stream = file.open("a+", encoding="utf-8")
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

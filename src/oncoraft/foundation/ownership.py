@@ -94,6 +94,7 @@ class Claim(NamedTuple):
             InputError: a folder, a device, or a file that the step's manifest does not name.
         """
         _reachable(path)
+        # Not `exists`: a link that leads nowhere stands there too.
         if not os.path.lexists(path):
             return
         kind = path.lstat().st_mode if not path.is_symlink() or not path.exists() else path.stat().st_mode

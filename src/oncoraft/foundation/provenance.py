@@ -41,6 +41,7 @@ def canonical_json(value: object) -> str:
 
 def write_json(path: Path, value: object) -> None:
     """Write JSON for people: indented, keys in the given order, final newline."""
+    # NaN is no JSON (RFC 8259); the standard library would write it.
     path.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 

@@ -130,6 +130,7 @@ def _put(source: Path, destination: Path, keeping: Sequence[str]) -> None:
         goal.rename(aside)
         try:
             source.rename(goal)
+        # An interrupt too: whatever ends this, the old folder has to stand in its place again.
         except BaseException:
             aside.rename(goal)
             raise
@@ -155,11 +156,13 @@ def _remove(path: Path) -> None:
 
 
 def _escaped(name: str) -> str:
+    # A name may hold the characters that glob reads as patterns.
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
 
 
 def _is_alive(number: int) -> bool:
     try:
+        # Signal 0 only asks whether the process is there.
         os.kill(number, 0)
     except (ProcessLookupError, OverflowError):
         return False

@@ -56,6 +56,7 @@ def response_logit(log_probabilities: torch.Tensor) -> torch.Tensor:
     A text's probability is that of its whole token sequence; the shared beginning cancels.
     """
     responding = torch.tensor([index in RESPONDING for index in range(len(SCORE_TEXTS))], device=log_probabilities.device)
+    # In logarithms: the probability of a whole token sequence can be too small for a float.
     known = log_probabilities.double()
     return known[:, responding].logsumexp(dim=1) - known[:, ~responding].logsumexp(dim=1)
 
@@ -112,6 +113,7 @@ def answer_group(
     if engine.head is not None:
         logits = finite(cases, engine.scores(hidden).tolist())
         if settings.score_in_text == "forced":
+            # float64, as the score is written: beside a border, text and score have to name the same category.
             texts = [opening(score) for score in torch.tensor(logits, dtype=torch.float64).sigmoid().tolist()]
             forced = text_token_ids(tokenizer, texts)
             hidden = force(engine, cache, lengths, forced)

@@ -40,6 +40,7 @@ class Cache:
         """Buffers of one layer, of the type and device of `like`."""
         if index not in self.layers:
             shape = (self.rows, like.shape[1], self.slots, like.shape[3])
+            # Zeros: a hidden slot has weight 0, and 0 times whatever lay in memory may be NaN.
             self.layers[index] = (like.new_zeros(shape), like.new_zeros(shape))
         return self.layers[index]
 

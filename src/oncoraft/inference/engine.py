@@ -174,6 +174,7 @@ class Engine:
             ended |= torch.isin(token, self.stops)
             if step + 1 == draws.shape[1]:
                 break
+            # Not before half have ended: dropping rows copies the cache of those that go on.
             if (step + 1) % look == 0 and int(ended.sum()) * 2 >= len(ended):
                 keep = (~ended).nonzero()[:, 0]
                 if not len(keep):

@@ -70,6 +70,7 @@ def check_prediction(line: Line) -> None:
     logit, score = line.row["logit"], line.row["score"]
     if not isinstance(logit, int | float) or isinstance(logit, bool) or not math.isfinite(logit):
         raise InputError("expected a finite number", column="logit", found=str(logit), **place)
+    # The exponential of more than 709 is too large for a float.
     sigmoid = 1 / (1 + math.exp(-logit)) if logit > -700 else 0.0
     if not isinstance(score, int | float) or not math.isclose(score, sigmoid, rel_tol=1e-6, abs_tol=1e-9):
         raise InputError(f"expected the sigmoid of the logit, {sigmoid:.6g}", column="score", found=str(score), **place)

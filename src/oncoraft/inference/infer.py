@@ -101,6 +101,7 @@ def prepared(
             log.info("infer: prompts with examples are tokenised here; %s is not read", given.tokens)
         cases, cut = encode_few_shot(mine, examples, tokenizer, longest - 1 - (0 if settings.score_only else settings.max_new_tokens))
     else:
+        # One token less than the context: at least one has to be left for the answer.
         cases = encode(mine, tokenizer, longest - 1, stored=None if given.tokens is None else StoredTokens(given.tokens))
     return sorted(cases, key=lambda case: case.case_id), cut
 
@@ -172,6 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tokenizer = load_tokenizer(given.base)
     engine = opened(given, strategy, settings, tokenizer)
     cases, cut = prepared(given, rows, tokenizer, engine.longest, strategy, settings)
+    # Of all rows, not of this shard's: the sample must not depend on the number of shards.
     chosen = sampled(rows, settings)
     work = plan(cases, chosen, settings.batch_tokens, engine.cache_tokens, engine.room, strategy.has_head)
     record = settings_record(given, blocks)

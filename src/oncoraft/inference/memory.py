@@ -22,6 +22,7 @@ def explained(*settings: str) -> Iterator[None]:
     except torch.OutOfMemoryError as error:
         where, reason = "GPU memory", error
     except RuntimeError as error:
+        # torch has no exception of its own for a CPU that runs out.
         if "can't allocate memory" not in str(error):
             raise
         where, reason = "memory", error  # type: ignore[assignment]

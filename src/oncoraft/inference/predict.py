@@ -61,6 +61,7 @@ def read_prompts(path: Path) -> list[tuple[str, str]]:
     try:
         one = parse_json(text)
     except BadJSON as error:
+        # "Extra data" is json's word for a second object: JSONL under another name.
         if path.suffix != ".jsonl" and "Extra data" not in str(error):
             raise InputError(f"expected a JSON object with `instruction` and `input` ({error})", file=path, line=error.line) from None
         return [prompt_of(line.row, path, line.number) for line in iterate_jsonl(path, "cases")]

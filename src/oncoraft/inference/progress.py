@@ -38,6 +38,7 @@ class Progress:
     def __init__(self, path: Path, key: str) -> None:
         self.path, self.done = path, dict[str, dict[str, Any]]()
         path.parent.mkdir(parents=True, exist_ok=True)
+        # Appending: a process that comes second must not empty the file before it is refused by the lock.
         self.stream = path.open("a+b")
         try:
             fcntl.flock(self.stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -83,6 +84,7 @@ class Progress:
     def close(self, is_spent: bool) -> None:
         """Release the file; removed when the shard's output stands, or nothing is in it."""
         if is_spent:
+            # Before the lock is released, or another process could take up what is about to vanish.
             self.path.unlink(missing_ok=True)
         self.stream.close()
 

@@ -31,9 +31,11 @@ def draw(logits: torch.Tensor, uniform: torch.Tensor, temperature: float, top_p:
     if temperature == 0:
         return logits.argmax(dim=-1)
     probability, token = torch.sort(torch.softmax(logits / temperature, dim=-1), dim=-1, descending=True, stable=True)
+    # float64, as the draws are: over a large vocabulary fp32 rounding would move the border of the nucleus.
     total = probability.double().cumsum(dim=-1)
     inside = total - probability < top_p  # the token that crosses the border is still inside
     mass = torch.where(inside, total, 0.0).amax(dim=-1)
+    # Half-open intervals, as the draws lie in [0, 1).
     place = torch.searchsorted(total, (uniform.to(total) * mass)[:, None], right=True)
     place = place.clamp(max=inside.sum(dim=-1, keepdim=True) - 1)  # rounding may point one past the nucleus
     return token.gather(1, place)[:, 0]

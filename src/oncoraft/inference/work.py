@@ -91,6 +91,7 @@ def go_through(work: Sequence[Work], answer: Answer, kept: Progress, is_stopped:
     """
     bar = tqdm(total=sum(len(one.cases) for one in work), desc="inference", unit="case", mininterval=SECONDS_BETWEEN_SIGNS)
     for one in work:
+        # Whole groups or none: a resumed run then has the batches of an undisturbed one.
         if not all(case.case_id in kept.done for case in one.cases):
             is_stopped()
             with explained("inference.batch_tokens", *(() if one.is_read_only else ("inference.cache_tokens",))):

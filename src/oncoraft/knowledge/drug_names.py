@@ -94,6 +94,7 @@ def names() -> dict[str, Resolution]:
     """Every known name by its key."""
     found = {key(name): meant for name, meant in listed_names().items()}
     found |= {key(synonym): Resolution((drug.agent,), "spelling") for drug in drugs().values() for synonym in drug.synonyms}
+    # An agent's own name goes before a brand or spelling of the same letters.
     return found | {key(agent): Resolution((agent,), "name") for agent in drugs()}
 
 
@@ -112,6 +113,7 @@ def resolve(text: str) -> Resolution:
 
 
 def _known(name: str) -> Resolution | None:
+    # Whole names first: what the tables know is never taken apart.
     return _one(name) or _bracketed(name) or _marked(name) or _isotope(name) or _joined(name)
 
 

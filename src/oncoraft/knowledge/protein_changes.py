@@ -18,6 +18,7 @@ RESIDUES = {
 }
 RESIDUE = re.compile("|".join(RESIDUES), re.IGNORECASE)
 LONG = re.compile(rf"(?:{RESIDUE.pattern})-?\d", re.IGNORECASE)
+# Without X, which was once the sign of a stop in HGVS and is left to the full grammar.
 SIMPLE = re.compile(r"(?:p\.)?([A-WY])(\d+)([A-WY*])")
 # Accession or gene before a colon, the prefix of protein notation, brackets of a predicted change.
 WRAPPING = re.compile(r"^(?:[\w.()-]+:)?\s*(?:p\.)?\s*[\[(]*(?:p\.)?(?P<change>.*?)[\])]*$", re.IGNORECASE | re.DOTALL)
@@ -91,6 +92,7 @@ def _parsed(change: str) -> str | None:
         return f"{first}{second}fs" + (f"*{length}" if length and length != "?" else "")
     if found := RANGE.fullmatch(change):
         first, last, event, rest = found.groups()
+        # `>` between several residues is an older notation of a deletion-insertion.
         event = event.lower().replace(">", "delins")
         return first + (f"_{last}" if last else "") + event + (rest.replace("X", "*") if event.endswith("ins") else "")
     if found := SPLICE.fullmatch(change):

@@ -45,6 +45,7 @@ def rule_rows(path: Path, columns: Sequence[str], key: Sequence[str]) -> list[tu
         rows = [(reader.line_num, row) for row in reader]
     seen: dict[tuple[str, ...], int] = {}
     for line, row in rows:
+        # csv.DictReader keeps surplus values under the key None, and None for values that are missing.
         if None in row or None in row.values():
             raise InputError(f"expected {len(columns)} values", file=path, line=line)
         trigger = tuple(row[name] for name in key)

@@ -65,6 +65,7 @@ SUMMARIES = (
     "Regional by direct extension",
     "Regional, extension and nodes",
     "Regional, direct extension",
+    # A word of the released files, though elsewhere it means missing.
     "N/A",
     "In situ",
     "Unknown/Unstaged",

@@ -150,6 +150,7 @@ def varlen_works(device_index: int, head_size: int) -> bool:
     bounds = torch.tensor([0, 5, 45, 62], dtype=torch.int32, device=device)
     draws = torch.Generator(device="cpu").manual_seed(0)
     try:
+        # The first call may come under no_grad or autocast; the probe needs gradients, and bf16 by itself alone.
         with torch.enable_grad(), torch.autocast("cuda", enabled=False):
             for window in (None, 8):
                 inputs = [torch.randn((62, heads, head_size), generator=draws) for heads in (4, 2, 2)]
@@ -159,6 +160,7 @@ def varlen_works(device_index: int, head_size: int) -> bool:
                 other = by_case(query, key, value, lengths, None, window)[0]
                 gradients = [torch.autograd.grad(out.float().square().sum(), inputs) for out in (one, other)]
                 for a, b in [(one, other), *zip(*gradients, strict=True)]:
+                    # Two kernels in bf16 (8 significant bits) differ by some hundredths; a wrong window or bound by far more.
                     torch.testing.assert_close(a.float(), b.float(), rtol=0.05, atol=0.05)
     except (RuntimeError, TypeError, ValueError, AssertionError) as error:
         log.warning("variable-length attention does not serve on this GPU (%s); slower, case by case", str(error).strip().split("\n")[0])
@@ -167,4 +169,5 @@ def varlen_works(device_index: int, head_size: int) -> bool:
 
 
 AttentionInterface.register(NAME, packed_attention)
+# A name without a mask function gets no mask from transformers, and padded calls would then see their padding.
 AttentionMaskInterface.register(NAME, sdpa_mask)

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+# Before transformers is imported: huggingface_hub reads them once, when it is.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
@@ -98,6 +99,7 @@ def load_base(folder: Path, device: torch.device) -> Any:
     text_configuration(folder)
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     try:
+        # trust_remote_code left out, the library asks on the terminal whether to run the folder's own code.
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         multimodal = config.model_type == "gemma3"
         loader: Any = Gemma3ForConditionalGeneration if multimodal else AutoModelForCausalLM

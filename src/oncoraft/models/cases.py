@@ -85,6 +85,7 @@ def encode(
                 f"case {row['case_id']}: expected at most {longest} tokens, the model's context (prompts.token_budget,"
                 f" training.max_answer_tokens), found {parts}"
             )
+        # Arrays are views of the mapped file; tuples would copy them into memory.
         kept: list[Any] = [ids if isinstance(ids, np.ndarray) else tuple(ids) for ids in (prompt, answer)]
         cases.append(Case(row["case_id"], row["patient_id"], row.get("fold"), kept[0], kept[1], row.get("responder"), row.get("score")))
     return cases
@@ -104,6 +105,7 @@ def padded(cases: list[Case], pad: int, device: torch.device) -> tuple[torch.Ten
 def batches_by_length(cases: list[Case], tokens: int) -> Iterator[list[Case]]:
     """Batches of similar length whose padded size stays within `tokens`; every case once, the longest first."""
     batch: list[Case] = []
+    # case_id settles ties: batches must not depend on the order of the file.
     for case in sorted(cases, key=lambda case: (-case.length, case.case_id)):
         if batch and (len(batch) + 1) * batch[0].length > tokens:
             yield batch

@@ -104,6 +104,7 @@ def probe_rows(run_folder: Path, given: Path | None, count: int) -> tuple[list[d
         path = next((run_folder / name for name in inputs if name.endswith(".jsonl") and (run_folder / name).is_file()), None)
     if path is None:
         return list(PROBES)[:count], "built-in"
+    # By hash: the same probes in whatever order the file lists its cases.
     rows = sorted(read_rows(path), key=lambda row: (stable_fraction("drift", row["case_id"]), row["case_id"]))
     return rows[:count], path.name
 
@@ -162,6 +163,7 @@ def write_folder(folder: Path, model: Any, tokenizer: Any, generation: Generatio
     tokenizer.save_pretrained(folder)
     path = folder / "tokenizer_config.json"
     settings = json.loads(path.read_text(encoding="utf-8"))
+    # Left by this load; true of this machine alone.
     settings = {name: value for name, value in settings.items() if name not in {"is_local", "local_files_only"}}
     names = ["input_ids", "attention_mask"]  # a causal model refuses the token types that some tokenizers add
     # Control tokens spelled in a prompt are text there as they are here (`oncoraft.answers`).
@@ -189,6 +191,7 @@ def check_drift(largest: float, dtype: str, folder: Path) -> None:
     Raises:
         InputError: they moved further than the type of the weights allows, or are no numbers: what was written is another model.
     """
+    # Not `>`: NaN has to fail as well.
     if not largest <= LARGEST_DRIFT[dtype]:
         expected = f"expected scores within {LARGEST_DRIFT[dtype]:g} of the adapter's after rounding to {dtype}"
         raise InputError(f"{expected}; the folder was not written", file=folder, found=f"{largest:.3g}")
@@ -203,8 +206,10 @@ def merge_and_write(given: Any, base: Path, folder: Path, settings: Inference) -
     check_digests(given.run, [HEAD_FILE])
     rows, source = probe_rows(given.run, given.prompts, given.probes)
     texts = [prompt_text(row) for row in rows]
+    # Cut on the left, as the written tokenizer will: the score is read at the end.
     prompts = [ids[-context_length(model) :] for ids in prompt_token_ids(tokenizer, texts)]
     stored = json.loads((base / "config.json").read_text(encoding="utf-8"))
+    # A multimodal configuration keeps the type of its language model inside.
     stored = stored | stored.get("text_config", {})
     name = given.dtype or str(stored.get("dtype") or stored.get("torch_dtype") or "bfloat16")
     if name not in DTYPES:
@@ -213,10 +218,12 @@ def merge_and_write(given: Any, base: Path, folder: Path, settings: Inference) -
     unmerged = probe_logits(model, head, prompts)
     has_adapter = isinstance(model, PeftModel)
     if has_adapter:
+        # safe_merge: peft looks for NaN before the merged weights replace the base's.
         model = model.merge_and_unload(safe_merge=True)
     folder.mkdir()
     log.info("export: writing %d million parameters as %s", sum(part.numel() for part in model.parameters()) // 10**6, name)
     write_folder(folder, model, tokenizer, sampling_defaults(base, model, tokenizer, settings), head, DTYPES[name])
+    # Before the folder is read back, or two copies stand in memory at once.
     del model
     if prompt_token_ids(load_tokenizer(folder), texts) != prompt_token_ids(tokenizer, texts):
         raise InputError("expected a tokenizer that reads the same after it is written; this one does not", file=base)

@@ -56,6 +56,7 @@ def with_adapter(model: Any, rank: int, alpha: float, dropout: float, target_mod
     adapted = get_peft_model(model, config)
     for parameter in adapted.parameters():
         if parameter.requires_grad:
+            # Adapters learn in fp32: bf16 would round much of a small update away.
             parameter.data = parameter.data.float()
     return adapted
 

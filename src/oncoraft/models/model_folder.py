@@ -38,6 +38,7 @@ def read_score_head(path: Path, hidden_size: int) -> nn.Sequential:
     if not path.is_file():
         raise InputError("expected a score head", file=path)
     try:
+        # weights_only: a pickle from elsewhere can run code.
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a torn or foreign file
         raise InputError(f"expected the weights of a score head ({first_line(error)})", file=path) from None

@@ -102,6 +102,7 @@ def shares(groups: Sequence[list[Case]], processes: int) -> list[list[list[Case]
     """The groups dealt to processes, the heaviest first, each to the process with the fewest tokens so far."""
     dealt: list[list[list[Case]]] = [[] for _ in range(processes)]
     load = [0] * processes
+    # A stable sort: each process deals for itself, and all have to deal alike.
     for group in sorted(groups, key=lambda group: -sum(case.length for case in group)):
         lightest = load.index(min(load))
         dealt[lightest].append(group)

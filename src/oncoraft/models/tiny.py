@@ -51,13 +51,16 @@ def train_tokenizer(texts: list[str], vocabulary_size: int) -> Any:
     """A byte-level BPE tokenizer whose pieces are phrases: any text can be written in it."""
     tokenizer = Tokenizer(models.BPE())
     split = pre_tokenizers.Split(Regex(PIECES), behavior="isolated")
+    # use_regex=False, or ByteLevel cuts the phrases into words again, by the pattern of GPT-2.
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
     tokenizer.decoder = decoders.ByteLevel()
+    # All 256 bytes, or characters that the corpus lacks could not be written.
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary_size, special_tokens=[END, PAD], initial_alphabet=alphabet, show_progress=False, min_frequency=3
     )
     tokenizer.train_from_iterator(texts, trainer)
+    # Cleaning up would drop spaces before punctuation when tokens become text.
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END, pad_token=PAD, clean_up_tokenization_spaces=False)
 
 
@@ -76,12 +79,14 @@ def new_model(settings: TinyModel, tokenizer: Any) -> Any:
         "tie_word_embeddings": True,
         "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": tokenizer.pad_token_id,
+        # The libraries' defaults (Llama 1, Gemma 2) would name tokens of another vocabulary.
         "bos_token_id": None,
     }
     if settings.architecture == "qwen3":
         return Qwen3ForCausalLM(Qwen3Config(**common))
     if settings.architecture == "llama":
         return LlamaForCausalLM(LlamaConfig(**common))
+    # Gemma 3 scales attention by this number; its default, 256, is that of the large models.
     return Gemma3ForCausalLM(Gemma3TextConfig(**common, query_pre_attn_scalar=common["head_dim"]))
 
 

@@ -37,6 +37,7 @@ class StoredTokens:
             self.reader = pa.ipc.open_file(pa.memory_map(str(path)))
         except pa.ArrowInvalid as error:
             raise InputError(f"expected an Arrow file written by `oncoraft tokens` ({str(error).splitlines()[0]})", file=path) from None
+        # Answers are asked for in training alone; `answers` checks their columns.
         for name in COLUMNS[:3]:
             if name not in self.reader.schema.names:
                 raise InputError("expected this column", file=path, column=name)

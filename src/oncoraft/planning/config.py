@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from oncoraft.foundation.errors import InputError
-from oncoraft.planning.settings.analysis import Baselines, Evaluation, Selection, Survival
+from oncoraft.planning.settings.analysis import Baselines, Evaluation, Report, Selection, Survival
 from oncoraft.planning.settings.base import Block, Days, Fraction, PathText, Slug
 from oncoraft.planning.settings.cohort import SUBTYPES, CohortFilter, Definition, Design, Folds, Followup, Ingest, Labels, Regimens, Twin
 from oncoraft.planning.settings.models import Adapter, Inference, Model, Strategy, TinyModel, Training
@@ -66,6 +66,7 @@ class Config(Block):
     evaluation: Evaluation = Evaluation()
     survival: Survival = Survival()
     selection: Selection = Selection()
+    report: Report = Report()
 
     @model_validator(mode="after")
     def _names_of_their_own(self) -> Config:
@@ -125,6 +126,7 @@ BLOCK_TYPES: dict[str, type[Block]] = {
     "baselines": Baselines,
     "evaluation": Evaluation,
     "selection": Selection,
+    "report": Report,
     "survival": Survival,
 }
 

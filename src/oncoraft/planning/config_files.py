@@ -66,6 +66,7 @@ def check_config(values: object, files: Iterable[Path] = (), words: Mapping[str,
     except ValidationError as error:
         location = [part for part in error.errors()[0]["loc"]]
         message = _first_problem(error, Config)
+        # Of merged files the last one wins, so that the value stands in the last that has the key.
         for file in reversed(files):
             line = _line_of(file, location)
             if line is not None:
@@ -115,6 +116,7 @@ def _frozen(value: Any, meant: Mapping[tuple[int | str, ...], Any] | None = None
         return meant[place]
     if isinstance(value, Mapping):
         return {key: _frozen(inner, meant, (*place, key)) for key, inner in value.items()}
+    # Strict pydantic takes no list for a tuple.
     if isinstance(value, list | tuple):
         return tuple(_frozen(inner, meant, (*place, number)) for number, inner in enumerate(value))
     if isinstance(value, int) and abs(value) >= 2**63:

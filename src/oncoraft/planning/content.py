@@ -47,6 +47,7 @@ class Content:
         """SHA-256 of a file, or of samples of a large one."""
         self._read()
         name, facts = os.path.abspath(path), path.stat()
+        # The time of change too: copying tools set the time of modification back, but nothing sets this one.
         identity = f"{facts.st_dev}-{facts.st_ino}-{facts.st_size}-{facts.st_mtime_ns}-{facts.st_ctime_ns}"
         if name not in self.known or self.known[name][0] != identity:
             digest = file_digest(path) if facts.st_size <= WHOLE else sampled_digest(path, facts.st_size)

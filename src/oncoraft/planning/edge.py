@@ -139,6 +139,7 @@ def _terminate(*_: object) -> None:
 @contextmanager
 def unwinding() -> Iterator[None]:
     """Within the block SIGTERM unwinds the stack instead of ending the process where it stands; steps may set their own handler inside."""
+    # Python lets the main thread alone set handlers; one that a caller has set stays.
     if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         yield
         return
@@ -161,6 +162,7 @@ def run(main: Callable[[Sequence[str] | None], int], arguments: Sequence[str] | 
     except (KeyboardInterrupt, Terminated) as error:
         number = signal.SIGINT if isinstance(error, KeyboardInterrupt) else signal.SIGTERM
         print(f"error: stopped by {number.name}; nothing half-written was kept", file=sys.stderr)
+        # The shells' convention for a process that a signal ended.
         return 128 + number
     except Exception as error:
         if (why := refusal(error)) is None:

@@ -61,6 +61,7 @@ class Plan:
         blocks = self.config.blocks(STEPS[step].blocks, **choice)
         if choice.get("cohort") == PRETRAINING and "twin" in blocks:
             blocks["twin"] = self.config.pretraining
+        # The filter limits the configured cohort; of their own population tiny models read everyone.
         if choice.get("cohort") == PRETRAINING and "cohort_filter" in blocks:
             blocks["cohort_filter"] = CohortFilter()
         values = {name: block.model_dump(mode="json") for name, block in blocks.items()}

@@ -47,6 +47,7 @@ UNCOUNTED = {
 def module_file(name: str) -> Path | None:
     """The file of a dotted module of this package, or None if there is no such module."""
     base = ROOT.joinpath(*name.split(".")[1:])
+    # As Python does: a package goes before a module of the same name.
     for candidate in (base / "__init__.py", base.with_suffix(".py")):
         if candidate.is_file():
             return candidate
@@ -74,10 +75,12 @@ def source(name: str) -> Source:
             imported.update(alias.name for alias in node.names if alias.name.split(".")[0] == PACKAGE)
         elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == PACKAGE:
             imported.add(node.module)
+            # `from package import module` names the module in its alias alone.
             imported.update(f"{node.module}.{alias.name}" for alias in node.names)
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node, clean=False):
             node.body = node.body[1:] or [ast.Pass()]
     modules = frozenset(module for module in imported if module_file(module))
+    # ast.dump leaves out places, so that layout does not count.
     return Source(modules, data, hashlib.sha256(ast.dump(tree).encode()).digest())
 
 

@@ -81,7 +81,7 @@ STEPS: dict[str, Step] = {
         ("selection", "labels"),
         "Audit what being in the cohort tells of the outcome: kinds of evidence and sequencing time alone.",
     ),
-    "report": Step("oncoraft.report.report", (), "Draw every table and figure into one offline HTML page."),
+    "report": Step("oncoraft.report.report", ("report",), "Draw every table and figure into one offline HTML page."),
     "headline": Step("oncoraft.report.headline", (), "Print the headline table of a finished report."),
     "why": Step("oncoraft.reruns.why", (), "What would run again, why, and what it has cost before."),
     "verify": Step("oncoraft.reruns.verify", (), "Check a results tree against its manifests, without the engine's records."),

@@ -22,6 +22,7 @@ class StrictLoader(yaml.SafeLoader):
         lines: dict[Hashable, int] = {}
         for key_node, _ in node.value:
             key = None if key_node.tag == MERGE else self.construct_object(key_node, deep=True)
+            # PyYAML itself refuses a key that cannot be hashed, with its line.
             if key is None or not isinstance(key, Hashable):
                 continue
             line = key_node.start_mark.line + 1
@@ -36,6 +37,7 @@ class StrictLoader(yaml.SafeLoader):
         try:
             return super().construct_object(node, deep)
         except ValueError as error:
+            # Behind the semicolon Python advises to raise its limit on digits, which is no advice for a configuration.
             raise yaml.constructor.ConstructorError(problem=str(error).partition(";")[0], problem_mark=node.start_mark) from None
 
 

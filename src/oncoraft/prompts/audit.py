@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.evidence.allow_list import UNDATED, undeclarable
-from oncoraft.evidence.evidence import TABLES_READ, collect, read_cases, read_tables
+from oncoraft.evidence.evidence import TABLES_READ, collect, collecting, read_cases, read_tables
 from oncoraft.evidence.facts import cancers_registered
 from oncoraft.evidence.known import Tables
 from oncoraft.evidence.perturb import PERTURBATIONS, is_late, own_space, perturb
@@ -55,7 +55,7 @@ class Audited:
 
     def evidence(self, tables: Tables, cases: pd.DataFrame) -> pd.DataFrame:
         """Statements of the cases."""
-        return collect(tables, cases, **self.block.model_dump())
+        return collect(tables, cases, **collecting(self.block))
 
     def prompts(self, evidence: pd.DataFrame) -> dict[str, str]:
         """Case -> the patient's part of its prompt."""
@@ -212,6 +212,7 @@ def sample(cases: pd.DataFrame, number: int | None, seed: int) -> pd.DataFrame:
     if number is None or len(cases) <= number:
         return cases
     place = np.array([stable_fraction(seed, case_id) for case_id in cases["case_id"]])
+    # Ranks by a double argsort: the sample keeps the order of the cases.
     return cases[np.argsort(np.argsort(place, kind="stable"), kind="stable") < number]
 
 

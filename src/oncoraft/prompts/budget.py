@@ -58,6 +58,7 @@ def tokenizer_count(folder: Path) -> Count:
 def cutting_order(statements: Sequence[Statement]) -> list[int]:
     """Positions of the statements that may be left out, in the order in which they go."""
     cuttable = [index for index, statement in enumerate(statements) if statement.priority < NEVER_CUT]
+    # What has no date counts as of the index date; of equals the last in reading order goes first.
     return sorted(cuttable, key=lambda index: (statements[index].priority, -(statements[index].days or 0), -index))
 
 

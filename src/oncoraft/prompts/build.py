@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from oncoraft.evidence.evidence import collect, read_cases, read_tables
+from oncoraft.evidence.evidence import collect, collecting, read_cases, read_tables
 from oncoraft.planning.edge import read_settings, run, step_parser
 from oncoraft.prompts.render import write_prompts
 
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="prompts.jsonl to write")
     given = parser.parse_args(arguments)
     blocks = read_settings("prompts", given)
-    evidence = collect(read_tables(given.tables), read_cases(given.cases), **blocks["evidence"].model_dump())
+    evidence = collect(read_tables(given.tables), read_cases(given.cases), **collecting(blocks["evidence"]))
     write_prompts(given, blocks, evidence, [given.cases / "cases.parquet", given.tables / "ledger.parquet"], "prompts")
     return 0
 

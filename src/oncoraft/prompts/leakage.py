@@ -31,6 +31,7 @@ from oncoraft.prompts.split import read_labels
 log = logging.getLogger("oncoraft")
 TEXTS = ("rationale", "prompt")
 TELLING_WORDS = 10  # shown for each side
+METHOD = "TF-IDF of words and pairs of words, logistic regression, trained without the held-out and the tuning patients"
 FEWEST = 10  # cases of each class in a training and in a held-out part, below which a fold is not judged
 
 
@@ -63,6 +64,7 @@ def judge(frame: pd.DataFrame, fold: int) -> dict[str, Any] | None:
         frame: from `gather`.
         fold: the fold that is held out.
     """
+    # Without the tuning patients, as the model itself is trained.
     train = frame[(frame["fold"] != fold) & ~frame["is_tuning"]]
     held_out = frame[frame["fold"] == fold]
     if any(part["responder"].value_counts().reindex([True, False], fill_value=0).min() < FEWEST for part in (train, held_out)):
@@ -84,28 +86,31 @@ def judge(frame: pd.DataFrame, fold: int) -> dict[str, Any] | None:
 def leakage(frame: pd.DataFrame) -> dict[str, Any]:
     """Both text models in every fold, their means, and the words of rationales that tell the label.
 
-    Raises:
-        InputError: no fold has enough cases of both classes.
+    Where no fold has enough cases of both classes there is nothing to judge: `not_estimated` says so, and every estimate is null.
     """
     held_out = sorted(fold for fold in frame["fold"].unique() if fold >= 0)  # fold -1 of a design only ever trains
     judged = [found for fold in held_out if (found := judge(frame, fold))]
+    counts = {"cases": len(frame), "folds_judged": len(judged), "folds_too_small": len(held_out) - len(judged)}
     if not judged:
-        raise InputError(
-            f"expected a fold with at least {FEWEST} responders and {FEWEST} others, in training and held out, with rationales"
+        reason = f"no fold has {FEWEST} responders and {FEWEST} others, in training and held out, with rationales"
+        nothing = dict.fromkeys(("auroc_rationale", "auroc_prompt", "difference"))
+        return (
+            counts
+            | nothing
+            | {"words_for_response": [], "words_against_response": [], "folds": [], "method": METHOD, "not_estimated": reason}
         )
     weights = pd.DataFrame([found.pop("weights") for found in judged]).fillna(0.0).mean().sort_index()
     ordered = weights.sort_values(kind="stable")
     means = {f"auroc_{text}": float(np.mean([found[f"auroc_{text}"] for found in judged])) for text in TEXTS}
     return {
-        "cases": len(frame),
-        "folds_judged": len(judged),
-        "folds_too_small": len(held_out) - len(judged),
+        **counts,
         **means,
         "difference": means["auroc_rationale"] - means["auroc_prompt"],
         "words_for_response": ordered[ordered > 0].index[::-1][:TELLING_WORDS].tolist(),
         "words_against_response": ordered[ordered < 0].index[:TELLING_WORDS].tolist(),
         "folds": judged,
-        "method": "TF-IDF of words and pairs of words, logistic regression, trained without the held-out and the tuning patients",
+        "method": METHOD,
+        "not_estimated": None,
     }
 
 
@@ -134,9 +139,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         inputs = [given.prompts, given.rationales, given.cases / "labels.parquet", given.cases / "folds.parquet"]
         settings, counts = settings_record(given, blocks), {key: report[key] for key in ("cases", "folds_judged", "folds_too_small")}
         write_json(note, manifest("leakage", inputs=inputs, outputs={given.out: out}, settings=settings, counts=counts, beside=record))
-    log.info(
-        "leakage: AUROC %.3f from rationales, %.3f from prompts, on %d cases", report["auroc_rationale"], report["auroc_prompt"], len(frame)
-    )
+    if report["not_estimated"]:
+        log.warning("leakage: not estimated: %s", report["not_estimated"])
+    else:
+        told = (report["auroc_rationale"], report["auroc_prompt"], len(frame))
+        log.info("leakage: AUROC %.3f from rationales, %.3f from prompts, on %d cases", *told)
     return 0
 
 

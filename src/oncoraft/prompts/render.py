@@ -53,6 +53,7 @@ def brief(field: str, value: str, text: str) -> str:
 
     Of altered genes it shows those that decide about a drug or mark the disease; passengers would fill a short context.
     """
+    # A fusion names both of its genes: `EML4-ALK fusion`.
     if field in GENOMIC and not set(re.split(r"[ -]", value)) & telling_genes():
         return ""
     return BY_NAME[field].brief.format(value=value, text=text)
@@ -110,6 +111,7 @@ class Renderer:
         Raises:
             InputError: the instruction file cannot be read as text or is empty.
         """
+        # Plain text, nothing to escape. Strict: jinja's own undefined prints nothing for a field that is misspelt.
         environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined, autoescape=False)
         environment.filters |= {"protein_change": protein_change, "days_before": days_before}
         self.template = environment.from_string((FOLDER / f"{template}.jinja").read_text(encoding="utf-8"))

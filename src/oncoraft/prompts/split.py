@@ -76,6 +76,7 @@ def fold_parts(frame: pd.DataFrame, folds: pd.DataFrame, design: str, fold: int,
     held_out = joined[joined["own_fold"] == fold].assign(output="")
     train = joined[(joined["own_fold"] != fold) & ~joined["is_tuning"] & (joined["output"] != "")]
     if cap is not None and len(train) > cap:
+        # By hash: a higher cap adds cases and takes none away.
         place = train["case_id"].map(lambda case_id: stable_fraction("max_training_cases", case_id))
         train = train[place.rank(method="first") <= cap]
     shared = set(train["patient_id"]) & set(held_out["patient_id"])
@@ -88,7 +89,9 @@ def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     plain = frame.reindex(columns=ROW).astype(object)
     records: list[dict[str, Any]] = plain.to_dict("records")  # type: ignore[assignment]
     return [
-        {key: None if value is None or value is pd.NA or value != value else value for key, value in record.items()} for record in records
+        # NaN is not equal to itself.
+        {key: None if value is None or value is pd.NA or value != value else value for key, value in record.items()}
+        for record in records
     ]
 
 

@@ -78,6 +78,7 @@ def write_tokens(path: Path, frame: pd.DataFrame, tokenizer: Any) -> dict[str, i
             for kind in ("prompt", "answer"):
                 lengths = batch[f"{kind}_tokens"].value_lengths().drop_null().to_numpy()
                 counts[f"{kind}_tokens"] += int(lengths.sum())
+                # `initial`: a batch in which no case has an answer has no maximum.
                 counts[f"longest_{kind}"] = int(np.max(lengths, initial=counts[f"longest_{kind}"]))
     return counts
 

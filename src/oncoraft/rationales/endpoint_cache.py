@@ -42,6 +42,7 @@ class Cache:
         path = self.path(digest)
         try:
             entry = json.loads(path.read_text(encoding="utf-8"))
+            # Digested again, so that a file under a wrong name answers nothing.
             if digest_of(entry["request"]) == digest and isinstance(entry["answer"], dict):
                 answer: dict[str, Any] = entry["answer"]
                 return answer
@@ -65,6 +66,7 @@ class Cache:
         self._write(self.folder / "garbage" / f"{digest}.{attempt}.txt", self._without_secret(raw))
 
     def _without_secret(self, text: str) -> str:
+        # In JSON the key may stand escaped.
         return text.replace(self.secret, "***").replace(json.dumps(self.secret)[1:-1], "***") if self.secret else text
 
     def _write(self, path: Path, text: str) -> None:

@@ -143,6 +143,7 @@ class Client:
 
     def _backoff(self, digest: str, attempt: int) -> float:
         whole = min(LONGEST_BACKOFF, self.block.endpoint_backoff_seconds * 2.0**attempt)
+        # Spread by the request's digest: what failed together must not come back together.
         return whole * (0.5 + 0.5 * stable_fraction(digest, attempt))
 
     def _once(self, body: dict[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,7 @@ CHARACTERS_PER_TOKEN = 3.5  # an estimate for English clinical text, on the safe
 TOKENS_PER_MESSAGE = 8
 PROGRESS_SECONDS = 10.0
 FEW = 5  # requests that may be refused by chance before a server is taken for set up wrongly
+# Mid-points between the labels' scores, as the categories of an answer have them.
 ATTITUDE = (
     (0.85, "The treatment is judged very likely to help: argue so, surely."),
     (0.5, "The treatment is judged likely to help, not certain: argue so, with reserve."),

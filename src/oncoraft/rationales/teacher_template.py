@@ -29,6 +29,7 @@ CLOSINGS = {
     (False, True): ("Overall a benefit is very unlikely.", "On balance this treatment is very unlikely to help."),
     (False, False): ("Overall a benefit is rather unlikely.", "On balance this treatment is unlikely to help."),
 }
+# Of the labels' scores 1.0 and 0.0 lie beyond it, 0.7 and 0.3 within.
 CERTAIN_FROM = 0.35
 MARKER_WORDS = {
     ("msi", "instable"): "microsatellite instability",
@@ -90,6 +91,7 @@ def compose(record: Record, score: float | None, seed: int) -> str:
         mine = sorted((argument for argument in found if argument.favours == which), key=lambda argument: -argument.weight)
         most = MOST_ARGUMENTS if which == favours else MOST_ARGUMENTS - 1 + seed % 2
         sides[which] = [argument.text for argument in mine[:most]] or [stand_in(record, which, favours)]
+        # Each choice reads other digits of the seed, so that they vary apart.
         if seed // 2 % 3 == 0:
             sides[which].reverse()
     texts = {

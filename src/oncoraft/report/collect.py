@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ def read_json(path: Path) -> Any:
 
 @dataclass(frozen=True)
 class Run:
-    """One experiment: a model, a strategy and a design, with its metrics and survival."""
+    """One experiment: a model, a strategy and a design, with its metrics and survival; a frame is empty where nothing could be estimated."""
 
     model: str
     strategy: str
@@ -42,6 +42,10 @@ class Run:
     survival: dict[str, Any]
     curves: pd.DataFrame
     examples: list[dict[str, Any]]
+    verdict: dict[str, Any] = field(default_factory=dict)
+    definitions: pd.DataFrame = field(default_factory=pd.DataFrame)
+    comparability: pd.DataFrame = field(default_factory=pd.DataFrame)
+    distribution: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def folds(self) -> int:
@@ -59,6 +63,46 @@ class Run:
         return next((row for row in self.metrics if (row["predictor"], row["metric"], row["scope"]) == wanted), None)
 
 
+FRAMES = ("roc", "calibration", "decision", "definitions", "comparability", "distribution")
+
+
+def read_frame(path: Path) -> pd.DataFrame:
+    """A CSV of numbers beside the metrics; empty where it holds no row."""
+    if not path.is_file():
+        raise InputError("expected a table written by `oncoraft metrics`", file=path)
+    try:
+        frame = pd.read_csv(path, dtype={"label": str, "rule": str, "predictor": str})
+    except pd.errors.EmptyDataError:
+        return pd.DataFrame()
+    return frame
+
+
+def read_run(path: Path) -> Run:
+    """The experiment whose metrics.json is `path`.
+
+    Raises:
+        InputError: it is not there, or something beside it is not.
+    """
+    if not path.is_file():
+        raise InputError("expected metrics written by `oncoraft metrics`", file=path)
+    folder = path.parents[1]
+    survival = read_json(folder / "survival" / "survival.json")
+    if survival is None:
+        raise InputError("expected survival beside the metrics", file=folder / "survival" / "survival.json")
+    told = [row for row in read_jsonl(folder / "predictions.jsonl", ("rationale",)) if row["rationale"]]
+    return Run(
+        model=folder.parents[1].name,
+        strategy=folder.parent.name,
+        design=folder.name,
+        metrics=read_json(path),
+        survival=survival,
+        curves=pd.read_parquet(folder / "survival" / "curves.parquet"),
+        examples=told,
+        verdict=read_json(path.with_name("verdict.json")) or {},
+        **{name: read_frame(path.with_name(f"{name}.csv")) for name in FRAMES},
+    )
+
+
 def read_runs(results: Path, metrics: Sequence[Path] = ()) -> list[Run]:
     """Experiments of a cohort's results folder.
 
@@ -69,19 +113,7 @@ def read_runs(results: Path, metrics: Sequence[Path] = ()) -> list[Run]:
     Raises:
         InputError: there is none, or a wanted one is not there.
     """
-    runs = []
-    for path in sorted(metrics or results.glob("*/*/*/metrics/metrics.json")):
-        if not path.is_file():
-            raise InputError("expected metrics written by `oncoraft metrics`", file=path)
-        folder = path.parents[1]
-        survival = read_json(folder / "survival" / "survival.json")
-        if survival is None:
-            raise InputError("expected survival beside the metrics", file=folder / "survival" / "survival.json")
-        told = [row for row in read_jsonl(folder / "predictions.jsonl", ("rationale",)) if row["rationale"]]
-        strategy, design = folder.parent.name, folder.name
-        roc, calibration, decision = (pd.read_csv(folder / "metrics" / f"{name}.csv") for name in ("roc", "calibration", "decision"))
-        curves = pd.read_parquet(folder / "survival" / "curves.parquet")
-        runs.append(Run(folder.parents[1].name, strategy, design, read_json(path), roc, calibration, decision, survival, curves, told))
+    runs = [read_run(path) for path in sorted(metrics or results.glob("*/*/*/metrics/metrics.json"))]
     if not runs:
         raise InputError("expected <model>/<strategy>/<design>/metrics/metrics.json below it", file=results)
     return runs

@@ -1,10 +1,12 @@
-"""Numbers and tables as HTML: one way to write an estimate, an interval, a p and a missing value."""
+"""Numbers and tables for people: one way to write an estimate, an interval, a p and a missing value."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from html import escape
+from dataclasses import dataclass
 from typing import Any
+
+import pandas as pd
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -40,12 +42,26 @@ def words(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def table(rows: Iterable[Mapping[str, Any]], caption: str = "") -> str:
-    """Rows as an HTML table, keys as headings with underscores as spaces."""
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a frame, columns by their names."""
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Text of a table, which the page's template escapes and marks up."""
+
+    columns: list[str]
+    rows: list[list[str]]
+    caption: str = ""
+
+    def is_text(self, column: int) -> bool:
+        """Whether a column holds words, which are read from the left; hidden counts aside."""
+        return any(row[column][:1].isalpha() and row[column] not in {"hidden", "yes", "no"} for row in self.rows)
+
+
+def table(rows: Iterable[Mapping[str, Any]], caption: str = "") -> Table:
+    """Rows as a table, keys as headings with underscores as spaces; every row has the keys of the first."""
     rows = list(rows)
-    if not rows:
-        return "<p>None.</p>"
-    head = "".join(f"<th scope='col'>{escape(str(key).replace('_', ' '))}</th>" for key in rows[0])
-    body = "".join("<tr>" + "".join(f"<td>{escape(words(value))}</td>" for value in row.values()) + "</tr>" for row in rows)
-    title = f"<caption>{escape(caption)}</caption>" if caption else ""
-    return f"<div class='scroll'><table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    columns = [str(key).replace("_", " ") for key in rows[0]] if rows else []
+    return Table(columns, [[words(value) for value in row.values()] for row in rows], caption)

@@ -80,6 +80,7 @@ def file_entity(path: Path, root: Path, digest: str) -> Entity:
         "sha256": digest,
     }
     if path.is_relative_to(root):
+        # A text, as schema.org has it.
         entity["contentSize"] = str(path.stat().st_size)
         if path.suffix in FORMATS:
             entity["encodingFormat"] = FORMATS[path.suffix]
@@ -243,6 +244,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     root = plain(given.results.absolute())
     findings, _ = verify(root)
+    # What an earlier crate says of the tree is about to be written anew, so that it is no fault.
     faults = [finding for finding in findings if finding.path.name != CRATE and "RO-Crate" not in finding.text]
     if faults:
         first = f"{faults[0].kind} {relative(faults[0].path, Path.cwd())}"

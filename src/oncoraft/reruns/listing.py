@@ -46,6 +46,7 @@ def _plain(value: Any) -> Any:
 def _resources(resources: Any) -> dict[str, int | str]:
     """Named resources of a job; those that are only known when it starts are left out."""
     named = dict(resources.items()) if resources is not None else {}
+    # `_cores` and `_nodes` are the engine's own.
     return {str(name): value for name, value in named.items() if isinstance(value, int | str) and not str(name).startswith("_")}
 
 
@@ -70,6 +71,7 @@ def main(words: list[str]) -> int:
     finally:
         sys.stdout = screen
     for job in records.jobs:
+        # Target rules have no command: they are no jobs.
         if job["shellcmd"]:
             print(json.dumps(job, sort_keys=True))
     return status

@@ -91,6 +91,7 @@ def seal(record: dict[str, Any]) -> str:
 
 def manifest_files(root: Path) -> list[Path]:
     """Every manifest below a folder, sorted."""
+    # The pattern alone would also take `mymanifest.json`.
     return sorted(path for path in root.rglob(f"*{SUFFIX}") if path.is_file() and is_manifest(path))
 
 

@@ -69,13 +69,16 @@ def planned_jobs(arguments: Sequence[str], *, everything: bool) -> list[Job]:
     Raises:
         InputError: the engine refuses; its last line is passed on.
     """
+    # -P keeps the script's folder, whose modules bear common names, off the import path.
     command = [sys.executable, "-P", str(LISTING), *(["--all"] if everything else []), *arguments]
+    # A look at the plan writes nothing, not even bytecode.
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if done.returncode:
         # The engine may close with where in the rules it stood; the reason stands before.
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip() and not line.strip().startswith('File "')]
         raise InputError(f"expected a workflow that can be planned: {lines[-1] if lines else 'the engine ended without a word'}")
+    # json.dumps escapes all but ASCII, so that `splitlines` parts rows alone.
     return in_order([job_of(json.loads(line)) for line in done.stdout.splitlines()])
 
 

@@ -78,6 +78,7 @@ def own_reasons(job: Job, directory: Path) -> Iterator[str]:
     """Reasons that lie in the job itself: outputs gone or altered, settings, code, inputs of another content."""
     lost = [path for path in job.outputs if not (directory / path).exists()]
     if len(lost) == len(job.outputs):
+        # The benchmark of a job stays where its results are removed.
         yield "never run" if not job.benchmark or not (directory / job.benchmark).exists() else "its results are gone"
         return
     if lost:
@@ -122,6 +123,7 @@ def judge(jobs: list[Job], engine: dict[str, str], directory: Path) -> list[Verd
         if above and not reasons and job.name not in engine and all(one.name in engine for one in above):
             continue
         if above:
+            # The job above makes that input again, and is named instead.
             reasons = [reason for reason in reasons if not reason.startswith("input changed")]
             reasons.append(f"after {listed(list(dict.fromkeys(one.rule for one in above)))}")
         if not reasons and job.name in engine:
@@ -139,4 +141,5 @@ def seconds_of(job: Job, directory: Path) -> float | None:
         return None
     with file.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream, delimiter="\t"))
+    # `s` is the engine's column of wall seconds.
     return float(rows[-1]["s"]) if rows else None

@@ -59,6 +59,7 @@ def steps_without_manifest(manifests: Iterable[Manifest]) -> list[str]:
 
 def result_files(root: Path) -> list[Path]:
     """Every file of the tree that ought to be named by a manifest, or is one; sorted."""
+    # A link that leads nowhere is no file, but stands in the tree all the same.
     found = (plain(path) for path in root.rglob("*") if path.is_file() or path.is_symlink())
     return sorted(path for path in found if not ASIDE & set(path.relative_to(plain(root)).parts[:-1]) and path.name not in BESIDE)
 
@@ -169,6 +170,7 @@ def verify(root: Path) -> tuple[list[Finding], dict[str, int]]:
     files = result_files(root)
     lost, outside = lost_inputs(manifests, now, root)
     findings += check(manifests, now) + lost + unnamed(files, manifests)
+    # What a manifest has told of a file the crate would only tell again.
     seen = {(finding.kind, finding.path) for finding in findings}
     findings += [finding for finding in check_crate(root) if (finding.kind, finding.path) not in seen]
     findings.sort(key=lambda finding: (KINDS.index(finding.kind), finding.path, finding.text))

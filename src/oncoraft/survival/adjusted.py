@@ -46,6 +46,7 @@ def strata_of(group: pd.DataFrame, by: Sequence[str] = ("fold",), *, sequenced: 
 
 def log_odds(scores: Array) -> Array:
     """Log odds of scores, which lie in [0, 1]."""
+    # A score of exactly 0 or 1 would have infinite odds.
     inside = np.clip(np.asarray(scores, dtype=float), 1e-6, 1 - 1e-6)
     found: Array = np.log(inside / (1 - inside))
     return found
@@ -122,6 +123,7 @@ def fit_clinical(group: pd.DataFrame, strata: Array, intended: Sequence[str]) ->
     """The model without the score, and the columns in it: as many as the events allow."""
     table, subjects = design(group, intended), subjects_of(group)
     fit = fit_cox(subjects, table.to_numpy(float), list(table.columns), strata)
+    # One column less than the events allow: it is the score's.
     allowed = max(0, int(subjects.event.sum()) // EVENTS_PER_COLUMN - 1)
     table = table[list(fit.names[:allowed])]
     if len(fit.names) <= allowed:
@@ -182,6 +184,7 @@ def gain_of(base: CoxFit, fits: dict[str, CoxFit], subjects: Subjects, table: pd
     full = fits["low_score"]
     if reason := full.dropped.get("low_score"):
         return {"not_adjusted": f"the score is {reason}"}
+    # The wider model cannot fit worse, but by rounding.
     chi2 = max(0.0, 2 * (full.log_likelihood - base.log_likelihood))
     found: dict[str, Any] = {"likelihood_ratio_chi2": chi2, "likelihood_ratio_p": float(stats.chi2.sf(chi2, 1))}
     for prefix, term in PARTS.items():

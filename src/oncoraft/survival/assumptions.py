@@ -15,6 +15,7 @@ from oncoraft.survival.adjusted import ratio_of
 from oncoraft.survival.cox import cox, fit_cox, proportional_hazards
 from oncoraft.survival.risk_sets import Array, Subjects
 
+# 365.25 / 12, for what people read; the source's own months become days at ingest (`cohort.checks`).
 DAYS_PER_MONTH = 30.4375
 FAILS = 0.05  # p below which an assumption has a consequence
 PERIODS_MONTHS = ((0, 6), (6, 12), (12, None))

@@ -49,6 +49,7 @@ def log_ratios(subjects: Subjects, x: Array, strata: Array, weights: Array) -> A
     centred = centre_within(np.asarray(x, dtype=float), strata)
     scale = np.sqrt(np.mean(centred**2, axis=0))
     likelihood = PartialLikelihood(subjects, centred / scale, strata)
+    # The maximum of the whole sample: from there a resample needs few steps.
     start = maximise(likelihood, np.zeros((1, x.shape[1])))[0]
     parts = []
     for first in range(0, weights.shape[1], AT_ONCE):
@@ -68,6 +69,7 @@ def restricted_means(subjects: Subjects, window: tuple[float, float], horizon: f
         return np.full(weights.shape[1], horizon - start)
     tree = RiskTree(np.searchsorted(times, subjects.entry, "right"), np.searchsorted(times, subjects.exit, "right"), len(times))
     risk, deaths = tree.over_risk_sets(weights), np.add.reduceat(weights[order], first, axis=0)
+    # A resample may have drawn nobody of a risk set: then no death either, and the factor is 1.
     survival = np.cumprod(1 - deaths / np.maximum(risk, 1.0), axis=0)
     widths = np.diff(np.concatenate([times, [horizon]]))
     found: Array = (times[0] - start) + widths @ survival

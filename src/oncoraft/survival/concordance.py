@@ -36,6 +36,7 @@ def pairs_of(subjects: Subjects, risk: Array) -> Iterator[tuple[Array, Array, Ar
     for start in range(0, len(deaths), ROWS_AT_ONCE):
         mine = deaths[start : start + ROWS_AT_ONCE]
         time = subjects.exit[mine, None]
+        # Who is censored at the very time of a death has outlived it, as in R; two who die together are not compared.
         usable = (subjects.entry < time) & ((subjects.exit > time) | ((subjects.exit == time) & ~subjects.event))
         yield mine, usable, usable * ((risk[mine, None] > risk) + 0.5 * (risk[mine, None] == risk))
 
@@ -64,6 +65,7 @@ def concordance(subjects: Subjects, risk: Array, strata: Array | None = None, cl
     for stratum in np.unique(labels):
         inside = labels == stratum
         comparable[inside], concordant[inside] = _pairs(subjects.where(inside), np.asarray(risk)[inside])
+    # Each pair was counted at both of its subjects.
     pairs = comparable.sum() / 2
     if not pairs:
         return None

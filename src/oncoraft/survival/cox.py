@@ -126,6 +126,7 @@ def fit_cox(subjects: Subjects, x: Array, names: Sequence[str], strata: Array | 
     # Far out the information itself underflows, and with it the step.
     level = (np.abs(step[0]) > SEPARATED) | (np.diag(found.information[0]) < LEVEL_INFORMATION)
     separated = tuple(name for name, endless in zip(kept_names, level) if endless)
+    # A covariate that separates leaves the information singular to rounding; the others keep their variance.
     covariance = np.linalg.pinv(found.information[0], hermitian=True) / np.outer(scale[keep], scale[keep])
     value = float(found.value[0])
     return CoxFit(kept_names, beta[0] / scale[keep], covariance, value, float(null.value[0]), dropped, separated)

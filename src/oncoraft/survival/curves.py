@@ -39,6 +39,7 @@ class Curve:
         """Survival at a time, its interval and its standard error; nan outside the curve."""
         if not self.start <= time <= self.end:
             return (float("nan"),) * 4
+        # A curve steps down at its event times: its value there is the one after the event.
         place = int(np.searchsorted(self.times, time, side="right")) - 1
         if place < 0:
             return 1.0, 1.0, 1.0, 0.0
@@ -87,6 +88,7 @@ def kaplan_meier(subjects: Subjects, window: tuple[float, float] = FROM_THE_STAR
         greenwood = np.cumsum(events / (risk * (risk - events)))
         width = stats.norm.ppf(0.5 + confidence / 2) * np.sqrt(greenwood) / np.abs(np.log(survival))
         lower, upper = survival ** np.exp(width), survival ** np.exp(-width)
+    # log(-log S) has no value at 0 and 1.
     flat = (survival <= 0) | (survival >= 1) | ~np.isfinite(width)
     return Curve(times, survival, np.where(flat, np.nan, lower), np.where(flat, np.nan, upper), greenwood, risk, events, start, end)
 

@@ -17,6 +17,7 @@ FIXED_CUT = 0.5
 
 def frame_of(predictions: pd.DataFrame, cases: pd.DataFrame, followup: pd.DataFrame) -> pd.DataFrame:
     """Held-out scores with follow-up and the covariates of `cases`, one row a case that has follow-up."""
+    # validate: a doubled row of cases or follow-up would otherwise count twice, and nobody would see it.
     joined = predictions[["case_id", "patient_id", "fold", "score"]].merge(
         cases.drop(columns="patient_id"), on="case_id", validate="one_to_one"
     )

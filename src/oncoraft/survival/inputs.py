@@ -63,6 +63,7 @@ def read_followup(path: Path, endpoint: str) -> pd.DataFrame:
     lines = pd.Series(np.flatnonzero(frame["endpoint"] == endpoint) + 1)
     entry, leave = (pd.to_numeric(mine[name], errors="coerce").astype(float) for name in ("entry_days", "exit_days"))
     for name, times in (("entry_days", entry), ("exit_days", leave)):
+        # Not `>=`: a missing time compares false to everything and has to be refused too.
         refuse_first(~times.abs().lt(np.inf), path, name, "expected a number of days", mine[name], lines)
     refuse_first(entry < 0, path, "entry_days", "expected days from the index date, 0 or more", entry, lines)
     refuse_first(entry >= leave, path, "entry_days", "expected an entry before the exit", entry, lines)

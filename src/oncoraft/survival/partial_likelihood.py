@@ -17,6 +17,7 @@ from oncoraft.survival.risk_tree import RiskTree
 
 MOST_STEPS = 60
 MOST_HALVINGS = 30
+# Undamped, Newton's steps can run away from a maximum that exists, as beside one far value of a covariate.
 LONGEST_STEP = 5.0  # in standard deviations of a covariate
 # Twice the rise in log-likelihood that a step promises; a step of less than 1e-6 standard errors is none.
 SMALLEST_GAIN = 1e-12
@@ -87,6 +88,7 @@ class PartialLikelihood:
     def risk(self, beta: Array) -> tuple[Array, Array]:
         """Linear predictors less their largest, and risks times weights, (n, b), at coefficients (b, p)."""
         linear = self.x @ beta.T
+        # Exponentials cannot overflow so; what is taken off cancels in every ratio.
         linear -= linear.max(axis=0, initial=0.0)
         return linear, np.exp(linear) * self.weights
 
@@ -152,6 +154,7 @@ def maximise(
         scale = np.where(done, 0.0, LONGEST_STEP / np.maximum(size, LONGEST_STEP))
         found = likelihood.evaluate(beta + scale[:, None] * step)
         for _ in range(MOST_HALVINGS):
+            # Written so that NaN is worse; a fall within rounding is none.
             worse = ~(found.value >= now.value - 1e-9 * (1 + np.abs(now.value)))
             if not worse.any():
                 break

@@ -22,6 +22,7 @@ from oncoraft.survival.inputs import finite
 from oncoraft.survival.restricted_mean import restricted_mean_difference
 from oncoraft.survival.risk_sets import Array, Subjects, at_risk, log_rank, observed_window
 
+# With fewer at risk, one death moves a curve by more than a tenth.
 SMALLEST_RISK_SET = 10
 PUBLISHED_CASES = 200  # the published analysis takes regimens of this many cases
 GROUPS = ("high", "low")

@@ -65,6 +65,7 @@ class Subjects:
 
 def at_risk(subjects: Subjects, times: Array) -> Array:
     """Number at risk at each time: entry < t <= exit; at time 0, those who entered at 0."""
+    # Who enters at t is not yet at risk at t, and who leaves at t still is, as in R.
     entered = np.searchsorted(np.sort(subjects.entry), times, side="left")
     left = np.searchsorted(np.sort(subjects.exit), times, side="left")
     counts = entered - left
@@ -113,6 +114,7 @@ def log_rank(subjects: Subjects, group: Array, strata: Array | None = None) -> t
         deaths_mine = np.searchsorted(np.sort(own), times, side="right") - np.searchsorted(np.sort(own), times, side="left")
         share = risk_mine / risk
         excess += float(np.sum(deaths_mine - deaths * share))
+        # One alone at risk adds no variance; the formula would divide 0 by 0.
         several = risk > 1
         spread = deaths * share * (1 - share) * (risk - deaths) / np.maximum(risk - 1, 1)
         variance += float(np.sum(spread[several]))

@@ -92,6 +92,7 @@ def analyse(frame: pd.DataFrame, by: list[str], settings: Survival) -> tuple[lis
         if reason := skipped_reason(group, low, settings):
             skipped.append({**record, "reason": reason})
             continue
+        # Raw tests are stratified by fold alone; the side of the first sequencing is a stratum of the adjusted ones (`adjusted`).
         strata = strata_of(group, ["fold", *within], sequenced=False)
         found, own = group_record(group, low, strata, settings.horizons_months)
         increment = gain(group, low, ["fold", *within])
@@ -117,6 +118,7 @@ def summary_of(shown: list[dict[str, Any]]) -> dict[str, Any]:
     for prefix, name in POOLED.items():
         limits = [[row[f"{prefix}{key}"] for key in ("hazard_ratio", "lower", "upper")] for row in shown if row["is_tested"]]
         known = np.log(np.array([row for row in limits if None not in row], dtype=float).reshape(-1, 3))
+        # A standard error from the limits, which lie 1.96 of them to either side (95 %).
         summary[name] = pooled(known[:, 0], (known[:, 2] - known[:, 1]) / (2 * 1.959963984540054))
     return summary
 

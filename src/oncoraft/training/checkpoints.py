@@ -34,6 +34,7 @@ class States:
 
     def __init__(self, folder: Path, key: str) -> None:
         self.key = key
+        # Shortened for the path; the note beside a state holds the whole key, which `last` compares.
         self.folder = folder / key[:16]
 
     def save(self, step: int, state: dict[str, Any]) -> None:
@@ -61,7 +62,9 @@ class States:
                     raise ValueError("it is another run's")
                 if file_digest(note.with_suffix(".pt")) != written["sha256"]:
                     raise ValueError("its digest differs from the one written beside it")
+                # Onto the CPU: torch would go back to the GPU that wrote it, which this job may not hold. A pickle can run code.
                 return torch.load(note.with_suffix(".pt"), map_location="cpu", weights_only=True)
+            # torch.load of a torn file ends in any of these.
             except (OSError, EOFError, RuntimeError, ValueError, KeyError, TypeError) as error:
                 log.warning("train: the state %s cannot be used (%s); looking for the one before", note.with_suffix(".pt"), error)
         return None
@@ -78,6 +81,7 @@ class States:
             old.with_suffix(".pt").unlink(missing_ok=True)
 
     def _file(self, step: int) -> Path:
+        # Zero-padded: `_complete` takes the order of the names for the order of the steps.
         return self.folder / f"step-{step:08d}.pt"
 
     def _complete(self) -> list[Path]:

@@ -87,6 +87,7 @@ def keep(keys: torch.Tensor, columns: torch.Tensor, probability: float) -> torch
     """Which features stay, (tokens, width), each independently with 1 - probability; integers wrap around."""
     mixed = (keys[:, None] ^ columns[None, :]) * FIRST_MULTIPLIER
     mixed = (mixed ^ (mixed >> 15)) * SECOND_MULTIPLIER
+    # A mixed integer is uniform over the signed 32-bit range; its lowest share of `probability` is dropped.
     return mixed >= int(probability * 2**32) - 2**31
 
 
@@ -98,6 +99,7 @@ def token_keys(cases: Sequence[Case], seed: int, step: int) -> np.ndarray:
     mixed = (np.repeat(starts, lengths) << np.uint64(32)) + places
     for multiplier in (0xBF58476D1CE4E5B9, 0x94D049BB133111EB):  # the finaliser of SplitMix64
         mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(multiplier)
+    # Signed: torch computes on unsigned integers only in part. The bits are the same.
     return (mixed >> np.uint64(32)).astype(np.uint32).view(np.int32)
 
 
@@ -110,6 +112,7 @@ def use_case_dropout(model: Any, head: nn.Sequential | None, seed: int) -> CaseD
             parent, _, last = name.rpartition(".")
             homes.setdefault(f"{parent}.{SAME_INPUT.get(last, last)}", []).append(module)
     for name, readers in homes.items():
+        # Salted by the layer's name: an adapter more elsewhere changes no draw here.
         _share_dropout(readers, stable_seed(seed, "dropout", name), draws.model)
     width = 0
     for place, layer in enumerate(head if head is not None else []):

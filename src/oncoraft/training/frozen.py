@@ -57,6 +57,7 @@ def read_once(model: Any, cases: Sequence[Case], tokens: int, processes: Process
         with torch.autocast(weight.device.type, torch.bfloat16, enabled=weight.is_cuda):
             hidden = packed_hidden(model, packed)
         found.states[[found.rows[case.case_id] for case in batch]] = hidden[packed.prompt_ends].to(weight.dtype)
+    # Rows that other processes read are still 0 here, so the sum is the whole table.
     processes.sum(found.states)
     model.train(was_training)
     if processes.is_first:

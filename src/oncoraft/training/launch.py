@@ -33,6 +33,7 @@ def launched() -> bool:
 def free_port() -> int:
     """A port of this machine that nobody listens on."""
     with socket.socket() as probe:
+        # Port 0: the kernel chooses. A fixed one (the libraries' is 29500) would meet a second training on this machine.
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
@@ -63,7 +64,9 @@ def run_on_every_gpu(main: Main, arguments: Sequence[str] | None, count: int) ->
         InputError, RetryLater: as the first process that ended early; RetryLater too where one was killed from outside.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    # Spawned, since CUDA cannot be used in a fork of a process that has touched it.
     heard, told = multiprocessing.get_context("spawn").Pipe(duplex=False)
+    # Own processes: torchrun and accelerate launch answer 1 for a child's 75 (torch 2.13, accelerate 1.15), so no engine would retry.
     context: Any = multiprocessing.start_processes(
         take_place, (main, words, count, free_port(), told), nprocs=count, join=False, start_method="spawn"
     )
@@ -75,6 +78,7 @@ def run_on_every_gpu(main: Main, arguments: Sequence[str] | None, count: int) ->
 
     before = signal.signal(signal.SIGTERM, hand_on)
     try:
+        # False while processes are still to be joined.
         while not context.join():
             pass
     except ProcessException as ended:

@@ -32,6 +32,7 @@ from oncoraft.training.trainer import Entry, Trainer
 def steps_of(cases: list[Case], settings: Training) -> Iterator[list[Case]]:
     """The cases of every optimiser step: a seeded permutation an epoch, cut into global batches."""
     for epoch in range(settings.epochs):
+        # Each epoch has a seed of its own, so a resumed run needs no random state to find its place.
         order = np.random.default_rng(stable_seed(settings.seed, "epoch", epoch)).permutation(len(cases))
         for start in range(0, len(cases), settings.global_batch_size):
             yield [cases[int(i)] for i in order[start : start + settings.global_batch_size]]
@@ -49,6 +50,7 @@ def backward(trainer: Trainer, cases: list[Case]) -> tuple[float, float]:
         InputError: memory ran out, or the loss is not a number.
     """
     strategy, settings, processes = trainer.strategy, trainer.settings, trainer.processes
+    # At least 1: without answers (a score loss alone) the language loss is 0, not 0 / 0.
     answer_tokens = max(1, sum(len(case.answer) for case in cases))
     groups = micro_batches(cases, settings.tokens_per_micro_batch, processes.count)
     total = torch.zeros(2, device=trainer.device)
@@ -62,6 +64,7 @@ def backward(trainer: Trainer, cases: list[Case]) -> tuple[float, float]:
         total += torch.stack([language.detach(), score.detach()]).float()
     processes.sum_gradients(trainer.trainable())
     parts = processes.sum(total).tolist()
+    # After the sums, which are equal everywhere: every process ends here, and none is left waiting.
     if not all(map(math.isfinite, parts)):
         raise InputError(f"step {trainer.step + 1}: the loss is not a finite number; lower training.learning_rate")
     return parts[0], parts[1]
@@ -74,6 +77,7 @@ def recompute_activations(trainer: Trainer, tokens: int) -> None:
     wanted = how == "always" or (how == "over_budget" and tokens > trainer.settings.tokens_per_micro_batch)
     if wanted != causal.is_gradient_checkpointing:
         if wanted:
+            # torch's reentrant kind passes no gradient where no input asks for one, and the embedding of a frozen base asks for none.
             causal.gradient_checkpointing_enable({"use_reentrant": False})
         else:
             causal.gradient_checkpointing_disable()
@@ -85,6 +89,7 @@ def memory_named(settings: Training, tokens: int) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
+        # On a CPU torch says it as a plain RuntimeError ("DefaultCPUAllocator: can't allocate memory").
         if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "alloc" not in str(error):
             raise
         raise InputError(
@@ -111,6 +116,7 @@ def take_step(trainer: Trainer, cases: list[Case]) -> Entry:
         "loss": strategy.language_model_weight * language + strategy.score_weight * score,
         "language_model_loss": language if strategy.language_model_weight else None,
         "score_loss": score if strategy.has_head else None,
+        # The last group's: the adapters', where there are any (`new_optimizer`).
         "learning_rate": float(rates[-1]),
         "gradient_norm": norm,
         "tokens": sum(case.length for case in cases),
@@ -126,6 +132,7 @@ def memory_gib(device: torch.device) -> float:
     """Most memory used so far, in GiB: the allocator's on a GPU, the process's on a CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**30
+    # Linux counts ru_maxrss in KiB.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
@@ -145,6 +152,7 @@ def train(trainer: Trainer, cases: list[Case], save: Callable[[], None]) -> None
             if number <= trainer.step:
                 continue
             progress.show(take_step(trainer, batch))
+            # Asked of all: a signal may reach one process alone, for which the others would wait in the next sum.
             stop = processes.any(asked(), trainer.device)
             if processes.is_first and (stop or trainer.step % trainer.settings.checkpoint_every_steps == 0):
                 save()

@@ -48,6 +48,7 @@ def losses(
     """
     device = next(model.parameters()).device
     packed = pack(batch, device)
+    # Before the states that were read once are used: the head's dropout needs its keys too.
     if draws is not None:
         draws.prepare(batch, packed, step)
     language = score = torch.zeros((), device=device)
@@ -59,6 +60,7 @@ def losses(
             hidden = packed_hidden(model, packed)
         if strategy.language_model_weight and len(packed.targets):
             language = summed_cross_entropy(model, hidden[packed.predictors], packed.targets)
+    # Outside autocast, which would take the head's products in bf16.
     if head is not None:
         score = summed_score_loss(score_logit(head, hidden[packed.prompt_ends]), batch, strategy)
     return language, score
@@ -68,6 +70,7 @@ def summed_score_loss(logit: torch.Tensor, batch: Sequence[Case], strategy: Stra
     """Binary cross-entropy on the responder, or squared error from the graded score, summed over the cases."""
     if strategy.score_loss == "bce":
         wanted = torch.tensor([float(bool(case.responder)) for case in batch], device=logit.device)
+        # From the logit: the logarithm of a sigmoid that has rounded to 0 or 1 would be infinite or lost.
         return nn.functional.binary_cross_entropy_with_logits(logit, wanted, reduction="sum")
     wanted = torch.tensor([case.score for case in batch], device=logit.device, dtype=torch.float32)
     return nn.functional.mse_loss(torch.sigmoid(logit), wanted, reduction="sum")

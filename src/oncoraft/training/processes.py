@@ -33,6 +33,7 @@ class Processes:
     def sum(self, values: torch.Tensor) -> torch.Tensor:
         """The sum over all processes, in place."""
         if self.count > 1:
+            # DistributedDataParallel would average, and synchronises nothing where the inner decoder is called, as here (torch 2.13).
             distributed.all_reduce(values)
         return values
 
@@ -42,6 +43,7 @@ class Processes:
             return
         learned = list(parameters)
         for parameter in learned:
+            # Every process has to send as much: a sum waits for all of them.
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
         flat = torch.cat([parameter.grad.flatten() for parameter in learned if parameter.grad is not None])

@@ -32,6 +32,7 @@ class Progress:
         """After a step, whose log entry is given."""
         step, now = int(entry["step"] or 0), time.monotonic()
         self.bar.update(1)
+        # Without refresh=False tqdm draws the bar anew at every step.
         self.bar.set_postfix_str(f"loss {entry['loss']:.3f}, {entry['tokens_per_second']:.0f} tokens/s", refresh=False)
         if not self.shown or not self.bar.disable or (now - self.said < SECONDS_BETWEEN_LINES and step < self.total):
             return

@@ -64,10 +64,12 @@ def measured_roof(device: torch.device) -> float:
     """Operations a second of a large matrix product: bf16 on a GPU, fp32 on a CPU with the threads in use."""
     size, dtype = (8192, torch.bfloat16) if device.type == "cuda" else (768, torch.float32)
     left, right = (torch.ones((size, size), device=device, dtype=dtype) for _ in range(2))
+    # The fastest of five: a slower one measures what disturbed it (as the documentation of `timeit` says).
     best = float("inf")
     for _ in range(5):
         if device.type == "cuda":
             torch.cuda.synchronize(device)
+        # GPU kernels run behind their call: without waiting before and after, the clock would time the launch.
         started = time.perf_counter()
         torch.mm(left, right)
         if device.type == "cuda":

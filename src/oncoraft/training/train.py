@@ -99,8 +99,10 @@ def equip(model: Any, blocks: dict[str, Any], total_steps: int, processes: Proce
     """
     strategy, settings, adapter = blocks["strategy"], blocks["training"], blocks["adapter"]
     device = next(model.parameters()).device
+    # Before adapter and head are made: both start from random numbers.
     torch.manual_seed(stable_seed(settings.seed, "start"))
     for parameter in model.parameters():
+        # For strategies without an adapter; with one, peft freezes the base anyway.
         parameter.requires_grad_(False)
     if strategy.has_adapter:
         model = with_adapter(model, adapter.rank, adapter.alpha, adapter.dropout, adapter.target_modules)
@@ -131,6 +133,7 @@ def write_fold(folder: Path, trainer: Trainer, cases: list[Case]) -> None:
     folder.mkdir()
     if trainer.strategy.has_adapter:
         trainer.model.save_pretrained(folder)
+        # peft's form of a model card, with nothing filled in.
         (folder / "README.md").unlink(missing_ok=True)
     if trainer.head is not None:
         torch.save({name: value.cpu() for name, value in trainer.head.state_dict().items()}, folder / HEAD_FILE)
@@ -181,6 +184,7 @@ def train_fold(given: argparse.Namespace, blocks: dict[str, Any], device: torch.
         train(trainer, cases, lambda: states.save(trainer.step, trainer.state()))
     if processes.is_first:
         publish(given, trainer, cases, record, settings.max_answer_tokens)
+        # After the outputs stand; the last state stays until the run has ended well (docs/reruns.md).
         states.finish(trainer.step, trainer.state())
         log.info("train: %d cases, %d steps, last loss %.3f", len(cases), trainer.step, trainer.log[-1]["loss"])
 

@@ -62,6 +62,7 @@ class Trainer:
     def restore(self, state: dict[str, Any]) -> None:
         """Go back to a saved state."""
         self.step, self.log = state["step"], state["log"]
+        # Not strict: frozen base weights are in no state, they are read from their folder.
         self.model.load_state_dict(state["adapter"], strict=False)
         if self.head is not None:
             self.head.load_state_dict(state["head"])
@@ -102,6 +103,7 @@ def new_optimizer(
     def rate(step: int) -> float:
         if step < warmup:
             return (step + 1) / warmup
+        # At least 1: a run of one step is all warm-up.
         return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total_steps - warmup)))
 
     return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, rate)

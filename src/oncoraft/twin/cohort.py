@@ -60,6 +60,7 @@ def make_cohort(seed: int, numbers: Integers) -> Cohort:
         attempt[waiting] += 1
     else:
         raise AssertionError(f"{len(waiting)} patients never live to be sequenced")
+    # All again, at once: a life depends on its key alone, so that it is the same as when it was tried.
     people = make_people(numbers, base, attempt)
     return _recorded(people, live(people))
 

@@ -53,6 +53,7 @@ class Draws:
     def uniform(self, name: str, low: ArrayLike = 0.0, high: ArrayLike = 1.0) -> Floats:
         """Uniform in (low, high), shape (n,)."""
         words = mix(mix(self.keys ^ _word(name)) + STEP)
+        # 53 bits and half a step: never 0, whose logarithm is taken, and never 1.
         share = ((words >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
         return np.asarray(low) + share * (np.asarray(high) - np.asarray(low))
 
@@ -81,6 +82,7 @@ class Draws:
         table = np.asarray(weights, dtype=np.float64)
         if table.ndim == 1:
             edges = np.cumsum(table) / table.sum()
+            # Rounding may leave the last edge below 1.
             return np.minimum(np.searchsorted(edges, self.uniform(name), side="right"), len(table) - 1)
         sums = np.cumsum(table, axis=1)
         return np.minimum((sums <= (self.uniform(name) * sums[:, -1])[:, None]).sum(axis=1), table.shape[1] - 1)
@@ -91,6 +93,7 @@ class Draws:
 
 
 def _word(name: str) -> np.uint64:
+    # Not `hash`, which differs from run to run for texts.
     return np.uint64((zlib.crc32(name.encode()) << 32) | zlib.adler32(name.encode()))
 
 

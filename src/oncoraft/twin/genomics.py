@@ -79,6 +79,7 @@ ON_PANEL = _on_panel()
 PANEL_CODES = [np.flatnonzero(row) for row in ON_PANEL]
 CHROMOSOME = np.array([LOCI[gene][0] if gene in LOCI else CHROMOSOMES[(7 * CODE[gene] + 3) % 23] for gene in ALL_GENES], dtype=object)
 POSITION = np.array([LOCI[gene][2] if gene in LOCI else 2_000_000 + (CODE[gene] * 7_919_317) % 44_000_000 for gene in ALL_GENES])
+# -9 is written as an empty cell (`patients.BLANK`).
 ENTREZ = np.array([LOCI[gene][1] if gene in LOCI else -9 for gene in ALL_GENES])
 
 

@@ -49,6 +49,7 @@ def scan_days(cohort: Cohort) -> Scans:
     person, day, sites, progressed = (np.concatenate([part[place] for part in parts]) for place in range(4))
     keep = cohort.on_record(person, day) & _has_radiology(cohort)[person]
     person, day, sites, progressed = person[keep], day[keep], sites[keep], progressed[keep]
+    # A stable sort: of several scans on one day the one of the earlier part stays, a scan on treatment before all others.
     order = np.lexsort((day, person))
     person, day, sites, progressed = person[order], day[order], sites[order], progressed[order]
     first = np.concatenate([[True], (person[1:] != person[:-1]) | (day[1:] != day[:-1])])
@@ -114,6 +115,7 @@ def _before_a_regimen(cohort: Cohort, person: Integers, day: Integers, progresse
     regimens = cohort.regimens
     if not len(regimens.person):
         return progressed
+    # Person and day as one number: no two days of the twin lie 100,000 apart.
     starts = regimens.person * 200_000 + regimens.start + 100_000
     row = np.minimum(np.searchsorted(starts, person * 200_000 + day + 100_000), len(starts) - 1)
     wait = np.where(regimens.person[row] == person, regimens.start[row] - day, NEVER)

@@ -36,10 +36,12 @@ def patient_table(cohort: Cohort, tables: dict[str, Columns]) -> Columns:
     columns: Columns = {
         "person": np.arange(count), "gender": np.where(lacking, "Unknown", np.where(people.male, "Male", "Female")).astype(object),
         "race": draws.words("race", RACES, RACE_WEIGHTS), "ethnicity": draws.words("ethnicity", ETHNICITIES, ETHNICITY_WEIGHTS),
+        # The release caps ages at 89.
         "current_age_deid": np.where(lacking, BLANK, np.clip(np.floor(age), 10, 89)).astype(np.int64),
         "stage_highest_recorded": np.where(lacking, "Unknown", np.where((people.stage == 4) | draws.chance("upstaged", 0.012), "Stage 4", "Stage 1-3")).astype(object),
         "num_icdo_dx": np.where(lacking, 0, 1 + draws.choice("registry entries", (0.773, 0.168, 0.042, 0.0115, 0.0035, 0.002))),
         "smoking_predictions_3_classes": np.array(["Never", "Former/Current Smoker", "Unknown"], dtype=object)[smokes],
+        # The release counts months as days x 12/365.
         "prior_med_to_msk": np.array(OUTSIDE_WORDS, dtype=object)[people.outside], "os_months": np.round(days * 12 / 365, 9),
         "os_status": np.where(cohort.died, "1:DECEASED", "0:LIVING").astype(object),
     }  # fmt: skip

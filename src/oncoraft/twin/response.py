@@ -142,6 +142,7 @@ def add_regimen(
     response = np.where(is_dry, NED, response)
     start: Integers = np.floor(state.day[who]).astype(np.int64)
     days = MONTHS_TO_PROGRESSION[response] * mine.lognormal(f"{name} progression", 1.0, 0.3)
+    # Beyond the 120 days in which a scan decides, or stable disease would be labelled progression.
     days = np.where(response == SD, np.maximum(days, 125), days)
     progression = start + np.floor(days).astype(np.int64)
     if planned is None:
@@ -165,6 +166,7 @@ def add_regimen(
         hazard=_hazard(people, state, who, response), setting=setting, setting_line=np.maximum(state.setting_line[who], 1) if not is_early else np.ones(len(who), dtype=np.int64),
         protocol=protocol.copy(), is_chemoradiation=is_chemoradiation, local=local, local_day=start + mine.whole(f"{name} local day", 6, 32),
         is_early=np.full(len(who), is_early), is_growing=is_growing, ecog=state.ecog[who].copy(),
+        # Local treatment takes sites away under stable disease, so that a scan reads it as a response to the drug (docs/twin.md).
         sites_before=np.where(is_dry[:, None], False, before), sites_on=_remaining(mine, before, np.where((local > 0) & (response == SD), PR, response), name), sites_after=grown,
     )  # fmt: skip
     state.line[who] += 1
@@ -184,6 +186,7 @@ def _remaining(draws: Draws, before: Booleans, response: Integers, name: str) ->
     """Sites under a response: none with CR, three fifths (rounded down) with PR, all with SD and PD."""
     order = np.stack([draws.uniform(f"{name} keeps {site}") for site in range(len(SITES))], axis=1)
     rank = np.argsort(np.argsort(np.where(before, order, 2.0), axis=1), axis=1)
+    # With PR two fifths or more are gone, above the 30 % from which the strict label says so.
     share = np.array([0.0, 0.6, 1.0, 1.0, 0.0])[response]
     return before & (rank < np.floor(share * before.sum(axis=1) + 1e-9)[:, None])
 

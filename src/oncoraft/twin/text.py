@@ -106,6 +106,7 @@ def block(table: Table, columns: Columns, ids: Any, keys: Any, clean: bool) -> b
             values = values[order]
         arrays.append(cells(column, values, count, columns.get("test"), clean))
     out = io.BytesIO()
+    # The release quotes nothing; by default pyarrow puts every text in quotes.
     options = arrow_csv.WriteOptions(include_header=False, delimiter="\t", quoting_style="none", batch_size=65536)
     arrow_csv.write_csv(pa.table(arrays, names=[str(number) for number in range(len(arrays))]), out, options)
     text = out.getvalue()

@@ -168,6 +168,7 @@ def _pattern(subject: str, regex: str, normal: Callable[[str], str] = str.lower)
     return Pattern(subject, re.compile(regex, re.IGNORECASE), normal, HINTS[subject])
 
 
+# In this order a stretch of text is taken: what a longer pattern has read no later one reads again.
 PATTERNS: tuple[Pattern, ...] = (
     _pattern("cancer", rf"\b(?P<v>{CANCERS})[ -](?:cancers?|(?:adeno)?carcinomas?|tumou?rs?)\b|\b(?P<w>NSCLC|SCLC|CRC)\b", CANCER),
     _pattern("ecog", rf"\b(?:ecog|performance status){LINK}(?:ecog )?(?P<v>\d\d?(?:\s?[-–]\s?[0-4])?|zero|one|two|three|four)\b", _ecog),

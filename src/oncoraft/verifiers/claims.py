@@ -114,6 +114,7 @@ def read_claims(text: str) -> list[Claim]:
     reading = Reading(text)
     for start, end in mechanism_spans(text.lower()):
         reading.take(start, end)
+    # From the surest to the vaguest reading: a number is only what nothing else has taken.
     _read_drugs(reading)
     _read_values(reading)
     _read_genes(reading)

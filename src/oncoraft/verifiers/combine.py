@@ -23,6 +23,7 @@ from oncoraft.verifiers.mechanism import mechanism
 from oncoraft.verifiers.record import Record
 
 NAMES = ("factual", "mechanism", "consistency", "uncertainty", "form", "no_outcome")
+# Defaults of the block `rationales`, for those who verify without a configuration.
 WEIGHTS = {"factual": 3.0, "mechanism": 2.0, "consistency": 2.0, "uncertainty": 1.0, "form": 1.0, "no_outcome": 1.0}
 MINIMUM = {"factual": 1.0, "mechanism": 0.5, "consistency": 0.5, "uncertainty": 0.3, "form": 0.5, "no_outcome": 1.0}
 THRESHOLD = 0.8

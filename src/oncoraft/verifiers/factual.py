@@ -25,6 +25,7 @@ GIVEN_EARLIER = re.compile(
     re.IGNORECASE,
 )
 THIS_LINE = re.compile(r"\b(?:this|current|now|planned)\b", re.IGNORECASE)
+# First and last codon of the exon in the gene's canonical transcript.
 EXON_RESIDUES = {("EGFR", "19"): (729, 761), ("EGFR", "20"): (762, 823), ("ERBB2", "20"): (770, 831), ("MET", "14"): (963, 1028)}
 EXON = re.compile(r"exon (\d+) (deletion|insertion|skipping)")
 Judgement = tuple[Outcome, str]

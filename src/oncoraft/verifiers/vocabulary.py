@@ -63,6 +63,7 @@ def phrases() -> dict[str, list[tuple[tuple[str, ...], str, tuple[str, ...]]]]:
         if meant.way in PROSE_WAYS and len(name) >= (LEAST_COMBINATION if meant.way == "combination" else 3):
             # A named combination stands for the drugs that it is named for; folate rescue goes without saying.
             agents = tuple(agent for agent in meant.agents if not drugs()[agent].supportive) or meant.agents
+            # An agent's own name, which is in the table already, goes before a brand or combination of that name.
             names.setdefault(name.lower(), ("drug", agents))
     found: dict[str, list[tuple[tuple[str, ...], str, tuple[str, ...]]]] = {}
     for name, (kind, values) in names.items():

@@ -54,3 +54,13 @@ class Selection(Block):
     hazard_ratio_limit: float = Field(1.5, gt=1, description="Hazard ratio, or its inverse, beyond which selection is flagged.")
     alpha: float = Field(0.05, gt=0, lt=0.5, description="False-discovery rate that a flagged hazard ratio must reach.")
     minimum_events: int = Field(20, ge=5, description="A regimen has a hazard ratio of its own from this many events.")
+
+
+class Report(Block):
+    """What the report's page and data files show."""
+
+    smallest_cell: int = Field(
+        10,
+        ge=1,
+        description="Counts of fewer people are hidden, on the page and in its data, with what would give them away; curves end where fewer are at risk. 1 hides nothing.",
+    )
