@@ -30,7 +30,7 @@ def ablated(finished_run: FinishedRun, tmp_path_factory: pytest.TempPathFactory)
     run.overlays.append(ROOT / "config/ablation.yaml")
     planned = count(run.jobs())
     trained = {"train": 2, "train_adapter": 2, "train_head": 2}
-    asked = {"infer": 20, "gather": 5, "metrics": 5, "survival": 5, "report": 1}
+    asked = {"infer": 20, "gather": 5, "metrics": 5, "survival": 5, "compare": 1, "report": 1}
     assert planned == trained | asked, "raft is finished and must not run again"
     done = run.execute("--quiet", "all")
     assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]

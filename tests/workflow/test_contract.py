@@ -272,15 +272,15 @@ def test_an_edit_in_a_stage_runs_that_stage_and_what_follows_from_it(
 def test_a_new_model_runs_its_own_jobs_and_the_report(copy: FinishedRun) -> None:
     copy.setting(models={"second": {"build": {"hidden_size": 32, "layers": 1, "heads": 2, "key_value_heads": 1, "intermediate_size": 64}}})
     jobs = copy.jobs()
-    assert count(jobs) == {"base_model": 1, "render": 1, "tokens": 1, "leakage": 1, "split": 2, "train": 2, **AFTER_TRAINING}
-    assert all(job.record["wildcards"].get("model") == "second" for job in jobs if job.rule != "report")
+    assert count(jobs) == {"base_model": 1, "render": 1, "tokens": 1, "leakage": 1, "split": 2, "train": 2, "compare": 1, **AFTER_TRAINING}
+    assert all(job.record["wildcards"].get("model") == "second" for job in jobs if job.rule not in {"compare", "report"})
 
 
 def test_a_new_strategy_runs_its_own_jobs_and_the_report(copy: FinishedRun) -> None:
     copy.setting(strategies={"graded": {"score_loss": "mse"}})
     jobs = copy.jobs()
-    assert count(jobs) == {"train": 2, **AFTER_TRAINING}
-    assert all(job.record["wildcards"].get("strategy") == "graded" for job in jobs if job.rule != "report")
+    assert count(jobs) == {"train": 2, "compare": 1, **AFTER_TRAINING}
+    assert all(job.record["wildcards"].get("strategy") == "graded" for job in jobs if job.rule not in {"compare", "report"})
 
 
 def test_another_cohort_leaves_this_one_and_the_tiny_model_alone(copy: FinishedRun) -> None:
