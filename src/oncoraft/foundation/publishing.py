@@ -88,10 +88,10 @@ def claim(
     for path in paths:
         recover(path)
     asked = Claim((step,) if isinstance(step, str) else step, record, tuple(keeping), tuple(own), frozenset(map(real, known)))
-    for path in paths:
-        asked.folder(path) if path in folders else asked.file(path)
     if home is not None:
         asked.home(home)
+    for path in paths:
+        asked.folder(path) if path in folders else asked.file(path)
 
 
 def recover(path: Path) -> None:
