@@ -210,3 +210,15 @@ def test_no_event_in_a_group_is_the_reason_for_no_ratio(tmp_path: Path) -> None:
     assert rows
     assert all((row["hazard_ratio"], row["no_ratio"]) == (None, "no event in the high group") for row in rows)
     assert all(row["likelihood_ratio_p"] < 1e-6 for row in rows)
+
+
+def test_a_cohort_too_small_for_any_curve_has_a_table_of_curves_with_its_columns_and_no_row(study: Path, tmp_path: Path) -> None:
+    tables = write_study(tmp_path)
+    tables["predictions"] = tables["predictions"].iloc[:18]
+    write_tables(tmp_path, tables)
+    few = json.dumps({"survival": {"minimum_events_shown": 5, "minimum_group": 2}})
+    assert survival(tmp_path, "--settings", few) == 0
+    assert json.loads((tmp_path / "survival" / "survival.json").read_text())["cancer_types"]
+    curves, drawn = (pd.read_parquet(folder / "survival" / "curves.parquet") for folder in (tmp_path, study))
+    assert curves.empty
+    assert list(curves.columns) == list(drawn.columns)

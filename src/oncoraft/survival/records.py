@@ -34,6 +34,15 @@ def months(days: float | None) -> float | None:
     return None if days is None else finite(days / DAYS_PER_MONTH)
 
 
+NUMBERS_OF_CURVES = ("months", "survival", "lower", "upper", "at_risk", "event_count", "from_months", "to_months")
+NAMES_OF_CURVES = ("regimen", "cancer_type", "regimen_name")
+NO_CURVES = pd.DataFrame(
+    {"score_group": pd.Series(dtype=object)}
+    | {name: pd.Series(dtype=float) for name in NUMBERS_OF_CURVES}
+    | {name: pd.Series(dtype=object) for name in NAMES_OF_CURVES}
+)
+
+
 def group_curves(groups: dict[str, Subjects]) -> dict[str, Curve]:
     """The curves of both groups from the time on at which both are under observation, each to where its own risk set is too small.
 
@@ -167,7 +176,7 @@ def group_record(group: pd.DataFrame, low: Array, strata: Array, horizons: Seque
 
 
 def curve_rows(curves: dict[str, Curve], **names: str) -> pd.DataFrame:
-    """Curves as rows, in months: the event times, and before them the start, at which survival is 1."""
+    """Curves as rows, in months: the event times, and before them the start, at which survival is 1. Without a curve, no row."""
     parts = [
         pd.DataFrame(
             {
@@ -184,4 +193,10 @@ def curve_rows(curves: dict[str, Curve], **names: str) -> pd.DataFrame:
         )
         for group, curve in curves.items()
     ]
-    return pd.concat(parts).assign(**names) if parts else pd.DataFrame()
+    return pd.concat(parts).assign(**names) if parts else NO_CURVES
+
+
+def joined_curves(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Curves of several regimens; where none of them has any, a table without a row, whose readers find its columns all the same."""
+    parts = [part for part in parts if not part.empty]
+    return pd.concat(parts, ignore_index=True) if parts else NO_CURVES

@@ -33,7 +33,7 @@ from oncoraft.survival.comparators import comparator_records, with_baselines, wi
 from oncoraft.survival.groups import first_use, frame_of, low_score
 from oncoraft.survival.inputs import check_folds, read_baselines, read_followup, read_table
 from oncoraft.survival.pooled import pooled
-from oncoraft.survival.records import curve_rows, group_record, months
+from oncoraft.survival.records import curve_rows, group_record, joined_curves, months
 from oncoraft.survival.risk_sets import false_discovery
 
 log = logging.getLogger("oncoraft")
@@ -109,7 +109,7 @@ def analyse(frame: pd.DataFrame, by: list[str], settings: Survival) -> tuple[lis
         for record, value in zip(tested, false_discovery(values)):
             record[q] = None if np.isnan(value) else float(value)
     shown.sort(key=lambda record: (-record["events"], record["cancer_type"], record["regimen"]))
-    return shown, skipped, pd.concat(curves) if curves else pd.DataFrame()
+    return shown, skipped, joined_curves(curves)
 
 
 def summary_of(shown: list[dict[str, Any]]) -> dict[str, Any]:
@@ -176,7 +176,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with publishing(*files, step="survival", home=given.out) as (table, regimens, curve_file, note):
         write_json(table, json.loads(json.dumps(result)))
         write_csv(regimens, pd.DataFrame(shown).drop(columns=NESTED, errors="ignore"))
-        pd.concat([curves, cancer_curves]).reset_index(drop=True).to_parquet(curve_file, index=False)
+        joined_curves([curves, cancer_curves]).to_parquet(curve_file, index=False)
         outputs = dict(zip(files[:3], (table, regimens, curve_file)))
         settings_now = settings_record(given, blocks)
         write_json(note, manifest("survival", inputs=inputs, outputs=outputs, settings=settings_now, counts=counts, beside=files[3]))
