@@ -99,7 +99,7 @@ def test_no_cell_of_a_csv_begins_like_a_formula(hostile_run: HostileRun) -> None
             for row in csv.reader(stream):
                 seen += [cell for cell in row if cell.startswith("'")]
                 assert not [cell for cell in row if cell.startswith(FORMULA_STARTS) and not is_number(cell)], path
-    assert any(cell.startswith("'=HYPERLINK") for cell in seen)
+    assert any(cell.casefold().startswith("'=hyperlink") for cell in seen)
 
 
 def is_number(cell: str) -> bool:
@@ -114,9 +114,8 @@ def test_the_page_holds_the_texts_of_the_data_as_text(hostile_run: HostileRun) -
     page = Page((hostile_run.results / "report" / "index.html").read_text(encoding="utf-8"))
     assert set(page.tags) <= set(TAGS.split())
     assert not [name for name, _ in page.attributes if name.startswith("on")]
-    assert not [
-        value for name, value in page.attributes if name in {"src", "href", "xlink:href"} and not value.startswith(("#", "data:image/"))
-    ]
+    links = [value for name, value in page.attributes if name in {"src", "href", "xlink:href"}]
+    assert not [link for link in links if ":" in link and not link.startswith("data:image/")]
     said = " ".join(page.words.split()).casefold()
     hyperlink = AGENTS[b"CAPECITABINE"].decode().casefold()
     assert hyperlink in said
