@@ -279,7 +279,7 @@ def test_a_new_model_runs_its_own_jobs_and_the_report(copy: FinishedRun) -> None
 def test_a_new_strategy_runs_its_own_jobs_and_the_report(copy: FinishedRun) -> None:
     copy.setting(strategies={"graded": {"score_loss": "mse"}})
     jobs = copy.jobs()
-    assert count(jobs) == {"train": 2, "compare": 1, **AFTER_TRAINING}
+    assert count(jobs) == {"train": 2, **AFTER_TRAINING}
     assert all(job.record["wildcards"].get("strategy") == "graded" for job in jobs if job.rule not in {"compare", "report"})
 
 
