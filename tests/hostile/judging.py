@@ -69,6 +69,8 @@ def called(step: str, work: Path) -> tuple[int, list[str]]:
     with contextlib.redirect_stderr(told), warnings.catch_warnings(), time_limit():
         warnings.simplefilter("always")
         status = main(words_of(step, work))
+    if status in (128 + signal.SIGTERM, 128 + signal.SIGINT):
+        raise SystemExit(status)  # whoever stops a fuzz means all of it
     return status, told.getvalue().removesuffix("\n").split("\n") if told.getvalue() else []
 
 
