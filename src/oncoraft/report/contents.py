@@ -1,0 +1,30 @@
+"""The sections of the page, in their order."""
+
+from __future__ import annotations
+
+from oncoraft.report import calibration, cohort, discrimination, labels, provenance, quality, rationales, runs, summary, survival
+from oncoraft.report.sections import Section, Shown, Sources
+
+SECTIONS = (
+    Section("flow", "Cohort flow", "Cohort", "flow.jinja", cohort.flow),
+    Section("table-one", "Table 1", "Cohort", "table_one.jinja", cohort.characteristics),
+    Section("data", "Data quality", "Cohort", "data.jinja", quality.section),
+    Section("labels", "Labels", "Cohort", "labels.jinja", labels.section),
+    Section("discrimination", "Discrimination", "Performance", "discrimination.jinja", discrimination.section),
+    Section("calibration", "Calibration", "Performance", "calibration.jinja", calibration.section),
+    Section("utility", "Decision curves", "Performance", "utility.jinja", calibration.utility),
+    Section("subgroups", "Subgroups", "Performance", "subgroups.jinja", discrimination.subgroup_section),
+    Section("survival", "Survival by regimen", "Survival", "survival.jinja", survival.section),
+    Section("curves", "Survival curves", "Survival", "curves.jinja", survival.curve_section),
+    Section("assumptions", "Assumptions", "Survival", "assumptions.jinja", survival.assumption_section),
+    Section("rationales", "Rationales", "Model", "rationales.jinja", rationales.section),
+    Section("comparison", "Runs compared", "Model", "comparison.jinja", runs.comparison),
+    Section("compute", "Compute and cost", "Model", "compute.jinja", runs.compute),
+    Section("methods", "Provenance", "Record", "provenance.jinja", provenance.section),
+)
+
+
+def contents(sources: Sources) -> list[Shown]:
+    """Every section with what it shows; the first screen first."""
+    made = ((one, one.make(sources)) for one in (summary.SECTION, *SECTIONS))
+    return [Shown(one, {"brief": None} | it) for one, it in made if it is not None]
