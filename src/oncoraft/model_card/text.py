@@ -30,16 +30,24 @@ SHOWN = {
     ("observed_to_expected", "as_delivered"): "observed to expected as delivered",
     ("observed_to_expected", "as_scored"): "observed to expected as delivered",
 }
-INTENDED = """Research on cohorts of treated cancer patients: to order patients who start the same regimen by how likely a response is, and to study why.
-
-Not for decisions on a patient. The score is prognostic within a regimen; it does not say which regimen to choose. It was not tested
-outside its source, and not in cancer types, regimens or years that the training data lack."""
+INTENDED = "Research on cohorts of treated cancer patients: to order patients who start the same regimen by how likely a response is, and to study why."
+NOT_FOR = (
+    "Decisions on a patient. The score is prognostic within a regimen; it does not say which regimen to choose. It was not tested outside its "
+    "source, nor in cancer types, regimens or years that the training data lack."
+)
+LIMITS = (
+    "one source, no external cohort",
+    "response is judged from records of scans by rule, and cases without a scan in time are not judged",
+    "the mean over folds tells of the method, not of one fold's weights",
+    "groups named “too few cases” were not tested",
+    "generated rationales may be wrong where they sound sure",
+)
 
 
 def plain(text: object) -> str:
     """Text of data as Markdown shows it literally: one line, no markup, nothing unseen."""
     line = " ".join("".join(letter if letter.isprintable() or letter in "\n\t" else "\ufffd" for letter in str(text)).split())
-    return re.sub(r"([\\`*_{}\[\]<>()#+!|~&])", r"\\\1", line)
+    return re.sub(r"([\\`*_\[\]<>|~&])", r"\\\1", line)
 
 
 def licence(card: Card) -> dict[str, str]:
@@ -135,63 +143,66 @@ def subgroups(card: Card) -> list[str]:
 
 def data_text(card: Card) -> str:
     """Where the data come from and what their licence allows."""
-    name = plain(card.study.get("identifier") or UNKNOWN)
+    name = card.study.get("identifier") or UNKNOWN
     if card.is_synthetic:
-        return f"Study “{name}”: a synthetic twin, made from parameters. No patient is real; the numbers below say nothing of patients."
+        return f"Study “{name}”: a synthetic twin, made from parameters. No patient is real; its numbers say nothing of patients."
     if card.is_synthetic is None:
         return "Not known: the results that this model was trained in were not at hand when the card was written."
     if card.is_chord:
-        release = plain(card.study.get("release") or "release not recognised")
+        release = card.study.get("release") or "release not recognised"
         return f"MSK-CHORD ({name}; {release}), CC BY-NC-ND 4.0: no commercial use, and nothing derived from it may be passed on. That holds for these weights."
     return f"Study “{name}” in cBioPortal's format. Its terms bind what was trained on it; read them before the weights leave the machine."
 
 
-def training_text(card: Card) -> list[str]:
-    """Strategy, hyper-parameters and compute."""
+def training_text(card: Card) -> dict[str, str]:
+    """Strategy, hyper-parameters and compute, by what they are; empty where nothing was trained."""
     settings = card.training.get("settings")
     if not settings:
-        return ["Nothing was trained, or the manifest of the training was not at hand."]
-    how, train, counts = settings["strategy"], settings["training"], card.training["counts"]
-    adapter = settings["adapter"]
-    body = (
-        f"LoRA, rank {adapter['rank']}, alpha {adapter['alpha']:g}, on {', '.join(adapter['target_modules'])}"
-        if how["adapter"]
-        else "frozen"
-    )
+        return {}
+    how, train, adapter, counts = settings["strategy"], settings["training"], settings["adapter"], card.training["counts"]
+    lora = f"LoRA, rank {adapter['rank']}, alpha {adapter['alpha']:g}, on {', '.join(adapter['target_modules'])}"
     memory = f", at most {card.memory_gib:.1f} GiB" if card.memory_gib else ""
     versions = ", ".join(f"{name} {value}" for name, value in card.training.get("versions", {}).items())
-    return [
-        f"- body: {body}; score head: {'yes' if how['score_weight'] else 'none'}",
-        f"- loss: {how['language_model_weight']:g} × language model + {how['score_weight']:g} × score ({how['score_loss']})",
-        f"- {train['epochs']} epochs, global batch {train['global_batch_size']}, learning rate {train['learning_rate']:g}, head {train['score_head_learning_rate']:g}, seed {train['seed']}",
-        f"- {count(counts['cases'])} training cases of {count(counts['patients'])} patients{' in the first fold' if card.fold is None else ''}",
-        f"- compute: {card.tokens:,} tokens in {card.hours:.2f} hours, {counts['processes']} process{'es' if counts['processes'] != 1 else ''}{memory}",
-        f"- versions: {plain(versions)}",
-    ]
+    first = " in the first fold" if card.fold is None else ""
+    processes = f"{counts['processes']} process{'es' if counts['processes'] != 1 else ''}"
+    return {
+        "body": lora if how["adapter"] else "frozen",
+        "score head": "yes" if how["score_weight"] else "none",
+        "loss": f"{how['language_model_weight']:g} × language model + {how['score_weight']:g} × score ({how['score_loss']})",
+        "optimiser": f"{train['epochs']} epochs, global batch {train['global_batch_size']}, learning rate {train['learning_rate']:g}, head "
+        f"{train['score_head_learning_rate']:g}, seed {train['seed']}",
+        "training set": f"{count(counts['cases'])} cases of {count(counts['patients'])} patients{first}",
+        "training compute": f"{card.tokens:,} tokens in {card.hours:.2f} hours, {processes}{memory}",
+        "versions": versions,
+    }
+
+
+def what_text(card: Card) -> str:
+    """What the model does, in a sentence."""
+    label = f"definition “{card.definition}”" if card.definition else "a definition that is not on record"
+    return f"{card.base}, fine-tuned to say how likely a patient is to respond to the regimen about to start ({label}), and why."
+
+
+def front_matter(card: Card) -> str:
+    """The metadata as the hub reads them."""
+    return yaml.safe_dump(metadata(card), sort_keys=False, allow_unicode=True, width=120)
 
 
 def model_card(card: Card) -> str:
-    """The card as Markdown, its metadata in front.
-
-    Raises:
-        ValueError: a number that is none, which neither YAML nor a reader can use.
-    """
-    front = yaml.safe_dump(metadata(card), sort_keys=False, allow_unicode=True, width=120)
+    """The card as Markdown, its metadata in front."""
     which = f", fold {card.fold}" if card.fold is not None else ""
-    label = f"definition “{plain(card.definition)}”" if card.definition else "a definition that is not on record"
+    training = [f"- {name}: {plain(text)}" for name, text in training_text(card).items()]
     parts = [
-        f"---\n{front}---",
+        f"---\n{front_matter(card)}---",
         f"# {plain(card.name)}{which}",
         "> Research only; not for clinical decisions.",
-        f"{plain(card.base)}, fine-tuned to say how likely a patient is to respond to the regimen about to start ({label}), and why. The score is "
-        "a probability, read by a head at the end of the prompt (`score_head.pt`), or from the text where a strategy has no head.",
-        "## Data and licence\n\n" + data_text(card),
-        "## Intended use\n\n" + INTENDED,
+        f"{plain(what_text(card))} The score is a probability, read by a head at the end of the prompt (`score_head.pt`), or from the text where a "
+        "strategy has no head.",
+        f"## Data and licence\n\n{plain(data_text(card))}",
+        f"## Intended use\n\n{INTENDED}\n\nNot for: {NOT_FOR[0].lower()}{NOT_FOR[1:]}",
         "## How to ask it\n\n```\noncoraft predict --model THIS_FOLDER --case case.jsonl\n```\n\nThe weights load with `transformers` alone.",
         "## Results\n\n" + "\n".join(results_text(card)),
-        "## Limits\n\n- one source; no external cohort\n- response is judged from reports by rule, and cases without a scan in time are not judged\n"
-        "- the mean over folds tells of the method, not of one fold's weights\n- groups named “too few cases” were not tested\n"
-        "- generated rationales may be wrong where they sound sure",
-        "## Training\n\n" + "\n".join(training_text(card)),
+        "## Limits\n\n" + "\n".join(f"- {one}" for one in LIMITS),
+        "## Training\n\n" + ("\n".join(training) or "Nothing was trained, or the manifest of the training was not at hand."),
     ]
     return "\n\n".join(parts) + "\n"

@@ -12,25 +12,25 @@ COLUMNS = ["case_id", "patient_id", "cancer_type", "regimen", "regimen_name", "i
 PICTURED = 3  # regimens
 
 
-def read_cases(results: Path) -> pd.DataFrame:
-    """Cases of a cohort, in the order of the file; COLUMNS of `cases.parquet`."""
-    return pd.read_parquet(results / "cases" / "cases.parquet", columns=COLUMNS)
-
-
-def with_course(cases: pd.DataFrame, results: Path, definition: str) -> pd.DataFrame:
-    """Cases with what came of them.
+def courses(results: Path, definition: str) -> pd.DataFrame | None:
+    """Cases with what came of them; None where a table of them is not at hand.
 
     Args:
-        cases: from `read_cases`.
         results: results folder of one cohort.
         definition: of response.
 
     Returns:
-        the cases with category, responder (null where not evaluable), months_on_regimen, last_months (death or last contact), is_dead,
-        progression_months (null: none seen before the follow-up ended, or not followed for it), is_ongoing (on the regimen at last contact).
+        COLUMNS and category, responder (null where not evaluable), months_on_regimen, last_months (death or last contact), is_dead,
+        progression_months (null: none seen before the follow-up ended, or not followed for it), is_ongoing (on the regimen at last contact),
+        window_start_days, window_end_days.
     """
+    if not all((results / "cases" / f"{name}.parquet").is_file() for name in ("cases", "labels", "followup")):
+        return None
+    cases = pd.read_parquet(results / "cases" / "cases.parquet", columns=COLUMNS)
     labels = pd.read_parquet(
-        results / "cases" / "labels.parquet", columns=["case_id", "category", "responder"], filters=[("definition", "=", definition)]
+        results / "cases" / "labels.parquet",
+        columns=["case_id", "category", "responder", "window_start_days", "window_end_days"],
+        filters=[("definition", "=", definition)],
     )
     followed = pd.read_parquet(results / "cases" / "followup.parquet", columns=["case_id", "endpoint", "exit_days", "event"])
     ends = {

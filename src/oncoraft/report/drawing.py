@@ -79,21 +79,8 @@ def _cleaned(root: ElementTree.Element, alternative: str) -> None:
     }
 
 
-def element(root: ElementTree.Element, alternative: str) -> Markup:
-    """An SVG element for the page, cleaned. The one place of the report that vouches for markup.
-
-    Args:
-        root: drawn; text and attributes are escaped here.
-        alternative: what it shows, numbers included, for readers who cannot see it.
-    """
-    for prefix, space in (("", SVG), ("xlink", XLINK)):
-        ElementTree.register_namespace(prefix, space)
-    _cleaned(root, alternative)
-    return Markup(ElementTree.tostring(root, encoding="unicode"))
-
-
 def svg(figure: Figure, alternative: str) -> Markup:
-    """A figure as an SVG element, the same bytes every time.
+    """A figure as an SVG element, the same bytes every time. The one place of the report that vouches for markup.
 
     Args:
         figure: drawn, and closed here.
@@ -106,4 +93,8 @@ def svg(figure: Figure, alternative: str) -> Markup:
         figure.savefig(stream, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
     plt.close(figure)
     text = stream.getvalue()
-    return element(ElementTree.fromstring(visible(text[text.index("<svg") :])), alternative)
+    for prefix, space in (("", SVG), ("xlink", XLINK)):
+        ElementTree.register_namespace(prefix, space)
+    root = ElementTree.fromstring(visible(text[text.index("<svg") :]))
+    _cleaned(root, alternative)
+    return Markup(ElementTree.tostring(root, encoding="unicode"))

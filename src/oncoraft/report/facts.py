@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from oncoraft.report.collect import Run, read_json
-from oncoraft.report.small_cells import Guard
+from oncoraft.report.sections import Sources
 from oncoraft.report.tables import words
 
 
@@ -29,18 +29,35 @@ class Facts:
     """A cohort's results as far as the report may tell of them.
 
     Args:
-        results: results folder of one cohort.
-        runs: the experiments that are shown, their metrics guarded already.
-        guard: what hides small cells.
-        is_twin: whether the patients are synthetic.
-        flow: counts of the cohort.
+        sources: what every section may read.
     """
 
-    results: Path
-    runs: Sequence[Run]
-    guard: Guard
-    is_twin: bool
-    flow: dict[str, Any]
+    sources: Sources
+
+    @property
+    def results(self) -> Path:
+        """Results folder of the cohort."""
+        return self.sources.results
+
+    @property
+    def runs(self) -> Sequence[Run]:
+        """The experiments that are shown, their metrics guarded already."""
+        return self.sources.runs
+
+    @property
+    def flow(self) -> dict[str, Any]:
+        """Counts of the cohort."""
+        return self.sources.flow
+
+    @property
+    def is_twin(self) -> bool:
+        """Whether the patients are synthetic."""
+        return self.sources.is_twin
+
+    @property
+    def designs(self) -> list[str]:
+        """Designs of the runs, each once."""
+        return self.sources.designs
 
     def note(self, path: str, *keys: str) -> Any:
         """A JSON file of the results, or a value in it; None where either is absent."""
@@ -59,7 +76,7 @@ class Facts:
 
     def count(self, value: Any) -> str:
         """A count for people, marked where it is small."""
-        return words(self.guard.count(value))
+        return words(self.sources.guard.count(value))
 
     def home(self, run: Run) -> str:
         """The folder of an experiment, from the results on."""
@@ -82,11 +99,6 @@ class Facts:
     def first(self) -> Run:
         """The run that stands for the others where they do not differ."""
         return self.runs[0]
-
-    @cached_property
-    def designs(self) -> list[str]:
-        """Designs of the runs, each once."""
-        return list(dict.fromkeys(run.design for run in self.runs))
 
     @cached_property
     def ledger(self) -> pd.DataFrame:

@@ -18,12 +18,12 @@ from oncoraft.report.contents import contents
 from oncoraft.report.page import fill
 from oncoraft.report.sections import Shown, Sources
 from oncoraft.report.small_cells import Guard
-from oncoraft.report.tables import Data, written
+from oncoraft.report.tables import Data, Document, written
 
 log = logging.getLogger("oncoraft")
 
 
-def sources_of(results: Path, runs: Sequence[Run], show_rationales: bool, guard: Guard) -> Sources:
+def sources_of(results: Path, runs: Sequence[Run], show_rationales: bool, guard: Guard, show_individuals: bool = False) -> Sources:
     """What the sections read.
 
     Args:
@@ -31,11 +31,12 @@ def sources_of(results: Path, runs: Sequence[Run], show_rationales: bool, guard:
         runs: the experiments to show, their metrics guarded already.
         show_rationales: show generated texts of a real cohort too.
         guard: what hides small cells.
+        show_individuals: draw single patients.
     """
     flow = read_json(results / "cases" / "flow.json")
     if flow is None:
         raise InputError("expected counts written by `oncoraft flow`", file=results / "cases" / "flow.json")
-    return Sources(results, runs, guard, flow, show_rationales)
+    return Sources(results, runs, guard, flow, show_rationales, show_individuals)
 
 
 def render(sources: Sources, shown: Sequence[Shown]) -> str:
@@ -54,6 +55,8 @@ def write_files(folder: Path, shown: Sequence[Shown]) -> None:
                 write_csv(folder / f"{one.name}.csv", one.frame)
             elif list(seen[one.name].rows) != list(one.rows):
                 raise ValueError(f"two tables of the report are called {one.name}")
+        elif isinstance(one, Document):
+            (folder / f"{one.name}.md").write_text(one.content, encoding="utf-8")
         else:
             (folder / f"{one.name}.svg").write_text(f"{one.svg}\n", encoding="utf-8")
 
@@ -70,7 +73,7 @@ def headline(runs: Sequence[Run], guard: Guard) -> dict[str, Any]:
 
 
 # What the folder of the page's data holds, by the pattern of its name.
-WRITTEN = ("*.csv", "*.svg")
+WRITTEN = ("*.csv", "*.svg", "*.md")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -86,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     blocks = read_settings("report", given)
     guard = Guard(blocks["report"].smallest_cell)
     runs = [guarded(one, guard) for one in read_runs(given.results, given.metrics)]
-    sources = sources_of(given.results, runs, given.show_rationales, guard)
+    sources = sources_of(given.results, runs, given.show_rationales, guard, blocks["report"].individuals)
     shown = contents(sources)
     page = render(sources, shown)
     home = given.out.parent

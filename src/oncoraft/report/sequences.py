@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 from markupsafe import Markup
 
-from oncoraft.report.canvas import Canvas
+from oncoraft.report.picture import Picture
 from oncoraft.report.tables import words
 from oncoraft.report.text import label
 
@@ -144,11 +144,11 @@ def draw(nodes: list[Node]) -> Markup | None:
     """The icicle: a column a regimen, from the first to the third, heights by patients."""
     if not nodes:
         return None
-    canvas = Canvas(WIDTH, TOP + HEIGHT + 26)
+    picture = Picture(WIDTH, TOP + HEIGHT + 26)
     step = (WIDTH - TYPES) / DEPTH
     scale = HEIGHT / sum(node.patients for node in nodes)
     for place in range(DEPTH):
-        canvas.text(TYPES + step * place + 4, 14, f"{('First', 'Second', 'Third')[place]} regimen", 11, font_weight="bold")
+        picture.text(TYPES + step * place + 4, 14, f"{('First', 'Second', 'Third')[place]} regimen", 11, font_weight="bold")
 
     def block(node: Node, depth: int, y: float, root: Node) -> None:
         height = node.patients * scale
@@ -156,14 +156,14 @@ def draw(nodes: list[Node]) -> Markup | None:
         told = f"{label(node.name)}: {words(node.patients)} patients, {node.patients / root.patients:.0%} of {root.name}"
         shade = NEUTRAL if depth == 0 else colour(node.kind)
         strength = "0.18" if depth == 0 or node.name == OTHERS else "0.45"
-        canvas.rectangle(x + 0.5, y + 0.4, width - 1, max(0.6, height - 0.8), shade, told, fill_opacity=strength)
+        picture.rectangle(x + 0.5, y + 0.4, width - 1, max(0.6, height - 0.8), shade, told, fill_opacity=strength)
         if height >= 11:
             room = int((width - 8) / 5.6)
             name = node.name if len(node.name) <= room else node.name[: room - 1] + "…"
-            canvas.text(x + 4, y + min(height / 2 + 3.5, 14), name, 10)
+            picture.text(x + 4, y + min(height / 2 + 3.5, 14), name, 10)
             if height >= 28:
                 share = f" ({node.patients / root.patients:.0%})" if depth else " patients"
-                canvas.text(x + 4, y + min(height / 2 + 3.5, 14) + 12, f"{node.patients:,}{share}", 9.5)
+                picture.text(x + 4, y + min(height / 2 + 3.5, 14) + 12, f"{node.patients:,}{share}", 9.5)
         below = y
         for child in node.children:
             block(child, depth + 1, below, root)
@@ -173,11 +173,11 @@ def draw(nodes: list[Node]) -> Markup | None:
     for node in nodes:
         block(node, 0, y, node)
         y += node.patients * scale
-    x = canvas.legend(0, TOP + HEIGHT + 19, [(shade, name) for name, shade in CLASSES.items()])
-    canvas.text(x, TOP + HEIGHT + 19, "white: none, or too few to tell", 10.5)
+    shades = [("", shade, name) for name, shade in CLASSES.items()]
+    picture.key(0, TOP + HEIGHT + 19, [*shades, ("", "", "empty: none, or too few to tell")])
     firsts = "; ".join(
         f"{node.name} ({words(node.patients)} patients): "
         + ", ".join(f"{child.name} {child.patients / node.patients:.0%}" for child in node.children[:3])
         for node in nodes
     )
-    return canvas.markup(f"Sequences of regimens by cancer type. First regimens: {firsts}.")
+    return picture.svg(f"Sequences of regimens by cancer type. First regimens: {firsts}.")

@@ -5,14 +5,15 @@ from __future__ import annotations
 import pandas as pd
 from markupsafe import Markup
 
-from oncoraft.report.canvas import LETTER, Canvas
+from oncoraft.report.picture import Picture
+from oncoraft.report.plot import Scale
 from oncoraft.report.response import COLOURS, SHORT, WORDS, evenly
 from oncoraft.report.tables import records
 from oncoraft.report.text import label
 
 LANES = 36
 LANE = 11  # pixels
-WIDTH, LEFT, TOP = 640, 34, 40
+WIDTH, LEFT, TOP = 480, 34, 50
 COLUMNS = [
     "cancer_type",
     "regimen_name",
@@ -34,15 +35,12 @@ def lanes(cases: pd.DataFrame) -> pd.DataFrame:
     return some.assign(lane=some.index + 1, response=some["category"].fillna("NE"))[COLUMNS]
 
 
-def key(canvas: Canvas, categories: list[str]) -> None:
-    """What colours and marks mean, in two lines above the lanes."""
-    canvas.legend(LEFT, 11, [(COLOURS[name], f"{name} {SHORT[name]}") for name in categories])
-    x = float(LEFT)
-    for kind, words in (("triangle", "progression"), ("cross", "death"), ("arrow", "alive at last contact")):
-        canvas.mark(kind, x + 5, 25, "currentColor")
-        canvas.text(x + 14, 29, words, 10.5)
-        x += 30 + LETTER * len(words)
-    canvas.text(x, 29, "bar: on the regimen; line: followed", 10.5)
+def key(picture: Picture, categories: list[str]) -> None:
+    """What colours and marks mean, above the lanes."""
+    y = picture.key(LEFT, 11, [("", COLOURS[name], f"{name} {SHORT[name]}") for name in categories])
+    marks = (("triangle", "progression"), ("cross", "death"), ("arrow", "alive at last contact"))
+    told = [(kind, "currentColor", words) for kind, words in marks]
+    picture.key(LEFT, y + 16, told)
 
 
 def draw(rows: pd.DataFrame, of: int) -> Markup | None:
@@ -56,32 +54,28 @@ def draw(rows: pd.DataFrame, of: int) -> Markup | None:
         return None
     most = next((scale for scale in SCALES if rows["last_months"].quantile(0.85) <= scale), SCALES[-1])
     bottom, right = TOP + LANE * len(rows), WIDTH - 14
-    canvas = Canvas(WIDTH, bottom + 40)
-    key(canvas, [name for name in COLOURS if name in set(rows["response"])])
-
-    def x(months: float) -> float:
-        return LEFT + min(months, most) / most * (right - LEFT)
+    picture = Picture(WIDTH, bottom + 40)
+    x = Scale(0, most, LEFT, right)
+    key(picture, [name for name in COLOURS if name in set(rows["response"])])
 
     for place, row in enumerate(records(rows)):
         y = TOP + LANE * (place + 0.5)
-        canvas.text(LEFT - 6, y + 3.5, row["response"], 9.5, "end")
-        canvas.line(LEFT, y, x(row["last_months"]), y, "currentColor", 0.8, stroke_opacity="0.6")
+        picture.text(LEFT - 6, y + 3.5, row["response"], 9.5, "end")
+        picture.stroke(LEFT, y, x(row["last_months"]), y, stroke_opacity="0.6")
         ends = "death" if row["is_dead"] else "alive at last contact"
         hint = f"{WORDS[row['response']]}; {row['months_on_regimen']:.1f} months on the regimen; {ends} at month {row['last_months']:.1f}"
-        canvas.rectangle(LEFT, y - 3.5, max(1.0, x(row["months_on_regimen"]) - LEFT), 7, COLOURS[row["response"]], hint)
+        picture.rectangle(LEFT, y - 3.5, max(1.0, x(row["months_on_regimen"]) - LEFT), 7, COLOURS[row["response"]], hint)
         if pd.notna(row["progression_months"]) and row["progression_months"] <= most:
-            canvas.mark("triangle", x(row["progression_months"]), y, "currentColor")
+            picture.mark("triangle", x(row["progression_months"]), y)
         if row["last_months"] <= most:
-            canvas.mark("cross" if row["is_dead"] else "arrow", x(row["last_months"]), y, "currentColor")
+            picture.mark("cross" if row["is_dead"] else "arrow", x(row["last_months"]), y)
         else:
-            canvas.text(right + 2, y + 3.5, "›", 12)
+            picture.text(right + 2, y + 3.5, "›", 12)
     step = 1 if most <= 6 else most // 6
-    canvas.axis(
-        LEFT, right, bottom + 2, [float(tick) for tick in range(0, most + 1, step)], 0, most, "Months from the start of the regimen"
-    )
+    picture.axis(x, bottom + 2, range(0, most + 1, step), "Months from the start of the regimen")
     first = rows.iloc[0]
     counts = ", ".join(f"{count} {WORDS[str(name)]}" for name, count in rows["response"].value_counts().items())
-    return canvas.markup(
+    return picture.svg(
         f"Swimmer plot, {label(first['regimen_name'])}, {label(first['cancer_type'])}: {len(rows)} of {of} cases; {counts}; "
         f"median {rows['months_on_regimen'].median():.1f} months on the regimen; {int(rows['progression_months'].notna().sum())} with a progression, "
         f"{int(rows['is_dead'].sum())} died."

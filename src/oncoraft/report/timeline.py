@@ -13,13 +13,14 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from oncoraft.report.canvas import Canvas, coordinate
+from oncoraft.report.picture import SMALL, Picture, at
+from oncoraft.report.plot import Scale
 from oncoraft.report.response import COLOURS, WORDS
 from oncoraft.report.tables import records
 from oncoraft.report.text import label
 
 BEFORE, AFTER = 270, 450  # days shown around the index date
-WIDTH, LEFT, TOP, LANE = 760, 118, 30, 22
+WIDTH, LEFT, TOP, LANE = 760, 84, 30, 22
 SCANS = {
     "Y": ("triangle", "#D55E00", "progression"),
     "N": ("circle", "#0072B2", "no progression"),
@@ -113,35 +114,49 @@ def lanes_of(events: pd.DataFrame) -> list[str]:
     return [lane for lane in order if lane in set(events["lane"])]
 
 
-def place(days: float) -> float:
-    """Where a day is drawn; one outside is drawn at the edge."""
-    return LEFT + (min(max(days, -BEFORE), AFTER) + BEFORE) / (BEFORE + AFTER) * (WIDTH - LEFT - 12)
+X = Scale(-BEFORE, AFTER, LEFT, WIDTH - 12.0)
+BAR = 15.0  # pixels of a row of regimens: a name above a bar
+ROWS = 3
 
 
-def regimens_lane(canvas: Canvas, rows: list[dict[str, Any]], y: float) -> None:
-    """Bars of the regimens, the case's own in full colour."""
+def height(lane: str) -> float:
+    """Of a lane."""
+    return ROWS * BAR + 6 if lane == "Regimens" else LANE
+
+
+def regimens_lane(picture: Picture, rows: list[dict[str, Any]], top: float) -> None:
+    """Regimens in turn on three rows, so that each name has room; the case's own in full colour."""
     for number, row in enumerate(rows):
-        start, stop = place(row["start_days"]), place(row["stop_days"])
-        own = row["start_days"] == 0
-        canvas.rectangle(
-            start,
-            y - 9 + 9 * (number % 2),
-            max(2.0, stop - start),
-            8,
-            "#0072B2",
-            label(str(row["what"])),
-            fill_opacity="1" if own else "0.4",
-        )
+        start, stop = X(row["start_days"]), X(row["stop_days"])
+        later = [X(one["start_days"]) for one in rows[number + ROWS :: ROWS]]
+        room = int(((later[0] if later else WIDTH - 6) - start) / 5.2)
+        y, name, own = top + 4 + BAR * (number % ROWS), label(str(row["what"])), row["start_days"] == 0
+        picture.rectangle(start, y + 9, max(2.0, stop - start), 4, "#0072B2", name, fill_opacity=None if own else 0.45)
+        if room > 3:
+            told = name if len(name) <= room else name[: room - 1] + "…"
+            picture.text(start, y + 7, told, 9.5, font_weight="bold" if own else None)
 
 
-def marker_lane(canvas: Canvas, rows: list[dict[str, Any]], y: float) -> None:
+def marker_lane(picture: Picture, rows: list[dict[str, Any]], y: float) -> None:
     """A marker as a line between its lowest and highest value shown, the last value written."""
     values = [float(row["value"]) for row in rows]
     low, spread = min(values), max(max(values) - min(values), 1e-9)
-    points = [(place(row["start_days"]), y + 7 - 14 * (value - low) / spread) for row, value in zip(rows, values)]
-    canvas.path("M" + "L".join(f"{coordinate(a)} {coordinate(b)}" for a, b in points), "#009E73", 1.4)
+    points = [(X(row["start_days"]), y + 7 - 14 * (value - low) / spread) for row, value in zip(rows, values)]
+    picture.path("M" + "L".join(f"{at(a)} {at(b)}" for a, b in points), "#009E73", 1.4)
     for (a, b), row in zip(points, rows):
-        canvas.rectangle(a - 1.5, b - 1.5, 3, 3, "#009E73", f"{row['lane']} {row['value']:g}, day {row['start_days']}")
+        picture.rectangle(a - 1.5, b - 1.5, 3, 3, "#009E73", f"{row['lane']} {row['value']:g}, day {row['start_days']}")
+
+
+def point(picture: Picture, lane: str, row: dict[str, Any], y: float) -> None:
+    """A scan, a performance status, a procedure."""
+    x, when = X(row["start_days"]), f"day {row['start_days']}"
+    if lane == "Scans":
+        shape, colour, words = SCANS.get(row["what"], SCANS["Indeterminate"])
+        picture.mark(shape, x, y, colour, f"{row['value']}: {words}, {when}")
+    elif lane == "ECOG":
+        picture.text(x, y + 4, f"{row['value']:.0f}", 10, "middle")
+    else:
+        picture.mark(dict(EVENTS.values())[lane], x, y, "#CC79A7", f"{lane}, {when}")
 
 
 def draw(one: Timeline) -> Markup | None:
@@ -149,42 +164,32 @@ def draw(one: Timeline) -> Markup | None:
     lanes = lanes_of(one.events)
     if not lanes:
         return None
-    bottom = TOP + LANE * len(lanes) + 6
-    canvas = Canvas(WIDTH, bottom + 62)
-    start, stop = place(one.window[0]), place(one.window[1])
-    canvas.rectangle(start, TOP - 4, stop - start, bottom - TOP + 4, COLOURS[one.category], "response window", fill_opacity="0.16")
-    canvas.text(start + 3, TOP - 9, f"window: {one.category}", 10.5)
-    canvas.line(place(0), TOP - 16, place(0), bottom, "currentColor", 1.2, stroke_dasharray="4 2")
-    canvas.text(place(0) - 4, TOP - 9, f"index date, score {one.score:.2f}", 10.5, "end", font_weight="bold")
-    for number, lane in enumerate(lanes):
-        y = TOP + LANE * (number + 0.5)
-        rows = records(one.events[one.events["lane"] == lane])
-        canvas.text(LEFT - 8, y + 4, lane, 11, "end")
-        canvas.line(LEFT, y + LANE / 2, WIDTH - 12, y + LANE / 2, "currentColor", 0.4, stroke_opacity="0.35")
+    bottom = TOP + sum(height(lane) for lane in lanes) + 6
+    picture = Picture(WIDTH, bottom + 62)
+    start, stop = X(one.window[0]), X(one.window[1])
+    picture.rectangle(start, TOP - 4, stop - start, bottom - TOP + 4, COLOURS[one.category], "response window", fill_opacity=0.16)
+    picture.text(start + 3, TOP - 9, f"window: {one.category}", SMALL)
+    picture.stroke(X(0), TOP - 16, X(0), bottom, 1.2, stroke_dasharray="4 2")
+    picture.text(X(0) - 4, TOP - 9, f"index date, score {one.score:.2f}", SMALL, "end", font_weight="bold")
+    top = float(TOP)
+    for lane in lanes:
+        y, rows = top + height(lane) / 2, records(one.events[one.events["lane"] == lane])
+        top += height(lane)
+        picture.text(LEFT - 8, y + 4, lane, 11, "end")
+        picture.stroke(LEFT, top, WIDTH - 12, top, 0.4, stroke_opacity=0.35)
         if lane == "Regimens":
-            regimens_lane(canvas, rows, y)
+            regimens_lane(picture, rows, top - height(lane))
         elif rows[0]["what"] == "marker":
-            marker_lane(canvas, rows, y)
+            marker_lane(picture, rows, y)
         else:
             for row in rows:
-                x, when = place(row["start_days"]), f"day {row['start_days']}"
-                if lane == "Scans":
-                    shape, colour, words = SCANS.get(row["what"], SCANS["Indeterminate"])
-                    canvas.mark(shape, x, y, colour, f"{row['value']}: {words}, {when}")
-                elif lane == "ECOG":
-                    canvas.text(x, y + 4, f"{row['value']:.0f}", 10, "middle")
-                else:
-                    canvas.mark(dict(EVENTS.values())[lane], x, y, "#CC79A7", f"{lane}, {when}")
-    canvas.axis(LEFT, WIDTH - 12, bottom, [float(day) for day in range(-BEFORE, AFTER + 1, 90)], -BEFORE, AFTER, "Days from the index date")
-    x = float(LEFT)
-    for shape, colour, words in SCANS.values():
-        canvas.mark(shape, x + 5, bottom + 50, colour)
-        canvas.text(x + 14, bottom + 54, f"scan: {words}", 10.5)
-        x += 130
-    canvas.text(x, bottom + 54, "right of the index date: unknown to the model", 10.5)
+                point(picture, lane, row, y)
+    picture.axis(X, bottom, range(-BEFORE, AFTER + 1, 90), "Days from the index date")
+    scans_told = [(shape, colour, f"scan: {words}") for shape, colour, words in SCANS.values()]
+    picture.key(LEFT, bottom + 54, scans_told)
     scans = one.events[one.events["lane"] == "Scans"]
     seen = scans[(scans["start_days"] >= one.window[0]) & (scans["start_days"] <= one.window[1])]
-    return canvas.markup(
+    return picture.svg(
         f"{one.title}: score {one.score:.2f}, {WORDS[one.category]}; {len(seen)} scans in the response window, days {one.window[0]} to {one.window[1]}; "
         f"{len(one.events)} records on {len(lanes)} lanes."
     )

@@ -10,14 +10,21 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
 
 from oncoraft.report import tripod_data, tripod_methods, tripod_results, tripod_text
 from oncoraft.report.facts import Facts
+from oncoraft.report.plot import tag
+from oncoraft.report.sections import Sources
+from oncoraft.report.tables import Column, Data, Row, tabulate, text
 from oncoraft.report.tripod_answer import Answer
 
 DATA_FILES = ("tripod_items.csv",)
 ITEMS = Path(__file__).parent / DATA_FILES[0]
-NOT_REPORTED = "not reported by this run"
+YES, PARTLY, NOT_REPORTED = "reported", "in part", "not reported by this run"
+STATEMENTS = {"TRIPOD+AI": "BMJ 2024;385:e078378", "TRIPOD-LLM": "Nature Medicine 2025;31:60-69"}
 FOR_AUTHORS = Answer(None)
 
 ANSWERS: dict[str, Callable[[Facts], Answer]] = tripod_data.ANSWERS | tripod_methods.ANSWERS | tripod_text.ANSWERS | tripod_results.ANSWERS
@@ -38,10 +45,38 @@ def filled(facts: Facts) -> list[dict[str, str]]:
         rows.append(
             {name: item[name] for name in ("checklist", "item", "section", "topic")}
             | {
-                "reported": NOT_REPORTED if answer.is_absent else "partly" if answer.is_partial else "yes",
+                "reported": NOT_REPORTED if answer.is_absent else PARTLY if answer.is_partial else YES,
                 "answer": answer.text or "",
                 "page": answer.page if answer.text else "",
                 "file": answer.file if answer.text else "",
             }
         )
     return rows
+
+
+def place(row: Row) -> Markup | str:
+    """Where an answer stands: a link within the page."""
+    return tag("a", str(row["page"]).removeprefix("#").replace("-", " "), href=row["page"]) if row["page"] else ""
+
+
+COLUMNS = [
+    text("item", "item"),
+    text("topic", "topic"),
+    text("reported", "reported"),
+    text("by this run", "answer"),
+    Column("on the page", place, "page", is_text=True),
+    text("file, below the results", "file"),
+]
+
+
+def section(sources: Sources) -> dict[str, Any]:
+    """Both checklists."""
+    rows = filled(Facts(sources))
+    tables, told = [], []
+    for name, where in STATEMENTS.items():
+        mine = [row for row in rows if row["checklist"] == name]
+        counts = [sum(row["reported"] == state for row in mine) for state in (YES, PARTLY)]
+        told.append(f"{name}: {counts[0]} of {len(mine)} reported, {counts[1]} in part")
+        data = Data(name.lower().replace("+", "-"), mine)
+        tables.append(tabulate(data, COLUMNS, f"{name} ({where}), an item a row, its topic in our words"))
+    return {"brief": "; ".join(told), "tables": tables}

@@ -99,7 +99,7 @@ def fairness(facts: Facts) -> Answer:
         return Answer(None)
     return Answer(
         f"AUROC by {', '.join(told)}; nothing is done to make groups equal.",
-        "#discrimination",
+        "#subgroups",
         f"{facts.home(facts.first)}/metrics/metrics.json",
         is_partial=True,
     )

@@ -34,7 +34,7 @@ def flow(facts: Facts) -> Answer:
 def characteristics(facts: Facts) -> Answer:
     """Characteristics, overall and by group, with missing data."""
     names = list(dict.fromkeys(row["characteristic"] for row in facts.flow["table_one"]))
-    return Answer(f"Table 1: {len(names)} characteristics by cancer type ({', '.join(names)}).", "#flow", FLOW)
+    return Answer(f"Table 1: {len(names)} characteristics by cancer type ({', '.join(names)}).", "#table-one", FLOW)
 
 
 def data_points(facts: Facts) -> Answer:
@@ -87,7 +87,7 @@ def model_access(facts: Facts) -> Answer:
         else "bound to the terms of the data; a model of MSK-CHORD may not be passed on"
     )
     return Answer(
-        f"Adapter and score head of every fold lie in the results; `oncoraft export` writes a model that loads by itself, with its card; {limits}.",
+        f"Adapter and score head of every fold lie in the results; “oncoraft export” writes a model that loads by itself, with its card; {limits}.",
         "#model-card",
         f"{facts.home(facts.first)}/fold-0",
     )
@@ -96,7 +96,7 @@ def model_access(facts: Facts) -> Answer:
 def data_availability(facts: Facts) -> Answer:
     """Availability of the data."""
     if facts.is_twin:
-        return Answer("`oncoraft twin` makes the same rows again from the seed on record.", "#data", "truth.parquet.manifest.json")
+        return Answer("“oncoraft twin” makes the same rows again from the seed on record.", "#data", "truth.parquet.manifest.json")
     if facts.note("tables/checks.json", "study", "release"):
         return Answer(
             "MSK-CHORD, cBioPortal, CC BY-NC-ND 4.0: neither its rows nor a model trained on it may be passed on.",
@@ -209,7 +209,7 @@ def poor_input(facts: Facts) -> Answer:
 def user_interaction(facts: Facts) -> Answer:
     """What users have to do and to know."""
     return Answer(
-        "None beyond writing the case as `oncoraft predict --help` asks; the reader has to know what a prognostic score is not.",
+        "None beyond writing the case as “oncoraft predict --help” asks; the reader has to know what a prognostic score is not.",
         "#model-card",
         is_partial=True,
     )

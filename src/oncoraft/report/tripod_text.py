@@ -7,8 +7,8 @@ from collections.abc import Callable
 from oncoraft.report.collect import Run
 from oncoraft.report.facts import Facts, dig
 from oncoraft.report.names import predictor_name
+from oncoraft.report.runs import training_rows
 from oncoraft.report.tables import number, share
-from oncoraft.report.training_cost import costs
 from oncoraft.report.tripod_answer import Answer
 from oncoraft.report.tripod_data import missing_data, outcome
 from oncoraft.report.tripod_methods import class_imbalance
@@ -118,8 +118,8 @@ def thresholds(facts: Facts) -> Answer:
 def predictions(facts: Facts) -> Answer:
     """How predictions were computed."""
     return Answer(
-        "`oncoraft infer`: the score is read at the last token of the prompt, before any text is written; every held-out case once, by the fold that "
-        "did not train on its patient. `oncoraft predict` scores a new case.",
+        "“oncoraft infer”: the score is read at the last token of the prompt, before any text is written; every held-out case once, by the fold that "
+        "did not train on its patient. “oncoraft predict” scores a new case.",
         "#model-card",
         f"{facts.home(facts.first)}/predictions.jsonl",
     )
@@ -199,12 +199,14 @@ def summarisation(facts: Facts) -> Answer:
 
 def compute(facts: Facts) -> Answer:
     """Compute that was needed."""
-    rows = [row for row in costs(facts) if row["hours"]]
-    told = "; ".join(
-        f"{row['run']}: {row['tokens']:,} tokens, {row['hours']:.2f} h over {row['folds']} folds at {row['processes']} processes each"
-        for row in rows
-    )
-    return Answer(f"Training: {told}." if rows else None, "#compute", f"{facts.home(facts.first)}/fold-0/training_log.jsonl")
+    told = []
+    for run in facts.runs:
+        if rows := training_rows(facts.sources, run):
+            tokens, hours = sum(row["tokens"] for row in rows), sum(row["hours"] for row in rows)
+            processes = facts.fold(run, "counts", "processes")
+            each = f", {processes} processes each" if processes and processes > 1 else ""
+            told.append(f"{run.name}: {tokens:,} tokens in {hours:.2f} hours over {len(rows)} folds{each}")
+    return Answer(f"Training: {'; '.join(told)}." if told else None, "#compute", f"{facts.home(facts.first)}/fold-0/training_log.jsonl")
 
 
 def missing_and_imbalance(facts: Facts) -> Answer:
