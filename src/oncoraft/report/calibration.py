@@ -12,13 +12,12 @@ from oncoraft.report.sections import Sources
 from oncoraft.report.small_cells import Guard
 from oncoraft.report.tables import Data, Rows, Table, count, records, tabulate, text
 
-SCALES = {"as_delivered": "as delivered", "as_scored": "as delivered", "recalibrated": "recalibrated by the other folds"}
+SCALES = {"as_delivered": "as delivered", "as_scored": "as delivered", "recalibrated": "recalibrated"}
 MEASURES = {
-    "calibration_slope": "slope (1 is right)",
-    "calibration_in_the_large": "in the large (0 is right)",
+    "calibration_slope": "slope",
+    "calibration_in_the_large": "in the large",
     "observed_to_expected": "observed : expected",
     "integrated_calibration_index": "integrated calibration index",
-    "brier": "Brier",
     "scaled_brier": "scaled Brier",
 }
 
@@ -39,13 +38,11 @@ def calibration_rows(run: Run) -> Rows:
 def calibration_table(run: Run, number: int) -> Table:
     """Calibration, the model first."""
     rows = sorted(calibration_rows(run), key=lambda row: (not row["predictor"].startswith("model"), row["predictor"], row["scores"]))
-    columns = [
-        text("predictor", "predictor", predictor_name),
-        text("scores", "scores"),
-        *(spans(title, name, 2) for name, title in MEASURES.items()),
-    ]
+    columns = [text("scores", "scores"), *(spans(title, name, 2) for name, title in MEASURES.items())]
     columns += [count("responders", "responders"), count("cases", "cases")]
-    return tabulate(Data(f"calibration-measures-{number}", rows), columns, "Calibration, 95 % intervals")
+    named = [{"name": predictor_name(row["predictor"])} | row for row in rows]
+    caption = "Calibration with 95 % intervals; right are a slope of 1, 0 in the large, 1 observed to expected"
+    return tabulate(Data(f"calibration-measures-{number}", named), columns, caption, group="name")
 
 
 def bins(run: Run, guard: Guard) -> Rows:

@@ -100,9 +100,15 @@ def fold_rows(sources: Sources) -> Rows:
             if run.design == design:
                 found = trained_and_held_out(sources, run, cases)
                 both, listed = both + found[0], listed + found[1]
-        people = int(cases["patient_id"].nunique())
+        people = sources.guard.count(int(cases["patient_id"].nunique()))
         rows.append(
-            {"design": design, "patients": people, "both": on_both_sides(cases), "trained_and_held_out": both, "folds_listed": listed}
+            {
+                "design": design,
+                "patients": people,
+                "on_both_sides": on_both_sides(cases),
+                "trained_and_held_out": both,
+                "folds_listed": listed,
+            }
         )
     return rows
 
@@ -119,10 +125,8 @@ def folds(sources: Sources) -> dict[str, str]:
             if row["folds_listed"]
             else ""
         )
-        told.append(
-            f"{row['design']}: {row['both']} of {words(sources.guard.count(row['patients']))} patients in more than one part{listed}"
-        )
-    passed = not any(row["both"] or row["trained_and_held_out"] for row in rows)
+        told.append(f"{row['design']}: {row['on_both_sides']} of {words(row['patients'])} patients in more than one part{listed}")
+    passed = not any(row["on_both_sides"] or row["trained_and_held_out"] for row in rows)
     return check(passed, "Folds disjoint", ". ".join(told), "#methods")
 
 
@@ -195,36 +199,46 @@ def checks(sources: Sources) -> list[dict[str, str]]:
     return found
 
 
-def numbers(sources: Sources) -> Rows:
-    """The numbers that the checks tell, a row each, small counts marked."""
-    guard = sources.guard
-    rows: Rows = []
+def tell(check: str, of: str, **values: Any) -> Rows:
+    """Numbers of a check, a row each."""
+    return [{"check": check, "of": of, "what": name, "value": value} for name, value in values.items()]
 
-    def tell(check: str, of: str, what: str, value: Any) -> None:
-        rows.append({"check": check, "of": of, "what": what, "value": value})
 
+def audit_numbers(sources: Sources) -> Rows:
+    """The numbers of the audits."""
     audit = read_json(sources.results / "prompts" / "audit.json") or {}
-    for name in ("cases", "statements"):
-        tell("Look-ahead audit", "cohort", name, audit.get(name))
+    rows = tell("Look-ahead audit", "cohort", cases=audit.get("cases"), statements=audit.get("statements"))
     for design in sources.designs:
         for row in (read_json(sources.results / "selection" / design / "selection.json") or {}).get("models", []):
             if row["scope"] == "all":
-                for name in ("auroc", "auroc_lower", "auroc_upper"):
-                    tell("Selection audit", f"{design}, {row['model']}", name, row[name])
+                values = {name: row[name] for name in ("auroc", "auroc_lower", "auroc_upper")}
+                rows += tell("Selection audit", f"{design}, {row['model']}", **values)
+    return rows
+
+
+def run_numbers(run: Run) -> Rows:
+    """The numbers of the checks of an experiment."""
+    mean, pooled = run.metric("model", "auroc"), run.metric("model", "auroc", "pooled")
+    known = mean and pooled and None not in (mean["estimate"], pooled["estimate"])
+    rows = tell("Pooling", run.name, distance=abs(mean["estimate"] - pooled["estimate"]) if known and mean and pooled else None)
+    slope = delivered_slope(run) or {}
+    rows += tell("Calibration", run.name, **{name: slope.get(name) for name in ("estimate", "lower", "upper")})
+    for name, what in (("proportional_hazards_p", "Proportional hazards"), ("entry_time_p", "Delayed entry")):
+        failed, judged = below_alpha(run, name)
+        rows += tell(what, run.name, below_alpha=failed, judged=judged)
+    return rows
+
+
+def numbers(sources: Sources) -> Rows:
+    """The numbers that the checks tell, a row each, small counts marked."""
+    guard = sources.guard
+    rows = audit_numbers(sources)
     for row in fold_rows(sources):
-        for name in ("patients", "both", "trained_and_held_out", "folds_listed"):
-            tell("Folds disjoint", row["design"], name, guard.count(row[name]) if name == "patients" else row[name])
+        rows += tell("Folds disjoint", row["design"], **{key: value for key, value in row.items() if key != "design"})
     counts = label_numbers(sources.flow)
     few = guard.smallest > 1 and counts["responders"] < guard.smallest
     for name, value in counts.items():
-        tell("Labels", "cohort", name, guard.mark if few and name not in {"cases", "evaluable"} else guard.count(value))
-    for run in sources.runs:
-        mean, pooled = run.metric("model", "auroc"), run.metric("model", "auroc", "pooled")
-        known = mean and pooled and None not in (mean["estimate"], pooled["estimate"])
-        tell("Pooling", run.name, "distance", abs(mean["estimate"] - pooled["estimate"]) if known and mean and pooled else None)
-        for name in ("estimate", "lower", "upper"):
-            tell("Calibration", run.name, f"slope {name}", (delivered_slope(run) or {}).get(name))
-        for name, what in (("proportional_hazards_p", "Proportional hazards"), ("entry_time_p", "Delayed entry")):
-            for word, value in zip(("below alpha", "judged"), below_alpha(run, name)):
-                tell(what, run.name, word, value)
-    return rows
+        rows += tell("Labels", "cohort", **{name: guard.mark if few and name not in {"cases", "evaluable"} else guard.count(value)})
+    limits = {"pooling": POOLING_TOLERANCE, "slope_lower": SLOPE[0], "slope_upper": SLOPE[1], "contradicted": DOUBTED}
+    rows += tell("limits", "cohort", **limits, local_treatment=LOCAL, evaluable=EVALUABLE, alpha=ALPHA)
+    return [*rows, *(row for run in sources.runs for row in run_numbers(run))]

@@ -6,7 +6,7 @@ from typing import Any
 
 from oncoraft.report.sections import Sources
 from oncoraft.report.small_cells import Guard
-from oncoraft.report.tables import Column, Data, Row, Rows, Table, count, is_missing, number, part, tabulate, text, words
+from oncoraft.report.tables import Column, Data, Row, Rows, Table, count, is_missing, number, portion, tabulate, text, words
 
 
 def losses(step: dict[str, Any], guard: Guard) -> Rows:
@@ -57,7 +57,7 @@ def flow(sources: Sources) -> dict[str, Any]:
     data = Data("flow", flow_rows(sources.flow["steps"], sources.guard))
     steps = boxes(list(data.rows))
     columns = [text("cancer type", "cancer_type"), count("patients", "patients"), count("cases", "cases")]
-    columns += [part("evaluable, of cases", "evaluable", "cases"), part("responders, of evaluable", "responders", "evaluable")]
+    columns += [portion("evaluable, of cases", "evaluable", "cases"), portion("responders, of evaluable", "responders", "evaluable")]
     cancers = Data("cancer-types", cancer_rows(sources.flow["by_cancer_type"], sources.guard))
     return {
         "brief": f"{steps[0]['left']} in the study; {steps[-1]['left']} {steps[-1]['name']}",
@@ -123,7 +123,7 @@ def characteristic_cell(row: Row, cancer: str) -> str:
     n, median = row.get(f"{cancer} n"), row.get(f"{cancer} median")
     if not is_missing(median):
         quartiles = [row[f"{cancer} {name}_quartile"] for name in ("lower", "upper")]
-        return median if isinstance(median, str) else f"{number(median, 0)} ({number(quartiles[0], 0)} to {number(quartiles[1], 0)})"
+        return median if isinstance(median, str) else f"{number(median, 0)} ({number(quartiles[0], 0)}–{number(quartiles[1], 0)})"
     share = row.get(f"{cancer} share")
     return words(n) if is_missing(n) or isinstance(n, str) or is_missing(share) else f"{n:,} ({share:.0%})"
 

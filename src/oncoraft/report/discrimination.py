@@ -18,10 +18,10 @@ from oncoraft.report.tables import (
     Rows,
     Table,
     count,
-    decimals,
     interval,
     is_missing,
     number,
+    portion,
     records,
     span,
     tabulate,
@@ -125,14 +125,26 @@ def predictor_table(run: Run, number: int) -> Table:
         whiskers.column("AUROC, mean of folds", rows, whisker),
         spans("(95 % interval)", "auroc"),
     ]
-    columns += [spans("within regimen", "within_regimen"), spans("index on or after sequencing", "later"), spans("pooled", "pooled")]
-    columns += [spans("weighted to all cases", "weighted"), spans("AUPRC", "auprc"), decimals("prevalence", "prevalence")]
-    columns += [count("responders", "responders"), count("cases", "cases")]
+    columns += [spans("within regimen", "within_regimen"), spans("AUPRC", "auprc")]
+    columns += [portion("responders", "responders", "cases"), count("cases", "cases")]
     known = [row for row in rows if not is_missing(row["auroc"])]
     names, told = [predictor_name(row["predictor"]) for row in known], [[span(row, "auroc", "auroc_lower", "auroc_upper")] for row in known]
     drawn = whiskers.figure(known, names, told, ["AUROC (95 % interval)"], whisker, "AUROC, mean of folds")
     caption = "Every predictor; intervals by resampling patients within folds"
     return tabulate(data, columns, caption, figure=Figure(drawn, f"predictors-{number}", data=data) if known else None)
+
+
+def other_areas(run: Run, number: int) -> Table:
+    """AUROC read in other ways."""
+    keep = ("predictor", "auroc", "later", "pooled", "weighted")
+    rows = [{key: value for key, value in row.items() if key.startswith(keep)} for row in predictor_rows(run)]
+    columns = [
+        text("predictor", "predictor", predictor_name),
+        spans("mean of folds", "auroc"),
+        spans("index on or after sequencing", "later"),
+    ]
+    columns += [spans("pooled over folds", "pooled"), spans("weighted to all cases", "weighted")]
+    return tabulate(Data(f"other-areas-{number}", rows), columns, "The same AUROC, read in other ways")
 
 
 def leads(run: Run, number: int) -> Table | None:
@@ -145,9 +157,9 @@ def leads(run: Run, number: int) -> Table | None:
     )
     columns: list[Column] = [text("model less", "predictor", predictor_name)]
     drawn = None
-    for name, title in (("lead", "over all cases"), ("lead_within", "within regimen")):
+    for name, title in (("lead", "AUROC over all cases"), ("lead_within", "AUROC within regimen")):
         whisker = whiskers.whisker_of(name, 0, colour=lambda row: "grey" if row["predictor"] == "oracle" else "high")
-        columns += [whiskers.column(title, rows, whisker), spans("difference of AUROC (95 % interval)", name)]
+        columns += [whiskers.column(title, rows, whisker), spans("difference (95 % interval)", name)]
         if drawn is None:
             names = [f"model less {predictor_name(row['predictor'])}" for row in rows]
             told = [
@@ -210,7 +222,11 @@ def subgroup_table(run: Run, number: int) -> Table:
     columns = [text("subgroup", "level"), whiskers.column("AUROC", rows, whisker), spans("(95 % interval)", "auroc")]
     for name, title in (("calibration_slope", "calibration slope"), ("observed_to_expected", "observed : expected")):
         columns += [spans(title, name, 2)] if any(name in row for row in rows) else []
-    columns += [count("responders", "responders"), count("cases", "cases"), text("note", "note")]
+    columns += [
+        portion("responders", "responders", "cases"),
+        count("cases", "cases"),
+        text("note", "note", lambda note: "" if is_missing(note) else str(note)),
+    ]
     known = [row for row in rows if not is_missing(row["auroc"])]
     names, told = [f"{row['kind']}: {row['level']}" for row in known], [[span(row, "auroc", "auroc_lower", "auroc_upper")] for row in known]
     drawn = whiskers.figure(known, names, told, ["AUROC (95 % interval)"], whisker, "AUROC of the model") if known else None
@@ -274,6 +290,7 @@ def measured(run: Run, guard: Guard, number: int) -> dict[str, Any]:
     return {
         "metrics": Data(f"metrics-{number}", run.metrics),
         "metric_table": predictor_table(run, number),
+        "other_areas": other_areas(run, number),
         "roc": figures.roc(run, number),
         "comparability_table": comparability_table(run, number),
     }

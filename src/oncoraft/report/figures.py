@@ -10,17 +10,17 @@ import numpy as np
 
 from oncoraft.report.collect import Run
 from oncoraft.report.names import predictor_name
-from oncoraft.report.plot import DASHES, Canvas, Scale, axes, legend
+from oncoraft.report.plot import DASHES, Canvas, Point, Scale, axes, legend
 from oncoraft.report.tables import Data, Figure, Row, records
 
 LEFT, TOP = 56.0, 12.0
 LEAST = 10  # cases in a bin below which its observed share is not drawn
 
 
-def square(width: float, height: float, below: float = 44.0) -> tuple[Canvas, Scale, Scale]:
-    """A canvas with a plane from 0 to 1 both ways."""
+def square(width: float, height: float, below: float = 44.0, limit: float = 1.0) -> tuple[Canvas, Scale, Scale]:
+    """A canvas with a plane from 0 to `limit` both ways."""
     bottom = TOP + height
-    return Canvas(LEFT + width + 14, bottom + below), Scale(0, 1, LEFT, LEFT + width), Scale(0, 1, bottom, TOP)
+    return Canvas(LEFT + width + 14, bottom + below), Scale(0, limit, LEFT, LEFT + width), Scale(0, limit, bottom, TOP)
 
 
 def style(name: str, place: int) -> tuple[str, float, str]:
@@ -76,19 +76,23 @@ def wilson(events: float, n: float) -> tuple[float, float]:
 
 
 def reliability(points: Sequence[dict[str, float]], histogram: Sequence[tuple[float, float, float]], title: str) -> Canvas:
-    """Observed share against score with intervals, how many cases hold each score below; axes from 0 to 1."""
-    canvas, x, y = square(330, 300, 128)
-    axes(canvas, x, y, "", "observed share of responders")
-    canvas.line([(x(0), y(0)), (x(1), y(1))], "grey", 0.8, "4 3")
+    """Observed share against score with intervals; below, where the score is cut in bins of equal width, how many cases hold each."""
+    limit = min(1.0, math.ceil(10 * max(max(one["score"], one["upper"]) for one in points)) / 10)
+    canvas, x, y = square(330, 300, 122 if histogram else 44, limit)
+    axes(canvas, x, y, "" if histogram else title, "observed share of responders")
+    canvas.line([(x(0), y(0)), (x(limit), y(limit))], "grey", 0.8, "4 3")
     for point in points:
         canvas.line([(x(point["score"]), y(point["lower"])), (x(point["score"]), y(point["upper"]))], "high", 1.2)
         canvas.dot(x(point["score"]), y(point["observed"]), 3.5, "high")
     canvas.line([(x(point["score"]), y(point["observed"])) for point in points], "high", 1.2)
+    if not histogram:
+        return canvas
     top, bottom = y.start + 34, y.start + 84
-    most = max((n for _, _, n in histogram), default=1)
+    most = max(n for _, _, n in histogram)
     for low, high, n in histogram:
-        canvas.bar(x(low), bottom - (bottom - top) * n / most, max(1.0, x(high) - x(low) - 0.5), (bottom - top) * n / most, "high")
-    canvas.line([(x(0), bottom), (x(1), bottom)], width=0.8)
+        if low < limit:
+            canvas.bar(x(low), bottom - (bottom - top) * n / most, x(high) - x(low) - 0.5, (bottom - top) * n / most, "high")
+    canvas.line([(x(0), bottom), (x(limit), bottom)], width=0.8)
     canvas.text(x.start - 7, top + 8, f"{most:,}", 10, "end")
     canvas.text(x.start - 7, bottom, "0", 10, "end")
     canvas.text(13.0, (top + bottom) / 2, "cases", 11, "middle", transform=f"rotate(-90 13 {(top + bottom) / 2:.1f})")
@@ -118,8 +122,7 @@ def calibration(run: Run, data: Data, is_recalibrated: bool) -> Figure | None:
     if not points:
         return None
     how = "score recalibrated by the other folds" if is_recalibrated else "score as delivered"
-    bars = [(one["score"] - 0.008, one["score"] + 0.008, one["n"]) for one in points]
-    drawn = reliability(points, bars, how).svg(said_of(points, f"Calibration of the model, {how}"))
+    drawn = reliability(points, (), how).svg(said_of(points, f"Calibration of the model, {how}"))
     return Figure(drawn, data.name, f"Tenths of the cases by {how}. {INTERVALS}", data)
 
 
@@ -177,6 +180,20 @@ def distribution(data: Data, number: int) -> Figure | None:
     )
 
 
+def within(points: Sequence[Point], x: Scale, y: Scale) -> list[Point]:
+    """Points as drawn, as far as the first that falls below the plane, cut where it leaves."""
+    drawn: list[Point] = []
+    for place, (at, value) in enumerate(points):
+        if value >= y.low:
+            drawn.append((x(at), y(value)))
+            continue
+        if place:
+            last, before = points[place - 1]
+            drawn.append((x(last + (at - last) * (before - y.low) / (before - value)), y(y.low)))
+        break
+    return drawn
+
+
 def decision(run: Run, data: Data, number: int) -> Figure | None:
     """Net benefit against the threshold at which one would act, with the interval of the model's, beside treating all and none."""
     own = [row for row in data.rows if row["predictor"] == "model"]
@@ -193,11 +210,11 @@ def decision(run: Run, data: Data, number: int) -> Figure | None:
     canvas.area(inside, "high")
     axes(canvas, x, y, "threshold probability of response", "net benefit per case")
     canvas.line([(x.start, y(0)), (x.end, y(0))], "low", 1.4, "2 2")
-    canvas.line([(x(row["threshold"]), y(row["treat_all"])) for row in own], "low", 1.4)
+    canvas.line(within([(row["threshold"], row["treat_all"]) for row in own], x, y), "low", 1.4)
     entries = [("act on all", "low", ""), ("act on none", "low", "2 2")]
     for place, (name, rows) in enumerate(curves.items()):
         colour, width, dash = style(name, place)
-        canvas.line([(x(row["threshold"]), y(row["net_benefit"])) for row in rows], colour, width, dash)
+        canvas.line(within([(row["threshold"], row["net_benefit"]) for row in rows], x, y), colour, width, dash)
         entries.insert(0, (predictor_name(name), colour, dash))
     legend(canvas, x.start, y.start + 56, entries)
     ahead = [row["threshold"] for row in own if row["net_benefit"] > row["treat_all"] and row["net_benefit"] > 0]

@@ -8,7 +8,22 @@ from typing import Any
 from oncoraft.report import whiskers
 from oncoraft.report.small_cells import Guard
 from oncoraft.report.survival_tables import CUT, PER_SD, guarded
-from oncoraft.report.tables import Column, Data, Figure, Row, Rows, Table, chance, interval, is_missing, p_value, part, span, tabulate, text
+from oncoraft.report.tables import (
+    Column,
+    Data,
+    Figure,
+    Row,
+    Rows,
+    Table,
+    chance,
+    interval,
+    is_missing,
+    p_value,
+    span,
+    tabulate,
+    text,
+    words,
+)
 
 MOST_SKIPPED = 12  # named in the forest; all of them stand in a table of their own
 PREDICTION = ("prediction_lower", "prediction_upper")
@@ -81,8 +96,13 @@ WHISKER = whiskers.Whisker(
 def note(row: Row) -> str:
     """Why a regimen is not tested, or what the pooled interval says of a further one."""
     if row["state"] == "pooled":
-        return f"a further regimen: {row['prediction_lower']:.2f} to {row['prediction_upper']:.2f}"
-    return " ".join(filter(None, [row["state"] if row["state"] != "tested" else "", f"({row['note']})" if row["note"] else ""]))
+        return f"a further one: {row['prediction_lower']:.2f} to {row['prediction_upper']:.2f}"
+    return ": ".join(filter(None, [row["state"] if row["state"] != "tested" else "", row["note"]]))
+
+
+def deaths(row: Row) -> str:
+    """Deaths of cases."""
+    return "" if is_missing(row["cases"]) else f"{words(row['events'])} / {words(row['cases'])}"
 
 
 def forest(survival: dict[str, Any], guard: Guard, number: int) -> Table | None:
@@ -95,12 +115,11 @@ def forest(survival: dict[str, Any], guard: Guard, number: int) -> Table | None:
     columns = [
         text("regimen", "regimen"),
         text("cancer type", "cancer_type"),
-        part("deaths, of cases", "events", "cases"),
-        whiskers.column("low scores die: later ← → sooner", rows, WHISKER),
-        interval("adjusted HR (95 % interval)", "adjusted", digits=2),
-        chance("gain over covariates, p", "likelihood_ratio_p"),
+        Column("deaths / cases", deaths, "events"),
+        whiskers.column("adjusted hazard ratio", rows, WHISKER),
+        interval("(95 % interval)", "adjusted", digits=2),
+        chance("gain, p", "likelihood_ratio_p"),
         chance("q", "q"),
-        interval("raw HR", "hazard_ratio", "raw_lower", "raw_upper", 2),
         Column("note", note, is_text=True),
     ]
     names = [f"{row['regimen']}, {row['cancer_type']}" if row["cancer_type"] else row["regimen"] for row in rows]
@@ -108,5 +127,5 @@ def forest(survival: dict[str, Any], guard: Guard, number: int) -> Table | None:
     drawn = whiskers.figure(
         rows, names, told, ["adjusted HR (95 %)", "q", ""], WHISKER, f"Adjusted hazard ratio, {how}; right of 1 low scores die sooner"
     )
-    caption = f"Adjusted hazard ratio, {how}. Boxes grow with deaths; grey: not tested. Diamond: random effects over the tested regimens; the line through it: where a further regimen would fall."
+    caption = f"Adjusted hazard ratio, {how}: right of 1 low scores die sooner. Gain: p of the score beside the covariates; q over the tested ones. Boxes grow with deaths; grey: not tested. Diamond: random effects over the tested regimens; the line through it: where a further regimen would fall."
     return tabulate(data, columns, caption, figure=Figure(drawn, f"forest-{number}", data=data))

@@ -9,7 +9,7 @@ from oncoraft.report.collect import Run, read_json
 from oncoraft.report.discrimination import each
 from oncoraft.report.sections import Sources
 from oncoraft.report.small_cells import COMPLEMENT, Guard
-from oncoraft.report.tables import Data, Figure, Rows, count, decimals, interval, part, plain, share, span, tabulate, text
+from oncoraft.report.tables import Data, Figure, Rows, count, decimals, interval, part, plain, portion, share, span, tabulate, text
 
 CATEGORIES = ("CR", "PR", "SD", "PD", "NED", "NE")
 
@@ -99,14 +99,12 @@ SCANS = [
     text("cancer type", "cancer_type"),
     count("cases", "cases"),
     *(
-        part(name, key, "cases")
+        portion(name, key, "cases")
         for name, key in (("no scan", "no_scan"), ("one", "one_scan"), ("two", "two_scans"), ("more", "more_scans"))
     ),
-    decimals("days to the first: median", "median", 0),
-    decimals("lower quartile", "lower_quartile", 0),
-    decimals("upper quartile", "upper_quartile", 0),
+    interval("days to the first (quartiles)", "median", "lower_quartile", "upper_quartile", 0),
     part("Indeterminate, of reads", "indeterminate_reads", "reads"),
-    count("cases with Indeterminate reads alone", "only_indeterminate"),
+    count("Indeterminate alone", "only_indeterminate"),
 ]
 AGREEMENT = [
     text("other definition", "definition"),
@@ -146,7 +144,7 @@ def section(sources: Sources) -> dict[str, Any]:
     rule, said = published(flow["published_rule"], guard)
     balance = Data("labels-by-drug-class", balance_rows(flow["label_balance"], guard))
     columns = [text("drug class", "drug_class"), count("cases", "cases"), *(count(name, name) for name in CATEGORIES)]
-    columns += [part("evaluable, of cases", "evaluable", "cases"), part("responders, of evaluable", "responders", "evaluable")]
+    columns += [portion("evaluable, of cases", "evaluable", "cases"), portion("responders, of evaluable", "responders", "evaluable")]
     agreement = Data("label-agreement", agreement_rows(flow["agreement"], flow["definition"], guard))
     truth = Data("label-truth", truth_rows(read_json(sources.results / "cases" / "label_truth.json")))
     return each(sources, definitions) | {

@@ -10,7 +10,7 @@ import pandas as pd
 
 from oncoraft.report.collect import Run, read_json
 from oncoraft.report.sections import Sources
-from oncoraft.report.tables import Data, Rows, count, decimals, interval, part, records, tabulate, text
+from oncoraft.report.tables import Data, Rows, count, decimals, interval, portion, records, tabulate, text
 
 LEDGER = ["table", "status", "rows_read", "rows_kept", "rows_refused", "rows_duplicate"]
 SCOPES = {"all": "all", "sequenced_by_index": "sequenced by their index date"}
@@ -53,17 +53,17 @@ SELECTION = [
     text("a model that sees", "model"),
     text("cases", "scope", lambda scope: SCOPES.get(scope, scope)),
     interval("AUROC for response (95 % interval)", "auroc", "auroc_lower", "auroc_upper"),
-    interval("hazard ratio a standard deviation", "hazard_ratio", digits=2),
+    interval("HR a standard deviation", "hazard_ratio", digits=2),
     text("flagged", "is_flagged"),
-    text("not estimated", "reason"),
+    text("why", "reason"),
 ]
 SOURCES = [
     text("table", "table"),
     text("status", "status"),
     count("rows read", "rows_read"),
-    part("kept, of read", "rows_kept", "rows_read"),
-    part("refused, of read", "rows_refused", "rows_read"),
-    part("duplicate, of read", "rows_duplicate", "rows_read"),
+    portion("kept", "rows_kept", "rows_read"),
+    portion("refused", "rows_refused", "rows_read"),
+    portion("duplicate", "rows_duplicate", "rows_read"),
 ]
 
 
@@ -79,6 +79,12 @@ def section(sources: Sources) -> dict[str, Any]:
         "ledger": tabulate(Data("ledger", ledger), SOURCES, "Source tables and how their rows were read"),
         "audit": audit,
         "audit_told": f"{audit['cases']:,} cases, {audit['statements']:,} statements." if audit else "",
-        "leakage": tabulate(Data("leakage", leakage_rows(sources.results, sources.runs)), LEAKAGE),
-        "selection": tabulate(Data("selection", selection_rows(sources.results, sources.designs)), SELECTION),
+        "leakage": tabulate(
+            Data("leakage", leakage_rows(sources.results, sources.runs)), LEAKAGE, "AUROC of a text model that reads rationales, or prompts"
+        ),
+        "selection": tabulate(
+            Data("selection", selection_rows(sources.results, sources.designs)),
+            SELECTION,
+            "What being in the cohort, or the time of sequencing, tells by itself",
+        ),
     }

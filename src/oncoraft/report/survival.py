@@ -16,6 +16,7 @@ from oncoraft.report.tables import Data, Rows, count, number, records, span, tab
 
 MEDIAN_CUT = "groups cut, in each fold, at the median score of the other folds, of the regimen where they hold 50 such cases, else of the cancer type or of all"
 FIXED_CUT = "groups cut at a score of 0.5, since one fold has no others to take a median from"
+BY_CANCER = "By cancer type, first case of each patient, the regimen a stratum"
 SKIPPED = [
     text("regimen", "regimen_name"),
     text("cancer type", "cancer_type"),
@@ -52,9 +53,11 @@ def pooled_sentence(summary: dict[str, Any]) -> str:
     for name, how in (("adjusted", "low against high score"), ("adjusted_per_sd", "a standard deviation towards lower scores")):
         if one := summary[name]:
             further = f"a further regimen would fall between {number(one['prediction_lower'], 2)} and {number(one['prediction_upper'], 2)}"
-            told.append(f"{how}: {span(one, 'hazard_ratio', digits=2)} over {one['regimens']} tested regimens; {further} ({one['method']})")
+            told.append(
+                f"{span(one, 'hazard_ratio', digits=2)}, {how}, over {one['regimens']} tested regimens, {further} ({one['method']})"
+            )
     return (
-        f"Pooled adjusted hazard ratio, {'. '.join(told)}."
+        f"Pooled adjusted hazard ratio: {'; '.join(told)}."
         if told
         else "Fewer than three tested regimens have an adjusted ratio, so none is pooled."
     )
@@ -106,16 +109,15 @@ def regimens(run: Run, guard: Guard, number: int) -> dict[str, Any]:
         "data": Data(f"regimens-{number}", survival_tables.plain_fields(survival["regimens"], guard)),
         "forest": forest(survival, guard, number),
         "pooled": pooled_sentence(survival["summary"]),
+        "groups": survival_tables.groups(survival["regimens"], guard, f"score-groups-{number}", "Both score groups, without adjustment"),
         "readings": survival_tables.readings(
-            survival["regimens"], guard, f"regimen-readings-{number}", "Other readings of the same groups"
+            survival["regimens"], guard, f"other-ratios-{number}", "The hazard ratio, computed in other ways"
         ),
         "comparators": survival_tables.comparators(survival["regimens"], guard, number),
-        "cancers": survival_tables.readings(
-            survival["cancer_types"],
-            guard,
-            f"cancer-type-survival-{number}",
-            "By cancer type, first case of each patient, the regimen a stratum",
+        "cancer_groups": survival_tables.groups(
+            survival["cancer_types"], guard, f"cancer-type-groups-{number}", f"{BY_CANCER}: both score groups"
         ),
+        "cancers": survival_tables.readings(survival["cancer_types"], guard, f"cancer-type-ratios-{number}", f"{BY_CANCER}: hazard ratios"),
         "skipped": tabulate(Data(f"skipped-{number}", skipped_rows(survival["skipped"], guard)), SKIPPED, "Skipped regimens"),
     }
 
@@ -151,6 +153,7 @@ def assumptions(run: Run, guard: Guard, number: int) -> dict[str, Any]:
         "assumptions": survival_tables.assumptions(found, guard, number),
         "periods": survival_tables.periods(found, guard, number),
         "covariates": survival_tables.covariates(found, guard, number),
+        "adjusted_for": survival_tables.adjusted_for(found, number),
     }
 
 

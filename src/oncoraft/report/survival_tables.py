@@ -6,7 +6,22 @@ from typing import Any
 
 from oncoraft.report.names import predictor_name
 from oncoraft.report.small_cells import COMPLEMENT, Guard
-from oncoraft.report.tables import Column, Data, Row, Rows, Table, chance, count, decimals, interval, part, tabulate, text, words
+from oncoraft.report.tables import (
+    Column,
+    Data,
+    Row,
+    Rows,
+    Table,
+    chance,
+    count,
+    decimals,
+    interval,
+    is_missing,
+    portion,
+    tabulate,
+    text,
+    words,
+)
 
 COUNTS = [
     ("cases", "n_high", "n_low"),
@@ -68,29 +83,43 @@ def medians(row: Row) -> dict[str, Any]:
     return told
 
 
-def readings(records: Rows, guard: Guard, name: str, caption: str) -> Table:
-    """Both adjusted ratios, then the raw ratio and test, the naive analysis and the published way beside them."""
-    stems = ("adjusted_", "adjusted_per_sd_", "", "naive_", "published_")
+def groups(records: Rows, guard: Guard, name: str, caption: str) -> Table:
+    """Both score groups without adjustment: deaths, medians, raw ratio and test."""
     counts = ("cases", "events", "n_high", "n_low", "events_high", "events_low")
-    rows = []
-    for seen, row in zip(records, guarded(records, guard)):
-        told = {key: row[key] for key in (*NAMES, *counts, "log_rank_p", "likelihood_ratio_p", "q")} | medians(seen)
-        for stem in stems:
-            told |= ratio(row, stem)
-        rows.append(told | {"why": row["not_adjusted"] or (None if row["adjusted_hazard_ratio"] else row["no_ratio"])})
-    columns = [*WHO, count("cases", "cases"), count("events", "events")]
+    rows = [
+        {key: row[key] for key in (*NAMES, *counts, "log_rank_p")} | medians(seen) | ratio(row, "")
+        for seen, row in zip(records, guarded(records, guard))
+    ]
+    columns = [
+        *WHO,
+        *(portion(f"died, {one}", f"events_{one}", f"n_{one}") for one in GROUPS),
+        *(count(f"of {one}", f"n_{one}") for one in GROUPS),
+    ]
     columns += [
         interval(f"median, {one} (months)", f"median_months_{one}", f"median_months_{one}_lower", f"median_months_{one}_upper", 1)
         for one in GROUPS
     ]
-    columns += [ratios("adjusted HR, low vs high", "adjusted_"), ratios("adjusted HR per SD lower", "adjusted_per_sd_")]
-    columns += [
-        chance("gain over covariates, p", "likelihood_ratio_p"),
-        chance("q", "q"),
-        ratios("raw HR", ""),
-        chance("log-rank p", "log_rank_p"),
+    columns += [ratios("raw HR, low vs high", ""), chance("log-rank p", "log_rank_p")]
+    return tabulate(Data(name, rows), columns, caption)
+
+
+def readings(records: Rows, guard: Guard, name: str, caption: str) -> Table:
+    """Both adjusted ratios, then the raw one, the naive analysis and the published way beside them."""
+    stems = ("adjusted_", "adjusted_per_sd_", "", "naive_", "published_")
+    rows = []
+    for row in guarded(records, guard):
+        told = {key: row[key] for key in (*NAMES, "cases", "events", "likelihood_ratio_p", "q")}
+        for stem in stems:
+            told |= ratio(row, stem)
+        rows.append(told | {"why": row["not_adjusted"] or (None if row["adjusted_hazard_ratio"] else row["no_ratio"])})
+    columns = [
+        *WHO,
+        ratios("adjusted", "adjusted_"),
+        ratios("adjusted, per SD lower", "adjusted_per_sd_"),
+        chance("gain, p", "likelihood_ratio_p"),
     ]
-    columns += [ratios("without delayed entry", "naive_"), ratios("published way, high vs low", "published_"), text("why no ratio", "why")]
+    columns += [ratios("raw", ""), ratios("without delayed entry", "naive_"), ratios("published way, high vs low", "published_")]
+    columns += [text("why none", "why", lambda why: "" if is_missing(why) else str(why))] if any(row["why"] for row in rows) else []
     return tabulate(Data(name, rows), columns, caption)
 
 
@@ -178,23 +207,27 @@ def assumptions(records: Rows, guard: Guard, number: int) -> Table:
         few = guard.smallest > 1 and 0 < seen["restricted_cases"] < guard.smallest
         told = {key: row[key] for key in (*NAMES, *keep)} | ratio(row, "entry_adjusted_")
         told |= {key: COMPLEMENT if few else value for key, value in ratio(row, "restricted_").items()}
-        rows.append(told | {"adjusted_for": ", ".join(name.replace("_", " ") for name in row["adjusted_for"]) or row["not_adjusted"]})
+        rows.append(told | {"columns": len(row["adjusted_for"])})
     columns = [
         *WHO,
-        chance("proportional hazards, p", "proportional_hazards_p"),
-        part("delayed entry, of cases", "delayed_entry_cases", "cases"),
+        chance("PH, p", "proportional_hazards_p"),
+        portion("delayed entry", "delayed_entry_cases", "cases"),
     ]
     columns += [
         chance("entry time, p", "entry_time_p"),
-        text("dependent entry", "entry_time_note"),
-        ratios("HR adjusted for entry", "entry_adjusted_"),
+        text("dependent entry", "entry_time_note", lambda note: "" if is_missing(note) else str(note)),
+        ratios("HR beside entry", "entry_adjusted_"),
     ]
     columns += [
-        ratios("HR, index on or after sequencing", "restricted_"),
-        decimals("median follow-up (months)", "median_follow_up_months", 1),
+        ratios("HR, index after sequencing", "restricted_"),
+        decimals("follow-up (months)", "median_follow_up_months", 1),
     ]
-    columns += [Column("censored", _percent, "censored_share"), text("adjusted for", "adjusted_for")]
-    return tabulate(Data(f"assumptions-{number}", rows), columns, "What the ratios assume, regimen by regimen")
+    columns += [Column("censored", _percent, "censored_share"), count("columns adjusted for", "columns")]
+    return tabulate(
+        Data(f"assumptions-{number}", rows),
+        columns,
+        "What the ratios assume: proportional hazards (PH), entry independent of death; raw hazard ratios where entry is adjusted for or not delayed; median follow-up by reverse Kaplan–Meier",
+    )
 
 
 def _percent(row: Row) -> str:
@@ -212,3 +245,9 @@ def covariates(records: Rows, guard: Guard, number: int) -> Data | None:
     keep = ("covariate", "state", "n", "unknown")
     rows = [{key: row[key] for key in NAMES} | {key: one[key] for key in keep} for row in records for one in row.get("covariates", [])]
     return Data(f"covariates-{number}", rows)
+
+
+def adjusted_for(records: Rows, number: int) -> Data:
+    """The columns of each adjusted model, a row each."""
+    rows = [{key: row[key] for key in NAMES} | {"column": name} for row in records for name in row["adjusted_for"]]
+    return Data(f"adjusted-for-{number}", rows)

@@ -127,6 +127,17 @@ def part(title: str, key: str, whole: str) -> Column:
     return Column(title, write, key)
 
 
+def portion(title: str, key: str, whole: str) -> Column:
+    """A count with its percentage of a whole that stands beside; as it is where either is hidden."""
+
+    def write(row: Row) -> str:
+        if is_missing(row[key]) or isinstance(row[key], str) or isinstance(row[whole], str) or not row[whole]:
+            return words(row[key])
+        return f"{row[key]:,} ({row[key] / row[whole]:.0%})"
+
+    return Column(title, write, key)
+
+
 class Cells(list["Cell"]):
     """Cells of a row, and what kind of row it is, where its data have a column `state`."""
 

@@ -13,7 +13,7 @@ from oncoraft.report.plot import Canvas, Scale, around, shorthand
 from oncoraft.report.tables import Column, Row, is_missing
 from oncoraft.report.text import label
 
-WIDTH, HEIGHT = 220.0, 20.0
+WIDTH, HEIGHT, MARGIN = 180.0, 18.0, 14.0
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Whisker:
     size: Callable[[Row], float] = lambda row: 4.0
     is_pooled: Callable[[Row], bool] = lambda row: False
 
-    def scale(self, rows: Sequence[Row], start: float = 4.0, end: float = WIDTH - 4.0) -> Scale:
+    def scale(self, rows: Sequence[Row], start: float = MARGIN, end: float = WIDTH - MARGIN) -> Scale:
         """A scale with room for every row."""
         values = [row.get(name) for row in rows for name in (self.estimate, self.lower, self.upper)]
         return around(values, start, end, (self.reference,), self.is_log)
@@ -54,16 +54,23 @@ class Whisker:
         canvas.bar(x(estimate) - size, middle - size, 2 * size, 2 * size, colour)
 
 
-def axis(x: Scale, height: float = 24.0) -> Markup:
+def named_ticks(x: Scale, reference: float, room: float = 28.0) -> list[float]:
+    """Ticks that are named, those nearest to the reference first, as far as there is room."""
+    named: list[float] = []
+    for tick in sorted(x.ticks(5), key=lambda tick: abs(x(tick) - x(reference))):
+        if all(abs(x(tick) - x(other)) >= room for other in named):
+            named.append(tick)
+    return named
+
+
+def axis(x: Scale, reference: float, height: float = 24.0) -> Markup:
     """The axis of a column of whiskers, for its heading."""
     canvas = Canvas(WIDTH, height)
     canvas.line([(x.start, height - 1), (x.end, height - 1)], width=0.8)
-    last = -math.inf
     for tick in x.ticks(5):
         canvas.line([(x(tick), height - 5), (x(tick), height - 1)], width=0.8)
-        if x(tick) - last > 26:
-            canvas.text(x(tick), height - 9, shorthand(tick), 11, "middle")
-            last = x(tick)
+    for tick in named_ticks(x, reference):
+        canvas.text(x(tick), height - 9, shorthand(tick), 11, "middle")
     return canvas.svg("")
 
 
@@ -77,7 +84,7 @@ def column(title: str, rows: Sequence[Row], whisker: Whisker) -> Column:
         whisker.draw(canvas, row, x, HEIGHT / 2)
         return canvas.svg("")
 
-    return Column(title, write, whisker.estimate, is_plot=True, head=axis(x))
+    return Column(title, write, whisker.estimate, is_plot=True, head=axis(x, whisker.reference))
 
 
 def figure(

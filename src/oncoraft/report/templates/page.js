@@ -106,7 +106,7 @@ function filter(before, label, items, words) {
 all("table").forEach((table) => {
   const rows = rowsOf(table);
   const body = table.tBodies[0];
-  if (rows.length > 7) filter(table.parentElement, table.caption.firstChild ? table.caption.firstChild.textContent : "table", () => rowsOf(table), (row) => row.textContent);
+  if (rows.length > 15 && table.tBodies.length === 1) filter(table.parentElement, table.caption.firstChild ? table.caption.firstChild.textContent : "table", () => rowsOf(table), (row) => row.textContent);
   if (table.tBodies.length > 1 || rows.length < 3) return;
   all("thead th", table).forEach((head, at) => {
     if (head.classList.contains("plot")) return;
