@@ -9,6 +9,7 @@ import pandas as pd
 from oncoraft.report.response import MONTH
 
 COLUMNS = ["case_id", "patient_id", "cancer_type", "regimen", "regimen_name", "index_day", "stop_day", "drug_class", "is_investigational"]
+COURSE_TABLES = ("cases", "labels", "followup")
 PICTURED = 3  # regimens
 
 
@@ -24,7 +25,7 @@ def courses(results: Path, definition: str) -> pd.DataFrame | None:
         progression_months (null: none seen before the follow-up ended, or not followed for it), is_ongoing (on the regimen at last contact),
         window_start_days, window_end_days.
     """
-    if not all((results / "cases" / f"{name}.parquet").is_file() for name in ("cases", "labels", "followup")):
+    if not all((results / "cases" / f"{name}.parquet").is_file() for name in COURSE_TABLES):
         return None
     cases = pd.read_parquet(results / "cases" / "cases.parquet", columns=COLUMNS)
     labels = pd.read_parquet(

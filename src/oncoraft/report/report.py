@@ -13,6 +13,7 @@ from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 from oncoraft.report import discrimination, summary, survival_tables
+from oncoraft.report.case_records import COURSE_TABLES
 from oncoraft.report.collect import Run, read_json, read_runs
 from oncoraft.report.contents import contents
 from oncoraft.report.page import fill
@@ -102,6 +103,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         homes = [given.results / one.model / one.strategy / one.design for one in runs]
         inputs = [path for one in homes for name in ("metrics", "survival") for path in (one / name).glob("*.json")]
         inputs.append(given.results / "cases" / "flow.json")
+        if sources.courses is not None:
+            inputs += [given.results / "cases" / f"{name}.parquet" for name in COURSE_TABLES]
         outputs = {given.out: html, files[1]: top} | {home / "data" / path.name: path for path in sorted(data.iterdir())}
         settings = settings_record(given, blocks)
         write_json(note, manifest("report", inputs=inputs, outputs=outputs, settings=settings, counts={"runs": len(runs)}, beside=files[3]))
