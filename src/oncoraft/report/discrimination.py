@@ -184,7 +184,7 @@ def breakdown_rows(run: Run, scope: str) -> Rows:
 
 def breakdown_table(run: Run, scope: str, number: int, caption: str) -> Table:
     """AUROC of every predictor in every fold or cancer type, the groups side by side."""
-    long = breakdown_rows(run, scope)
+    long = [row | {"group": row["group"] if scope == "cancer_type" else f"fold {row['group']}"} for row in breakdown_rows(run, scope)]
     rows: dict[str, dict[str, Any]] = {}
     for row in long:
         one = rows.setdefault(row["predictor"], {"predictor": row["predictor"]})
@@ -192,8 +192,7 @@ def breakdown_table(run: Run, scope: str, number: int, caption: str) -> Table:
     columns = [text("predictor", "predictor", predictor_name)]
     for row in long:
         if row["predictor"] == "model":
-            name = row["group"] if scope == "cancer_type" else f"fold {row['group']}"
-            columns.append(Column(f"{name} ({words(row['events'])} of {words(row['n'])})", _cell(row["group"]), row["group"]))
+            columns.append(Column(f"{row['group']} ({words(row['events'])} of {words(row['n'])})", _cell(row["group"]), row["group"]))
     blank = dict.fromkeys(key for one in rows.values() for key in one)
     return tabulate(Data(f"{scope.replace('_', '-')}-{number}", [blank | one for one in rows.values()]), columns, caption)
 

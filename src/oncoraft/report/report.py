@@ -50,9 +50,10 @@ def write_files(folder: Path, shown: Sequence[Shown]) -> None:
     seen: dict[str, Data] = {}
     for one in written([section.it for section in shown]):
         if isinstance(one, Data):
-            if seen.setdefault(one.name, one) is one:
+            if one.name not in seen:
+                seen[one.name] = one
                 write_csv(folder / f"{one.name}.csv", one.frame)
-            elif list(seen[one.name].rows) != list(one.rows):
+            elif one is not seen[one.name] and list(one.rows) != list(seen[one.name].rows):
                 raise ValueError(f"two tables of the report are called {one.name}")
         else:
             (folder / f"{one.name}.svg").write_text(f"{one.svg}\n", encoding="utf-8")

@@ -208,26 +208,19 @@ def assumptions(records: Rows, guard: Guard, number: int) -> Table:
         told = {key: row[key] for key in (*NAMES, *keep)} | ratio(row, "entry_adjusted_")
         told |= {key: COMPLEMENT if few else value for key, value in ratio(row, "restricted_").items()}
         rows.append(told | {"columns": len(row["adjusted_for"])})
-    columns = [
-        *WHO,
-        chance("PH, p", "proportional_hazards_p"),
-        portion("delayed entry", "delayed_entry_cases", "cases"),
-    ]
-    columns += [
-        chance("entry time, p", "entry_time_p"),
-        text("dependent entry", "entry_time_note", lambda note: "" if is_missing(note) else str(note)),
-        ratios("HR beside entry", "entry_adjusted_"),
-    ]
-    columns += [
-        ratios("HR, index after sequencing", "restricted_"),
-        decimals("follow-up (months)", "median_follow_up_months", 1),
-    ]
-    columns += [Column("censored", _percent, "censored_share"), count("columns adjusted for", "columns")]
-    return tabulate(
-        Data(f"assumptions-{number}", rows),
-        columns,
-        "What the ratios assume: proportional hazards (PH), entry independent of death; raw hazard ratios where entry is adjusted for or not delayed; median follow-up by reverse Kaplan–Meier",
+    columns = [*WHO, chance("PH, p", "proportional_hazards_p"), portion("delayed entry", "delayed_entry_cases", "cases")]
+    columns += [chance("entry time, p", "entry_time_p")]
+    columns += [text("dependent entry", "entry_time_note", lambda note: "" if is_missing(note) else str(note))] if any(
+        row["entry_time_note"] for row in rows
+    ) else []  # fmt: skip
+    columns += [ratios("HR beside entry", "entry_adjusted_"), ratios("HR, index after sequencing", "restricted_")]
+    columns += [decimals("follow-up (months)", "median_follow_up_months", 1), Column("censored", _percent, "censored_share")]
+    columns += [count("columns", "columns")]
+    caption = (
+        "What the ratios assume: proportional hazards (PH), entry independent of death; raw hazard ratios where entry is adjusted for or not "
+        "delayed; median follow-up by reverse Kaplan–Meier; columns that the adjusted model holds"
     )
+    return tabulate(Data(f"assumptions-{number}", rows), columns, caption)
 
 
 def _percent(row: Row) -> str:

@@ -71,7 +71,9 @@ class Data:
     @cached_property
     def frame(self) -> pd.DataFrame:
         """The rows as they are written: whole numbers stay whole where some are missing."""
-        return pd.DataFrame(list(self.rows), dtype=object)
+        frame = pd.DataFrame(list(self.rows), dtype=object)
+        whole = frame.columns[frame.notna().all()]
+        return frame.astype({name: frame[name].infer_objects().dtype for name in whole})
 
     @property
     def path(self) -> str:
@@ -154,7 +156,7 @@ class Cell:
 
 def cell(column: Column, row: Row) -> Cell:
     """A cell of a row."""
-    value = row.get(column.key)
+    value: Any = row.get(column.key)
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and not is_missing(value)
     return Cell(column.write(row), f"{float(value):.6g}" if is_number else "")
 
