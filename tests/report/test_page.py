@@ -15,9 +15,10 @@ from oncoraft.report import calibration, figures
 from oncoraft.report.calibration import calibration_rows
 from oncoraft.report.checks import of_run
 from oncoraft.report.collect import FRAMES, Run, read_json, read_runs
-from oncoraft.report.discrimination import breakdown_table, predictor_rows
+from oncoraft.report.discrimination import predictor_rows
 from oncoraft.report.headline import lines_of
 from oncoraft.report.small_cells import Guard
+from oncoraft.report.subgroups import breakdown_table
 from oncoraft.report.summary import headline_rows
 from oncoraft.report.survival import regimens
 from oncoraft.report.tables import Data, Table, number, p_value, plain, records, share, span

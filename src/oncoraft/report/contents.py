@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oncoraft.report import calibration, cohort, discrimination, labels, provenance, quality, rationales, runs, summary, survival
+from oncoraft.report import calibration, cohort, discrimination, labels, provenance, quality, rationales, runs, subgroups, summary, survival
 from oncoraft.report.sections import Section, Shown, Sources
 
 SECTIONS = (
@@ -13,7 +13,7 @@ SECTIONS = (
     Section("discrimination", "Discrimination", "Performance", "discrimination.jinja", discrimination.section),
     Section("calibration", "Calibration", "Performance", "calibration.jinja", calibration.section),
     Section("utility", "Decision curves", "Performance", "utility.jinja", calibration.utility),
-    Section("subgroups", "Subgroups", "Performance", "subgroups.jinja", discrimination.subgroup_section),
+    Section("subgroups", "Subgroups", "Performance", "subgroups.jinja", subgroups.section),
     Section("survival", "Survival by regimen", "Survival", "survival.jinja", survival.section),
     Section("curves", "Survival curves", "Survival", "curves.jinja", survival.curve_section),
     Section("assumptions", "Assumptions", "Survival", "assumptions.jinja", survival.assumption_section),
