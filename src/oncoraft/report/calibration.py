@@ -41,7 +41,9 @@ def calibration_table(run: Run, number: int) -> Table:
     columns = [text("scores", "scores"), *(spans(title, name, 2) for name, title in MEASURES.items())]
     columns += [of("responders / cases", "responders", "cases")]
     named = [{"name": predictor_name(row["predictor"])} | row for row in rows]
-    caption = "Calibration with 95 % intervals; right are a slope of 1, 0 in the large, 1 observed to expected; ICI: integrated calibration index"
+    caption = (
+        "Calibration with 95 % intervals; right are a slope of 1, 0 in the large, 1 observed to expected; ICI: integrated calibration index"
+    )
     return tabulate(Data(f"calibration-measures-{number}", named), columns, caption, group="name")
 
 

@@ -70,6 +70,15 @@ def headline(runs: Sequence[Run], guard: Guard) -> dict[str, Any]:
     return summary.headline(shown)
 
 
+# Of the cohort, what the page is made from beside the experiments.
+READ = (
+    "cases/flow.json",
+    "cases/folds.parquet",
+    "cases/label_truth.json",
+    "tables/ledger.parquet",
+    "prompts/audit.json",
+    "prompts/evidence.parquet",
+)
 # What the folder of the page's data holds, by the pattern of its name.
 WRITTEN = ("*.csv", "*.svg")
 
@@ -99,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write_files(data, shown)
         homes = [given.results / one.model / one.strategy / one.design for one in runs]
         inputs = [path for one in homes for name in ("metrics", "survival") for path in (one / name).glob("*.json")]
-        inputs.append(given.results / "cases" / "flow.json")
+        inputs += [path for name in READ if (path := given.results / name).is_file()]
         outputs = {given.out: html, files[1]: top} | {home / "data" / path.name: path for path in sorted(data.iterdir())}
         settings = settings_record(given, blocks)
         write_json(note, manifest("report", inputs=inputs, outputs=outputs, settings=settings, counts={"runs": len(runs)}, beside=files[3]))
