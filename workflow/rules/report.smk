@@ -7,6 +7,8 @@ rule report:
         survival=lambda wildcards: runs(wildcards, "survival/survival.json"),
         predictions=lambda wildcards: runs(wildcards, "predictions.jsonl"),
         flow="results/{cohort}/cases/flow.json",
+        folds="results/{cohort}/cases/folds.parquet",
+        evidence="results/{cohort}/prompts/evidence.parquet",
         labels=lambda wildcards: (
             [f"results/{wildcards.cohort}/cases/label_truth.json"]
             if plan.has_truth(wildcards.cohort)

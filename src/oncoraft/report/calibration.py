@@ -10,14 +10,14 @@ from oncoraft.report.discrimination import brief, each, spans, spread
 from oncoraft.report.names import predictor_name
 from oncoraft.report.sections import Sources
 from oncoraft.report.small_cells import Guard
-from oncoraft.report.tables import Data, Rows, Table, count, records, tabulate, text
+from oncoraft.report.tables import Data, Rows, Table, of, records, tabulate, text
 
 SCALES = {"as_delivered": "as delivered", "as_scored": "as delivered", "recalibrated": "recalibrated"}
 MEASURES = {
     "calibration_slope": "slope",
     "calibration_in_the_large": "in the large",
     "observed_to_expected": "observed : expected",
-    "integrated_calibration_index": "integrated calibration index",
+    "integrated_calibration_index": "ICI",
     "scaled_brier": "scaled Brier",
 }
 
@@ -39,9 +39,11 @@ def calibration_table(run: Run, number: int) -> Table:
     """Calibration, the model first."""
     rows = sorted(calibration_rows(run), key=lambda row: (not row["predictor"].startswith("model"), row["predictor"], row["scores"]))
     columns = [text("scores", "scores"), *(spans(title, name, 2) for name, title in MEASURES.items())]
-    columns += [count("responders", "responders"), count("cases", "cases")]
+    columns += [of("responders / cases", "responders", "cases")]
     named = [{"name": predictor_name(row["predictor"])} | row for row in rows]
-    caption = "Calibration with 95 % intervals; right are a slope of 1, 0 in the large, 1 observed to expected"
+    caption = (
+        "Calibration with 95 % intervals; right are a slope of 1, 0 in the large, 1 observed to expected; ICI: integrated calibration index"
+    )
     return tabulate(Data(f"calibration-measures-{number}", named), columns, caption, group="name")
 
 

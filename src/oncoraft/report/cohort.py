@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from oncoraft.report.sections import Sources
@@ -40,7 +41,7 @@ def flow_rows(steps: list[dict[str, Any]], guard: Guard) -> Rows:
     return rows
 
 
-def boxes(rows: Rows) -> Rows:
+def boxes(rows: Sequence[Row]) -> Rows:
     """The flow as drawn: a box a step, with the losses before it."""
     found: dict[str, dict[str, Any]] = {}
     for row in rows:
@@ -55,7 +56,7 @@ def boxes(rows: Rows) -> Rows:
 def flow(sources: Sources) -> dict[str, Any]:
     """From patients to analysed cases."""
     data = Data("flow", flow_rows(sources.flow["steps"], sources.guard))
-    steps = boxes(list(data.rows))
+    steps = boxes(data.rows)
     columns = [text("cancer type", "cancer_type"), count("patients", "patients"), count("cases", "cases")]
     columns += [portion("evaluable, of cases", "evaluable", "cases"), portion("responders, of evaluable", "responders", "evaluable")]
     cancers = Data("cancer-types", cancer_rows(sources.flow["by_cancer_type"], sources.guard))

@@ -81,8 +81,8 @@ def cross_rows(counts: dict[str, dict[str, int]], guard: Guard) -> Rows:
 
 def truth_rows(found: dict[str, Any] | None) -> Rows:
     """Labels against the twin's truth: agreement, and the AUROC that the definition's own noise costs a perfect model."""
-    keep = ("definition", "evaluable", "responders", "agreement", "sensitivity", "specificity", "kappa")
-    keep += ("auroc_truth_true_response", "auroc_truth_label", "auroc_lost")
+    counts = ("definition", "evaluable", "responders", "agreement", "sensitivity", "specificity", "kappa")
+    keep = (*counts, "auroc_truth_true_response", "auroc_truth_label", "auroc_lost")
     return [{name: row[name] for name in keep} for row in (found or {}).get("definitions", [])]
 
 

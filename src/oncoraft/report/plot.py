@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from oncoraft.report.text import visible
 
@@ -23,13 +23,11 @@ Point = tuple[float, float]
 
 def tag(name: str, /, *content: Any, **attributes: Any) -> Markup:
     """An element; underscores of attributes become hyphens, what is None is left out, and every text is escaped."""
-    told = Markup("").join(
-        Markup(' {}="{}"').format(key.strip("_").replace("_", "-"), figures(value))
-        for key, value in attributes.items()
-        if value is not None
+    told = "".join(
+        f' {key.strip("_").replace("_", "-")}="{escape(figures(value))}"' for key, value in attributes.items() if value is not None
     )
-    inner = Markup("").join(visible(one) if isinstance(one, str) else one for one in content)
-    return Markup("<{}{}>{}</{}>").format(name, told, inner, name) if content else Markup("<{}{}/>").format(name, told)
+    inner = "".join(escape(visible(one)) for one in content)
+    return Markup(f"<{name}{told}>{inner}</{name}>" if content else f"<{name}{told}/>")
 
 
 def figures(value: Any) -> Any:
@@ -115,6 +113,8 @@ class Canvas:
 
     def text(self, x: float, y: float, words: str, size: float = 11, anchor: str = "start", colour: str = "ink", **more: Any) -> None:
         """Words, their baseline at y."""
+        if not words:
+            return
         self.add(
             "text",
             words,

@@ -11,12 +11,13 @@ import pandas as pd
 from oncoraft.report.collect import Run
 from oncoraft.report.sections import Sources
 from oncoraft.report.tables import Data, Rows
-from oncoraft.verifiers.claims import read_claims
+from oncoraft.verifiers.claims import Claim, read_claims
 from oncoraft.verifiers.factual import factual
 from oncoraft.verifiers.finding import Finding
 from oncoraft.verifiers.record import Record
 
 EXAMPLES = 4  # of each run
+REASONING = "Reasoning:\n"
 Statement = tuple[str, str]
 
 
@@ -32,19 +33,17 @@ def evidence_of(results: Path, case_ids: Sequence[str]) -> dict[str, list[Statem
     }
 
 
-def findings(text: str, statements: Sequence[Statement]) -> list[Finding]:
+def findings(text: str, claims: Sequence[Claim], statements: Sequence[Statement]) -> list[Finding]:
     """What a text claims, each claim with whether the statements bear it out."""
-    return list(factual(text, read_claims(text), Record.from_statements(statements)).findings)
+    return list(factual(text, claims, Record.from_statements(statements)).findings)
 
 
-def cited(text: str, statements: Sequence[Statement], found: Sequence[Finding]) -> list[bool]:
-    """Which statements bear a claim out: without it, a supported claim is supported no longer."""
+def cited(text: str, claims: Sequence[Claim], statements: Sequence[Statement], found: Sequence[Finding]) -> list[bool]:
+    """Which statements bear a claim out, each by itself."""
     supported = {one.span for one in found if one.outcome == "supported"}
-    told = []
-    for place in range(len(statements)):
-        left = findings(text, [*statements[:place], *statements[place + 1 :]])
-        told.append(bool(supported - {one.span for one in left if one.outcome == "supported"}))
-    return told
+    return [
+        any(one.outcome == "supported" and one.span in supported for one in findings(text, claims, [statement])) for statement in statements
+    ]
 
 
 def stretches(text: str, found: Sequence[Finding]) -> list[dict[str, str]]:
@@ -63,8 +62,11 @@ def example(row: dict[str, Any], statements: list[Statement]) -> dict[str, Any]:
     text = row["rationale"]
     if not statements:
         return {"pieces": [{"text": text, "outcome": "", "reason": ""}], "evidence": [], "counts": None}
-    found = findings(text, statements)
-    marks = cited(text, statements, found)
+    # The line of the score is the head's, no claim of the text.
+    begins = text.find(REASONING) + len(REASONING) if REASONING in text else 0
+    claims = [claim for claim in read_claims(text) if claim.span.start >= begins]
+    found = findings(text, claims, statements)
+    marks = cited(text, claims, statements, found)
     evidence = [{"section": section, "text": told, "is_cited": mark} for (section, told), mark in zip(statements, marks)]
     counts = {name: sum(one.outcome == name for one in found) for name in ("supported", "contradicted", "unsupported")}
     return {"pieces": stretches(text, found), "evidence": evidence, "counts": counts | {"cited": sum(marks), "statements": len(marks)}}
@@ -80,7 +82,7 @@ def of_run(results: Path, run: Run) -> list[dict[str, Any]]:
 def section(sources: Sources) -> dict[str, Any]:
     """Rationales; those of a real cohort stay with its data unless they are asked for."""
     is_shown = sources.is_twin or sources.shows_rationales
-    runs = [
+    runs: list[dict[str, Any]] = [
         {"name": run.name, "number": place, "examples": of_run(sources.results, run) if is_shown else []}
         for place, run in enumerate(sources.runs, 1)
     ]

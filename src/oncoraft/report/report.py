@@ -52,9 +52,10 @@ def write_files(folder: Path, shown: Sequence[Shown]) -> None:
     seen: dict[str, Data] = {}
     for one in written([section.it for section in shown]):
         if isinstance(one, Data):
-            if seen.setdefault(one.name, one) is one:
+            if one.name not in seen:
+                seen[one.name] = one
                 write_csv(folder / f"{one.name}.csv", one.frame)
-            elif list(seen[one.name].rows) != list(one.rows):
+            elif one is not seen[one.name] and list(one.rows) != list(seen[one.name].rows):
                 raise ValueError(f"two tables of the report are called {one.name}")
         elif isinstance(one, Document):
             (folder / f"{one.name}.md").write_text(one.content, encoding="utf-8")
@@ -73,6 +74,16 @@ def headline(runs: Sequence[Run], guard: Guard) -> dict[str, Any]:
     return summary.headline(shown)
 
 
+# Of the cohort, what the page is made from beside the experiments.
+READ = (
+    "cases/flow.json",
+    *(f"cases/{name}.parquet" for name in COURSE_TABLES),
+    "cases/folds.parquet",
+    "cases/label_truth.json",
+    "tables/ledger.parquet",
+    "prompts/audit.json",
+    "prompts/evidence.parquet",
+)
 # What the folder of the page's data holds, by the pattern of its name.
 WRITTEN = ("*.csv", "*.svg", "*.md")
 
@@ -102,9 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write_files(data, shown)
         homes = [given.results / one.model / one.strategy / one.design for one in runs]
         inputs = [path for one in homes for name in ("metrics", "survival") for path in (one / name).glob("*.json")]
-        inputs.append(given.results / "cases" / "flow.json")
-        if sources.courses is not None:
-            inputs += [given.results / "cases" / f"{name}.parquet" for name in COURSE_TABLES]
+        inputs += [path for name in READ if (path := given.results / name).is_file()]
         outputs = {given.out: html, files[1]: top} | {home / "data" / path.name: path for path in sorted(data.iterdir())}
         settings = settings_record(given, blocks)
         write_json(note, manifest("report", inputs=inputs, outputs=outputs, settings=settings, counts={"runs": len(runs)}, beside=files[3]))

@@ -76,7 +76,7 @@ def training_rows(sources: Sources, run: Run) -> Rows:
                     "training_patients": len(people.read_text(encoding="utf-8").split()) if people.is_file() else None,
                     "steps": steps[-1]["step"],
                     "tokens": tokens,
-                    "hours": seconds / 3600,
+                    "minutes": seconds / 60,
                     "tokens_per_second": tokens / seconds if seconds else None,
                     "memory_gib": max((step.get("memory_gib") or 0 for step in steps), default=None),
                     "share_of_roof": steps[-1].get("share_of_roof"),
@@ -91,7 +91,7 @@ TRAINING = [
     count("training patients", "training_patients"),
     count("steps", "steps"),
     count("tokens", "tokens"),
-    decimals("hours in steps", "hours", 2),
+    decimals("minutes in steps", "minutes", 2),
     decimals("tokens a second", "tokens_per_second", 0),
     decimals("peak memory (GiB)", "memory_gib", 1),
     decimals("share of the machine's peak", "share_of_roof", 2),
@@ -110,12 +110,12 @@ def job_rows(sources: Sources) -> Rows:
         with path.open(encoding="utf-8", newline="") as stream:
             for row in csv.DictReader(stream, delimiter="\t"):
                 seconds, processor, memory = (_number(row.get(name)) for name in ("s", "cpu_time", "max_rss"))
-                one = found.setdefault(kind, {"kind": kind, "jobs": 0, "hours": 0.0, "processor_hours": 0.0, "memory_gib": 0.0})
+                one = found.setdefault(kind, {"kind": kind, "jobs": 0, "minutes": 0.0, "processor_minutes": 0.0, "memory_gib": 0.0})
                 one["jobs"] += 1
-                one["hours"] += seconds / 3600
-                one["processor_hours"] += processor / 3600
+                one["minutes"] += seconds / 60
+                one["processor_minutes"] += processor / 60
                 one["memory_gib"] = max(one["memory_gib"], memory / 1024)
-    return sorted(found.values(), key=lambda row: -row["processor_hours"])
+    return sorted(found.values(), key=lambda row: -row["processor_minutes"])
 
 
 def _number(cell: str | None) -> float:
@@ -126,8 +126,8 @@ def _number(cell: str | None) -> float:
 JOBS = [
     text("job", "kind"),
     count("jobs", "jobs"),
-    decimals("hours", "hours", 3),
-    decimals("processor hours", "processor_hours", 3),
+    decimals("minutes", "minutes", 2),
+    decimals("processor minutes", "processor_minutes", 2),
     decimals("largest memory (GiB)", "memory_gib", 2),
 ]
 
@@ -138,16 +138,11 @@ def compute(sources: Sources) -> dict[str, Any]:
     jobs = job_rows(sources)
     total = {
         "jobs": sum(row["jobs"] for row in jobs),
-        "hours": sum(row["processor_hours"] for row in jobs),
-        "training": sum(row["hours"] for row in rows),
+        "processor_hours": sum(row["processor_minutes"] for row in jobs) / 60,
+        "training_hours": sum(row["minutes"] for row in rows) / 60,
     }
-    told = (
-        f"{total['hours']:.2f} processor hours in {total['jobs']:,} jobs"
-        if jobs
-        else f"{total['training']:.2f} hours of training"
-        if rows
-        else None
-    )
+    told = f"{total['processor_hours']:.2f} processor hours in {total['jobs']:,} jobs" if jobs else None
+    told = told or (f"{total['training_hours']:.2f} hours of training" if rows else None)
     return {
         "brief": told,
         "total": Data("compute-total", [total]),

@@ -35,6 +35,7 @@ NESTED = ("at_risk", "covariates", "comparators", "survival_at", "hazard_ratio_b
 PER_SD = ("adjusted_per_sd_hazard_ratio", "adjusted_per_sd_lower", "adjusted_per_sd_upper")
 CUT = ("adjusted_hazard_ratio", "adjusted_lower", "adjusted_upper")
 GROUPS = ("high", "low")
+FIRST = ("disease_extent", "clinical_logistic")  # of the comparators: what is known without any model, and a clinician's regression
 NAMES = ("regimen_name", "cancer_type")
 WHO = [text("regimen", "regimen_name"), text("cancer type", "cancer_type")]
 
@@ -116,16 +117,18 @@ def readings(records: Rows, guard: Guard, name: str, caption: str) -> Table:
         *WHO,
         ratios("adjusted", "adjusted_"),
         ratios("adjusted, per SD lower", "adjusted_per_sd_"),
-        chance("gain, p", "likelihood_ratio_p"),
     ]
     columns += [ratios("raw", ""), ratios("without delayed entry", "naive_"), ratios("published way, high vs low", "published_")]
     columns += [text("why none", "why", lambda why: "" if is_missing(why) else str(why))] if any(row["why"] for row in rows) else []
     return tabulate(Data(name, rows), columns, caption)
 
 
-def comparators(records: Rows, guard: Guard, number: int) -> Table:
-    """Raw hazard ratios of the model, of the baselines' scores and of disease extent on the same cases, and the model's within strata of disease extent."""
+def comparators(records: Rows, guard: Guard, number: int) -> list[Table]:
+    """Raw hazard ratios of the model, of disease extent and of the baselines' scores on the same cases, and the model's within strata of
+    disease extent; as many tables as the comparators take.
+    """
     names = list(dict.fromkeys(one["predictor"] for row in records for one in row["comparators"]))
+    names.sort(key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
     rows: Rows = []
     for row in records:
         told = {key: row[key] for key in NAMES} | ratio(row, "") | ratio(row, "within_extent_")
@@ -133,11 +136,16 @@ def comparators(records: Rows, guard: Guard, number: int) -> Table:
             told |= {f"{one['predictor']}_{key}": one[key] for key in ("hazard_ratio", "lower", "upper")}
         rows.append(told | {key: row[key] for key in ("concordance_clinical", "concordance_with_score")})
     blank = dict.fromkeys(key for row in rows for key in row)
-    columns = [*WHO, ratios("model", ""), ratios("model within disease extent", "within_extent_")]
-    columns += [ratios(predictor_name(name), f"{name}_") for name in names]
-    columns += [decimals("concordance, covariates", "concordance_clinical"), decimals("with the score", "concordance_with_score")]
-    caption = "Raw hazard ratios, low against high, on the same cases"
-    return tabulate(Data(f"comparators-{number}", [blank | row for row in rows]), columns, caption)
+    data = Data(f"comparators-{number}", [blank | row for row in rows])
+    first = [*WHO, ratios("model", ""), ratios("model within extent", "within_extent_")]
+    first += [ratios(predictor_name(name), f"{name}_") for name in names[:2]]
+    first += [decimals("concordance", "concordance_clinical"), decimals("with score", "concordance_with_score")]
+    caption = "Raw hazard ratios, low against high, on the same cases; the model's also within strata of disease extent; concordance of the covariates, without and with the score"
+    tables = [tabulate(data, first, caption)]
+    for start in range(2, len(names), 4):
+        more = [*WHO, *(ratios(predictor_name(name), f"{name}_") for name in names[start : start + 4])]
+        tables.append(tabulate(data, more, "The same of further baselines"))
+    return tables
 
 
 def at_risk_rows(records: Rows, guard: Guard) -> Rows:
@@ -208,26 +216,19 @@ def assumptions(records: Rows, guard: Guard, number: int) -> Table:
         told = {key: row[key] for key in (*NAMES, *keep)} | ratio(row, "entry_adjusted_")
         told |= {key: COMPLEMENT if few else value for key, value in ratio(row, "restricted_").items()}
         rows.append(told | {"columns": len(row["adjusted_for"])})
-    columns = [
-        *WHO,
-        chance("PH, p", "proportional_hazards_p"),
-        portion("delayed entry", "delayed_entry_cases", "cases"),
-    ]
-    columns += [
-        chance("entry time, p", "entry_time_p"),
-        text("dependent entry", "entry_time_note", lambda note: "" if is_missing(note) else str(note)),
-        ratios("HR beside entry", "entry_adjusted_"),
-    ]
-    columns += [
-        ratios("HR, index after sequencing", "restricted_"),
-        decimals("follow-up (months)", "median_follow_up_months", 1),
-    ]
-    columns += [Column("censored", _percent, "censored_share"), count("columns adjusted for", "columns")]
-    return tabulate(
-        Data(f"assumptions-{number}", rows),
-        columns,
-        "What the ratios assume: proportional hazards (PH), entry independent of death; raw hazard ratios where entry is adjusted for or not delayed; median follow-up by reverse Kaplan–Meier",
+    columns = [*WHO, chance("PH, p", "proportional_hazards_p"), portion("delayed entry", "delayed_entry_cases", "cases")]
+    columns += [chance("entry time, p", "entry_time_p")]
+    columns += [text("dependent entry", "entry_time_note", lambda note: "" if is_missing(note) else str(note))] if any(
+        row["entry_time_note"] for row in rows
+    ) else []  # fmt: skip
+    columns += [ratios("HR beside entry", "entry_adjusted_"), ratios("HR, index after sequencing", "restricted_")]
+    columns += [decimals("follow-up (months)", "median_follow_up_months", 1), Column("censored", _percent, "censored_share")]
+    columns += [count("columns", "columns")]
+    caption = (
+        "What the ratios assume: proportional hazards (PH), entry independent of death; raw hazard ratios where entry is adjusted for or not "
+        "delayed; median follow-up by reverse Kaplan–Meier; columns that the adjusted model holds"
     )
+    return tabulate(Data(f"assumptions-{number}", rows), columns, caption)
 
 
 def _percent(row: Row) -> str:

@@ -11,6 +11,8 @@ import pandas as pd
 from markupsafe import Markup
 
 Row = Mapping[str, Any]
+# Pixels: of a letter of a table, between two columns, of a drawn interval; letters after which words wrap; of a small screen.
+LETTER, PADDING, DRAWN, WRAPPED, SMALL_SCREEN = 7.0, 18.0, 180.0, 26, 700
 Rows = list[dict[str, Any]]
 
 
@@ -71,7 +73,9 @@ class Data:
     @cached_property
     def frame(self) -> pd.DataFrame:
         """The rows as they are written: whole numbers stay whole where some are missing."""
-        return pd.DataFrame(list(self.rows), dtype=object)
+        frame = pd.DataFrame(list(self.rows), dtype=object)
+        whole = frame.columns[frame.notna().all()]
+        return frame.astype({name: frame[name].infer_objects().dtype for name in whole})
 
     @property
     def path(self) -> str:
@@ -138,6 +142,15 @@ def portion(title: str, key: str, whole: str) -> Column:
     return Column(title, write, key)
 
 
+def of(title: str, key: str, whole: str) -> Column:
+    """A count and the whole that it is of: 12 / 48."""
+
+    def write(row: Row) -> str:
+        return words(row[whole]) if is_missing(row[key]) else f"{words(row[key])} / {words(row[whole])}"
+
+    return Column(title, write, key)
+
+
 class Cells(list["Cell"]):
     """Cells of a row, and what kind of row it is, where its data have a column `state`."""
 
@@ -154,7 +167,7 @@ class Cell:
 
 def cell(column: Column, row: Row) -> Cell:
     """A cell of a row."""
-    value = row.get(column.key)
+    value: Any = row.get(column.key)
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and not is_missing(value)
     return Cell(column.write(row), f"{float(value):.6g}" if is_number else "")
 
@@ -196,6 +209,15 @@ class Table:
     data: Data | None
     caption: str = ""
     figure: Figure | None = None
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it is too wide for a small screen, as far as its letters tell: there its rows are cards."""
+        width = 0.0
+        for place, column in enumerate(self.columns):
+            longest = max((len(row[place].text) for row in self.rows), default=0)
+            width += DRAWN if column.is_plot else PADDING + LETTER * min(WRAPPED, max(longest, len(column.title) / 2))
+        return width > SMALL_SCREEN
 
     @property
     def rows(self) -> list[Cells]:

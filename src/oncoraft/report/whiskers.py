@@ -36,7 +36,8 @@ class Whisker:
 
     def draw(self, canvas: Canvas, row: Row, x: Scale, middle: float) -> None:
         """One row: a line from end to end of the interval, an arrow where it goes on beyond the axis, a box or a diamond."""
-        estimate, lower, upper = (row.get(name) for name in (self.estimate, self.lower, self.upper))
+        values: list[Any] = [row.get(name) for name in (self.estimate, self.lower, self.upper)]
+        estimate, lower, upper = values
         if is_missing(estimate) or isinstance(estimate, str) or not math.isfinite(float(estimate)):
             return
         colour = self.colour(row)

@@ -86,14 +86,13 @@ const worth = (row, at) => {
   const cell = row.cells[at];
   return cell.dataset.value === undefined ? cell.textContent.trim() : Number(cell.dataset.value);
 };
-function compare(a, b) {
+function compare(a, b, sign) {
   const isNumber = [a, b].map((one) => typeof one === "number");
-  if (isNumber[0] && isNumber[1]) return a - b;
-  if (isNumber[0] !== isNumber[1]) return isNumber[0] ? -1 : 1;
-  return a.localeCompare(b);
+  if (isNumber[0] !== isNumber[1]) return isNumber[0] ? -1 : 1; // what has no number stands last, whichever way
+  return sign * (isNumber[0] ? a - b : a.localeCompare(b));
 }
 function sorted(items, sign) {
-  return items.sort((a, b) => sign * compare(a[0], b[0])).map((pair) => pair[1]);
+  return items.sort((a, b) => compare(a[0], b[0], sign)).map((pair) => pair[1]);
 }
 function filter(before, label, items, words) {
   const input = make("input", "", { type: "search", placeholder: "filter" });
