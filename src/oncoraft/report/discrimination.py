@@ -158,7 +158,7 @@ def leads(run: Run, number: int) -> Table | None:
     drawn = None
     for name, title in (("lead", "AUROC over all cases"), ("lead_within", "AUROC within regimen")):
         whisker = whiskers.whisker_of(name, 0, colour=lambda row: "grey" if row["predictor"] == "oracle" else "high")
-        columns += [whiskers.column(title, rows, whisker), spans("difference (95 % interval)", name)]
+        columns += [whiskers.column(title, rows, whisker), spans("(95 % interval)", name)]
         if drawn is None:
             names = [f"model less {predictor_name(row['predictor'])}" for row in rows]
             told = [

@@ -127,6 +127,7 @@ def section(sources: Sources) -> dict[str, Any]:
     """The first screen."""
     told = facts(sources)
     judged = checks.checks(sources)
+    heading = Data("headline", headline_rows(headline(sources.runs)))
     return {
         "facts": Data("facts", told),
         "done": done(told, sources.runs),
@@ -135,7 +136,7 @@ def section(sources: Sources) -> dict[str, Any]:
             {"name": run.name, "number": place, "conclusion": conclusion(run), "leads": discrimination.leads(run, place)}
             for place, run in enumerate(sources.runs, 1)
         ],
-        "headline": tabulate(Data("headline", headline_rows(headline(sources.runs))), HEADLINE, "AUROC of every predictor, mean of folds"),
+        "headline": tabulate(heading, HEADLINE[len(sources.runs) == 1 :], "AUROC of every predictor, mean of folds"),
         "checks": judged,
         "check_data": Data("checks", [{key: value for key, value in row.items() if key != "link"} for row in judged]),
         "numbers": Data("check-numbers", checks.numbers(sources)),

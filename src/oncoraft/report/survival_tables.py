@@ -142,8 +142,8 @@ def comparators(records: Rows, guard: Guard, number: int) -> list[Table]:
     first += [decimals("concordance", "concordance_clinical"), decimals("with score", "concordance_with_score")]
     caption = "Raw hazard ratios, low against high, on the same cases; the model's also within strata of disease extent; concordance of the covariates, without and with the score"
     tables = [tabulate(data, first, caption)]
-    for start in range(2, len(names), 4):
-        more = [*WHO, *(ratios(predictor_name(name), f"{name}_") for name in names[start : start + 4])]
+    for start in range(2, len(names), 5):
+        more = [*WHO, *(ratios(predictor_name(name), f"{name}_") for name in names[start : start + 5])]
         tables.append(tabulate(data, more, "The same of further baselines"))
     return tables
 
