@@ -33,11 +33,13 @@ class Card:
         is_synthetic: whether the patients are made up; None where the results do not say.
         metrics: records of `metrics.json`; empty where there are none.
         fold: which fold the model is of; None for a run of all folds.
-        folds: how many designs the run holds out.
         training: the manifest of the fold; empty where nothing was trained.
         tokens: that went through the model in training, all folds of the card.
         hours: in which they did.
         memory_gib: the most that training held at once; None where that was not measured.
+        definition: of response.
+        survival: `survival.json`; empty where there is none.
+        confidence: level of the intervals.
         files: what was read, for a manifest.
     """
 
@@ -55,6 +57,7 @@ class Card:
     memory_gib: float | None = None
     definition: str | None = None
     survival: dict[str, Any] = field(default_factory=dict)
+    confidence: float = 0.95
     files: tuple[Path, ...] = ()
 
     @property
@@ -108,6 +111,7 @@ def read_card(
     configs = [Path(name) for name in training.get("inputs", {}) if Path(name).name == "config.json"]
     home = base or (folds[0] / configs[0].parent if configs else None)
     found = list(metrics) if metrics is not None else _json(run / "metrics" / "metrics.json", files) or []
+    measured = _json(run / "metrics" / "manifest.json", files) or {}
     study = (_json(results / "tables" / "checks.json", files) or {}).get("study") or {} if is_placed else {}
     flow = _json(results / "cases" / "flow.json", files) or {}
     survival = _json(run / "survival" / "survival.json", files) or {}
@@ -128,6 +132,7 @@ def read_card(
         memory_gib=memory,
         definition=flow.get("definition"),
         survival=survival,
+        confidence=(measured.get("settings") or {}).get("evaluation", {}).get("confidence", 0.95),
         files=tuple(files),
     )
 

@@ -84,7 +84,7 @@ def metadata(card: Card) -> dict[str, Any]:
     for name, scope in SHOWN:
         row = metric(card, name, scope)
         if row and row["estimate"] is not None and name in HUB_METRICS:
-            args = {"lower": row["lower"], "upper": row["upper"], "interval": 0.95}
+            args = {"lower": row["lower"], "upper": row["upper"], "interval": card.confidence}
             results.append({"type": HUB_METRICS[name], "value": row["estimate"], "name": SHOWN[name, scope], "args": args})
     found: dict[str, Any] = {"language": "en", **licence(card), "library_name": "transformers", "pipeline_tag": "text-generation"}
     found |= {"base_model": "/".join(slug(part) for part in card.base.split("/")), "datasets": [identifier], "tags": tags}
@@ -111,8 +111,10 @@ def results_text(card: Card) -> list[str]:
     mean = metric(card, "auroc", "mean_of_folds")
     if mean is None:
         return [NOT_EVALUATED]
-    lines = [f"On {count(mean['n'])} held-out cases, {count(mean['events'])} of them responders; intervals of 95 % by resampling patients."]
-    lines += ["", "| measure | estimate (95 % interval) |", "|---|---|"]
+    lines = [
+        f"On {count(mean['n'])} held-out cases, {count(mean['events'])} of them responders; intervals of {card.confidence:.0%} by resampling patients."
+    ]
+    lines += ["", "| measure | estimate (interval) |", "|---|---|"]
     shown = [(label, metric(card, *key)) for key, label in SHOWN.items()]
     if card.fold is not None:
         shown.append(("AUROC of this fold's own held-out cases", metric(card, "auroc", "fold", str(card.fold))))
@@ -123,7 +125,7 @@ def results_text(card: Card) -> list[str]:
         if row["metric"] == "auroc_difference" and row["scope"] == "mean_of_folds" and row["estimate"] is not None
     ]
     lines += [f"| AUROC less that of {plain(row['reference'].replace('_', ' '))} | {number(row)} |" for row in leads]
-    lines += ["", "| subgroup | AUROC (95 % interval) |", "|---|---|", *subgroups(card)]
+    lines += ["", "| subgroup | AUROC (interval) |", "|---|---|", *subgroups(card)]
     pooled = (card.survival.get("summary") or {}).get("adjusted")
     if pooled:
         ratio = f"{pooled['hazard_ratio']:.2f} ({pooled['lower']:.2f} to {pooled['upper']:.2f})"

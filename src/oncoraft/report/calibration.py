@@ -8,6 +8,7 @@ from oncoraft.report import figures
 from oncoraft.report.collect import Run
 from oncoraft.report.discrimination import brief, each, spans, spread
 from oncoraft.report.names import predictor_name
+from oncoraft.report.risk_bins import coarsened
 from oncoraft.report.sections import Sources
 from oncoraft.report.small_cells import Guard
 from oncoraft.report.tables import Data, Rows, Table, of, records, tabulate, text
@@ -61,7 +62,7 @@ def measured(run: Run, guard: Guard, number: int) -> dict[str, Any]:
     scaled = any(row["scope"] == "recalibrated" for row in run.metrics)
     shown = bins(run, guard)
     may_draw = all(not isinstance(row[name], str) for row in shown for name in ("n", "responders", "observed"))
-    distribution = records(run.distribution) if guard.smallest <= 1 else []
+    distribution = coarsened(run.distribution, guard.smallest)
     return {
         "recalibrated": figures.calibration(run, Data(f"calibration-{number}", shown), scaled) if may_draw else None,
         "bins": Data(f"calibration-{number}", shown),

@@ -151,13 +151,19 @@ def distribution(data: Data, number: int) -> Figure | None:
     sums = {name: sum(row[name] for row in own) for name in ("responders", "others")}
     if not own or not all(sums.values()):
         return None
-    most = max(row[name] / sums[name] for row in own for name in sums)
+    narrowest = min(row["upper_edge"] - row["lower_edge"] for row in own)
+
+    def height(row: Row, name: str) -> float:
+        """The share of a class in a bin; in a bin that was joined from several, the mean of theirs, so that areas compare."""
+        return float(row[name] / sums[name] * narrowest / (row["upper_edge"] - row["lower_edge"]))
+
+    most = max(height(row, name) for row in own for name in sums)
     canvas = Canvas(400, 300)
     x, y = Scale(0, 1, LEFT, 386), Scale(-most, most, 240, TOP)
     canvas.line([(x.start, y.end), (x.start, y.start), (x.end, y.start)], width=0.8)
     for name, sign, colour in (("responders", 1, "high"), ("others", -1, "low")):
         for row in own:
-            tall = y(0) - y(row[name] / sums[name])
+            tall = y(0) - y(height(row, name))
             canvas.bar(
                 x(row["lower_edge"]) + 0.5, y(0) - tall if sign > 0 else y(0), x(row["upper_edge"]) - x(row["lower_edge"]) - 1, tall, colour
             )
