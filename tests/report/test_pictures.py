@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oncoraft.report import sequences, swimmer, timeline, waterfall
@@ -96,7 +97,7 @@ def test_the_regimens_of_most_evaluable_cases_are_pictured_and_never_one_of_too_
     assert pictured(cases, 10_000) == []
 
 
-WAYS = st.lists(st.lists(st.sampled_from("abcdefg"), min_size=1, max_size=4), min_size=1, max_size=120)
+WAYS = st.lists(st.lists(st.sampled_from("abcdefg"), min_size=1, max_size=4), min_size=1, max_size=60)
 
 
 def patients(given_ways: list[list[str]]) -> pd.DataFrame:
@@ -110,6 +111,7 @@ def patients(given_ways: list[list[str]]) -> pd.DataFrame:
 
 
 @given(WAYS, st.integers(1, 12))
+@settings(max_examples=40)
 def test_branches_add_up_and_no_difference_tells_of_few(given_ways: list[list[str]], smallest: int) -> None:
     nodes = sequences.forest(patients(given_ways), smallest)
 
@@ -157,14 +159,30 @@ def test_a_timeline_shows_a_typical_case_in_days_from_its_index(home: Path, case
 @pytest.mark.parametrize("on", [False, True])
 def test_single_patients_are_shown_only_where_the_settings_say_so(home: Path, tmp_path: Path, on: bool) -> None:
     out = tmp_path / "page" / "index.html"
-    settings = json.dumps({"report": {"individuals": on, "smallest_cell": 5}})
-    assert main([str(home), "--out", str(out), "--settings", settings]) == 0
+    switched = json.dumps({"report": {"individuals": on, "smallest_cell": 5}})
+    assert main([str(home), "--out", str(out), "--settings", switched]) == 0
     page, files = out.read_text(), {path.stem.partition("-")[0] for path in (out.parent / "data").iterdir()}
     assert ({"swimmer", "waterfall", "timeline"} <= files) is on
     assert bool({"swimmer", "waterfall", "timeline"} & files) is on
     assert page.count(NOT_SHOWN) == (0 if on else 3)
     assert not re.search("P-0000", page + "".join(path.read_text() for path in (out.parent / "data").iterdir()))
     assert "sequences" in files
+
+
+@pytest.mark.parametrize("name", ['X"><script>1</script>', "</title></svg><svg onload='1'>", "a\x00b \u202egnp", "w" * 5000])
+def test_no_name_of_a_regimen_becomes_markup(home: Path, cases: pd.DataFrame, name: str) -> None:
+    hostile = cases.assign(regimen_name=name, cancer_type=name, drug_class=name)
+    scores = dict(zip(cases["case_id"], range(len(cases))))
+    case = hostile.iloc[0]
+    events = timeline.events_of(home, case["patient_id"], int(case["index_day"]), hostile.head(3))
+    one = timeline.Timeline(events, name, "PR", (15, 120), 0.5, name, name)
+    lanes, bars = swimmer.lanes(hostile), waterfall.bars(hostile, scores)
+    drawn = [swimmer.draw(lanes, 9), waterfall.draw(bars, 9), sequences.draw(sequences.forest(hostile, 1)), timeline.draw(one)]
+    for picture in drawn:
+        found = ElementTree.fromstring(str(picture))
+        assert {tag.tag.rpartition("}")[2] for tag in found.iter()} <= {"svg", "rect", "path", "text", "title", "polyline"}
+        assert not any(key.startswith("on") for tag in found.iter() for key in tag.attrib)
+        assert "\x00" not in str(picture)
 
 
 def test_a_folder_without_cases_says_that_they_are_not_at_hand(tmp_path: Path) -> None:

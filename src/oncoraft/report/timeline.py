@@ -78,7 +78,8 @@ def events_of(results: Path, patient: str, index_day: int, regimens: pd.DataFram
     for table, (lane, _) in EVENTS.items():
         parts += [{"lane": lane, "what": lane.lower(), "start_days": row["start_day"]} for row in records(rows_of(results, table, patient))]
     events = pd.DataFrame(parts, columns=COLUMNS)
-    events = events[events["start_days"].notna()]
+    measured = events["what"].isin(["marker", "ecog"])
+    events = events[events["start_days"].notna() & (~measured | events["value"].notna())]
     events = events.assign(start_days=events["start_days"].astype(int) - index_day, stop_days=events["stop_days"].astype(float) - index_day)
     ends = events["stop_days"].fillna(events["start_days"])
     inside = (ends >= -BEFORE) & (events["start_days"] <= AFTER)
