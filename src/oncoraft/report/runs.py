@@ -77,6 +77,7 @@ def training_rows(sources: Sources, run: Run) -> Rows:
                     "steps": steps[-1]["step"],
                     "tokens": tokens,
                     "minutes": seconds / 60,
+                    "hours": seconds / 3600,
                     "tokens_per_second": tokens / seconds if seconds else None,
                     "memory_gib": max((step.get("memory_gib") or 0 for step in steps), default=None),
                     "share_of_roof": steps[-1].get("share_of_roof"),
