@@ -25,7 +25,8 @@ COMPARISON = [
 
 
 def comparison_rows(sources: Sources) -> Rows:
-    """Runs against one another, pair by pair, from comparisons/."""
+    """Runs against one another, pair by pair, from comparisons/; a pair of which nothing could be estimated has a row that says why."""
+    nothing = dict.fromkeys(("difference", "lower", "upper", "bootstrap_p", "events", "patients"))
     keep = ("metric", "difference", "lower", "upper", "bootstrap_p", "n", "events", "patients")
     counts = ("n", "events", "patients")
     return [
@@ -33,7 +34,7 @@ def comparison_rows(sources: Sources) -> Rows:
         | {name: sources.guard.count(row[name]) if name in counts else row[name] for name in keep}
         for design in sources.designs
         for pair in read_json(sources.results / "comparisons" / design / "comparison.json") or []
-        for row in pair["differences"]
+        for row in pair["differences"] or [nothing | {"metric": f"not estimated: {pair['not_estimated']}", "n": pair["n"]}]
     ]
 
 
