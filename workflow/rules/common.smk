@@ -140,6 +140,17 @@ def runs(wildcards, product):
     )
 
 
+def records_of_patients(wildcards):
+    """What the report reads to draw single patients, where the settings ask for that."""
+    if not plan.config.report.individuals:
+        return []
+    prompts = expand(
+        f"results/{wildcards.cohort}/{{model}}/prompts/prompts.jsonl",
+        model=plan.config.models,
+    )
+    return [*expand(TABLES, cohort=wildcards.cohort), *prompts]
+
+
 def runs_of_design(wildcards):
     """The predictions of every model and strategy of one design."""
     return expand(
@@ -157,6 +168,7 @@ def kept_files(wildcards):
             kept += expand(getattr(rules, name).output, cohort=cohort)
     for model in filter(plan.is_built, plan.config.models):
         kept += expand(rules.base_model.output, model=model)
+    kept += expand(rules.report.output, cohort=plan.config.cohort)
     of_all = {"cohort": plan.config.cohort, "model": list(plan.config.models)}
     kept += expand(rules.render.output, **of_all)
     kept += expand(rules.tokens.output, **of_all)

@@ -8,6 +8,7 @@ from oncoraft.report import figures
 from oncoraft.report.collect import Run
 from oncoraft.report.discrimination import brief, each, spans, spread
 from oncoraft.report.names import predictor_name
+from oncoraft.report.risk_bins import coarsened
 from oncoraft.report.sections import Sources
 from oncoraft.report.small_cells import Guard
 from oncoraft.report.tables import Data, Rows, Table, of, records, tabulate, text
@@ -61,7 +62,7 @@ def measured(run: Run, guard: Guard, number: int) -> dict[str, Any]:
     scaled = any(row["scope"] == "recalibrated" for row in run.metrics)
     tenths = Data(f"calibration-{number}", bins(run, guard))
     may_draw = all(not isinstance(row[name], str) for row in tenths.rows for name in ("n", "responders", "observed"))
-    distribution = Data(f"distribution-{number}", records(run.distribution) if guard.smallest <= 1 else [])
+    distribution = Data(f"distribution-{number}", coarsened(run.distribution, guard.smallest))
     return {
         "recalibrated": figures.calibration(tenths, scaled) if may_draw else None,
         "bins": tenths,

@@ -93,7 +93,7 @@ def reliability(points: Sequence[dict[str, float]], histogram: Sequence[tuple[fl
         if low < limit:
             canvas.bar(x(low), bottom - (bottom - top) * n / most, x(high) - x(low) - 0.5, (bottom - top) * n / most, "high")
     canvas.line([(x(0), bottom), (x(limit), bottom)], width=0.8)
-    canvas.text(x.start - 7, top + 8, f"{most:,}", 10, "end")
+    canvas.text(x.start - 7, top + 8, f"{most:,.0f}", 10, "end")
     canvas.text(x.start - 7, bottom, "0", 10, "end")
     canvas.text(13.0, (top + bottom) / 2, "cases", 11, "middle", transform=f"rotate(-90 13 {(top + bottom) / 2:.1f})")
     canvas.text((x.start + x.end) / 2, bottom + 22, title, 12, "middle")
@@ -163,7 +163,13 @@ def delivered(tenths: Data, data: Data, number: int) -> Figure | None:
     if not points:
         return None
     own = [row for row in data.rows if row["predictor"] == "model"]
-    bars = [(row["lower_edge"], row["upper_edge"], row["responders"] + row["others"]) for row in own]
+    narrowest = min((row["upper_edge"] - row["lower_edge"] for row in own), default=0.0)
+    # Bins that were joined because they held few are as tall as their cases are dense.
+    bars = [
+        (low, high, (row["responders"] + row["others"]) * narrowest / (high - low))
+        for row in own
+        for low, high in [(row["lower_edge"], row["upper_edge"])]
+    ]
     drawn = reliability(points, bars, "score as delivered").svg(said_of(points, "Calibration of the model, score as delivered"))
     return Figure(drawn, f"calibration-delivered-{number}", f"{how} {INTERVALS}", source)
 
@@ -174,13 +180,19 @@ def distribution(data: Data, number: int) -> Figure | None:
     sums = {name: sum(row[name] for row in own) for name in ("responders", "others")}
     if not own or not all(sums.values()):
         return None
-    most = max(row[name] / sums[name] for row in own for name in sums)
+    narrowest = min(row["upper_edge"] - row["lower_edge"] for row in own)
+
+    def height(row: Row, name: str) -> float:
+        """The share of a class in a bin; in a bin that was joined from several, the mean of theirs, so that areas compare."""
+        return float(row[name] / sums[name] * narrowest / (row["upper_edge"] - row["lower_edge"]))
+
+    most = max(height(row, name) for row in own for name in sums)
     canvas = Canvas(400, 300)
     x, y = Scale(0, 1, LEFT, 386), Scale(-most, most, 240, TOP)
     canvas.line([(x.start, y.end), (x.start, y.start), (x.end, y.start)], width=0.8)
     for name, sign, colour in (("responders", 1, "high"), ("others", -1, "low")):
         for row in own:
-            tall = y(0) - y(row[name] / sums[name])
+            tall = y(0) - y(height(row, name))
             canvas.bar(
                 x(row["lower_edge"]) + 0.5, y(0) - tall if sign > 0 else y(0), x(row["upper_edge"]) - x(row["lower_edge"]) - 1, tall, colour
             )

@@ -13,17 +13,18 @@ from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 from oncoraft.report import discrimination, summary, survival_tables
+from oncoraft.report.case_records import COURSE_TABLES
 from oncoraft.report.collect import Run, read_json, read_runs
 from oncoraft.report.contents import contents
 from oncoraft.report.page import fill
 from oncoraft.report.sections import Shown, Sources
 from oncoraft.report.small_cells import Guard
-from oncoraft.report.tables import Data, written
+from oncoraft.report.tables import Data, Document, written
 
 log = logging.getLogger("oncoraft")
 
 
-def sources_of(results: Path, runs: Sequence[Run], show_rationales: bool, guard: Guard) -> Sources:
+def sources_of(results: Path, runs: Sequence[Run], show_rationales: bool, guard: Guard, show_individuals: bool = False) -> Sources:
     """What the sections read.
 
     Args:
@@ -31,11 +32,12 @@ def sources_of(results: Path, runs: Sequence[Run], show_rationales: bool, guard:
         runs: the experiments to show, their metrics guarded already.
         show_rationales: show generated texts of a real cohort too.
         guard: what hides small cells.
+        show_individuals: draw single patients.
     """
     flow = read_json(results / "cases" / "flow.json")
     if flow is None:
         raise InputError("expected counts written by `oncoraft flow`", file=results / "cases" / "flow.json")
-    return Sources(results, runs, guard, flow, show_rationales)
+    return Sources(results, runs, guard, flow, show_rationales, show_individuals)
 
 
 def render(sources: Sources, shown: Sequence[Shown]) -> str:
@@ -55,6 +57,8 @@ def write_files(folder: Path, shown: Sequence[Shown]) -> None:
                 write_csv(folder / f"{one.name}.csv", one.frame)
             elif one is not seen[one.name] and list(one.rows) != list(seen[one.name].rows):
                 raise ValueError(f"two tables of the report are called {one.name}")
+        elif isinstance(one, Document):
+            (folder / f"{one.name}.md").write_text(one.content, encoding="utf-8")
         else:
             (folder / f"{one.name}.svg").write_text(f"{one.svg}\n", encoding="utf-8")
 
@@ -73,6 +77,7 @@ def headline(runs: Sequence[Run], guard: Guard) -> dict[str, Any]:
 # Of the cohort, what the page is made from beside the experiments.
 READ = (
     "cases/flow.json",
+    *(f"cases/{name}.parquet" for name in COURSE_TABLES),
     "cases/folds.parquet",
     "cases/label_truth.json",
     "tables/ledger.parquet",
@@ -80,7 +85,7 @@ READ = (
     "prompts/evidence.parquet",
 )
 # What the folder of the page's data holds, by the pattern of its name.
-WRITTEN = ("*.csv", "*.svg")
+WRITTEN = ("*.csv", "*.svg", "*.md")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -96,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     blocks = read_settings("report", given)
     guard = Guard(blocks["report"].smallest_cell)
     runs = [guarded(one, guard) for one in read_runs(given.results, given.metrics)]
-    sources = sources_of(given.results, runs, given.show_rationales, guard)
+    sources = sources_of(given.results, runs, given.show_rationales, guard, blocks["report"].individuals)
     shown = contents(sources)
     page = render(sources, shown)
     home = given.out.parent

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from oncoraft.report.case_records import courses
 from oncoraft.report.collect import Run
 from oncoraft.report.small_cells import Guard
 
@@ -24,11 +28,17 @@ class Sources:
     guard: Guard
     flow: dict[str, Any]
     shows_rationales: bool = False
+    shows_individuals: bool = False
 
     @property
     def designs(self) -> list[str]:
         """The designs of the experiments, each once."""
         return list(dict.fromkeys(one.design for one in self.runs))
+
+    @cached_property
+    def courses(self) -> pd.DataFrame | None:
+        """Every case with what came of it, read once; None where the cases are not at hand."""
+        return courses(self.results, self.flow["definition"])
 
     @property
     def is_twin(self) -> bool:

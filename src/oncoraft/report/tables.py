@@ -188,6 +188,19 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Document:
+    """A text beside the page, in Markdown."""
+
+    name: str
+    content: str
+
+    @property
+    def path(self) -> str:
+        """Where it is written."""
+        return f"data/{self.name}.md"
+
+
+@dataclass(frozen=True)
 class Table:
     """What the page's template marks up and escapes; rows in groups, each with a heading of its own where there are several."""
 
@@ -241,11 +254,11 @@ def plain(data: Data, caption: str = "") -> Table:
     return tabulate(data, columns, caption)
 
 
-def written(value: Any) -> Iterable[Data | Figure]:
-    """Every drawing and every file of numbers within what a section shows, however deep."""
+def written(value: Any) -> Iterable[Data | Figure | Document]:
+    """Every drawing, every document and every file of numbers within what a section shows, however deep."""
     if isinstance(value, (Table, Figure)):
         yield from written([value.data, value.figure if isinstance(value, Table) else None])
-    if isinstance(value, (Data, Figure)):
+    if isinstance(value, (Data, Figure, Document)):
         yield value
     elif isinstance(value, Mapping):
         yield from written(list(value.values()))
