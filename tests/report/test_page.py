@@ -104,7 +104,7 @@ SURVIVAL = {
     "skipped": [],
     "cancer_types": [],
     "counts": {"attempted": 0},
-    "settings": {"horizons_months": [12]},
+    "settings": {"horizons_months": [12], "alpha": 0.05},
     "statement": "",
     "direction": "",
     "summary": {"adjusted": None, "adjusted_per_sd": None},
@@ -135,6 +135,16 @@ def test_folds_that_differ_by_design_are_not_flagged_for_it(run: Run) -> None:
     apart = dataclasses.replace(run, survival=SURVIVAL, metrics=[*run.metrics, record("model", "auroc", "pooled", 0.5)])
     assert [row["state"] for row in of_run(apart, "") if row["what"] == "Pooling"] == ["flag"]
     assert [row for row in of_run(dataclasses.replace(apart, design="leave_cancer_out"), "") if row["what"] == "Pooling"] == []
+
+
+def test_the_score_as_delivered_is_drawn_at_its_own_mean_where_the_bins_tell_it(run: Run) -> None:
+    told = dataclasses.replace(run, calibration=run.calibration.assign(score=[0.5, 0.4, 0.3, 0.2, 0.1]))
+    points = figures.by_score(Data("calibration", records(told.calibration)))
+    assert [point["score"] for point in points] == [0.1, 0.2, 0.3, 0.4, 0.5]
+    assert points[0]["observed"] == pytest.approx(0.8)
+    drawn = calibration.measured(told, NOTHING_HIDDEN, 1)["delivered"]
+    assert "mean score as delivered" in drawn.caption
+    assert calibration.measured(run, NOTHING_HIDDEN, 1)["delivered"] is None
 
 
 def test_figures_are_the_same_bytes_every_time(run: Run) -> None:

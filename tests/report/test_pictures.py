@@ -111,7 +111,7 @@ def patients(given_ways: list[list[str]]) -> pd.DataFrame:
 
 
 @given(WAYS, st.integers(1, 12))
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 def test_branches_add_up_and_no_difference_tells_of_few(given_ways: list[list[str]], smallest: int) -> None:
     nodes = sequences.forest(patients(given_ways), smallest)
 

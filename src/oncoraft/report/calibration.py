@@ -60,14 +60,14 @@ def bins(run: Run, guard: Guard) -> Rows:
 def measured(run: Run, guard: Guard, number: int) -> dict[str, Any]:
     """Calibration of an experiment; figures of single bins only where every bin may be shown."""
     scaled = any(row["scope"] == "recalibrated" for row in run.metrics)
-    shown = bins(run, guard)
-    may_draw = all(not isinstance(row[name], str) for row in shown for name in ("n", "responders", "observed"))
-    distribution = coarsened(run.distribution, guard.smallest)
+    tenths = Data(f"calibration-{number}", bins(run, guard))
+    may_draw = all(not isinstance(row[name], str) for row in tenths.rows for name in ("n", "responders", "observed"))
+    distribution = Data(f"distribution-{number}", coarsened(run.distribution, guard.smallest))
     return {
-        "recalibrated": figures.calibration(run, Data(f"calibration-{number}", shown), scaled) if may_draw else None,
-        "bins": Data(f"calibration-{number}", shown),
-        "delivered": figures.delivered(run, Data(f"distribution-{number}", distribution), number) if scaled else None,
-        "distribution": figures.distribution(Data(f"distribution-{number}", distribution), number),
+        "recalibrated": figures.calibration(tenths, scaled) if may_draw else None,
+        "bins": tenths,
+        "delivered": figures.delivered(tenths if may_draw else Data("", []), distribution, number) if scaled else None,
+        "distribution": figures.distribution(distribution, number),
         "calibration_table": calibration_table(run, number),
     }
 

@@ -93,7 +93,7 @@ def reliability(points: Sequence[dict[str, float]], histogram: Sequence[tuple[fl
         if low < limit:
             canvas.bar(x(low), bottom - (bottom - top) * n / most, x(high) - x(low) - 0.5, (bottom - top) * n / most, "high")
     canvas.line([(x(0), bottom), (x(limit), bottom)], width=0.8)
-    canvas.text(x.start - 7, top + 8, f"{most:,}", 10, "end")
+    canvas.text(x.start - 7, top + 8, f"{most:,.0f}", 10, "end")
     canvas.text(x.start - 7, bottom, "0", 10, "end")
     canvas.text(13.0, (top + bottom) / 2, "cases", 11, "middle", transform=f"rotate(-90 13 {(top + bottom) / 2:.1f})")
     canvas.text((x.start + x.end) / 2, bottom + 22, title, 12, "middle")
@@ -112,7 +112,7 @@ def said_of(points: Sequence[dict[str, float]], what: str) -> str:
 INTERVALS = "Bars: 95 % intervals (Wilson) that take cases as independent."
 
 
-def calibration(run: Run, data: Data, is_recalibrated: bool) -> Figure | None:
+def calibration(data: Data, is_recalibrated: bool) -> Figure | None:
     """Observed share of responders in tenths of the cases, by the score recalibrated by the other folds or, where there are none, as it is."""
     points = []
     for row in data.rows:
@@ -121,28 +121,57 @@ def calibration(run: Run, data: Data, is_recalibrated: bool) -> Figure | None:
             points.append({"score": row["probability"], "observed": row["observed"], "lower": lower, "upper": upper, "n": row["n"]})
     if not points:
         return None
-    how = "score recalibrated by the other folds" if is_recalibrated else "score as delivered"
+    how = "score recalibrated on other patients" if is_recalibrated else "score as delivered"
     drawn = reliability(points, (), how).svg(said_of(points, f"Calibration of the model, {how}"))
     return Figure(drawn, data.name, f"Tenths of the cases by {how}. {INTERVALS}", data)
 
 
-def delivered(run: Run, data: Data, number: int) -> Figure | None:
-    """The same for the score as delivered, in bins of equal width, from the distribution of scores by class."""
-    own = [row for row in data.rows if row["predictor"] == "model"]
+def by_score(data: Data) -> list[dict[str, float]]:
+    """The same tenths at their mean score as delivered, where the evaluation tells it."""
     points = []
-    for row in own:
-        n = row["responders"] + row["others"]
-        if n >= LEAST:
+    for row in data.rows:
+        if row["predictor"] == "model" and row.get("score") is not None:
+            lower, upper = wilson(row["responders"], row["n"])
+            points.append({"score": row["score"], "observed": row["observed"], "lower": lower, "upper": upper})
+    return sorted(points, key=lambda point: point["score"])
+
+
+def by_distribution(data: Data) -> list[dict[str, float]]:
+    """Bins of equal width with enough cases, from the distribution of scores by class."""
+    points = []
+    for row in data.rows:
+        if row["predictor"] == "model" and (n := row["responders"] + row["others"]) >= LEAST:
             lower, upper = wilson(row["responders"], n)
             middle = (row["lower_edge"] + row["upper_edge"]) / 2
             points.append({"score": middle, "observed": row["responders"] / n, "lower": lower, "upper": upper})
+    return points
+
+
+def delivered(tenths: Data, data: Data, number: int) -> Figure | None:
+    """Observed share of responders by the score as delivered, and how many cases hold each score.
+
+    Args:
+        tenths: the bins of the recalibrated score; drawn here where they tell the mean score as delivered too.
+        data: the distribution of scores as delivered, by class; none where it may not be shown.
+        number: of the experiment.
+    """
+    points, source = by_score(tenths), tenths
+    how = "Tenths of the cases, at their mean score as delivered."
+    if not points:
+        points, source = by_distribution(data), data
+        how = f"Score as delivered, bins of equal width with {LEAST} cases or more."
     if not points:
         return None
-    bars = [(row["lower_edge"], row["upper_edge"], row["responders"] + row["others"]) for row in own]
+    own = [row for row in data.rows if row["predictor"] == "model"]
+    narrowest = min((row["upper_edge"] - row["lower_edge"] for row in own), default=0.0)
+    # Bins that were joined because they held few are as tall as their cases are dense.
+    bars = [
+        (low, high, (row["responders"] + row["others"]) * narrowest / (high - low))
+        for row in own
+        for low, high in [(row["lower_edge"], row["upper_edge"])]
+    ]
     drawn = reliability(points, bars, "score as delivered").svg(said_of(points, "Calibration of the model, score as delivered"))
-    return Figure(
-        drawn, f"calibration-delivered-{number}", f"Score as delivered, bins of equal width with {LEAST} cases or more. {INTERVALS}", data
-    )
+    return Figure(drawn, f"calibration-delivered-{number}", f"{how} {INTERVALS}", source)
 
 
 def distribution(data: Data, number: int) -> Figure | None:

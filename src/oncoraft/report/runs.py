@@ -25,7 +25,8 @@ COMPARISON = [
 
 
 def comparison_rows(sources: Sources) -> Rows:
-    """Runs against one another, pair by pair, from comparisons/."""
+    """Runs against one another, pair by pair, from comparisons/; a pair of which nothing could be estimated has a row that says why."""
+    nothing = dict.fromkeys(("difference", "lower", "upper", "bootstrap_p", "events", "patients"))
     keep = ("metric", "difference", "lower", "upper", "bootstrap_p", "n", "events", "patients")
     counts = ("n", "events", "patients")
     return [
@@ -33,7 +34,7 @@ def comparison_rows(sources: Sources) -> Rows:
         | {name: sources.guard.count(row[name]) if name in counts else row[name] for name in keep}
         for design in sources.designs
         for pair in read_json(sources.results / "comparisons" / design / "comparison.json") or []
-        for row in pair["differences"]
+        for row in pair["differences"] or [nothing | {"metric": f"not estimated: {pair['not_estimated']}", "n": pair["n"]}]
     ]
 
 
@@ -77,6 +78,7 @@ def training_rows(sources: Sources, run: Run) -> Rows:
                     "steps": steps[-1]["step"],
                     "tokens": tokens,
                     "minutes": seconds / 60,
+                    "hours": seconds / 3600,
                     "tokens_per_second": tokens / seconds if seconds else None,
                     "memory_gib": max((step.get("memory_gib") or 0 for step in steps), default=None),
                     "share_of_roof": steps[-1].get("share_of_roof"),

@@ -16,6 +16,7 @@ from oncoraft.report.tables import Data, Rows, count, number, records, span, tab
 
 MEDIAN_CUT = "groups cut, in each fold, at the median score of the other folds, of the regimen where they hold 50 such cases, else of the cancer type or of all"
 FIXED_CUT = "groups cut at a score of 0.5, since one fold has no others to take a median from"
+NAMED = 5  # regimens in a sentence; all of them stand in the forest
 BY_CANCER = "By cancer type, first case of each patient, the regimen a stratum"
 SKIPPED = [
     text("regimen", "regimen_name"),
@@ -34,17 +35,27 @@ def skipped_rows(records: Rows, guard: Guard) -> Rows:
     )
 
 
+def adding(run: Run) -> list[str]:
+    """Tested regimens in which the score adds to the covariates: q of the likelihood-ratio test at or below alpha."""
+    alpha = run.survival["settings"]["alpha"]
+    return [
+        f"{row['regimen_name']}, {row['cancer_type']}" for row in run.survival["regimens"] if row["q"] is not None and row["q"] <= alpha
+    ]
+
+
 def added(run: Run) -> int:
-    """In how many tested regimens the score adds to the covariates: q of the likelihood-ratio test at or below alpha."""
-    return sum(row["q"] is not None and row["q"] <= run.survival["settings"]["alpha"] for row in run.survival["regimens"])
+    """How many these are."""
+    return len(adding(run))
 
 
 def added_sentence(run: Run) -> str:
-    """The same in words."""
-    tested = run.survival["counts"]["tested"]
+    """The same in words, the first few by name."""
+    tested, names = run.survival["counts"]["tested"], adding(run)
     if not tested:
         return "no regimen has enough events to be tested"
-    return f"the score adds to the covariates in {added(run)} of {tested} tested regimens"
+    more = f"; and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    which = f": {'; '.join(names[:NAMED])}{more}" if names else ""
+    return f"the score adds to the covariates in {len(names)} of {tested} tested regimens{which}"
 
 
 def pooled_sentence(summary: dict[str, Any]) -> str:

@@ -108,7 +108,7 @@ all("table").forEach((table) => {
   if (rows.length > 15 && table.tBodies.length === 1) filter(table.parentElement, table.caption.firstChild ? table.caption.firstChild.textContent : "table", () => rowsOf(table), (row) => row.textContent);
   if (table.tBodies.length > 1 || rows.length < 3) return;
   all("thead th", table).forEach((head, at) => {
-    if (head.classList.contains("plot")) return;
+    if (head.classList.contains("plot") || !head.textContent.trim()) return;
     const button = make("button", head.textContent, { type: "button" });
     head.replaceChildren(button);
     button.addEventListener("click", () => {
