@@ -72,7 +72,7 @@ def dependent(seed: int, knows: float, drift: float, n: int = 400) -> pd.DataFra
     lost = entry + draw.uniform(100, 1500, n)
     score = 1 / (1 + np.exp(-(draw.normal(size=n) - knows * late)))
     rows = pd.DataFrame({"entry_days": entry, "exit_days": np.floor(np.minimum(death, lost)) + 1, "event": death <= lost, "score": score})
-    return rows.assign(fold=np.arange(n) % 4, age=draw.normal(60, 8, n))
+    return rows.assign(index_day=-entry, fold=np.arange(n) % 4, age=draw.normal(60, 8, n))
 
 
 def test_what_sequencing_alone_tells_separates_raw_and_is_no_gain() -> None:

@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from oncoraft.covariates import ADVANCED, UNKNOWN, covariate_report
+from oncoraft.covariates import ADVANCED, COVARIATES, UNKNOWN, covariate_report
 from oncoraft.survival.concordance import concordance
 from oncoraft.survival.cox import CoxFit, HazardRatio, fit_cox
 from oncoraft.survival.risk_sets import Array, Subjects
+from oncoraft.survival.shape import NO_SHAPE, shape_record
 
 SMALLEST_SHARE = 0.02  # a column that nearly everybody shares cannot be estimated
 EVENTS_PER_COLUMN = 5  # Vittinghoff and McCulloch 2007: estimates of an adjusted effect hold from five to nine
@@ -40,7 +41,7 @@ def strata_of(group: pd.DataFrame, by: Sequence[str] = ("fold",), *, sequenced: 
     """One label a case: fold, other columns, and whether the index date lies before the first sequencing."""
     keys = [group[column].astype(str) for column in by]
     if sequenced:
-        keys.append((group["entry_days"] > 0).astype(str))
+        keys.append((group["index_day"] < 0).astype(str))
     return pd.concat(keys, axis=1).agg("|".join, axis=1).to_numpy(str)
 
 
@@ -101,10 +102,11 @@ def is_rare(column: Array) -> bool:
 
 
 def covariate_states(group: pd.DataFrame, fit: CoxFit, admitted: Sequence[str], intended: Sequence[str] = INTENDED) -> list[dict[str, Any]]:
-    """What became of each intended covariate: `covariates.covariate_report` with the columns in the model and those left out, and why."""
+    """What became of each intended covariate: `covariates.covariate_report` with its source, the columns in the model, and those left out and why."""
     records = covariate_report(group, intended)
     for record in records:
         name = record["covariate"]
+        record["source"] = source_of(name)
         found = columns_of(group[name]) if name in group else {}
         reasons: dict[str, str | None] = {
             column: RARE
@@ -119,12 +121,17 @@ def covariate_states(group: pd.DataFrame, fit: CoxFit, admitted: Sequence[str], 
     return records
 
 
-def fit_clinical(group: pd.DataFrame, strata: Array, intended: Sequence[str]) -> tuple[CoxFit, pd.DataFrame]:
-    """The model without the score, and the columns in it: as many as the events allow."""
+def source_of(covariate: str) -> str:
+    """Where a covariate is from, and whether it is known to be of the index date."""
+    table, dot, _ = covariate.partition(".")
+    return f"{table}, not dated" if dot else "evidence at the index date" if covariate in COVARIATES else "covariate file, as dated there"
+
+
+def fit_clinical(group: pd.DataFrame, strata: Array, intended: Sequence[str], own: int = 1) -> tuple[CoxFit, pd.DataFrame]:
+    """The model without the score, and the columns in it: as many as the events allow beside `own` columns of the score."""
     table, subjects = design(group, intended), subjects_of(group)
     fit = fit_cox(subjects, table.to_numpy(float), list(table.columns), strata)
-    # One column less than the events allow: it is the score's.
-    allowed = max(0, int(subjects.event.sum()) // EVENTS_PER_COLUMN - 1)
+    allowed = max(0, int(subjects.event.sum()) // EVENTS_PER_COLUMN - own)
     table = table[list(fit.names[:allowed])]
     if len(fit.names) <= allowed:
         return fit, table
@@ -145,7 +152,7 @@ def gain(
     """What the score adds to the clinical covariates.
 
     Args:
-        group: cases with score, fold, entry_days, exit_days, event and columns of `covariates.clinical_covariates`.
+        group: cases with score, fold, index_day, entry_days, exit_days, event and columns of `covariates.clinical_covariates`.
         low: which cases are of the low-score group; None: those below the median.
         by: columns that are strata of the models beside the side of the first sequencing.
         intended: covariates to adjust for.
@@ -153,7 +160,7 @@ def gain(
     Returns:
         adjusted_hazard_ratio (low against high group) and adjusted_per_sd_hazard_ratio (per standard deviation of the log odds towards
         lower scores), each with lower, upper and p; likelihood_ratio_chi2 and _p (of the score per standard deviation);
-        concordance_clinical and concordance_with_score; adjusted_for (columns), covariates (a record each), separated (columns whose
+        concordance_clinical and concordance_with_score; the fields of `shape.shape_record`; adjusted_for (columns), covariates (a record each), separated (columns whose
         coefficient is infinite), not_adjusted (why there is no estimate, or null).
     """
     strata, subjects = strata_of(group, by), subjects_of(group)
@@ -163,13 +170,15 @@ def gain(
     found: dict[str, Any] = dict.fromkeys(("likelihood_ratio_chi2", "likelihood_ratio_p", "concordance_clinical", "concordance_with_score"))
     for prefix in PARTS:
         found |= ratio_of(f"adjusted_{prefix}", None)
-    found |= {"adjusted_for": list(table.columns), "separated": [], "not_adjusted": None}
+    found |= {"adjusted_for": list(table.columns), "separated": [], "not_adjusted": None} | NO_SHAPE
     found["covariates"] = covariate_states(group, base, list(table.columns), intended)
     if not odds.std() > 0:
         return found | {"not_adjusted": "all scores are equal"}
     if subjects.event.sum() < 2 * EVENTS_PER_COLUMN:
         return found | {"not_adjusted": f"{subjects.event.sum()} events for {table.shape[1] + 1} covariates"}
     fits = {term: fit_with(term, values, subjects, table, strata) for term, values in terms.items()}
+    if "low_score" in fits["low_score"].names:
+        found |= shape_record(subjects, odds, table, strata, fits["low_score"])
     return found | gain_of(base, fits, subjects, table.assign(low_score=terms["low_score"]), strata)
 
 

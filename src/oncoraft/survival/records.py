@@ -136,7 +136,9 @@ def no_ratio_reason(groups: dict[str, Subjects]) -> str:
     return "the groups are not at risk together, or one dies wholly before the other"
 
 
-def group_record(group: pd.DataFrame, low: Array, strata: Array, horizons: Sequence[int]) -> tuple[dict[str, Any], dict[str, Curve]]:
+def group_record(
+    group: pd.DataFrame, low: Array, strata: Array, horizons: Sequence[int], anchor: str = "index"
+) -> tuple[dict[str, Any], dict[str, Curve]]:
     """Estimates of one regimen and the curves of its two groups.
 
     Args:
@@ -144,6 +146,7 @@ def group_record(group: pd.DataFrame, low: Array, strata: Array, horizons: Seque
         low: which are of the low-score group.
         strata: of the raw tests, a label a case.
         horizons: in months.
+        anchor: what time is counted from.
     """
     subjects = subjects_of(group)
     scores = group["score"].to_numpy(float)
@@ -168,14 +171,14 @@ def group_record(group: pd.DataFrame, low: Array, strata: Array, horizons: Seque
         "concordance_lower": ranked.interval()[0] if ranked else None,
         "concordance_upper": ranked.interval()[1] if ranked else None,
         **published_record(subjects, scores),
-        **assumption_records(subjects, low, strata),
+        **assumption_records(subjects, low, strata, (group["index_day"] < 0).to_numpy(), anchor),
         **curve_records(groups, curves),
         "survival_at": horizon_records(subjects, low, curves, horizons),
     }
     return record, curves
 
 
-def curve_rows(curves: dict[str, Curve], **names: str) -> pd.DataFrame:
+def curve_rows(curves: dict[str, Curve], **names: Any) -> pd.DataFrame:
     """Curves as rows, in months: the event times, and before them the start, at which survival is 1. Without a curve, no row."""
     parts = [
         pd.DataFrame(

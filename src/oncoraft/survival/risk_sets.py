@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -122,6 +123,48 @@ def log_rank(subjects: Subjects, group: Array, strata: Array | None = None) -> t
         return float("nan"), float("nan")
     chi2 = excess**2 / variance
     return chi2, float(stats.chi2.sf(chi2, 1))
+
+
+class GroupsTest(NamedTuple):
+    """Log-rank test that several groups are alike, and the test of a trend over their order; nan where there is none."""
+
+    chi2: float
+    degrees: int
+    p: float
+    trend_chi2: float
+    trend_p: float
+
+
+def log_rank_of_groups(subjects: Subjects, group: Array, strata: Array | None = None) -> GroupsTest:
+    """Log-rank test of k groups under delayed entry, and its trend (Kalbfleisch and Prentice 2002, section 1.4; Tarone 1975).
+
+    Args:
+        subjects: follow-up.
+        group: 0 to k - 1, in the order that a trend would have.
+        strata: one label a subject; None for one stratum.
+    """
+    codes = np.asarray(group, dtype=int)
+    several = int(codes.max(initial=0)) + 1
+    excess, variance = np.zeros(several), np.zeros((several, several))
+    labels = np.zeros(len(codes), dtype=int) if strata is None else strata
+    for stratum in np.unique(labels):
+        inside = labels == stratum
+        part, mine = subjects.where(inside), codes[inside]
+        times, deaths = np.unique(part.exit[part.event], return_counts=True)
+        risk = np.array([at_risk(part.where(mine == one), times) for one in range(several)], dtype=float).reshape(several, -1)
+        total = risk.sum(axis=0)
+        excess += np.bincount(mine[part.event], minlength=several) - (risk * deaths / total).sum(axis=1)
+        spread = np.where(total > 1, deaths * (total - deaths) / np.maximum(total - 1, 1), 0.0)
+        share = risk / total
+        variance += np.diag((spread * share).sum(axis=1)) - (spread * share) @ share.T
+    degrees = int(np.linalg.matrix_rank(variance, hermitian=True)) if variance.any() else 0
+    if degrees == 0:
+        return GroupsTest(*(float("nan"), 0, float("nan"), float("nan"), float("nan")))
+    chi2 = float(excess @ np.linalg.pinv(variance, hermitian=True) @ excess)
+    order = np.arange(several)
+    along = float(order @ variance @ order)
+    trend = float(order @ excess) ** 2 / along if along > 0 else float("nan")
+    return GroupsTest(chi2, degrees, float(stats.chi2.sf(chi2, degrees)), trend, float(stats.chi2.sf(trend, 1)))
 
 
 def false_discovery(p_values: Array) -> Array:
