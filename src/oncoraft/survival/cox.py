@@ -74,6 +74,12 @@ def estimable(information: Array, own: Array) -> Array:
         information: (p, p) at coefficients of zero.
         own: (p,) information that each would have if the risk sets were the whole cohort; 0 for a constant.
     """
+    try:
+        # The pivots of the same scheme in one call; where all are large nothing has to be left out.
+        if (np.diag(np.linalg.cholesky(information)) ** 2 > COLLINEAR * own).all() and (own > 0).all():
+            return np.ones(len(information), dtype=bool)
+    except np.linalg.LinAlgError:
+        pass
     left, keep = information.copy(), np.zeros(len(information), dtype=bool)
     for j in range(len(left)):
         if own[j] > 0 and left[j, j] > COLLINEAR * own[j]:
@@ -84,14 +90,14 @@ def estimable(information: Array, own: Array) -> Array:
 
 def centre_within(values: Array, strata: Array | None) -> Array:
     """Covariates less their mean in the stratum, which changes no partial likelihood and keeps exponentials small."""
-    if strata is None or not len(values):
-        return values - values.mean(axis=0) if len(values) else values
+    if not values.size:
+        return values
+    if strata is None:
+        return values - values.mean(axis=0)
     codes, counts = np.unique(strata, return_inverse=True, return_counts=True)[1:]
-    sums = (
-        np.stack([np.bincount(codes, column, len(counts)) for column in values.T], axis=1)
-        if values.shape[1]
-        else np.zeros((len(counts), 0))
-    )
+    columns = values.shape[1]
+    cells = (codes[:, None] * columns + np.arange(columns)).ravel()
+    sums = np.bincount(cells, values.ravel(), len(counts) * columns).reshape(-1, columns)
     found: Array = values - (sums / counts[:, None])[codes]
     return found
 
@@ -109,11 +115,16 @@ def fit_cox(subjects: Subjects, x: Array, names: Sequence[str], strata: Array | 
         The fit; without an event, every covariate is dropped.
     """
     values = np.asarray(x, dtype=float).reshape(len(subjects), -1)
-    varies = np.ptp(values, axis=0) > 0 if len(values) else np.zeros(values.shape[1], dtype=bool)
+    # Numbers in place of the labels, which are mostly texts and slow to sort.
+    strata = None if strata is None else np.unique(strata, return_inverse=True)[1]
+    # Along rows of the transpose numpy reduces many times faster than down columns.
+    columns = np.ascontiguousarray(values.T)
+    highest, lowest = (reach(columns, axis=1, initial=start) for reach, start in ((np.max, -np.inf), (np.min, np.inf)))
+    varies = highest > lowest
     centred = centre_within(values, strata)
-    spread = np.sqrt(np.mean(centred**2, axis=0)) if len(values) else np.ones(values.shape[1])
+    spread = np.sqrt(np.einsum("ij,ij->j", centred, centred) / max(len(values), 1))
     # Rounding leaves a covariate that no stratum varies in a spread of its own.
-    scale = np.where(spread > 1e-12 * (1 + np.abs(values).max(axis=0, initial=0.0)), spread, np.inf)
+    scale = np.where(spread > 1e-12 * (1 + np.maximum(np.abs(highest), np.abs(lowest))), spread, np.inf)
     scaled = centred / scale
     likelihood = PartialLikelihood(subjects, scaled, strata)
     null = likelihood.evaluate(np.zeros((1, len(scale))))
@@ -126,10 +137,18 @@ def fit_cox(subjects: Subjects, x: Array, names: Sequence[str], strata: Array | 
     # Far out the information itself underflows, and with it the step.
     level = (np.abs(step[0]) > SEPARATED) | (np.diag(found.information[0]) < LEVEL_INFORMATION)
     separated = tuple(name for name, endless in zip(kept_names, level) if endless)
-    # A covariate that separates leaves the information singular to rounding; the others keep their variance.
-    covariance = np.linalg.pinv(found.information[0], hermitian=True) / np.outer(scale[keep], scale[keep])
+    covariance = variance_of(found.information[0], bool(separated)) / np.outer(scale[keep], scale[keep])
     value = float(found.value[0])
     return CoxFit(kept_names, beta[0] / scale[keep], covariance, value, float(null.value[0]), dropped, separated)
+
+
+def variance_of(information: Array, separates: bool) -> Array:
+    """The inverse of the information; where a covariate separates it is singular to rounding, and the others keep their variance."""
+    try:
+        found: Array = np.linalg.pinv(information, hermitian=True) if separates else np.linalg.inv(information)
+    except np.linalg.LinAlgError:
+        found = np.linalg.pinv(information, hermitian=True)
+    return found
 
 
 def cox(subjects: Subjects, x: Array, strata: Array | None = None, confidence: float = 0.95) -> HazardRatio | None:
