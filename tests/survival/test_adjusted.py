@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from oncoraft.survival.adjusted import covariate_states, fit_clinical, gain, strata_of, subjects_of
+from oncoraft.survival.adjusted import coded, covariate_states, fit_clinical, gain, strata_of, subjects_of
 from oncoraft.survival.assumptions import assumption_records, entry_records
 from oncoraft.survival.cox import cox
 
@@ -12,8 +12,10 @@ from .test_further import simulated
 
 
 def states(rows: pd.DataFrame) -> dict[str, dict]:
-    fit, table = fit_clinical(rows, strata_of(rows), ["age", "sex", "stage", "line", "ecog", "setting"])
-    told = covariate_states(rows, fit, list(table.columns), ["age", "sex", "stage", "line", "ecog", "setting"])
+    intended = ["age", "sex", "stage", "line", "ecog", "setting"]
+    columns = coded(rows, intended)
+    fit, table = fit_clinical(rows, strata_of(rows), columns)
+    told = covariate_states(rows, columns, fit, list(table.columns), intended)
     return {record["covariate"]: record for record in told}
 
 

@@ -12,15 +12,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from oncoraft.covariates import ADVANCED, COVARIATES, UNKNOWN, covariate_report
 from oncoraft.survival.concordance import concordance
 from oncoraft.survival.cox import CoxFit, HazardRatio, fit_cox
 from oncoraft.survival.risk_sets import Array, Subjects
 from oncoraft.survival.shape import NO_SHAPE, shape_record
+from oncoraft.survival.tails import chi_squared
 
 SMALLEST_SHARE = 0.02  # a column that nearly everybody shares cannot be estimated
+DECIMALS = 9  # of a log hazard
 EVENTS_PER_COLUMN = 5  # Vittinghoff and McCulloch 2007: estimates of an adjusted effect hold from five to nine
 # In the order in which few events admit them: first what prognosis depends on most.
 INTENDED = (
@@ -38,11 +39,14 @@ def subjects_of(group: pd.DataFrame) -> Subjects:
 
 
 def strata_of(group: pd.DataFrame, by: Sequence[str] = ("fold",), *, sequenced: bool = True) -> Array:
-    """One label a case: fold, other columns, and whether the index date lies before the first sequencing."""
-    keys = [group[column].astype(str) for column in by]
+    """One number a case: fold, other columns, and whether the index date lies before the first sequencing."""
+    codes = np.zeros(len(group), dtype=int)
+    for column in by:
+        mine, names = pd.factorize(group[column], sort=True, use_na_sentinel=False)
+        codes = codes * len(names) + mine
     if sequenced:
-        keys.append((group["index_day"] < 0).astype(str))
-    return pd.concat(keys, axis=1).agg("|".join, axis=1).to_numpy(str)
+        codes = 2 * codes + (group["index_day"] < 0).to_numpy()
+    return codes
 
 
 def log_odds(scores: Array) -> Array:
@@ -88,9 +92,14 @@ CODINGS: dict[str, Callable[[pd.Series], dict[str, Any]]] = {
 }
 
 
-def design(group: pd.DataFrame, intended: Sequence[str] = INTENDED) -> pd.DataFrame:
-    """The intended covariates that a group has, as columns of numbers; flags and levels that nearly everybody shares are left out."""
-    table = {name: column for covariate in intended if covariate in group for name, column in columns_of(group[covariate]).items()}
+def coded(group: pd.DataFrame, intended: Sequence[str] = INTENDED) -> dict[str, dict[str, Array]]:
+    """Of the intended covariates that a group has the columns of numbers, by name."""
+    return {covariate: columns_of(group[covariate]) for covariate in intended if covariate in group}
+
+
+def design(group: pd.DataFrame, columns: dict[str, dict[str, Array]]) -> pd.DataFrame:
+    """All columns of `coded` side by side; flags and levels that nearly everybody shares are left out."""
+    table = {name: column for found in columns.values() for name, column in found.items()}
     return pd.DataFrame({name: column for name, column in table.items() if not is_rare(column)}, index=group.index)
 
 
@@ -101,13 +110,15 @@ def is_rare(column: Array) -> bool:
     return bool(np.ptp(column) == 0)
 
 
-def covariate_states(group: pd.DataFrame, fit: CoxFit, admitted: Sequence[str], intended: Sequence[str] = INTENDED) -> list[dict[str, Any]]:
+def covariate_states(
+    group: pd.DataFrame, columns: dict[str, dict[str, Array]], fit: CoxFit, admitted: Sequence[str], intended: Sequence[str] = INTENDED
+) -> list[dict[str, Any]]:
     """What became of each intended covariate: `covariates.covariate_report` with its source, the columns in the model, and those left out and why."""
     records = covariate_report(group, intended)
     for record in records:
         name = record["covariate"]
         record["source"] = source_of(name)
-        found = columns_of(group[name]) if name in group else {}
+        found = columns.get(name, {})
         reasons: dict[str, str | None] = {
             column: RARE
             if is_rare(values)
@@ -127,9 +138,9 @@ def source_of(covariate: str) -> str:
     return f"{table}, not dated" if dot else "evidence at the index date" if covariate in COVARIATES else "covariate file, as dated there"
 
 
-def fit_clinical(group: pd.DataFrame, strata: Array, intended: Sequence[str], own: int = 1) -> tuple[CoxFit, pd.DataFrame]:
+def fit_clinical(group: pd.DataFrame, strata: Array, columns: dict[str, dict[str, Array]], own: int = 1) -> tuple[CoxFit, pd.DataFrame]:
     """The model without the score, and the columns in it: as many as the events allow beside `own` columns of the score."""
-    table, subjects = design(group, intended), subjects_of(group)
+    table, subjects = design(group, columns), subjects_of(group)
     fit = fit_cox(subjects, table.to_numpy(float), list(table.columns), strata)
     allowed = max(0, int(subjects.event.sum()) // EVENTS_PER_COLUMN - own)
     table = table[list(fit.names[:allowed])]
@@ -147,7 +158,12 @@ def ratio_of(prefix: str, found: HazardRatio | None) -> dict[str, float | None]:
 
 
 def gain(
-    group: pd.DataFrame, low: Array | None = None, by: Sequence[str] = ("fold",), intended: Sequence[str] = INTENDED
+    group: pd.DataFrame,
+    low: Array | None = None,
+    by: Sequence[str] = ("fold",),
+    intended: Sequence[str] = INTENDED,
+    *,
+    states: bool = True,
 ) -> dict[str, Any]:
     """What the score adds to the clinical covariates.
 
@@ -156,6 +172,7 @@ def gain(
         low: which cases are of the low-score group; None: those below the median.
         by: columns that are strata of the models beside the side of the first sequencing.
         intended: covariates to adjust for.
+        states: whether to tell what became of each.
 
     Returns:
         adjusted_hazard_ratio (low against high group) and adjusted_per_sd_hazard_ratio (per standard deviation of the log odds towards
@@ -166,12 +183,13 @@ def gain(
     strata, subjects = strata_of(group, by), subjects_of(group)
     odds = log_odds(group["score"].to_numpy())
     terms = {"low_group": odds < np.median(odds) if low is None else low, "low_score": -odds / (odds.std() or 1.0)}
-    base, table = fit_clinical(group, strata, intended)
+    columns = coded(group, intended)
+    base, table = fit_clinical(group, strata, columns)
     found: dict[str, Any] = dict.fromkeys(("likelihood_ratio_chi2", "likelihood_ratio_p", "concordance_clinical", "concordance_with_score"))
     for prefix in PARTS:
         found |= ratio_of(f"adjusted_{prefix}", None)
     found |= {"adjusted_for": list(table.columns), "separated": [], "not_adjusted": None} | NO_SHAPE
-    found["covariates"] = covariate_states(group, base, list(table.columns), intended)
+    found["covariates"] = covariate_states(group, columns, base, list(table.columns), intended) if states else []
     if not odds.std() > 0:
         return found | {"not_adjusted": "all scores are equal"}
     if subjects.event.sum() < 2 * EVENTS_PER_COLUMN:
@@ -195,10 +213,12 @@ def gain_of(base: CoxFit, fits: dict[str, CoxFit], subjects: Subjects, table: pd
         return {"not_adjusted": f"the score is {reason}"}
     # The wider model cannot fit worse, but by rounding.
     chi2 = max(0.0, 2 * (full.log_likelihood - base.log_likelihood))
-    found: dict[str, Any] = {"likelihood_ratio_chi2": chi2, "likelihood_ratio_p": float(stats.chi2.sf(chi2, 1))}
+    found: dict[str, Any] = {"likelihood_ratio_chi2": chi2, "likelihood_ratio_p": chi_squared(chi2)}
     for prefix, term in PARTS.items():
         found |= ratio_of(f"adjusted_{prefix}", fits[term].hazard_ratio(term))
     for name, fit in (("concordance_clinical", base), ("concordance_with_score", full)):
-        ranked = concordance(subjects, table[list(fit.names)].to_numpy(float) @ fit.coefficients, strata)
+        # Equal cases have equal risks only up to rounding, which would make a pair of a tie.
+        risk = np.round(table[list(fit.names)].to_numpy(float) @ fit.coefficients, DECIMALS)
+        ranked = concordance(subjects, risk, strata)
         found[name] = ranked.estimate if ranked else None
     return found | {"separated": list(full.separated), "not_adjusted": NO_MAXIMUM if "low_score" in full.separated else None}

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.planning.config import Survival
-from oncoraft.survival.adjusted import INTENDED, design, gain, strata_of, subjects_of
+from oncoraft.survival.adjusted import INTENDED, coded, design, gain, strata_of, subjects_of
 from oncoraft.survival.assumptions import DAYS_PER_MONTH
 from oncoraft.survival.bootstrap import Groups, bootstrap_record, patient_weights
 from oncoraft.survival.comparators import comparator_records, within_extent
@@ -72,7 +72,7 @@ def resampled(group: pd.DataFrame, record: dict[str, Any], groups: Groups, setti
     name = f"{record['cancer_type']}|{record['regimen']}"  # each regimen has draws of its own, whatever the others are
     draw = np.random.default_rng([settings.seed, crc32(name.encode())])
     weights = patient_weights(group["patient_id"].to_numpy(), settings.bootstrap, draw)
-    columns = design(group, intended_of(settings))[record["adjusted_for"]].to_numpy(float)
+    columns = design(group, coded(group, intended_of(settings)))[record["adjusted_for"]].to_numpy(float)
     found = bootstrap_record(subjects_of(group), -group["score"].to_numpy(float), columns, groups, weights)
     return found | {f"restricted_mean_{limit}": months(found[f"restricted_mean_{limit}"]) for limit in ("lower", "upper")}
 
@@ -127,13 +127,15 @@ def analyse_group(
     # Raw tests are stratified by fold alone; the side of the first sequencing is a stratum of the adjusted ones (`adjusted`).
     strata = strata_of(group, ["fold", *within], sequenced=False)
     told, own = group_record(group, low, strata, settings.horizons_months, settings.anchor)
-    increment = gain(group, low, ["fold", *within], intended)
+    # What the covariates are and how others separate is told once, of the headline.
+    is_headline = endpoint == settings.endpoints[0]
+    increment = gain(group, low, ["fold", *within], intended, states=is_headline)
     is_tested = events >= settings.minimum_events and increment["likelihood_ratio_p"] is not None
     record |= {"is_tested": is_tested, "is_underpowered": events < settings.powered_events, "q": None}
     record |= increment | told | within_extent(group, low, strata)
     groups = Groups(low, strata, strata_of(group, ["fold", *within]), min(settings.horizons_months) * DAYS_PER_MONTH)
     record["bootstrap"] = resampled(group, record, groups, settings)
-    found.shown.append(record | {"comparators": comparator_records(group, wider, strata)})
+    found.shown.append(record | {"comparators": comparator_records(group, wider, strata) if is_headline else []})
     found.curves.append(curve_rows(own, **names))
     order = group_names(settings.groups)
     halves = {"low": {name: record[name] for name in (*RATIO, *ADJUSTED_RATIO)}} if len(order) == 2 else None

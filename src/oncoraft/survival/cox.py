@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from oncoraft.survival.curves import kaplan_meier
 from oncoraft.survival.partial_likelihood import PartialLikelihood, maximise
 from oncoraft.survival.risk_sets import Array, Subjects
+from oncoraft.survival.tails import chi_squared, quantile_of, two_sided
 
 COLLINEAR = 1e-9  # share of a covariate's own information that must be left once the others are known
 SEPARATED = 0.01  # a Newton step, in standard deviations, that a likelihood at its maximum does not take
@@ -38,13 +38,13 @@ class HazardRatio:
     @property
     def interval(self) -> tuple[float, float]:
         """Wald interval of the hazard ratio."""
-        width = stats.norm.ppf(0.5 + self.confidence / 2) * self.standard_error
+        width = quantile_of(self.confidence) * self.standard_error
         return float(np.exp(self.coefficient - width)), float(np.exp(self.coefficient + width))
 
     @property
     def p(self) -> float:
         """Two-sided Wald p."""
-        return float(2 * stats.norm.sf(abs(self.coefficient / self.standard_error)))
+        return two_sided(self.coefficient / self.standard_error)
 
 
 @dataclass(frozen=True)
@@ -196,4 +196,4 @@ def proportional_hazards(subjects: Subjects, x: Array, strata: Array | None = No
     if spread <= 1e-12 * float(np.sum(scale**2 * variance)):
         return None
     chi2 = excess**2 / spread
-    return chi2, float(stats.chi2.sf(chi2, 1))
+    return chi2, chi_squared(chi2)

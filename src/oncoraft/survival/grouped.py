@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from oncoraft.survival.adjusted import EVENTS_PER_COLUMN, INTENDED, fit_clinical, ratio_of, strata_of, subjects_of
+from oncoraft.survival.adjusted import EVENTS_PER_COLUMN, INTENDED, coded, fit_clinical, ratio_of, strata_of, subjects_of
 from oncoraft.survival.assumptions import DAYS_PER_MONTH
 from oncoraft.survival.cox import fit_cox
 from oncoraft.survival.inputs import finite
 from oncoraft.survival.records import LONGEST_TABLE, SMALLEST_RISK_SET, curve_rows, group_curves, joined_curves, months
 from oncoraft.survival.risk_sets import Array, Subjects, at_risk, log_rank_of_groups
+from oncoraft.survival.tails import quantile_of
 
 NO_RATIOS = ratio_of("", None) | ratio_of("adjusted_", None)
 TABLES = ("group_tests", "groups", "survival_at", "at_risk")
@@ -94,7 +94,7 @@ def ratios(group: pd.DataFrame, how: Grouping, strata: Array, by: Sequence[str],
     raw, adjusted = fit_cox(subjects, columns, list(others), strata), None
     if subjects.event.sum() >= EVENTS_PER_COLUMN * (len(others) + 1):
         finer = strata_of(group, by)
-        table = fit_clinical(group, finer, intended, own=len(others))[1]
+        table = fit_clinical(group, finer, coded(group, intended), own=len(others))[1]
         adjusted = fit_cox(subjects, np.column_stack([table.to_numpy(float), columns]), [*table.columns, *others], finer)
     return {
         name: ratio_of("", raw.hazard_ratio(name)) | ratio_of("adjusted_", adjusted.hazard_ratio(name) if adjusted else None)
@@ -116,7 +116,7 @@ def survival_rows(
         days = horizon * DAYS_PER_MONTH
         (value, lower, upper, error), (first, _, _, first_error) = told(name, days), told(reference, days)
         difference = first - value if name != reference else float("nan")
-        width = stats.norm.ppf(0.975) * float(np.hypot(error, first_error))
+        width = quantile_of(0.95) * float(np.hypot(error, first_error))
         numbers = {"survival": value, "lower": lower, "upper": upper, "difference": difference}
         numbers |= {"difference_lower": difference - width, "difference_upper": difference + width}
         count = int(at_risk(parts[name], np.array([days]))[0])

@@ -24,9 +24,11 @@ NAMES = {2: ("high", "low"), 3: ("high", "middle", "low"), 4: ("high", "upper mi
 def frame_of(predictions: pd.DataFrame, cases: pd.DataFrame) -> pd.DataFrame:
     """Held-out scores with the covariates of `cases`, one row a case."""
     # validate: a doubled row of cases would otherwise count twice, and nobody would see it.
-    return predictions[["case_id", "patient_id", "fold", "score"]].merge(
+    joined = predictions[["case_id", "patient_id", "fold", "score"]].merge(
         cases.drop(columns="patient_id"), on="case_id", validate="one_to_one"
     )
+    # Sums depend on the order of what is added, in their last digit: an order of its own makes equal bytes of equal rows.
+    return joined.sort_values("case_id", ignore_index=True)
 
 
 def first_use(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:

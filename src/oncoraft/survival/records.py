@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from oncoraft.survival.adjusted import log_odds, ratio_of, subjects_of
 from oncoraft.survival.assumptions import DAYS_PER_MONTH, assumption_records
@@ -21,6 +20,7 @@ from oncoraft.survival.curves import Curve, kaplan_meier, median_follow_up
 from oncoraft.survival.inputs import finite
 from oncoraft.survival.restricted_mean import restricted_mean_difference
 from oncoraft.survival.risk_sets import Array, Subjects, at_risk, log_rank, observed_window
+from oncoraft.survival.tails import quantile_of
 
 # With fewer at risk, one death moves a curve by more than a tenth.
 SMALLEST_RISK_SET = 10
@@ -80,7 +80,7 @@ def horizon_records(subjects: Subjects, low: Array, curves: dict[str, Curve], ho
             names = (name, f"{name}_lower", f"{name}_upper")
             record |= {key: finite(value) for key, value in zip(names, estimates[name])} | {f"{name}_at_risk": count}
         (high, *_, high_error), (other, *_, low_error) = estimates["high"], estimates["low"]
-        width = stats.norm.ppf(0.975) * float(np.hypot(high_error, low_error))
+        width = quantile_of(0.95) * float(np.hypot(high_error, low_error))
         values = (high - other, high - other - width, high - other + width)
         record |= {key: finite(value) for key, value in zip(("difference", "difference_lower", "difference_upper"), values)}
         records.append(record | restricted_mean_record(subjects, low, days))

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from oncoraft.survival.cox import CoxFit, fit_cox
 from oncoraft.survival.risk_sets import Array, Subjects
+from oncoraft.survival.tails import chi_squared, quantile_of
 
 KNOTS = (0.05, 0.35, 0.65, 0.95)
 GRID = 21  # points of the curve that is drawn
@@ -65,7 +65,7 @@ def shape_record(subjects: Subjects, odds: Array, table: pd.DataFrame, strata: A
     return {
         "nonlinearity_chi2": chi2,
         "nonlinearity_df": degrees,
-        "nonlinearity_p": float(stats.chi2.sf(chi2, degrees)),
+        "nonlinearity_p": chi_squared(chi2, degrees),
         "shape": curve(fit, kept, knots, odds),
     }
 
@@ -79,6 +79,6 @@ def curve(fit: CoxFit, kept: list[str], knots: Array, odds: Array, confidence: f
     places = [fit.names.index(name) for name in kept]
     log_ratio = away @ fit.coefficients[places]
     error = np.sqrt(np.maximum(np.einsum("gi,ij,gj->g", away, fit.covariance[np.ix_(places, places)], away), 0.0))
-    width = stats.norm.ppf(0.5 + confidence / 2) * error
+    width = quantile_of(confidence) * error
     rows = zip(1 / (1 + np.exp(-at[1:])), np.exp(log_ratio), np.exp(log_ratio - width), np.exp(log_ratio + width))
     return [dict(zip(("score", "hazard_ratio", "lower", "upper"), map(float, row))) for row in rows]
