@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from oncoraft.survival.adjusted import coded, covariate_states, fit_clinical, gain, strata_of, subjects_of
+from oncoraft.survival.adjusted import covariate_states, fit_clinical, gain, strata_of, subjects_of
 from oncoraft.survival.assumptions import assumption_records, entry_records
+from oncoraft.survival.coding import Coding
 from oncoraft.survival.cox import cox
 
 from .test_further import simulated
@@ -13,7 +14,7 @@ from .test_further import simulated
 
 def states(rows: pd.DataFrame) -> dict[str, dict]:
     intended = ["age", "sex", "stage", "line", "ecog", "setting"]
-    columns = coded(rows, intended)
+    columns = Coding(rows, intended).of(rows)
     fit, table = fit_clinical(rows, strata_of(rows), columns)
     told = covariate_states(rows, columns, fit, list(table.columns), intended)
     return {record["covariate"]: record for record in told}

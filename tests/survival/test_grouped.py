@@ -6,6 +6,8 @@ import pytest
 from lifelines.datasets import load_lung
 from lifelines.statistics import multivariate_logrank_test
 
+from oncoraft.survival.adjusted import INTENDED
+from oncoraft.survival.coding import Coding
 from oncoraft.survival.grouped import Grouping, grouped
 from oncoraft.survival.groups import group_names, score_groups
 from oncoraft.survival.risk_sets import Subjects, log_rank, log_rank_of_groups
@@ -71,7 +73,14 @@ def test_tertiles_and_quartiles_are_cut_by_other_folds_and_fixed_cuts_by_themsel
 def test_the_rows_of_three_groups_add_up_and_rise_with_the_score() -> None:
     rows = simulated(0.8, seed=5)
     codes = score_groups(rows, rows, by="tertiles")
-    found = grouped(rows, Grouping("score", None, codes, group_names("tertiles")), ["fold"], [12], {"endpoint": "overall_survival"})
+    found = grouped(
+        rows,
+        Grouping("score", None, codes, group_names("tertiles")),
+        ["fold"],
+        [12],
+        {"endpoint": "overall_survival"},
+        Coding(rows, INTENDED),
+    )
     groups = pd.DataFrame(found.rows["groups"]).set_index("score_group")
     assert list(groups.index) == ["high", "middle", "low"]
     assert groups["cases"].sum() == len(rows)

@@ -7,13 +7,14 @@ date lies before the first sequencing, with delayed entry: everybody in the coho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from oncoraft.covariates import ADVANCED, COVARIATES, UNKNOWN, covariate_report
+from oncoraft.covariates import COVARIATES, covariate_report
+from oncoraft.survival.coding import Coding, Columns
 from oncoraft.survival.concordance import concordance
 from oncoraft.survival.cox import CoxFit, HazardRatio, fit_cox
 from oncoraft.survival.risk_sets import Array, Subjects
@@ -57,61 +58,21 @@ def log_odds(scores: Array) -> Array:
     return found
 
 
-def columns_of(values: pd.Series) -> dict[str, Array]:
-    """A covariate as columns of numbers: by its clinical coding, else a number as it is and a word as a column a level but the commonest.
-
-    A missing number is the median and has a flag.
-    """
-    name = str(values.name)
-    if name in CODINGS:
-        return {column: np.asarray(coded, dtype=float) for column, coded in CODINGS[name](values).items()}
-    if pd.api.types.is_numeric_dtype(values) or values.isna().all():
-        return {name: filled(values), f"{name}_unknown": values.isna().to_numpy(float)}
-    words = values.fillna(UNKNOWN).astype(str)
-    counts = words.value_counts()
-    levels = sorted(counts.index, key=lambda level: (-counts[level], level))[1:]
-    return {f"{name}: {level}": words.eq(level).to_numpy(float) for level in sorted(levels)}
-
-
-def filled(values: pd.Series) -> Array:
-    """Numbers, a missing one as the median of the others."""
-    numbers = values.astype(float)
-    found: Array = numbers.fillna(numbers.median() if numbers.notna().any() else 0.0).to_numpy()
-    return found
-
-
-CODINGS: dict[str, Callable[[pd.Series], dict[str, Any]]] = {
-    "age": lambda age: {"age_decades": filled(age) / 10, "age_unknown": age.isna()},
-    "sex": lambda sex: {"is_male": sex.str.casefold().eq("male"), "sex_unknown": sex.fillna(UNKNOWN).eq(UNKNOWN)},
-    "stage": lambda stage: {
-        "is_stage_iv": stage.str.contains(ADVANCED, regex=True).fillna(False),
-        "stage_unknown": stage.fillna(UNKNOWN).eq(UNKNOWN),
-    },
-    "line": lambda line: {"later_line": line >= 2, "third_line": line >= 3},
-    "ecog": lambda ecog: {"ecog_2_or_more": ecog >= 2, "ecog_unknown": ecog.isna()},
-}
-
-
-def coded(group: pd.DataFrame, intended: Sequence[str] = INTENDED) -> dict[str, dict[str, Array]]:
-    """Of the intended covariates that a group has the columns of numbers, by name."""
-    return {covariate: columns_of(group[covariate]) for covariate in intended if covariate in group}
-
-
-def design(group: pd.DataFrame, columns: dict[str, dict[str, Array]]) -> pd.DataFrame:
-    """All columns of `coded` side by side; flags and levels that nearly everybody shares are left out."""
+def design(group: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+    """All columns of `Coding.of` side by side; flags and levels that nearly everybody shares are left out."""
     table = {name: column for found in columns.values() for name, column in found.items()}
     return pd.DataFrame({name: column for name, column in table.items() if not is_rare(column)}, index=group.index)
 
 
 def is_rare(column: Array) -> bool:
     """Whether nearly everybody shares a value of a flag; a number that is not a flag is rare where it is constant."""
-    if np.isin(column, (0.0, 1.0)).all():
+    if ((column == 0) | (column == 1)).all():
         return not SMALLEST_SHARE <= float(column.mean()) <= 1 - SMALLEST_SHARE
     return bool(np.ptp(column) == 0)
 
 
 def covariate_states(
-    group: pd.DataFrame, columns: dict[str, dict[str, Array]], fit: CoxFit, admitted: Sequence[str], intended: Sequence[str] = INTENDED
+    group: pd.DataFrame, columns: Columns, fit: CoxFit, admitted: Sequence[str], intended: Sequence[str] = INTENDED
 ) -> list[dict[str, Any]]:
     """What became of each intended covariate: `covariates.covariate_report` with its source, the columns in the model, and those left out and why."""
     records = covariate_report(group, intended)
@@ -138,15 +99,12 @@ def source_of(covariate: str) -> str:
     return f"{table}, not dated" if dot else "evidence at the index date" if covariate in COVARIATES else "covariate file, as dated there"
 
 
-def fit_clinical(group: pd.DataFrame, strata: Array, columns: dict[str, dict[str, Array]], own: int = 1) -> tuple[CoxFit, pd.DataFrame]:
+def fit_clinical(group: pd.DataFrame, strata: Array, columns: Columns, own: int = 1) -> tuple[CoxFit, pd.DataFrame]:
     """The model without the score, and the columns in it: as many as the events allow beside `own` columns of the score."""
     table, subjects = design(group, columns), subjects_of(group)
-    fit = fit_cox(subjects, table.to_numpy(float), list(table.columns), strata)
     allowed = max(0, int(subjects.event.sum()) // EVENTS_PER_COLUMN - own)
-    table = table[list(fit.names[:allowed])]
-    if len(fit.names) <= allowed:
-        return fit, table
-    return fit_cox(subjects, table.to_numpy(float), list(table.columns), strata), table
+    fit = fit_cox(subjects, table.to_numpy(float), list(table.columns), strata, most=allowed)
+    return fit, table[list(fit.names)]
 
 
 def ratio_of(prefix: str, found: HazardRatio | None) -> dict[str, float | None]:
@@ -162,6 +120,7 @@ def gain(
     low: Array | None = None,
     by: Sequence[str] = ("fold",),
     intended: Sequence[str] = INTENDED,
+    coding: Coding | None = None,
     *,
     states: bool = True,
 ) -> dict[str, Any]:
@@ -172,6 +131,7 @@ def gain(
         low: which cases are of the low-score group; None: those below the median.
         by: columns that are strata of the models beside the side of the first sequencing.
         intended: covariates to adjust for.
+        coding: of cases of which `group` is a part; None: of these.
         states: whether to tell what became of each.
 
     Returns:
@@ -183,7 +143,7 @@ def gain(
     strata, subjects = strata_of(group, by), subjects_of(group)
     odds = log_odds(group["score"].to_numpy())
     terms = {"low_group": odds < np.median(odds) if low is None else low, "low_score": -odds / (odds.std() or 1.0)}
-    columns = coded(group, intended)
+    columns = (coding or Coding(group, intended)).of(group)
     base, table = fit_clinical(group, strata, columns)
     found: dict[str, Any] = dict.fromkeys(("likelihood_ratio_chi2", "likelihood_ratio_p", "concordance_clinical", "concordance_with_score"))
     for prefix in PARTS:

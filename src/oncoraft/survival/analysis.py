@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.planning.config import Survival
-from oncoraft.survival.adjusted import INTENDED, coded, design, gain, strata_of, subjects_of
+from oncoraft.survival.adjusted import INTENDED, design, gain, strata_of, subjects_of
 from oncoraft.survival.assumptions import DAYS_PER_MONTH
 from oncoraft.survival.bootstrap import Groups, bootstrap_record, patient_weights
+from oncoraft.survival.coding import Coding
 from oncoraft.survival.comparators import comparator_records, within_extent
 from oncoraft.survival.endpoints import at_landmark
 from oncoraft.survival.grouped import Grouped, Grouping, grouped, joined
@@ -65,14 +66,14 @@ def too_small(group: pd.DataFrame, parts: Sequence[Array], settings: Survival, w
     return f"{what} has {smallest} cases, fewer than {settings.minimum_group}" if smallest < settings.minimum_group else None
 
 
-def resampled(group: pd.DataFrame, record: dict[str, Any], groups: Groups, settings: Survival) -> dict[str, Any] | None:
+def resampled(group: pd.DataFrame, record: dict[str, Any], groups: Groups, settings: Survival, coding: Coding) -> dict[str, Any] | None:
     """Bootstrap intervals of a record, in months; null where none are asked for or the adjusted ratio has no estimate."""
     if not settings.bootstrap or record["adjusted_hazard_ratio"] is None:
         return None
     name = f"{record['cancer_type']}|{record['regimen']}"  # each regimen has draws of its own, whatever the others are
     draw = np.random.default_rng([settings.seed, crc32(name.encode())])
     weights = patient_weights(group["patient_id"].to_numpy(), settings.bootstrap, draw)
-    columns = design(group, coded(group, intended_of(settings)))[record["adjusted_for"]].to_numpy(float)
+    columns = design(group, coding.of(group))[record["adjusted_for"]].to_numpy(float)
     found = bootstrap_record(subjects_of(group), -group["score"].to_numpy(float), columns, groups, weights)
     return found | {f"restricted_mean_{limit}": months(found[f"restricted_mean_{limit}"]) for limit in ("lower", "upper")}
 
@@ -87,10 +88,12 @@ def analyse(frame: pd.DataFrame, by: list[str], settings: Survival, endpoint: st
         endpoint: its name.
     """
     used, found = first_use(frame, by), Analysis()
+    coding = Coding(used, intended_of(settings))
     within = [] if "regimen" in by else ["regimen"]  # a group of many regimens is compared within each
+    of_type = dict(list(used.groupby("cancer_type")))
     for _, group in used.groupby(by, sort=True):
-        wider = [used[used["cancer_type"] == group["cancer_type"].iloc[0]], used]
-        analyse_group(group, wider, by, within, settings, endpoint, found)
+        wider = [of_type[group["cancer_type"].iloc[0]], used]
+        analyse_group(group, wider, by, within, settings, endpoint, coding, found)
     tested = [record for record in found.shown if record["is_tested"]]
     for p, q in (("likelihood_ratio_p", "q"), ("log_rank_p", "log_rank_q")):
         discover(tested, p, q)
@@ -113,10 +116,11 @@ def analyse_group(
     within: list[str],
     settings: Survival,
     endpoint: str,
+    coding: Coding,
     found: Analysis,
 ) -> None:
     """One group: its record, or why it is skipped, and the rows of its score groups."""
-    names, intended = names_of(group, by), intended_of(settings)
+    names = names_of(group, by)
     is_halves = isinstance(settings.groups, str) or len(settings.groups) > 1
     low = low_score(group, *wider) if is_halves else score_groups(group, by=settings.groups) == 0
     events = int(group["event"].sum())
@@ -129,12 +133,12 @@ def analyse_group(
     told, own = group_record(group, low, strata, settings.horizons_months, settings.anchor)
     # What the covariates are and how others separate is told once, of the headline.
     is_headline = endpoint == settings.endpoints[0]
-    increment = gain(group, low, ["fold", *within], intended, states=is_headline)
+    increment = gain(group, low, ["fold", *within], intended_of(settings), coding, states=is_headline)
     is_tested = events >= settings.minimum_events and increment["likelihood_ratio_p"] is not None
     record |= {"is_tested": is_tested, "is_underpowered": events < settings.powered_events, "q": None}
     record |= increment | told | within_extent(group, low, strata)
     groups = Groups(low, strata, strata_of(group, ["fold", *within]), min(settings.horizons_months) * DAYS_PER_MONTH)
-    record["bootstrap"] = resampled(group, record, groups, settings)
+    record["bootstrap"] = resampled(group, record, groups, settings, coding)
     found.shown.append(record | {"comparators": comparator_records(group, wider, strata) if is_headline else []})
     found.curves.append(curve_rows(own, **names))
     order = group_names(settings.groups)
@@ -142,7 +146,7 @@ def analyse_group(
     codes = np.where(low, 0, 1) if halves else score_groups(group, *wider, by=settings.groups)
     how = Grouping("score", None, codes, order)
     found.groups.append(
-        shown_groups(group, how, within, settings, {"endpoint": endpoint, "anchor": settings.anchor, **names}, known=halves)
+        shown_groups(group, how, within, settings, {"endpoint": endpoint, "anchor": settings.anchor, **names}, coding, known=halves)
     )
 
 
@@ -152,6 +156,7 @@ def shown_groups(
     within: list[str],
     settings: Survival,
     names: dict[str, Any],
+    coding: Coding,
     left_out: dict[str, int] = NONE_LEFT_OUT,
     known: dict[str, dict[str, Any]] | None = None,
 ) -> Grouped:
@@ -162,7 +167,7 @@ def shown_groups(
         told = names | {"grouping": how.kind, "landmark_days": how.landmark_days, "groups": len(how.names), "cases": len(group)}
         told |= {"events": int(group["event"].sum())} | left_out | {"is_tested": False, "not_compared": reason}
         return Grouped({"group_tests": [told], "groups": [], "survival_at": [], "at_risk": []}, curve_rows({}))
-    found = grouped(group, how, ["fold", *within], settings.horizons_months, names, intended_of(settings), known)
+    found = grouped(group, how, ["fold", *within], settings.horizons_months, names, coding, known)
     for row in found.rows["group_tests"]:
         row |= left_out | {"is_tested": row["events"] >= settings.minimum_events, "not_compared": None}
     return found
@@ -176,22 +181,24 @@ def landmark_groups(frame: pd.DataFrame, by: list[str], settings: Survival, endp
         by, settings, endpoint: as for `analyse`.
     """
     used, found = first_use(frame, by), []
+    coding = Coding(used, intended_of(settings))
     within = [] if "regimen" in by else ["regimen"]
+    of_type = dict(list(used.groupby("cancer_type")))
     for landmark in settings.landmarks:
         of_score, of_response = [], []
         for _, group in used.groupby(by, sort=True):
-            wider = [used[used["cancer_type"] == group["cancer_type"].iloc[0]], used]
+            wider = [of_type[group["cancer_type"].iloc[0]], used]
             names = {"endpoint": endpoint, "anchor": "landmark", **names_of(group, by)}
             codes = score_groups(group, *wider, by=settings.groups)
             kept, over = at_landmark(group.assign(code=codes), landmark)
             how = Grouping("score", landmark, kept["code"].to_numpy(), group_names(settings.groups))
-            of_score.append(shown_groups(kept, how, within, settings, names, NONE_LEFT_OUT | {"over_before_landmark": over}))
+            of_score.append(shown_groups(kept, how, within, settings, names, coding, NONE_LEFT_OUT | {"over_before_landmark": over}))
             if settings.response_label is not None:
                 # A label that a later scan decides is not known at the landmark: to use it would look ahead.
                 known = kept[kept["responder"].notna() & (kept["label_day"] <= landmark)]
                 how = Grouping("response", landmark, known["responder"].astype(int).to_numpy(), RESPONSE)
                 left = {"over_before_landmark": over, "label_unknown_at_landmark": len(kept) - len(known)}
-                of_response.append(shown_groups(known, how, within, settings, names, left))
+                of_response.append(shown_groups(known, how, within, settings, names, coding, left))
         for family in (of_score, of_response):
             discover([row for one in family for row in one.rows["group_tests"] if row["is_tested"]], "log_rank_p", "log_rank_q")
         found += of_score + of_response

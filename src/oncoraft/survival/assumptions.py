@@ -72,7 +72,8 @@ def entry_records(subjects: Subjects, low: Array, strata: Array, late: Array | N
 
 def assumption_records(subjects: Subjects, low: Array, strata: Array, late: Array | None = None, anchor: str = "index") -> dict[str, Any]:
     """Both assumptions of the hazard ratio of low against high; arguments as for `entry_records`."""
-    tests = {name: proportional_hazards(subjects, low, strata, name) for name in ("km", "identity")}
+    ratio = cox(subjects, low, strata)
+    tests = {name: proportional_hazards(subjects, low, strata, name, ratio) for name in ("km", "identity")}
     p = {name: found[1] if found else None for name, found in tests.items()}
     fails = p["km"] is not None and p["km"] < FAILS
     return {

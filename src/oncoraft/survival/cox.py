@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from oncoraft.survival.curves import kaplan_meier
-from oncoraft.survival.partial_likelihood import PartialLikelihood, maximise
+from oncoraft.survival.partial_likelihood import Evaluation, PartialLikelihood, maximise
 from oncoraft.survival.risk_sets import Array, Subjects
 from oncoraft.survival.tails import chi_squared, quantile_of, two_sided
 
@@ -102,7 +102,7 @@ def centre_within(values: Array, strata: Array | None) -> Array:
     return found
 
 
-def fit_cox(subjects: Subjects, x: Array, names: Sequence[str], strata: Array | None = None) -> CoxFit:
+def fit_cox(subjects: Subjects, x: Array, names: Sequence[str], strata: Array | None = None, most: int | None = None) -> CoxFit:
     """Fit a Cox model.
 
     Args:
@@ -110,6 +110,7 @@ def fit_cox(subjects: Subjects, x: Array, names: Sequence[str], strata: Array | 
         x: covariates, (n, p) without missing values.
         names: of the p covariates.
         strata: each stratum has a baseline hazard of its own.
+        most: of the covariates that can be estimated only so many, the first, enter the model; None: all.
 
     Returns:
         The fit; without an event, every covariate is dropped.
@@ -130,9 +131,12 @@ def fit_cox(subjects: Subjects, x: Array, names: Sequence[str], strata: Array | 
     null = likelihood.evaluate(np.zeros((1, len(scale))))
     keep = estimable(null.information[0], np.isfinite(scale) * float(subjects.event.sum()))
     dropped = {name: NOT_ESTIMABLE if moves else CONSTANT for name, kept, moves in zip(names, keep, varies) if not kept}
+    if most is not None:
+        keep &= np.cumsum(keep) <= most
     if not keep.all():
         likelihood = likelihood.of_columns(keep)
-    beta, found, step = maximise(likelihood, np.zeros((1, int(keep.sum()))), null if keep.all() else None)
+        null = Evaluation(null.value, null.gradient[:, keep], null.information[:, keep][:, :, keep])
+    beta, found, step = maximise(likelihood, np.zeros((1, int(keep.sum()))), null)
     kept_names = tuple(name for name, kept in zip(names, keep) if kept)
     # Far out the information itself underflows, and with it the step.
     level = (np.abs(step[0]) > SEPARATED) | (np.diag(found.information[0]) < LEVEL_INFORMATION)
@@ -163,7 +167,9 @@ def cox(subjects: Subjects, x: Array, strata: Array | None = None, confidence: f
     return fit_cox(subjects, x, ["x"], strata).hazard_ratio("x", confidence)
 
 
-def proportional_hazards(subjects: Subjects, x: Array, strata: Array | None = None, transform: str = "km") -> tuple[float, float] | None:
+def proportional_hazards(
+    subjects: Subjects, x: Array, strata: Array | None = None, transform: str = "km", found: HazardRatio | None = None
+) -> tuple[float, float] | None:
     """Score test that the covariate's effect does not change with time: chi-squared (1 df) and p.
 
     The test of Grambsch and Therneau (1994) in the exact form that R's cox.zph has used since survival 3.0: the covariate times
@@ -172,8 +178,9 @@ def proportional_hazards(subjects: Subjects, x: Array, strata: Array | None = No
     Args:
         subjects, x, strata: as for `cox`.
         transform: the scale of time: "km", 1 - S(t-), or "identity".
+        found: the model's estimate, if it is known.
     """
-    found = cox(subjects, x, strata)
+    found = found or cox(subjects, x, strata)
     if found is None:
         return None
     values = np.asarray(x, dtype=float)

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from oncoraft.survival.adjusted import EVENTS_PER_COLUMN, INTENDED, coded, fit_clinical, ratio_of, strata_of, subjects_of
+from oncoraft.survival.adjusted import EVENTS_PER_COLUMN, fit_clinical, ratio_of, strata_of, subjects_of
 from oncoraft.survival.assumptions import DAYS_PER_MONTH
+from oncoraft.survival.coding import Coding
 from oncoraft.survival.cox import fit_cox
 from oncoraft.survival.inputs import finite
 from oncoraft.survival.records import LONGEST_TABLE, SMALLEST_RISK_SET, curve_rows, group_curves, joined_curves, months
@@ -46,7 +47,7 @@ def grouped(
     by: Sequence[str],
     horizons: Sequence[int],
     names: dict[str, Any],
-    intended: Sequence[str] = INTENDED,
+    coding: Coding,
     known: dict[str, dict[str, Any]] | None = None,
 ) -> Grouped:
     """Test, ratios, curves, survival and numbers at risk of the groups.
@@ -57,7 +58,7 @@ def grouped(
         by: columns that are strata of every test; the side of the first sequencing is one of the adjusted ratios.
         horizons: in months from the start of time.
         names: columns that every row begins with.
-        intended: covariates to adjust for.
+        coding: of the covariates to adjust for.
         known: the ratios of each group against the first, as `ratios` gives them, where they are known already.
     """
     subjects, strata = subjects_of(group), strata_of(group, by, sequenced=False)
@@ -65,7 +66,7 @@ def grouped(
     parts = {name: subjects.where(how.codes == len(how.names) - 1 - place) for place, name in enumerate(how.names)}
     parts = {name: part for name, part in parts.items() if len(part)}
     curves = group_curves(parts)
-    found = ratios(group, how, strata, by, intended) if known is None else known
+    found = ratios(group, how, strata, by, coding) if known is None else known
     test = log_rank_of_groups(subjects, how.codes, strata)
     tested: dict[str, Any] = {"groups": len(parts), "cases": len(group), "events": int(subjects.event.sum())}
     tested |= {"log_rank_chi2": finite(test.chi2), "log_rank_df": test.degrees, "log_rank_p": finite(test.p), "log_rank_q": None}
@@ -86,7 +87,7 @@ def grouped(
     return Grouped(rows, curve_rows(curves, **names))
 
 
-def ratios(group: pd.DataFrame, how: Grouping, strata: Array, by: Sequence[str], intended: Sequence[str]) -> dict[str, dict[str, Any]]:
+def ratios(group: pd.DataFrame, how: Grouping, strata: Array, by: Sequence[str], coding: Coding) -> dict[str, dict[str, Any]]:
     """Hazard ratio of each group against the first, raw and beside the covariates; null where the events allow none."""
     subjects = subjects_of(group)
     others = {name: (how.codes == len(how.names) - 1 - place) for place, name in enumerate(how.names) if place}
@@ -94,7 +95,7 @@ def ratios(group: pd.DataFrame, how: Grouping, strata: Array, by: Sequence[str],
     raw, adjusted = fit_cox(subjects, columns, list(others), strata), None
     if subjects.event.sum() >= EVENTS_PER_COLUMN * (len(others) + 1):
         finer = strata_of(group, by)
-        table = fit_clinical(group, finer, coded(group, intended), own=len(others))[1]
+        table = fit_clinical(group, finer, coding.of(group), own=len(others))[1]
         adjusted = fit_cox(subjects, np.column_stack([table.to_numpy(float), columns]), [*table.columns, *others], finer)
     return {
         name: ratio_of("", raw.hazard_ratio(name)) | ratio_of("adjusted_", adjusted.hazard_ratio(name) if adjusted else None)

@@ -180,23 +180,17 @@ def group_record(
 
 def curve_rows(curves: dict[str, Curve], **names: Any) -> pd.DataFrame:
     """Curves as rows, in months: the event times, and before them the start, at which survival is 1. Without a curve, no row."""
-    parts = [
-        pd.DataFrame(
-            {
-                "score_group": group,
-                "months": curve.times / DAYS_PER_MONTH,
-                "survival": curve.survival,
-                "lower": curve.lower,
-                "upper": curve.upper,
-                "at_risk": curve.at_risk,
-                "event_count": curve.events,
-                "from_months": curve.start / DAYS_PER_MONTH,
-                "to_months": curve.end / DAYS_PER_MONTH,
-            }
-        )
-        for group, curve in curves.items()
-    ]
-    return pd.concat(parts).assign(**names) if parts else NO_CURVES
+    if not curves:
+        return NO_CURVES
+    one = list(curves.values())
+    sizes = [len(curve.times) for curve in one]
+    columns: dict[str, Any] = {"score_group": np.repeat(np.array(list(curves), dtype=object), sizes)}
+    columns["months"] = np.concatenate([curve.times for curve in one]) / DAYS_PER_MONTH
+    for name, of in (("survival", "survival"), ("lower", "lower"), ("upper", "upper"), ("at_risk", "at_risk"), ("event_count", "events")):
+        columns[name] = np.concatenate([getattr(curve, of) for curve in one])
+    for name, of in (("from_months", "start"), ("to_months", "end")):
+        columns[name] = np.repeat([getattr(curve, of) / DAYS_PER_MONTH for curve in one], sizes)
+    return pd.DataFrame(columns | names)
 
 
 def joined_curves(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -8,7 +8,6 @@ tested. The raw hazard ratio and log-rank test stand beside. Groups of all folds
 
 from __future__ import annotations
 
-import json
 import logging
 from argparse import Namespace
 from collections.abc import Sequence
@@ -108,7 +107,7 @@ def write_results(given: Namespace, blocks: dict[str, Any], results: list[Endpoi
     files = [given.out / name for name in FILES]
     counts: dict[str, int] = headline.record["counts"]
     with publishing(*files, step="survival", home=given.out) as (table, regimens, curves, *flat, every_curve, note):
-        write_json(table, json.loads(json.dumps(record)))
+        write_json(table, record)
         write_csv(regimens, regimen_table(headline.record))
         headline.curves.to_parquet(curves, index=False)
         for name, path in zip(FLAT, flat):
