@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_limits
 
 from oncoraft.cli import main
 
@@ -107,16 +108,43 @@ def test_the_published_way_has_the_other_direction(result: dict) -> None:
     assert "published_" in result["direction"]
 
 
-def test_two_runs_write_equal_bytes_and_the_order_of_rows_changes_nothing(study: Path, tmp_path: Path) -> None:
+def test_two_runs_write_equal_bytes_and_the_order_of_rows_changes_none(study: Path, tmp_path: Path) -> None:
+    """As another number of shards would: the same rows in another order."""
     tables = write_study(tmp_path)
-    shuffled = {name: table.sample(frac=1, random_state=3) for name, table in tables.items()}
-    write_tables(tmp_path, shuffled)
-    assert survival(tmp_path) == 0
-    write_study(tmp_path / "again")
-    assert survival(tmp_path / "again") == 0
-    files = [folder / "survival" / "regimens.csv" for folder in (tmp_path, tmp_path / "again")]
-    one, other = (pd.read_csv(file) for file in files)
-    pd.testing.assert_frame_equal(one, other, rtol=1e-9)
+    baselines = pd.read_parquet(study / "baselines.parquet").sample(frac=1, random_state=5)
+    baselines.to_parquet(tmp_path / "baselines.parquet")
+    write_tables(tmp_path, {name: table.sample(frac=1, random_state=3) for name, table in tables.items()})
+    assert survival(tmp_path, "--baselines", str(tmp_path / "baselines.parquet")) == 0
+    written = sorted(path.name for path in (study / "survival").iterdir())
+    assert len(written) == 13
+    for name in written:
+        # A manifest has the digests of its inputs, which are other bytes.
+        if name != "manifest.json":
+            assert (tmp_path / "survival" / name).read_bytes() == (study / "survival" / name).read_bytes(), name
+
+
+def test_the_number_of_threads_changes_no_byte(study: Path, tmp_path: Path) -> None:
+    write_study(tmp_path)
+    with threadpool_limits(limits=2):
+        assert survival(tmp_path, "--baselines", str(study / "baselines.parquet")) == 0
+    for name in ("survival.json", "endpoints.csv", "groups.csv", "all_curves.parquet"):
+        assert (tmp_path / "survival" / name).read_bytes() == (study / "survival" / name).read_bytes(), name
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda rows: pd.concat([rows, rows.iloc[[3]]]), f"line {N + 1}, column case_id: expected each case_id and predictor once"),
+        (lambda rows: rows.assign(score=rows["score"].where(rows.index != 6)), "line 7, column score: expected a number from 0 to 1"),
+        (lambda rows: rows.assign(score=rows["score"].where(rows.index != 6, 1.5)), "line 7, column score: expected a number from 0 to 1"),
+    ],
+)
+def test_a_bad_row_of_the_baselines_is_refused(study: Path, tmp_path: Path, capsys: pytest.CaptureFixture, change, said: str) -> None:
+    write_study(tmp_path)
+    change(pd.read_parquet(study / "baselines.parquet")).to_parquet(tmp_path / "baselines.parquet")
+    assert survival(tmp_path, "--baselines", str(tmp_path / "baselines.parquet")) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "survival").exists()
 
 
 def spoil(table: str, column: str, value: object, row: int = 4):
