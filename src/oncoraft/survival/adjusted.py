@@ -181,4 +181,4 @@ def gain_of(base: CoxFit, fits: dict[str, CoxFit], subjects: Subjects, table: pd
         risk = np.round(table[list(fit.names)].to_numpy(float) @ fit.coefficients, DECIMALS)
         ranked = concordance(subjects, risk, strata)
         found[name] = ranked.estimate if ranked else None
-    return found | {"separated": list(full.separated), "not_adjusted": NO_MAXIMUM if "low_score" in full.separated else None}
+    return found | {"separated": list(full.separated), "not_adjusted": None if full.hazard_ratio("low_score") else NO_MAXIMUM}

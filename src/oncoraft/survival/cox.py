@@ -33,13 +33,15 @@ class HazardRatio:
     @property
     def ratio(self) -> float:
         """The hazard ratio."""
-        return float(np.exp(self.coefficient))
+        with np.errstate(over="ignore"):
+            return float(np.exp(self.coefficient))
 
     @property
     def interval(self) -> tuple[float, float]:
         """Wald interval of the hazard ratio."""
         width = quantile_of(self.confidence) * self.standard_error
-        return float(np.exp(self.coefficient - width)), float(np.exp(self.coefficient + width))
+        with np.errstate(over="ignore"):
+            return float(np.exp(self.coefficient - width)), float(np.exp(self.coefficient + width))
 
     @property
     def p(self) -> float:
@@ -60,11 +62,12 @@ class CoxFit:
     separated: tuple[str, ...]
 
     def hazard_ratio(self, name: str, confidence: float = 0.95) -> HazardRatio | None:
-        """Of one covariate; None where it was left out or separates."""
+        """Of one covariate; None where it was left out or separates, or where its interval has a limit beyond any number."""
         if name not in self.names or name in self.separated:
             return None
         place = self.names.index(name)
-        return HazardRatio(float(self.coefficients[place]), float(np.sqrt(self.covariance[place, place])), confidence)
+        found = HazardRatio(float(self.coefficients[place]), float(np.sqrt(self.covariance[place, place])), confidence)
+        return found if np.isfinite(found.interval[1]) else None
 
 
 def estimable(information: Array, own: Array) -> Array:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.survival.cox import CoxFit, fit_cox
+from oncoraft.survival.inputs import finite
 from oncoraft.survival.risk_sets import Array, Subjects
 from oncoraft.survival.tails import chi_squared, quantile_of
 
@@ -70,8 +71,8 @@ def shape_record(subjects: Subjects, odds: Array, table: pd.DataFrame, strata: A
     }
 
 
-def curve(fit: CoxFit, kept: list[str], knots: Array, odds: Array, confidence: float = 0.95) -> list[dict[str, float]]:
-    """Hazard ratio against the median score along the score, with its Wald interval."""
+def curve(fit: CoxFit, kept: list[str], knots: Array, odds: Array, confidence: float = 0.95) -> list[dict[str, float | None]]:
+    """Hazard ratio against the median score along the score, with its Wald interval; a limit beyond any number is null."""
     at = np.concatenate([[np.median(odds)], np.linspace(knots[0], knots[-1], GRID)])
     terms = np.column_stack([at, spline_terms(at, knots)])
     used = [place for place in range(terms.shape[1]) if f"spline_{place}" in kept]
@@ -80,5 +81,6 @@ def curve(fit: CoxFit, kept: list[str], knots: Array, odds: Array, confidence: f
     log_ratio = away @ fit.coefficients[places]
     error = np.sqrt(np.maximum(np.einsum("gi,ij,gj->g", away, fit.covariance[np.ix_(places, places)], away), 0.0))
     width = quantile_of(confidence) * error
-    rows = zip(1 / (1 + np.exp(-at[1:])), np.exp(log_ratio), np.exp(log_ratio - width), np.exp(log_ratio + width))
-    return [dict(zip(("score", "hazard_ratio", "lower", "upper"), map(float, row))) for row in rows]
+    with np.errstate(over="ignore"):
+        rows = zip(1 / (1 + np.exp(-at[1:])), np.exp(log_ratio), np.exp(log_ratio - width), np.exp(log_ratio + width))
+        return [dict(zip(("score", "hazard_ratio", "lower", "upper"), map(finite, row))) for row in rows]
