@@ -6,14 +6,17 @@ import pytest
 
 from oncoraft.survival.adjusted import covariate_states, fit_clinical, gain, strata_of, subjects_of
 from oncoraft.survival.assumptions import assumption_records, entry_records
+from oncoraft.survival.coding import Coding
 from oncoraft.survival.cox import cox
 
 from .test_further import simulated
 
 
 def states(rows: pd.DataFrame) -> dict[str, dict]:
-    fit, table = fit_clinical(rows, strata_of(rows), ["age", "sex", "stage", "line", "ecog", "setting"])
-    told = covariate_states(rows, fit, list(table.columns), ["age", "sex", "stage", "line", "ecog", "setting"])
+    intended = ["age", "sex", "stage", "line", "ecog", "setting"]
+    columns = Coding(rows, intended).of(rows)
+    fit, table = fit_clinical(rows, strata_of(rows), columns)
+    told = covariate_states(rows, columns, fit, list(table.columns), intended)
     return {record["covariate"]: record for record in told}
 
 
@@ -72,7 +75,7 @@ def dependent(seed: int, knows: float, drift: float, n: int = 400) -> pd.DataFra
     lost = entry + draw.uniform(100, 1500, n)
     score = 1 / (1 + np.exp(-(draw.normal(size=n) - knows * late)))
     rows = pd.DataFrame({"entry_days": entry, "exit_days": np.floor(np.minimum(death, lost)) + 1, "event": death <= lost, "score": score})
-    return rows.assign(fold=np.arange(n) % 4, age=draw.normal(60, 8, n))
+    return rows.assign(index_day=-entry, fold=np.arange(n) % 4, age=draw.normal(60, 8, n))
 
 
 def test_what_sequencing_alone_tells_separates_raw_and_is_no_gain() -> None:

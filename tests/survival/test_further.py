@@ -61,7 +61,7 @@ def simulated(effect: float, seed: int, n: int = 800) -> pd.DataFrame:
     # The score knows age and stage as well: only `own` is news.
     frame = frame.assign(score=1 / (1 + np.exp(-(0.8 * own - 0.02 * (age - 62) - 0.7 * advanced))), fold=draw.integers(0, 3, n))
     frame = frame.assign(entry_days=np.ceil(entry), exit_days=np.ceil(np.minimum(death, end)), event=death <= end)
-    return frame[frame["exit_days"] > frame["entry_days"]]
+    return frame.assign(index_day=-frame["entry_days"])[frame["exit_days"] > frame["entry_days"]]
 
 
 def test_a_score_with_news_gains_and_one_that_repeats_the_clinic_does_not() -> None:

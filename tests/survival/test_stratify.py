@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_limits
 
 from oncoraft.cli import main
 
@@ -107,16 +108,43 @@ def test_the_published_way_has_the_other_direction(result: dict) -> None:
     assert "published_" in result["direction"]
 
 
-def test_two_runs_write_equal_bytes_and_the_order_of_rows_changes_nothing(study: Path, tmp_path: Path) -> None:
+def test_two_runs_write_equal_bytes_and_the_order_of_rows_changes_none(study: Path, tmp_path: Path) -> None:
+    """As another number of shards would: the same rows in another order."""
     tables = write_study(tmp_path)
-    shuffled = {name: table.sample(frac=1, random_state=3) for name, table in tables.items()}
-    write_tables(tmp_path, shuffled)
-    assert survival(tmp_path) == 0
-    write_study(tmp_path / "again")
-    assert survival(tmp_path / "again") == 0
-    files = [folder / "survival" / "regimens.csv" for folder in (tmp_path, tmp_path / "again")]
-    one, other = (pd.read_csv(file) for file in files)
-    pd.testing.assert_frame_equal(one, other, rtol=1e-9)
+    baselines = pd.read_parquet(study / "baselines.parquet").sample(frac=1, random_state=5)
+    baselines.to_parquet(tmp_path / "baselines.parquet")
+    write_tables(tmp_path, {name: table.sample(frac=1, random_state=3) for name, table in tables.items()})
+    assert survival(tmp_path, "--baselines", str(tmp_path / "baselines.parquet")) == 0
+    written = sorted(path.name for path in (study / "survival").iterdir())
+    assert len(written) == 13
+    for name in written:
+        # A manifest has the digests of its inputs, which are other bytes.
+        if name != "manifest.json":
+            assert (tmp_path / "survival" / name).read_bytes() == (study / "survival" / name).read_bytes(), name
+
+
+def test_the_number_of_threads_changes_no_byte(study: Path, tmp_path: Path) -> None:
+    write_study(tmp_path)
+    with threadpool_limits(limits=2):
+        assert survival(tmp_path, "--baselines", str(study / "baselines.parquet")) == 0
+    for name in ("survival.json", "endpoints.csv", "groups.csv", "all_curves.parquet"):
+        assert (tmp_path / "survival" / name).read_bytes() == (study / "survival" / name).read_bytes(), name
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda rows: pd.concat([rows, rows.iloc[[3]]]), f"line {N + 1}, column case_id: expected each case_id and predictor once"),
+        (lambda rows: rows.assign(score=rows["score"].where(rows.index != 6)), "line 7, column score: expected a number from 0 to 1"),
+        (lambda rows: rows.assign(score=rows["score"].where(rows.index != 6, 1.5)), "line 7, column score: expected a number from 0 to 1"),
+    ],
+)
+def test_a_bad_row_of_the_baselines_is_refused(study: Path, tmp_path: Path, capsys: pytest.CaptureFixture, change, said: str) -> None:
+    write_study(tmp_path)
+    change(pd.read_parquet(study / "baselines.parquet")).to_parquet(tmp_path / "baselines.parquet")
+    assert survival(tmp_path, "--baselines", str(tmp_path / "baselines.parquet")) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "survival").exists()
 
 
 def spoil(table: str, column: str, value: object, row: int = 4):
@@ -222,3 +250,88 @@ def test_a_cohort_too_small_for_any_curve_has_a_table_of_curves_with_its_columns
     curves, drawn = (pd.read_parquet(folder / "survival" / "curves.parquet") for folder in (tmp_path, study))
     assert curves.empty
     assert list(curves.columns) == list(drawn.columns)
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All three endpoints and response labels; everybody progresses halfway, and the deciding scan is on day 40 or 90."""
+    folder = tmp_path_factory.mktemp("wide")
+    tables = write_study(folder)
+    one = tables["followup"]
+    halfway = one.assign(endpoint="rwpfs", exit_days=one["entry_days"] + (one["exit_days"] - one["entry_days"] + 1) // 2, event=True)
+    tables["followup"] = pd.concat([one, halfway.iloc[:-25]])
+    labels = one[["case_id"]].assign(definition="strict", responder=tables["predictions"]["score"].gt(0.5), window_end_days=120)
+    labels["scan_days"] = [[40] if number % 2 else [90] for number in range(N)]
+    labels.astype({"responder": "boolean"}).to_parquet(folder / "cases" / "labels.parquet")
+    write_tables(folder, tables)
+    block = {"landmarks": [60, 120], "response_label": "strict", "groups": "tertiles", "minimum_events_shown": 10, "minimum_group": 5}
+    assert survival(folder, "--settings", json.dumps({"survival": block})) == 0
+    return folder / "survival"
+
+
+def test_each_endpoint_has_its_results_and_its_counts_and_the_first_is_the_headline(wide: Path) -> None:
+    result = json.loads((wide / "survival.json").read_text())
+    assert result["endpoint"] == "overall_survival"
+    progression, next_treatment = result["further_endpoints"]
+    assert (progression["endpoint"], progression["counts"]["cases_without_follow_up"]) == ("progression_free_survival", 25)
+    assert (next_treatment["regimens"], next_treatment["counts"]["cases_without_follow_up"]) == ([], N)
+    assert progression["regimens"][0]["events"] > result["regimens"][0]["events"]
+    table = pd.read_csv(wide / "endpoints.csv")
+    assert table.groupby("endpoint")["regimen"].apply(set).to_dict() == {
+        name: {"a", "b", "all"} for name in ("overall_survival", "progression_free_survival")
+    }
+    counts = pd.read_csv(wide / "counts.csv").pivot(index="what", columns="endpoint", values="cases")
+    assert counts.loc["analysed", "progression_free_survival"] == N - 25
+    curves = pd.read_parquet(wide / "all_curves.parquet")
+    assert {"overall_survival", "progression_free_survival"} == set(curves["endpoint"])
+    assert set(pd.read_parquet(wide / "curves.parquet")["score_group"]) == {"high", "low"}
+
+
+def test_landmarks_count_who_was_over_and_whose_label_a_later_scan_decides(wide: Path) -> None:
+    tests = pd.read_csv(wide / "group_tests.csv")
+    mine = tests[(tests["endpoint"] == "overall_survival") & (tests["regimen"] == "all")].set_index(["grouping", "landmark_days"])
+    early, late = mine.loc[("response", 60)], mine.loc[("response", 120)]
+    assert early["cases"] + early["label_unknown_at_landmark"] + early["over_before_landmark"] == N
+    # On day 60 only every second label is known; on day 120 every one.
+    assert early["label_unknown_at_landmark"] > N / 3
+    assert late["label_unknown_at_landmark"] == 0
+    assert late["over_before_landmark"] > early["over_before_landmark"] > 0
+    groups = pd.read_csv(wide / "groups.csv")
+    at = groups[(groups["endpoint"] == "overall_survival") & (groups["grouping"] == "response") & (groups["landmark_days"] == 120)]
+    assert set(at["score_group"]) == {"response", "no response"}
+    assert at[at["regimen"] == "all"].set_index("score_group").loc["no response", "hazard_ratio"] > 1
+    assert not ((groups["grouping"] == "response") & groups["landmark_days"].isna()).any()
+    # Time starts at the landmark: who has lived to it has survival 1 there.
+    curves = pd.read_parquet(wide / "all_curves.parquet")
+    begun = curves[curves["landmark_days"].notna()].groupby(["regimen", "endpoint", "grouping", "landmark_days"])["from_months"].min()
+    assert (begun < 6).all()
+
+
+def test_tertiles_keep_the_middle_and_the_ratio_stays_that_of_the_halves(study: Path, wide: Path) -> None:
+    halves, thirds = (pd.read_csv(folder / "regimens.csv") for folder in (study / "survival", wide))
+    assert halves["hazard_ratio"].tolist() == thirds["hazard_ratio"].tolist()
+    groups = pd.read_csv(wide / "groups.csv")
+    mine = groups[(groups["endpoint"] == "overall_survival") & (groups["regimen"] == "all") & groups["landmark_days"].isna()]
+    assert mine["score_group"].tolist() == ["high", "middle", "low"]
+    assert mine["cases"].sum() == N
+
+
+def test_every_curve_test_and_shape_names_its_endpoint(wide: Path) -> None:
+    for name in ("endpoints", "counts", "groups", "group_tests", "survival_at", "at_risk", "shape"):
+        table = pd.read_csv(wide / f"{name}.csv")
+        assert table["endpoint"].notna().all()
+        assert len(table)
+
+
+def test_a_diagnosis_anchor_needs_its_day(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    tables = write_study(tmp_path)
+    assert survival(tmp_path, "--settings", '{"survival": {"anchor": "diagnosis"}}') == 2
+    assert "cases.parquet, column diagnosis_day: expected this column" in capsys.readouterr().err
+    days = pd.array([None, *tables["cases"]["index_day"].iloc[1:] - 30], dtype="Int32")
+    tables["cases"]["diagnosis_day"] = days
+    write_tables(tmp_path, tables)
+    assert survival(tmp_path, "--settings", '{"survival": {"anchor": "diagnosis"}}') == 0
+    result = json.loads((tmp_path / "survival" / "survival.json").read_text())
+    assert result["counts"]["cases_without_anchor"] == 1
+    assert result["anchor"] == "diagnosis"
+    assert all(row["delayed_entry_cases"] == row["cases"] for row in result["cancer_types"])

@@ -167,6 +167,17 @@ COUNTS: dict[str, tuple[Callable[[FinishedRun], None], dict[str, int]]] = {
         },
     ),
     "alpha of the survival tests": (setting(survival={"alpha": 0.01}), {"survival": 1, "report": 1}),
+    "endpoints of survival": (setting(survival={"endpoints": ["overall_survival"]}), {"survival": 1, "report": 1}),
+    "anchor of survival": (setting(survival={"anchor": "diagnosis"}), {"survival": 1, "report": 1}),
+    "landmarks with response curves": (
+        setting(survival={"landmarks": [120], "response_label": "strict"}),
+        {"survival": 1, "report": 1},
+    ),
+    "score groups of survival": (setting(survival={"groups": "tertiles"}), {"survival": 1, "report": 1}),
+    "covariates of the clinical tables": (
+        setting(survival={"covariates": ["age", "clinical_sample.tumor_purity"]}),
+        {"survival": 1, "report": 1},
+    ),
     "bootstrap resamples": (setting(evaluation={"bootstrap": 300}), {"metrics": 1, "report": 1}),
     "sampling temperature": (setting(inference={"temperature": 0.7}), AFTER_TRAINING),
     "strictness of ingestion": (

@@ -130,6 +130,23 @@ def truth_option(wildcards):
     return option("--truth", truth_of(wildcards))
 
 
+def survival_files(wildcards):
+    """What survival reads beside the cohort's cases where its settings name it: labels, clinical tables, covariates of one's own."""
+    folder = f"results/{wildcards.cohort}"
+    labels = plan.config.survival.response_label is not None
+    return [
+        *([f"{folder}/cases/labels.parquet"] if labels else []),
+        *(f"{folder}/tables/{name}.parquet" for name in plan.survival_tables()),
+        *plan.covariate_files(),
+    ]
+
+
+def survival_option(wildcards):
+    """The argument that hands the clinical tables to survival."""
+    needed = plan.survival_tables()
+    return f"--tables results/{wildcards.cohort}/tables" if needed else ""
+
+
 def runs(wildcards, product):
     """One product of every model, strategy and design of a cohort."""
     return expand(

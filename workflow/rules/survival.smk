@@ -9,10 +9,20 @@ rule survival:
         followup="results/{cohort}/cases/followup.parquet",
         folds="results/{cohort}/cases/folds.parquet",
         evidence="results/{cohort}/prompts/evidence.parquet",
+        further=lambda wildcards: survival_files(wildcards),
     output:
         survival="results/{cohort}/{model}/{strategy}/{design}/survival/survival.json",
         regimens="results/{cohort}/{model}/{strategy}/{design}/survival/regimens.csv",
         curves="results/{cohort}/{model}/{strategy}/{design}/survival/curves.parquet",
+        endpoints="results/{cohort}/{model}/{strategy}/{design}/survival/endpoints.csv",
+        counts="results/{cohort}/{model}/{strategy}/{design}/survival/counts.csv",
+        groups="results/{cohort}/{model}/{strategy}/{design}/survival/groups.csv",
+        group_tests="results/{cohort}/{model}/{strategy}/{design}/survival/group_tests.csv",
+        survival_at="results/{cohort}/{model}/{strategy}/{design}/survival/survival_at.csv",
+        at_risk="results/{cohort}/{model}/{strategy}/{design}/survival/at_risk.csv",
+        shape="results/{cohort}/{model}/{strategy}/{design}/survival/shape.csv",
+        periods="results/{cohort}/{model}/{strategy}/{design}/survival/periods.csv",
+        all_curves="results/{cohort}/{model}/{strategy}/{design}/survival/all_curves.parquet",
         manifest="results/{cohort}/{model}/{strategy}/{design}/survival/manifest.json",
     log:
         "results/{cohort}/{model}/{strategy}/{design}/logs/survival.log",
@@ -28,10 +38,11 @@ rule survival:
         settings=settings_of("survival"),
         cases=subpath(input.cases, parent=True),
         survival=subpath(output.survival, parent=True),
+        tables=lambda wildcards: survival_option(wildcards),
     message:
         "Stratifying survival by the score of {wildcards.model} by {wildcards.strategy}"
     shell:
-        "exec python -m oncoraft survival {input.predictions} {params.cases} {input.evidence} --design {wildcards.design} --baselines {input.baselines} --out {params.survival} --settings {params.settings:q} 2> {log}"
+        "exec python -m oncoraft survival {input.predictions} {params.cases} {input.evidence} --design {wildcards.design} --baselines {input.baselines} {params.tables} --out {params.survival} --settings {params.settings:q} 2> {log}"
 
 
 # Beside the look-ahead audit, which cannot see what an absence tells.

@@ -18,6 +18,7 @@ from oncoraft.knowledge.tables import DERIVED_TABLES, TABLES
 from oncoraft.planning.config import PRETRAINING, CohortFilter, Config
 from oncoraft.planning.config_files import check_config
 from oncoraft.planning.content import Content
+from oncoraft.planning.settings.analysis import CLINICAL_TABLES
 from oncoraft.planning.sources import code_digest
 from oncoraft.planning.steps import STEPS
 
@@ -156,7 +157,7 @@ class Plan:
             now: seconds since the epoch.
         """
         cohorts = [] if self.config.study is None else [self.config.cohort]
-        files = [file for cohort in cohorts for file in self.study_files(cohort)] + self.teacher_files()
+        files = [file for cohort in cohorts for file in self.study_files(cohort)] + self.teacher_files() + self.covariate_files()
         files += [file for model in self.config.models if not self.is_built(model) for file in self.base_files(model)]
         late = [file for file in files if Path(file).is_file() and Path(file).stat().st_mtime > now + CLOCK_SKEW_SECONDS]
         return [f"{file}: dated in the future, so that nothing made from it would count as current; run `touch` on it" for file in late]
@@ -165,6 +166,15 @@ class Plan:
         """The list of patients that a cohort is limited to, if it is."""
         listed = self.config.cohort_filter.patients
         return [listed] if listed is not None and cohort == self.config.cohort else []
+
+    def covariate_files(self) -> list[str]:
+        """The covariates of one's own that survival is adjusted for, if any."""
+        given = self.config.survival.covariate_file
+        return [given] if given is not None else []
+
+    def survival_tables(self) -> list[str]:
+        """Clinical tables that survival takes covariates from."""
+        return [name for name in CLINICAL_TABLES if self.config.survival.table_columns(name)]
 
     def teacher_files(self) -> list[str]:
         """Files that the teacher reads: given rationales, or the instruction of an endpoint."""
@@ -194,6 +204,11 @@ class Plan:
         lines += [f"{file}: no such file (configuration block `rationales`)" for file in self.teacher_files() if not Path(file).is_file()]
         listed = self.filter_files(self.config.cohort)
         lines += [f"{file}: no such file (configuration key `cohort_filter.patients`)" for file in listed if not Path(file).is_file()]
+        lines += [
+            f"{file}: no such file (configuration key `survival.covariate_file`)"
+            for file in self.covariate_files()
+            if not Path(file).is_file()
+        ]
         for name, model in self.config.models.items():
             lines += _missing_of_model(name, model.path)
         return lines
@@ -209,6 +224,7 @@ def refuse_braces(config: Config) -> None:
         "study": config.study,
         "folds.frozen": config.folds.frozen,
         "cohort_filter.patients": config.cohort_filter.patients,
+        "survival.covariate_file": config.survival.covariate_file,
         "prompts.instruction_file": config.prompts.instruction_file,
         "rationales.file": config.rationales.file,
         "rationales.endpoint_instruction": config.rationales.endpoint_instruction,

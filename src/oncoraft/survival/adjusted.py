@@ -7,19 +7,22 @@ date lies before the first sequencing, with delayed entry: everybody in the coho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from oncoraft.covariates import ADVANCED, UNKNOWN, covariate_report
+from oncoraft.covariates import COVARIATES, covariate_report
+from oncoraft.survival.coding import Coding, Columns
 from oncoraft.survival.concordance import concordance
 from oncoraft.survival.cox import CoxFit, HazardRatio, fit_cox
 from oncoraft.survival.risk_sets import Array, Subjects
+from oncoraft.survival.shape import NO_SHAPE, shape_record
+from oncoraft.survival.tails import chi_squared
 
 SMALLEST_SHARE = 0.02  # a column that nearly everybody shares cannot be estimated
+DECIMALS = 9  # of a log hazard
 EVENTS_PER_COLUMN = 5  # Vittinghoff and McCulloch 2007: estimates of an adjusted effect hold from five to nine
 # In the order in which few events admit them: first what prognosis depends on most.
 INTENDED = (
@@ -37,11 +40,14 @@ def subjects_of(group: pd.DataFrame) -> Subjects:
 
 
 def strata_of(group: pd.DataFrame, by: Sequence[str] = ("fold",), *, sequenced: bool = True) -> Array:
-    """One label a case: fold, other columns, and whether the index date lies before the first sequencing."""
-    keys = [group[column].astype(str) for column in by]
+    """One number a case: fold, other columns, and whether the index date lies before the first sequencing."""
+    codes = np.zeros(len(group), dtype=int)
+    for column in by:
+        mine, names = pd.factorize(group[column], sort=True, use_na_sentinel=False)
+        codes = codes * len(names) + mine
     if sequenced:
-        keys.append((group["entry_days"] > 0).astype(str))
-    return pd.concat(keys, axis=1).agg("|".join, axis=1).to_numpy(str)
+        codes = 2 * codes + (group["index_day"] < 0).to_numpy()
+    return codes
 
 
 def log_odds(scores: Array) -> Array:
@@ -52,60 +58,28 @@ def log_odds(scores: Array) -> Array:
     return found
 
 
-def columns_of(values: pd.Series) -> dict[str, Array]:
-    """A covariate as columns of numbers: by its clinical coding, else a number as it is and a word as a column a level but the commonest.
-
-    A missing number is the median and has a flag.
-    """
-    name = str(values.name)
-    if name in CODINGS:
-        return {column: np.asarray(coded, dtype=float) for column, coded in CODINGS[name](values).items()}
-    if pd.api.types.is_numeric_dtype(values) or values.isna().all():
-        return {name: filled(values), f"{name}_unknown": values.isna().to_numpy(float)}
-    words = values.fillna(UNKNOWN).astype(str)
-    counts = words.value_counts()
-    levels = sorted(counts.index, key=lambda level: (-counts[level], level))[1:]
-    return {f"{name}: {level}": words.eq(level).to_numpy(float) for level in sorted(levels)}
-
-
-def filled(values: pd.Series) -> Array:
-    """Numbers, a missing one as the median of the others."""
-    numbers = values.astype(float)
-    found: Array = numbers.fillna(numbers.median() if numbers.notna().any() else 0.0).to_numpy()
-    return found
-
-
-CODINGS: dict[str, Callable[[pd.Series], dict[str, Any]]] = {
-    "age": lambda age: {"age_decades": filled(age) / 10, "age_unknown": age.isna()},
-    "sex": lambda sex: {"is_male": sex.str.casefold().eq("male"), "sex_unknown": sex.fillna(UNKNOWN).eq(UNKNOWN)},
-    "stage": lambda stage: {
-        "is_stage_iv": stage.str.contains(ADVANCED, regex=True).fillna(False),
-        "stage_unknown": stage.fillna(UNKNOWN).eq(UNKNOWN),
-    },
-    "line": lambda line: {"later_line": line >= 2, "third_line": line >= 3},
-    "ecog": lambda ecog: {"ecog_2_or_more": ecog >= 2, "ecog_unknown": ecog.isna()},
-}
-
-
-def design(group: pd.DataFrame, intended: Sequence[str] = INTENDED) -> pd.DataFrame:
-    """The intended covariates that a group has, as columns of numbers; flags and levels that nearly everybody shares are left out."""
-    table = {name: column for covariate in intended if covariate in group for name, column in columns_of(group[covariate]).items()}
+def design(group: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+    """All columns of `Coding.of` side by side; flags and levels that nearly everybody shares are left out."""
+    table = {name: column for found in columns.values() for name, column in found.items()}
     return pd.DataFrame({name: column for name, column in table.items() if not is_rare(column)}, index=group.index)
 
 
 def is_rare(column: Array) -> bool:
     """Whether nearly everybody shares a value of a flag; a number that is not a flag is rare where it is constant."""
-    if np.isin(column, (0.0, 1.0)).all():
+    if ((column == 0) | (column == 1)).all():
         return not SMALLEST_SHARE <= float(column.mean()) <= 1 - SMALLEST_SHARE
     return bool(np.ptp(column) == 0)
 
 
-def covariate_states(group: pd.DataFrame, fit: CoxFit, admitted: Sequence[str], intended: Sequence[str] = INTENDED) -> list[dict[str, Any]]:
-    """What became of each intended covariate: `covariates.covariate_report` with the columns in the model and those left out, and why."""
+def covariate_states(
+    group: pd.DataFrame, columns: Columns, fit: CoxFit, admitted: Sequence[str], intended: Sequence[str] = INTENDED
+) -> list[dict[str, Any]]:
+    """What became of each intended covariate: `covariates.covariate_report` with its source, the columns in the model, and those left out and why."""
     records = covariate_report(group, intended)
     for record in records:
         name = record["covariate"]
-        found = columns_of(group[name]) if name in group else {}
+        record["source"] = source_of(name)
+        found = columns.get(name, {})
         reasons: dict[str, str | None] = {
             column: RARE
             if is_rare(values)
@@ -119,16 +93,18 @@ def covariate_states(group: pd.DataFrame, fit: CoxFit, admitted: Sequence[str], 
     return records
 
 
-def fit_clinical(group: pd.DataFrame, strata: Array, intended: Sequence[str]) -> tuple[CoxFit, pd.DataFrame]:
-    """The model without the score, and the columns in it: as many as the events allow."""
-    table, subjects = design(group, intended), subjects_of(group)
-    fit = fit_cox(subjects, table.to_numpy(float), list(table.columns), strata)
-    # One column less than the events allow: it is the score's.
-    allowed = max(0, int(subjects.event.sum()) // EVENTS_PER_COLUMN - 1)
-    table = table[list(fit.names[:allowed])]
-    if len(fit.names) <= allowed:
-        return fit, table
-    return fit_cox(subjects, table.to_numpy(float), list(table.columns), strata), table
+def source_of(covariate: str) -> str:
+    """Where a covariate is from, and whether it is known to be of the index date."""
+    table, dot, _ = covariate.partition(".")
+    return f"{table}, not dated" if dot else "evidence at the index date" if covariate in COVARIATES else "covariate file, as dated there"
+
+
+def fit_clinical(group: pd.DataFrame, strata: Array, columns: Columns, own: int = 1) -> tuple[CoxFit, pd.DataFrame]:
+    """The model without the score, and the columns in it: as many as the events allow beside `own` columns of the score."""
+    table, subjects = design(group, columns), subjects_of(group)
+    allowed = max(0, int(subjects.event.sum()) // EVENTS_PER_COLUMN - own)
+    fit = fit_cox(subjects, table.to_numpy(float), list(table.columns), strata, most=allowed)
+    return fit, table[list(fit.names)]
 
 
 def ratio_of(prefix: str, found: HazardRatio | None) -> dict[str, float | None]:
@@ -140,36 +116,47 @@ def ratio_of(prefix: str, found: HazardRatio | None) -> dict[str, float | None]:
 
 
 def gain(
-    group: pd.DataFrame, low: Array | None = None, by: Sequence[str] = ("fold",), intended: Sequence[str] = INTENDED
+    group: pd.DataFrame,
+    low: Array | None = None,
+    by: Sequence[str] = ("fold",),
+    intended: Sequence[str] = INTENDED,
+    coding: Coding | None = None,
+    *,
+    states: bool = True,
 ) -> dict[str, Any]:
     """What the score adds to the clinical covariates.
 
     Args:
-        group: cases with score, fold, entry_days, exit_days, event and columns of `covariates.clinical_covariates`.
+        group: cases with score, fold, index_day, entry_days, exit_days, event and columns of `covariates.clinical_covariates`.
         low: which cases are of the low-score group; None: those below the median.
         by: columns that are strata of the models beside the side of the first sequencing.
         intended: covariates to adjust for.
+        coding: of cases of which `group` is a part; None: of these.
+        states: whether to tell what became of each.
 
     Returns:
         adjusted_hazard_ratio (low against high group) and adjusted_per_sd_hazard_ratio (per standard deviation of the log odds towards
         lower scores), each with lower, upper and p; likelihood_ratio_chi2 and _p (of the score per standard deviation);
-        concordance_clinical and concordance_with_score; adjusted_for (columns), covariates (a record each), separated (columns whose
+        concordance_clinical and concordance_with_score; the fields of `shape.shape_record`; adjusted_for (columns), covariates (a record each), separated (columns whose
         coefficient is infinite), not_adjusted (why there is no estimate, or null).
     """
     strata, subjects = strata_of(group, by), subjects_of(group)
     odds = log_odds(group["score"].to_numpy())
     terms = {"low_group": odds < np.median(odds) if low is None else low, "low_score": -odds / (odds.std() or 1.0)}
-    base, table = fit_clinical(group, strata, intended)
+    columns = (coding or Coding(group, intended)).of(group)
+    base, table = fit_clinical(group, strata, columns)
     found: dict[str, Any] = dict.fromkeys(("likelihood_ratio_chi2", "likelihood_ratio_p", "concordance_clinical", "concordance_with_score"))
     for prefix in PARTS:
         found |= ratio_of(f"adjusted_{prefix}", None)
-    found |= {"adjusted_for": list(table.columns), "separated": [], "not_adjusted": None}
-    found["covariates"] = covariate_states(group, base, list(table.columns), intended)
+    found |= {"adjusted_for": list(table.columns), "separated": [], "not_adjusted": None} | NO_SHAPE
+    found["covariates"] = covariate_states(group, columns, base, list(table.columns), intended) if states else []
     if not odds.std() > 0:
         return found | {"not_adjusted": "all scores are equal"}
     if subjects.event.sum() < 2 * EVENTS_PER_COLUMN:
         return found | {"not_adjusted": f"{subjects.event.sum()} events for {table.shape[1] + 1} covariates"}
     fits = {term: fit_with(term, values, subjects, table, strata) for term, values in terms.items()}
+    if "low_score" in fits["low_score"].names:
+        found |= shape_record(subjects, odds, table, strata, fits["low_score"])
     return found | gain_of(base, fits, subjects, table.assign(low_score=terms["low_score"]), strata)
 
 
@@ -186,10 +173,12 @@ def gain_of(base: CoxFit, fits: dict[str, CoxFit], subjects: Subjects, table: pd
         return {"not_adjusted": f"the score is {reason}"}
     # The wider model cannot fit worse, but by rounding.
     chi2 = max(0.0, 2 * (full.log_likelihood - base.log_likelihood))
-    found: dict[str, Any] = {"likelihood_ratio_chi2": chi2, "likelihood_ratio_p": float(stats.chi2.sf(chi2, 1))}
+    found: dict[str, Any] = {"likelihood_ratio_chi2": chi2, "likelihood_ratio_p": chi_squared(chi2)}
     for prefix, term in PARTS.items():
         found |= ratio_of(f"adjusted_{prefix}", fits[term].hazard_ratio(term))
     for name, fit in (("concordance_clinical", base), ("concordance_with_score", full)):
-        ranked = concordance(subjects, table[list(fit.names)].to_numpy(float) @ fit.coefficients, strata)
+        # Equal cases have equal risks only up to rounding, which would make a pair of a tie.
+        risk = np.round(table[list(fit.names)].to_numpy(float) @ fit.coefficients, DECIMALS)
+        ranked = concordance(subjects, risk, strata)
         found[name] = ranked.estimate if ranked else None
-    return found | {"separated": list(full.separated), "not_adjusted": NO_MAXIMUM if "low_score" in full.separated else None}
+    return found | {"separated": list(full.separated), "not_adjusted": None if full.hazard_ratio("low_score") else NO_MAXIMUM}

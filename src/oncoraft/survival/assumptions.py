@@ -31,28 +31,38 @@ def period_records(subjects: Subjects, low: Array, strata: Array) -> list[dict[s
     return records
 
 
-def entry_note(ratio: float, p: float) -> str | None:
+ENTERING = {"index": "later sequencing", "diagnosis": "later treatment or sequencing", "sequencing": "later treatment"}  # by anchor
+
+
+def entry_note(ratio: float, p: float, anchor: str = "index") -> str | None:
     """What dependence of the hazard on the time of entry means, in words; None where none is seen."""
     if p >= FAILS:
         return None
     direction = "higher" if ratio > 1 else "lower"
     return (
-        f"later sequencing goes with a {direction} hazard ({ratio:.2f} times a month, p {p:.2g}): entry is not independent of survival, "
+        f"{ENTERING[anchor]} goes with a {direction} hazard ({ratio:.2f} times a month, p {p:.2g}): entry is not independent of survival, "
         "so that curves and the ratio may be biased; see the ratio adjusted for entry and that of cases sequenced by their index date"
     )
 
 
-def entry_records(subjects: Subjects, low: Array, strata: Array) -> dict[str, Any]:
-    """Whether entry depends on the hazard, and the ratio of low against high with that taken into account."""
+def entry_records(subjects: Subjects, low: Array, strata: Array, late: Array | None = None, anchor: str = "index") -> dict[str, Any]:
+    """Whether entry depends on the hazard, and the ratio of low against high with that taken into account.
+
+    Args:
+        subjects, low, strata: follow-up, who is of the low-score group, a label a case.
+        late: whose index date lies before the first sequencing; None: who enters late, as where time is counted from the index date.
+        anchor: what time is counted from.
+    """
+    late = subjects.entry > 0 if late is None else late
     months = subjects.entry / DAYS_PER_MONTH
     entry = cox(subjects, months, strata)
-    joint = fit_cox(subjects, np.column_stack([subjects.entry > 0, months, low]), ["late", "months", "low"], strata)
-    early = subjects.entry == 0
+    joint = fit_cox(subjects, np.column_stack([late, months, low]), ["late", "months", "low"], strata)
+    early = ~late
     restricted = cox(subjects.where(early), low[early], strata[early]) if early.any() else None
     return {
         "entry_time_hazard_ratio": entry.ratio if entry else None,
         "entry_time_p": entry.p if entry else None,
-        "entry_time_note": entry_note(entry.ratio, entry.p) if entry else None,
+        "entry_time_note": entry_note(entry.ratio, entry.p, anchor) if entry else None,
         **ratio_of("entry_adjusted_", joint.hazard_ratio("low")),
         **ratio_of("restricted_", restricted),
         "restricted_cases": int(early.sum()),
@@ -60,9 +70,10 @@ def entry_records(subjects: Subjects, low: Array, strata: Array) -> dict[str, An
     }
 
 
-def assumption_records(subjects: Subjects, low: Array, strata: Array) -> dict[str, Any]:
-    """Both assumptions of the hazard ratio of low against high."""
-    tests = {name: proportional_hazards(subjects, low, strata, name) for name in ("km", "identity")}
+def assumption_records(subjects: Subjects, low: Array, strata: Array, late: Array | None = None, anchor: str = "index") -> dict[str, Any]:
+    """Both assumptions of the hazard ratio of low against high; arguments as for `entry_records`."""
+    ratio = cox(subjects, low, strata)
+    tests = {name: proportional_hazards(subjects, low, strata, name, ratio) for name in ("km", "identity")}
     p = {name: found[1] if found else None for name, found in tests.items()}
     fails = p["km"] is not None and p["km"] < FAILS
     return {
@@ -70,5 +81,5 @@ def assumption_records(subjects: Subjects, low: Array, strata: Array) -> dict[st
         "proportional_hazards_identity_p": p["identity"],
         "is_proportional": None if p["km"] is None else not fails,
         "hazard_ratio_by_period": period_records(subjects, low, strata) if fails else [],
-        **entry_records(subjects, low, strata),
+        **entry_records(subjects, low, strata, late, anchor),
     }

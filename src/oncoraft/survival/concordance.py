@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from oncoraft.survival.risk_sets import Array, Subjects
+from oncoraft.survival.tails import quantile_of
 
 ROWS_AT_ONCE = 512
 
@@ -26,7 +26,7 @@ class Concordance(NamedTuple):
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
         """Normal interval, within [0, 1]."""
-        width = stats.norm.ppf(0.5 + confidence / 2) * self.standard_error
+        width = quantile_of(confidence) * self.standard_error
         return max(0.0, self.estimate - width), min(1.0, self.estimate + width)
 
 

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from oncoraft.survival.curves import kaplan_meier
-from oncoraft.survival.partial_likelihood import PartialLikelihood, maximise
+from oncoraft.survival.partial_likelihood import Evaluation, PartialLikelihood, maximise
 from oncoraft.survival.risk_sets import Array, Subjects
+from oncoraft.survival.tails import chi_squared, quantile_of, two_sided
 
 COLLINEAR = 1e-9  # share of a covariate's own information that must be left once the others are known
 SEPARATED = 0.01  # a Newton step, in standard deviations, that a likelihood at its maximum does not take
@@ -33,18 +33,20 @@ class HazardRatio:
     @property
     def ratio(self) -> float:
         """The hazard ratio."""
-        return float(np.exp(self.coefficient))
+        with np.errstate(over="ignore"):
+            return float(np.exp(self.coefficient))
 
     @property
     def interval(self) -> tuple[float, float]:
         """Wald interval of the hazard ratio."""
-        width = stats.norm.ppf(0.5 + self.confidence / 2) * self.standard_error
-        return float(np.exp(self.coefficient - width)), float(np.exp(self.coefficient + width))
+        width = quantile_of(self.confidence) * self.standard_error
+        with np.errstate(over="ignore"):
+            return float(np.exp(self.coefficient - width)), float(np.exp(self.coefficient + width))
 
     @property
     def p(self) -> float:
         """Two-sided Wald p."""
-        return float(2 * stats.norm.sf(abs(self.coefficient / self.standard_error)))
+        return two_sided(self.coefficient / self.standard_error)
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,12 @@ class CoxFit:
     separated: tuple[str, ...]
 
     def hazard_ratio(self, name: str, confidence: float = 0.95) -> HazardRatio | None:
-        """Of one covariate; None where it was left out or separates."""
+        """Of one covariate; None where it was left out or separates, or where its interval has a limit beyond any number."""
         if name not in self.names or name in self.separated:
             return None
         place = self.names.index(name)
-        return HazardRatio(float(self.coefficients[place]), float(np.sqrt(self.covariance[place, place])), confidence)
+        found = HazardRatio(float(self.coefficients[place]), float(np.sqrt(self.covariance[place, place])), confidence)
+        return found if np.isfinite(found.interval[1]) else None
 
 
 def estimable(information: Array, own: Array) -> Array:
@@ -74,6 +77,12 @@ def estimable(information: Array, own: Array) -> Array:
         information: (p, p) at coefficients of zero.
         own: (p,) information that each would have if the risk sets were the whole cohort; 0 for a constant.
     """
+    try:
+        # The pivots of the same scheme in one call; where all are large nothing has to be left out.
+        if (np.diag(np.linalg.cholesky(information)) ** 2 > COLLINEAR * own).all() and (own > 0).all():
+            return np.ones(len(information), dtype=bool)
+    except np.linalg.LinAlgError:
+        pass
     left, keep = information.copy(), np.zeros(len(information), dtype=bool)
     for j in range(len(left)):
         if own[j] > 0 and left[j, j] > COLLINEAR * own[j]:
@@ -84,19 +93,19 @@ def estimable(information: Array, own: Array) -> Array:
 
 def centre_within(values: Array, strata: Array | None) -> Array:
     """Covariates less their mean in the stratum, which changes no partial likelihood and keeps exponentials small."""
-    if strata is None or not len(values):
-        return values - values.mean(axis=0) if len(values) else values
+    if not values.size:
+        return values
+    if strata is None:
+        return values - values.mean(axis=0)
     codes, counts = np.unique(strata, return_inverse=True, return_counts=True)[1:]
-    sums = (
-        np.stack([np.bincount(codes, column, len(counts)) for column in values.T], axis=1)
-        if values.shape[1]
-        else np.zeros((len(counts), 0))
-    )
+    columns = values.shape[1]
+    cells = (codes[:, None] * columns + np.arange(columns)).ravel()
+    sums = np.bincount(cells, values.ravel(), len(counts) * columns).reshape(-1, columns)
     found: Array = values - (sums / counts[:, None])[codes]
     return found
 
 
-def fit_cox(subjects: Subjects, x: Array, names: Sequence[str], strata: Array | None = None) -> CoxFit:
+def fit_cox(subjects: Subjects, x: Array, names: Sequence[str], strata: Array | None = None, most: int | None = None) -> CoxFit:
     """Fit a Cox model.
 
     Args:
@@ -104,32 +113,49 @@ def fit_cox(subjects: Subjects, x: Array, names: Sequence[str], strata: Array | 
         x: covariates, (n, p) without missing values.
         names: of the p covariates.
         strata: each stratum has a baseline hazard of its own.
+        most: of the covariates that can be estimated only so many, the first, enter the model; None: all.
 
     Returns:
         The fit; without an event, every covariate is dropped.
     """
     values = np.asarray(x, dtype=float).reshape(len(subjects), -1)
-    varies = np.ptp(values, axis=0) > 0 if len(values) else np.zeros(values.shape[1], dtype=bool)
+    # Numbers in place of the labels, which are mostly texts and slow to sort.
+    strata = None if strata is None else np.unique(strata, return_inverse=True)[1]
+    # Along rows of the transpose numpy reduces many times faster than down columns.
+    columns = np.ascontiguousarray(values.T)
+    highest, lowest = (reach(columns, axis=1, initial=start) for reach, start in ((np.max, -np.inf), (np.min, np.inf)))
+    varies = highest > lowest
     centred = centre_within(values, strata)
-    spread = np.sqrt(np.mean(centred**2, axis=0)) if len(values) else np.ones(values.shape[1])
+    spread = np.sqrt(np.einsum("ij,ij->j", centred, centred) / max(len(values), 1))
     # Rounding leaves a covariate that no stratum varies in a spread of its own.
-    scale = np.where(spread > 1e-12 * (1 + np.abs(values).max(axis=0, initial=0.0)), spread, np.inf)
+    scale = np.where(spread > 1e-12 * (1 + np.maximum(np.abs(highest), np.abs(lowest))), spread, np.inf)
     scaled = centred / scale
     likelihood = PartialLikelihood(subjects, scaled, strata)
     null = likelihood.evaluate(np.zeros((1, len(scale))))
     keep = estimable(null.information[0], np.isfinite(scale) * float(subjects.event.sum()))
     dropped = {name: NOT_ESTIMABLE if moves else CONSTANT for name, kept, moves in zip(names, keep, varies) if not kept}
+    if most is not None:
+        keep &= np.cumsum(keep) <= most
     if not keep.all():
         likelihood = likelihood.of_columns(keep)
-    beta, found, step = maximise(likelihood, np.zeros((1, int(keep.sum()))), null if keep.all() else None)
+        null = Evaluation(null.value, null.gradient[:, keep], null.information[:, keep][:, :, keep])
+    beta, found, step = maximise(likelihood, np.zeros((1, int(keep.sum()))), null)
     kept_names = tuple(name for name, kept in zip(names, keep) if kept)
     # Far out the information itself underflows, and with it the step.
     level = (np.abs(step[0]) > SEPARATED) | (np.diag(found.information[0]) < LEVEL_INFORMATION)
     separated = tuple(name for name, endless in zip(kept_names, level) if endless)
-    # A covariate that separates leaves the information singular to rounding; the others keep their variance.
-    covariance = np.linalg.pinv(found.information[0], hermitian=True) / np.outer(scale[keep], scale[keep])
+    covariance = variance_of(found.information[0], bool(separated)) / np.outer(scale[keep], scale[keep])
     value = float(found.value[0])
     return CoxFit(kept_names, beta[0] / scale[keep], covariance, value, float(null.value[0]), dropped, separated)
+
+
+def variance_of(information: Array, separates: bool) -> Array:
+    """The inverse of the information; where a covariate separates it is singular to rounding, and the others keep their variance."""
+    try:
+        found: Array = np.linalg.pinv(information, hermitian=True) if separates else np.linalg.inv(information)
+    except np.linalg.LinAlgError:
+        found = np.linalg.pinv(information, hermitian=True)
+    return found
 
 
 def cox(subjects: Subjects, x: Array, strata: Array | None = None, confidence: float = 0.95) -> HazardRatio | None:
@@ -144,7 +170,9 @@ def cox(subjects: Subjects, x: Array, strata: Array | None = None, confidence: f
     return fit_cox(subjects, x, ["x"], strata).hazard_ratio("x", confidence)
 
 
-def proportional_hazards(subjects: Subjects, x: Array, strata: Array | None = None, transform: str = "km") -> tuple[float, float] | None:
+def proportional_hazards(
+    subjects: Subjects, x: Array, strata: Array | None = None, transform: str = "km", found: HazardRatio | None = None
+) -> tuple[float, float] | None:
     """Score test that the covariate's effect does not change with time: chi-squared (1 df) and p.
 
     The test of Grambsch and Therneau (1994) in the exact form that R's cox.zph has used since survival 3.0: the covariate times
@@ -153,8 +181,9 @@ def proportional_hazards(subjects: Subjects, x: Array, strata: Array | None = No
     Args:
         subjects, x, strata: as for `cox`.
         transform: the scale of time: "km", 1 - S(t-), or "identity".
+        found: the model's estimate, if it is known.
     """
-    found = cox(subjects, x, strata)
+    found = found or cox(subjects, x, strata)
     if found is None:
         return None
     values = np.asarray(x, dtype=float)
@@ -177,4 +206,4 @@ def proportional_hazards(subjects: Subjects, x: Array, strata: Array | None = No
     if spread <= 1e-12 * float(np.sum(scale**2 * variance)):
         return None
     chi2 = excess**2 / spread
-    return chi2, float(stats.chi2.sf(chi2, 1))
+    return chi2, chi_squared(chi2)

@@ -9,12 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
-from oncoraft.survival.risk_sets import FROM_THE_START, Array, Subjects, at_risk
+from oncoraft.survival.risk_sets import FROM_THE_START, TOLERANCE, Array, Subjects, at_risk
+from oncoraft.survival.tails import quantile_of
 
 ONE_HALF = 0.5
-TOLERANCE = 1.5e-8  # R's: the square root of the spacing of doubles
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ def kaplan_meier(subjects: Subjects, window: tuple[float, float] = FROM_THE_STAR
     survival = np.cumprod(1 - events / risk)
     with np.errstate(divide="ignore", invalid="ignore"):
         greenwood = np.cumsum(events / (risk * (risk - events)))
-        width = stats.norm.ppf(0.5 + confidence / 2) * np.sqrt(greenwood) / np.abs(np.log(survival))
+        width = quantile_of(confidence) * np.sqrt(greenwood) / np.abs(np.log(survival))
         lower, upper = survival ** np.exp(width), survival ** np.exp(-width)
     # log(-log S) has no value at 0 and 1.
     flat = (survival <= 0) | (survival >= 1) | ~np.isfinite(width)

@@ -50,15 +50,15 @@ def refuse_first(wrong: pd.Series, path: Path, column: str, expected: str, found
         raise InputError(expected, file=path, line=line, column=column, found=str(found.iloc[places[0]]))
 
 
-def read_followup(path: Path, endpoint: str) -> pd.DataFrame:
-    """Follow-up of one endpoint: case_id, entry_days, exit_days, event (boolean).
+def read_followup(path: Path, endpoint: str, *, required: bool = True) -> pd.DataFrame:
+    """Follow-up of one endpoint: case_id, entry_days, exit_days, event (boolean); without a row where it is not required.
 
     Raises:
-        InputError: as `read_table`; a time that is missing, an entry that is negative or not before its exit, an event that is neither true nor false.
+        InputError: as `read_table`; no row of a required endpoint; a time that is missing, an entry that is negative or not before its exit, an event that is neither true nor false.
     """
     frame = read_table(path, ["case_id", "endpoint", "entry_days", "exit_days", "event"], ["case_id", "endpoint"])
     mine = frame[frame["endpoint"] == endpoint]
-    if mine.empty:
+    if mine.empty and required:
         raise InputError(f"expected rows of the endpoint {endpoint!r}", file=path, column="endpoint")
     lines = pd.Series(np.flatnonzero(frame["endpoint"] == endpoint) + 1)
     entry, leave = (pd.to_numeric(mine[name], errors="coerce").astype(float) for name in ("entry_days", "exit_days"))
@@ -69,6 +69,26 @@ def read_followup(path: Path, endpoint: str) -> pd.DataFrame:
     refuse_first(entry >= leave, path, "entry_days", "expected an entry before the exit", entry, lines)
     refuse_first(~mine["event"].isin([0, 1]), path, "event", "expected true or false", mine["event"], lines)
     return pd.DataFrame({"case_id": mine["case_id"], "entry_days": entry, "exit_days": leave, "event": mine["event"].astype(bool)})
+
+
+# What the scan that decides has said no later one of these rules unsays; of the others the whole window must have passed.
+DECIDED_BY_THE_WINDOW = ("oncoraft", "strict_any_scan")
+
+
+def read_response(path: Path, definition: str) -> pd.DataFrame:
+    """Response by one label definition: case_id, responder (null where not evaluable), label_day (days from index on which it is known).
+
+    Raises:
+        InputError: as `read_table`; no row of the definition.
+    """
+    columns = ["case_id", "definition", "responder", "scan_days", "window_end_days"]
+    frame = read_table(path, columns, ["case_id", "definition"])
+    mine = frame[frame["definition"] == definition]
+    if mine.empty:
+        raise InputError(f"expected rows of the definition {definition!r}", file=path, column="definition")
+    scans = mine["scan_days"] if definition not in DECIDED_BY_THE_WINDOW else [()] * len(mine)
+    days = [max(seen) if len(seen) else end for seen, end in zip(scans, mine["window_end_days"])]
+    return mine[["case_id", "responder"]].assign(label_day=days)
 
 
 def check_folds(predictions: pd.DataFrame, folds: Path, design: str, file: Path) -> None:

@@ -45,31 +45,45 @@ class PartialLikelihood:
 
     def __init__(self, subjects: Subjects, x: Array, strata: Array | None = None, weights: Array | None = None) -> None:
         codes = np.zeros(len(subjects), dtype=int) if strata is None else np.unique(strata, return_inverse=True)[1]
-        times, ranks = np.unique(np.concatenate([subjects.entry, subjects.exit]), return_inverse=True)
-        enters, leaves = codes * len(times) + ranks.reshape(2, -1)
-        self.x = np.ascontiguousarray(x, dtype=float)
+        # A place in the order of stratum and time, of which the days of death alone matter.
+        days = np.unique(subjects.exit[subjects.event])
+        enters, leaves = codes * (len(days) + 1) + np.searchsorted(days, np.stack([subjects.entry, subjects.exit]), "right")
         died = np.flatnonzero(subjects.event)
         self.deaths = died[np.argsort(leaves[died], kind="stable")]  # in the order of stratum and time
-        moments, self.moment, ties = np.unique(leaves[self.deaths], return_inverse=True, return_counts=True)
-        self.first_death = np.cumsum(ties) - ties
+        # The deaths come first, in their order, so that theirs is a slice of every array.
+        self.order = np.concatenate([self.deaths, np.flatnonzero(~subjects.event)])
+        self.x = np.asarray(x, dtype=float)[self.order]
+        self.one_and_x = np.concatenate([np.ones((len(self.x), 1)), self.x], axis=1)
+        enters, leaves = enters[self.order], leaves[self.order]
+        place = leaves[: len(died)]
+        is_first = np.diff(place, prepend=-1) > 0
+        self.first_death = np.flatnonzero(is_first)
+        moments, self.moment = place[is_first], np.cumsum(is_first) - 1
+        ties = np.diff(self.first_death, append=len(place))
         # Efron: the j-th of d tied deaths sees the risk set less j/d of the tied ones.
         self.part = ((np.arange(len(self.moment)) - self.first_death[self.moment]) / ties[self.moment])[:, None]
         self.ties = ties[:, None] if len(self.moment) > len(moments) else None
-        self.at_risk = RiskTree(np.searchsorted(moments, enters, "right"), np.searchsorted(moments, leaves, "right"), len(moments))
+        # Of tied deaths alone is anything taken off; most days have one.
+        self.tied_rows = np.flatnonzero(ties[self.moment] > 1)
+        self.first_tied = np.flatnonzero(np.diff(self.moment[self.tied_rows], prepend=-1) > 0)
+        self.of_tied = np.cumsum(np.diff(self.moment[self.tied_rows], prepend=-1) > 0) - 1
+        passed = np.cumsum(np.bincount(moments, minlength=(int(codes.max(initial=0)) + 1) * (len(days) + 1)))
+        self.at_risk = RiskTree(passed[enters], passed[leaves], len(moments))
         self.use(weights)
 
     def use(self, weights: Array | None) -> None:
         """Take other case weights, (n, b)."""
-        self.weights = np.ones((len(self.x), 1)) if weights is None else np.asarray(weights, dtype=float)
-        self.death_weights = self.mean_weight = self.weights[self.deaths]
+        self.weights = np.ones((len(self.x), 1)) if weights is None else np.asarray(weights, dtype=float)[self.order]
+        self.death_weights = self.mean_weight = self.weights[: len(self.deaths)]
         if self.ties is not None:
             self.mean_weight = (self.tied(self.death_weights) / self.ties)[self.moment]
-        self.died_x = self.death_weights.T @ self.x[self.deaths]
+        self.died_x = self.death_weights.T @ self.x[: len(self.deaths)]
 
     def of_columns(self, columns: Array) -> PartialLikelihood:
         """The same subjects with some of the covariates."""
         other = copy(self)
         other.x = np.ascontiguousarray(self.x[:, columns])
+        other.one_and_x = np.ascontiguousarray(self.one_and_x[:, np.concatenate([[True], columns])])
         other.died_x = self.died_x[:, columns]
         return other
 
@@ -78,15 +92,17 @@ class PartialLikelihood:
         return of_deaths if self.ties is None else np.add.reduceat(of_deaths, self.first_death, axis=0)
 
     def at_deaths(self, values: Array) -> Array:
-        """Efron's sums of values (n, m) over the risk set of each death, (d, m)."""
+        """Efron's sums of values (n, m), deaths first, over the risk set of each death, (d, m)."""
         whole = self.at_risk.over_risk_sets(values)
         if self.ties is None:
             return whole
-        found: Array = whole[self.moment] - self.part * self.tied(values[self.deaths])[self.moment]
+        found: Array = whole[self.moment]
+        together = np.add.reduceat(values[self.tied_rows], self.first_tied, axis=0)
+        found[self.tied_rows] -= self.part[self.tied_rows] * together[self.of_tied]
         return found
 
     def risk(self, beta: Array) -> tuple[Array, Array]:
-        """Linear predictors less their largest, and risks times weights, (n, b), at coefficients (b, p)."""
+        """Linear predictors less their largest, and risks times weights, (n, b), deaths first, at coefficients (b, p)."""
         linear = self.x @ beta.T
         # Exponentials cannot overflow so; what is taken off cancels in every ratio.
         linear -= linear.max(axis=0, initial=0.0)
@@ -97,15 +113,14 @@ class PartialLikelihood:
         linear, risk = self.risk(beta)
         n, b = risk.shape
         p = self.x.shape[1]
-        weighted = (risk[:, None, :] * self.x[:, :, None]).reshape(n, p * b)
-        sums = self.at_deaths(np.concatenate([risk, weighted], axis=1))
+        sums = self.at_deaths((self.one_and_x[:, :, None] * risk[:, None]).reshape(n, (1 + p) * b))
         total = np.maximum(sums[:, :b], SMALLEST_RISK)
-        value = np.sum(self.death_weights * linear[self.deaths] - self.mean_weight * np.log(total), axis=0)
+        value = np.sum(self.death_weights * linear[: len(self.deaths)] - self.mean_weight * np.log(total), axis=0)
         exposure = risk * self._cumulative_hazard(self.mean_weight / total)
         gradient = self.died_x - exposure.T @ self.x
         mean = (sums[:, b:].reshape(len(sums), p, b) / total[:, None, :]).transpose(2, 1, 0)
-        second = self.second_moments(exposure) - (mean * self.mean_weight.T[:, None, :]) @ mean.transpose(0, 2, 1)
-        return Evaluation(value, gradient, second)
+        spread = (mean * self.mean_weight.T[:, None, :]) @ mean.transpose(0, 2, 1)
+        return Evaluation(value, gradient, self.second_moments(exposure) - spread)
 
     def second_moments(self, exposure: Array) -> Array:
         """Sums of the squares of the covariates, weighted by exposure (n, b): (b, p, p)."""
@@ -120,7 +135,7 @@ class PartialLikelihood:
         """The hazard that each subject has been under while at risk, per unit of risk."""
         found = self.at_risk.over_deaths(self.tied(hazard))
         if self.ties is not None:
-            found[self.deaths] -= self.tied(self.part * hazard)[self.moment]
+            found[: len(self.deaths)] -= self.tied(self.part * hazard)[self.moment]
         return found
 
 

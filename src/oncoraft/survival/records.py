@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from oncoraft.survival.adjusted import log_odds, ratio_of, subjects_of
 from oncoraft.survival.assumptions import DAYS_PER_MONTH, assumption_records
@@ -21,6 +20,7 @@ from oncoraft.survival.curves import Curve, kaplan_meier, median_follow_up
 from oncoraft.survival.inputs import finite
 from oncoraft.survival.restricted_mean import restricted_mean_difference
 from oncoraft.survival.risk_sets import Array, Subjects, at_risk, log_rank, observed_window
+from oncoraft.survival.tails import quantile_of
 
 # With fewer at risk, one death moves a curve by more than a tenth.
 SMALLEST_RISK_SET = 10
@@ -80,7 +80,7 @@ def horizon_records(subjects: Subjects, low: Array, curves: dict[str, Curve], ho
             names = (name, f"{name}_lower", f"{name}_upper")
             record |= {key: finite(value) for key, value in zip(names, estimates[name])} | {f"{name}_at_risk": count}
         (high, *_, high_error), (other, *_, low_error) = estimates["high"], estimates["low"]
-        width = stats.norm.ppf(0.975) * float(np.hypot(high_error, low_error))
+        width = quantile_of(0.95) * float(np.hypot(high_error, low_error))
         values = (high - other, high - other - width, high - other + width)
         record |= {key: finite(value) for key, value in zip(("difference", "difference_lower", "difference_upper"), values)}
         records.append(record | restricted_mean_record(subjects, low, days))
@@ -136,7 +136,9 @@ def no_ratio_reason(groups: dict[str, Subjects]) -> str:
     return "the groups are not at risk together, or one dies wholly before the other"
 
 
-def group_record(group: pd.DataFrame, low: Array, strata: Array, horizons: Sequence[int]) -> tuple[dict[str, Any], dict[str, Curve]]:
+def group_record(
+    group: pd.DataFrame, low: Array, strata: Array, horizons: Sequence[int], anchor: str = "index"
+) -> tuple[dict[str, Any], dict[str, Curve]]:
     """Estimates of one regimen and the curves of its two groups.
 
     Args:
@@ -144,6 +146,7 @@ def group_record(group: pd.DataFrame, low: Array, strata: Array, horizons: Seque
         low: which are of the low-score group.
         strata: of the raw tests, a label a case.
         horizons: in months.
+        anchor: what time is counted from.
     """
     subjects = subjects_of(group)
     scores = group["score"].to_numpy(float)
@@ -168,32 +171,26 @@ def group_record(group: pd.DataFrame, low: Array, strata: Array, horizons: Seque
         "concordance_lower": ranked.interval()[0] if ranked else None,
         "concordance_upper": ranked.interval()[1] if ranked else None,
         **published_record(subjects, scores),
-        **assumption_records(subjects, low, strata),
+        **assumption_records(subjects, low, strata, (group["index_day"] < 0).to_numpy(), anchor),
         **curve_records(groups, curves),
         "survival_at": horizon_records(subjects, low, curves, horizons),
     }
     return record, curves
 
 
-def curve_rows(curves: dict[str, Curve], **names: str) -> pd.DataFrame:
+def curve_rows(curves: dict[str, Curve], **names: Any) -> pd.DataFrame:
     """Curves as rows, in months: the event times, and before them the start, at which survival is 1. Without a curve, no row."""
-    parts = [
-        pd.DataFrame(
-            {
-                "score_group": group,
-                "months": curve.times / DAYS_PER_MONTH,
-                "survival": curve.survival,
-                "lower": curve.lower,
-                "upper": curve.upper,
-                "at_risk": curve.at_risk,
-                "event_count": curve.events,
-                "from_months": curve.start / DAYS_PER_MONTH,
-                "to_months": curve.end / DAYS_PER_MONTH,
-            }
-        )
-        for group, curve in curves.items()
-    ]
-    return pd.concat(parts).assign(**names) if parts else NO_CURVES
+    if not curves:
+        return NO_CURVES
+    one = list(curves.values())
+    sizes = [len(curve.times) for curve in one]
+    columns: dict[str, Any] = {"score_group": np.repeat(np.array(list(curves), dtype=object), sizes)}
+    columns["months"] = np.concatenate([curve.times for curve in one]) / DAYS_PER_MONTH
+    for name, of in (("survival", "survival"), ("lower", "lower"), ("upper", "upper"), ("at_risk", "at_risk"), ("event_count", "events")):
+        columns[name] = np.concatenate([getattr(curve, of) for curve in one])
+    for name, of in (("from_months", "start"), ("to_months", "end")):
+        columns[name] = np.repeat([getattr(curve, of) / DAYS_PER_MONTH for curve in one], sizes)
+    return pd.DataFrame(columns | names)
 
 
 def joined_curves(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:

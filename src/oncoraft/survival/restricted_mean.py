@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from oncoraft.survival.curves import Curve, kaplan_meier
 from oncoraft.survival.risk_sets import Array, Subjects, observed_window
+from oncoraft.survival.tails import quantile_of, two_sided
 
 
 def restricted_mean(curve: Curve, horizon: float) -> tuple[float, float]:
@@ -42,13 +42,13 @@ class Difference:
     @property
     def interval(self) -> tuple[float, float]:
         """Normal interval of the difference."""
-        width = stats.norm.ppf(0.5 + self.confidence / 2) * self.standard_error
+        width = quantile_of(self.confidence) * self.standard_error
         return self.estimate - width, self.estimate + width
 
     @property
     def p(self) -> float:
         """Two-sided p."""
-        return float(2 * stats.norm.sf(abs(self.estimate / self.standard_error)))
+        return two_sided(self.estimate / self.standard_error)
 
 
 def restricted_mean_difference(

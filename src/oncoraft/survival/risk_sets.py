@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+
+from oncoraft.survival.tails import chi_squared
 
 Array = np.ndarray
 FROM_THE_START = (0.0, np.inf)
+TOLERANCE = 1.5e-8  # R's: the square root of the spacing of doubles
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Subjects:
 
     def __post_init__(self) -> None:
         event = np.asarray(self.event)
-        if not np.isin(event, (0, 1)).all():
+        if event.dtype != bool and not np.isin(event, (0, 1)).all():
             raise ValueError("expected every event as true or false")
         # A 0/1 integer would index where a mask is meant.
         object.__setattr__(self, "event", event.astype(bool))
@@ -44,17 +47,46 @@ class Subjects:
         # Written so that a missing time, which compares false to everything, fails too.
         if not np.all((self.entry < self.exit) & (self.entry >= 0) & (self.exit < np.inf)):
             raise ValueError("expected 0 <= entry < exit of every subject")
+        self._tie()
+
+    def _tie(self) -> None:
+        """Make equal the times that differ by rounding alone, as R does (aeqSurv): 0.1 + 0.2 is the moment 0.3.
+
+        Raises:
+            ValueError: an entry that is its exit but for rounding.
+        """
+        times = np.concatenate([self.entry, self.exit])
+        if np.all(times == np.floor(times)):
+            return
+        known = np.unique(times)
+        gaps = np.diff(known)
+        starts = known[np.concatenate([[True], (gaps > TOLERANCE) & (gaps > TOLERANCE * np.abs(known).mean())])]
+        if len(starts) == len(known):
+            return
+        entry, leave = starts[np.searchsorted(starts, times, "right") - 1].reshape(2, -1)
+        if not np.all(entry < leave):
+            raise ValueError("expected entry < exit of every subject by more than rounding")
+        object.__setattr__(self, "entry", entry)
+        object.__setattr__(self, "exit", leave)
+
+    @classmethod
+    def _proven(cls, entry: Array, leave: Array, event: Array) -> Subjects:
+        """Subjects of arrays that come of others and so need no further proof."""
+        made = object.__new__(cls)
+        for name, values in (("entry", entry), ("exit", leave), ("event", event)):
+            object.__setattr__(made, name, values)
+        return made
 
     def __len__(self) -> int:
         return len(self.exit)
 
     def where(self, mask: Array) -> Subjects:
         """Some of the subjects."""
-        return Subjects(self.entry[mask], self.exit[mask], self.event[mask])
+        return self._proven(self.entry[mask], self.exit[mask], self.event[mask])
 
     def without_delayed_entry(self) -> Subjects:
         """As if everyone had been under observation from the start: the naive analysis, for comparison."""
-        return Subjects(np.zeros_like(self.entry), self.exit, self.event)
+        return self._proven(np.zeros_like(self.entry), self.exit, self.event)
 
     def between(self, start: float, end: float) -> tuple[Subjects, Array]:
         """Follow-up within (start, end], and which subjects have any."""
@@ -121,7 +153,49 @@ def log_rank(subjects: Subjects, group: Array, strata: Array | None = None) -> t
     if variance <= 0:
         return float("nan"), float("nan")
     chi2 = excess**2 / variance
-    return chi2, float(stats.chi2.sf(chi2, 1))
+    return chi2, chi_squared(chi2)
+
+
+class GroupsTest(NamedTuple):
+    """Log-rank test that several groups are alike, and the test of a trend over their order; nan where there is none."""
+
+    chi2: float
+    degrees: int
+    p: float
+    trend_chi2: float
+    trend_p: float
+
+
+def log_rank_of_groups(subjects: Subjects, group: Array, strata: Array | None = None) -> GroupsTest:
+    """Log-rank test of k groups under delayed entry, and its trend (Kalbfleisch and Prentice 2002, section 1.4; Tarone 1975).
+
+    Args:
+        subjects: follow-up.
+        group: 0 to k - 1, in the order that a trend would have.
+        strata: one label a subject; None for one stratum.
+    """
+    codes = np.asarray(group, dtype=int)
+    several = int(codes.max(initial=0)) + 1
+    excess, variance = np.zeros(several), np.zeros((several, several))
+    labels = np.zeros(len(codes), dtype=int) if strata is None else strata
+    for stratum in np.unique(labels):
+        inside = labels == stratum
+        part, mine = subjects.where(inside), codes[inside]
+        times, deaths = np.unique(part.exit[part.event], return_counts=True)
+        risk = np.array([at_risk(part.where(mine == one), times) for one in range(several)], dtype=float).reshape(several, -1)
+        total = risk.sum(axis=0)
+        excess += np.bincount(mine[part.event], minlength=several) - (risk * deaths / total).sum(axis=1)
+        spread = np.where(total > 1, deaths * (total - deaths) / np.maximum(total - 1, 1), 0.0)
+        share = risk / total
+        variance += np.diag((spread * share).sum(axis=1)) - (spread * share) @ share.T
+    degrees = int(np.linalg.matrix_rank(variance, hermitian=True)) if variance.any() else 0
+    if degrees == 0:
+        return GroupsTest(*(float("nan"), 0, float("nan"), float("nan"), float("nan")))
+    chi2 = float(excess @ np.linalg.pinv(variance, hermitian=True) @ excess)
+    order = np.arange(several)
+    along = float(order @ variance @ order)
+    trend = float(order @ excess) ** 2 / along if along > 0 else float("nan")
+    return GroupsTest(chi2, degrees, chi_squared(chi2, degrees), trend, chi_squared(trend))
 
 
 def false_discovery(p_values: Array) -> Array:

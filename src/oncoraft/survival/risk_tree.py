@@ -25,31 +25,24 @@ class RiskTree:
         self.deaths = deaths
         self.depth = int(deaths - 1).bit_length() if deaths > 1 else 0
         leaves = 1 << self.depth
-        subject = np.arange(len(first))
-        left, right = first + leaves, beyond + leaves
-        nodes, members = [], []
-        for _ in range(self.depth + 1):
-            inside = left < right
-            odd = inside & (left & 1 == 1)
-            nodes.append(left[odd])
-            members.append(subject[odd])
-            left = left + odd
-            odd = inside & (right & 1 == 1)
-            right = right - odd
-            nodes.append(right[odd])
-            members.append(subject[odd])
-            left, right = left >> 1, right >> 1
-        node, member = np.concatenate(nodes), np.concatenate(members)
-        self.to_nodes = csr_matrix((np.ones(len(node)), (node, member)), shape=(2 * leaves, len(first)))
-        self.to_subjects = self.to_nodes.T
+        # The run's nodes level by level: an odd left end, or the one before an odd right end, has no sibling within the run.
+        level = np.arange(self.depth + 1, dtype=np.int32)
+        left = -(-(first[:, None].astype(np.int32) + leaves) >> level)
+        right = (beyond[:, None].astype(np.int32) + leaves) >> level
+        inside = left < right
+        chosen = np.concatenate([inside & (left & 1 == 1), inside & (right & 1 == 1)], axis=1)
+        nodes = np.concatenate([left, right - 1], axis=1)[chosen]
+        starts = np.concatenate([[0], np.cumsum(chosen.sum(axis=1))])
+        self.to_subjects = csr_matrix((np.ones(len(nodes)), nodes, starts), shape=(len(first), 2 * leaves))
+        self.to_nodes = self.to_subjects.T
 
     def over_risk_sets(self, values: Array) -> Array:
         """Of values (n, m) the sums over the risk set of each death, (k, m)."""
         tree = self.to_nodes @ values
         found = tree[1:2]
         for level in range(1, self.depth + 1):
-            found = np.repeat(found, 2, axis=0)
-            found += tree[1 << level : 2 << level]
+            below = tree[1 << level : 2 << level].reshape(len(found), 2, -1)
+            found = (below + found[:, None]).reshape(2 * len(found), -1)
         return found[: self.deaths]
 
     def over_deaths(self, values: Array) -> Array:
