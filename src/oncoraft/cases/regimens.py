@@ -23,7 +23,7 @@ from oncoraft.cases.local_treatment import days_by_patient, operations
 from oncoraft.cases.regimen_rules import Interval, Regimen, Traits, agents_known, continuation_day, early_agents, group_patient, traits
 from oncoraft.cases.tables import completed, read_tables
 from oncoraft.cases.treatment_rows import FILE, INVESTIGATIONAL, for_a_cancer, treatment_intervals
-from oncoraft.cases.treatment_setting import settings_at_index
+from oncoraft.cases.treatment_setting import progression_days, settings_at_index
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.knowledge.drugs import drugs
@@ -120,8 +120,7 @@ def courses_of(kept: pd.DataFrame, progressions: dict[str, np.ndarray], rules: R
 
 def case_rows(kept: pd.DataFrame, cancers: pd.DataFrame, tables: dict[str, pd.DataFrame], rules: Regimens) -> pd.DataFrame:
     """Cases before what describes the patient, with the diagnosis and setting of each."""
-    reads = tables["timeline_progression"]
-    progressions = days_by_patient(reads[reads["progression"] == "Y"])
+    progressions = days_by_patient(progression_days(tables))
     operated, radiated = days_by_patient(operations(tables)), days_by_patient(tables["timeline_radiation"])
     courses = list(courses_of(kept, progressions, rules))
     starts = [(one.patient_id, one.of.cancer_type, regimen.index_day) for one in courses for regimen in one.regimens]
