@@ -154,9 +154,10 @@ def restarted(regimen: Regimen, day: int, starts: list[Interval], rules: Regimen
     """
     window = regimen.index_day + rules.combination_window_days
     new = {one.agent for one in starts}
-    days = {one.agent: rules.partner_days if new & of.partners.get(one.agent, frozenset()) else 0 for one in regimen.intervals}
+    awaiting = {agent for agent in regimen.first if not new.isdisjoint(of.partners.get(agent, ()))}
+    since = [day - max(rules.known_at_index_days, rules.partner_days * (one.agent in awaiting)) for one in regimen.intervals]
     # FOLFOX to FOLFIRI is one switch, on the first day of fluorouracil; inside the combination window a start is the running regimen's.
-    return [one for one in regimen.intervals if max(window, day - max(rules.known_at_index_days, days[one.agent]) - 1) < one.start < day]
+    return [one for one, first in zip(regimen.intervals, since) if max(window + 1, first) <= one.start < day]
 
 
 def open_next(regimens: list[Regimen], day: int, reason: str, starts: list[Interval], rules: Regimens, of: Traits) -> Regimen:

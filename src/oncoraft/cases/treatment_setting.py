@@ -69,13 +69,16 @@ def progression_days(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return days[~days.join(only_none, on=keys)["denied"].eq(True).to_numpy()].reset_index(drop=True)
 
 
-def settings_at_index(cases: pd.DataFrame, diagnosis: pd.DataFrame, tables: dict[str, pd.DataFrame], rules: Regimens) -> pd.DataFrame:
+def settings_at_index(
+    cases: pd.DataFrame, diagnosis: pd.DataFrame, progressions: pd.DataFrame, tables: dict[str, pd.DataFrame], rules: Regimens
+) -> pd.DataFrame:
     """The setting that each case's own index date tells, without the case before.
 
     Args:
         cases: patient_id, cancer_type, index_day.
         diagnosis: from `diagnoses.at_index`, aligned.
-        tables: timeline_progression, timeline_tumor_sites, timeline_cancer_presence, timeline_surgery, timeline_specimen_surgery,
+        progressions: from `progression_days`.
+        tables: timeline_tumor_sites, timeline_cancer_presence, timeline_surgery, timeline_specimen_surgery,
             timeline_specimen, clinical_sample.
         rules: windows in days.
 
@@ -84,7 +87,7 @@ def settings_at_index(cases: pd.DataFrame, diagnosis: pd.DataFrame, tables: dict
     """
     index = cases["index_day"].to_numpy(dtype="int64")
     since = diagnosis["known_day"].to_numpy() - BEFORE_DIAGNOSIS
-    progressed = last_day(cases, progression_days(tables))
+    progressed = last_day(cases, progressions)
     operated = last_day(cases, operations(tables))
     operated = np.where(operated >= since, operated, NEVER)
     distant = last_day(cases, distant_days(cases, tables), ("patient_id", "cancer_type"))
