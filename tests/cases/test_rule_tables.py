@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from oncoraft.foundation.errors import InputError
-from oncoraft.knowledge.cancers import cancer_of, distant_sites, indications
+from oncoraft.knowledge.cancers import cancer_of, distant_sites, indications, is_unusual_for, usual_cancers
 from oncoraft.knowledge.clinical_tables import CANCER_TYPES
 from oncoraft.knowledge.protocols import DATA_FILES, protocols, read_protocols
 from oncoraft.knowledge.rule_rows import FOLDER
@@ -91,3 +91,22 @@ def test_the_organ_itself_is_no_distant_site() -> None:
     organs = {("Non-Small Cell Lung Cancer", "Lung"), ("Prostate Cancer", "Reproductive Organs"), ("Pancreatic Cancer", "Intra-Abdominal")}
     assert not organs & distant_sites()
     assert {cancer_type for cancer_type, _ in distant_sites()} == set(CANCER_TYPES)
+
+
+def test_what_is_usual_names_cancers_of_the_layout_and_agrees_with_what_is_given_for_one_alone() -> None:
+    usual = usual_cancers()
+    assert set().union(*usual.values()) <= set(CANCER_TYPES)
+    assert not set(usual) & set(indications()), "an agent for some cancers alone needs no word on what is usual"
+
+
+@pytest.mark.parametrize(
+    ("agent", "cancer_type", "is_unusual"),
+    [
+        ("OXALIPLATIN", "Prostate Cancer", True),
+        ("OXALIPLATIN", "Colorectal Cancer", False),
+        ("OXALIPLATIN", "Other Cancer", False),  # the table says nothing of it
+        ("INVESTIGATIONAL", "Prostate Cancer", False),
+    ],
+)
+def test_an_agent_is_unusual_for_a_cancer_where_the_table_gives_it_to_others(agent: str, cancer_type: str, is_unusual: bool) -> None:
+    assert is_unusual_for(agent, cancer_type) == is_unusual

@@ -45,8 +45,14 @@ def test_levels_days_and_changes_are_numbers() -> None:
     matrix = evidence_matrix(
         pd.Series(["a"]),
         statements(
-            ("tumor_marker", "CA 19-9 rising", "CA 19-9 40 units/ml, rising (9 days before treatment), earlier 24 (28 days before)", 9),
-            ("tumor_marker", "CEA steady", "CEA 0.6 ng/ml, steady (5 days before treatment), earlier 0.5 (124 days before)", 5),
+            ("tumor_marker", "ca 19-9 rising", "CA 19-9 40 units/ml, rising (9 days before treatment), earlier 24 (28 days before)", 9),
+            ("tumor_marker", "cea steady", "CEA 0.6 ng/ml, steady (5 days before treatment), earlier 0.5 (124 days before)", 5),
+            (
+                "tumor_marker",
+                "psa falling",
+                "PSA below detection, falling (8 days before treatment), earlier 0.44 (40 days before treatment)",
+                8,
+            ),
             ("ecog", "2", "ECOG performance status 2 (6 days before treatment)", 6),
             ("ecog", "0", "ECOG performance status 0 (80 days before treatment)", 80),
             ("imaging_history", "1 of 9", "progression on 1 of 9 imaging days so far", None),
@@ -57,9 +63,19 @@ def test_levels_days_and_changes_are_numbers() -> None:
     assert found["tumor_marker/CA 19-9:measured_0"] == 40
     assert found["tumor_marker/CA 19-9:measured_0:change"] == pytest.approx(np.log(41 / 25))
     assert found["tumor_marker/CEA:measured_0"] == 0.6
+    assert (found["tumor_marker/PSA:measured_0"], found["tumor_marker/PSA:measured_1"]) == (0, 0.44)
     assert (found["ecog@0:number_0"], found["ecog@0:number_0:change"], found["ecog@1:days"]) == (2, 2, 80)
     assert (found["imaging_history@0:number_0"], found["imaging_history@0:number_1"]) == (1, 9)
     assert found["tmb:measured_0"] == 3.5
+
+
+def test_the_levels_of_each_marker_of_the_evidence_step_have_a_column_of_their_own(upstream: Upstream) -> None:
+    rows = upstream.evidence[upstream.evidence["field"] == "tumor_marker"]
+    names = set(evidence_matrix(rows["case_id"].drop_duplicates(), rows).numbers.columns)
+    markers = set(rows["text"].str.extract(r"^(PSA|CEA|CA \d+-\d) \d", expand=False).dropna())
+    assert len(markers) >= 3
+    assert {f"tumor_marker/{marker}:measured_0" for marker in markers} <= names
+    assert "tumor_marker:measured_0" not in names
 
 
 def test_a_declared_kind_is_taken_and_genes_and_agents_are_told_one_by_one() -> None:

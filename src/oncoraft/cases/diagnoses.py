@@ -1,8 +1,9 @@
-"""Which cancer a treatment is for: of the diagnoses known when it starts, the latest that its agent is given for.
+"""Which cancer a treatment is for: of the diagnoses known when it starts, the one that its agent, and those given with it, are usual for.
 
 A patient may have several cancers, and the registry knows only those that were sequenced. So treatment that begins more than
 `diagnosis_grace_days` before the first diagnosis is for another or an unknown cancer, and so is an agent that no known cancer of the
-patient is treated with; both are set aside and counted. A cancer type that is sequenced but not registered is known from its
+patient is treated with; both are set aside and counted. Where several known cancers remain, what is usual decides (FOLFOX is given for the
+colon, not for the prostate), then the later diagnosis. A cancer type that is sequenced but not registered is known from its
 sequencing on; the first one sequenced is taken to be known always, behind any that was registered by then, and the case is flagged.
 """
 
@@ -13,11 +14,12 @@ from collections.abc import Collection, Iterable
 import numpy as np
 import pandas as pd
 
-from oncoraft.knowledge.cancers import cancer_of, named_cancers
+from oncoraft.knowledge.cancers import cancer_of, indications, is_unusual_for, named_cancers
 from oncoraft.knowledge.clinical_tables import CANCER_TYPES
 from oncoraft.knowledge.drug_rows import are_for
 
 ALWAYS = -(10**9)  # days: before anything
+TOGETHER = 7  # days between the starts of agents that are one treatment
 OTHER = "Other Cancer"
 # Codes of cancer registries (NAACCR): 88 not applicable, 99 unknown, OC an occult tumour.
 UNKNOWN_STAGE = ("", "88", "99", "UNK", "9", "Occu", "OC", "OCCULT")
@@ -94,7 +96,7 @@ def attribute(
     """The cancer that each agent interval is for, or why it is for none of the cohort.
 
     Args:
-        intervals: patient_id, start_day, agent; a unique index.
+        intervals: patient_id, start_day, stop_day, agent; a unique index.
         cancers: from `known_cancers`.
         grace: days by which treatment may precede its diagnosis.
         of_cohort: cancer types of which cases are made.
@@ -105,20 +107,56 @@ def attribute(
         is known of the patient), `before_diagnosis`, `other_cancer` (no known cancer is treated with the agent, or it is none of the
         cohort).
     """
-    rows = intervals[["patient_id", "start_day", "agent"]].assign(row=np.arange(len(intervals)))
+    rows = intervals[["patient_id", "start_day", "stop_day", "agent"]].assign(row=np.arange(len(intervals)))
     pairs = rows.merge(cancers[["patient_id", "cancer_type", "day"]], on="patient_id")
     pairs = pairs[pairs["day"] <= pairs["start_day"] + grace]
     known = np.zeros(len(rows), dtype=bool)
     known[pairs["row"]] = True
     good = pairs["agent"].isin(list(for_any)) | are_for(pairs["agent"], pairs["cancer_type"])
     # Of two that were diagnosed on one day the last by name, whatever the order of the rows.
-    best = pairs[good].sort_values(["row", "day", "cancer_type"], kind="stable").drop_duplicates("row", keep="last")
+    order = ["row", "usual", "support", "day", "cancer_type"]
+    best = with_support(pairs[good], rows).sort_values(order, kind="stable").drop_duplicates("row", keep="last")
     cancer = pd.Series(None, index=np.arange(len(rows)), dtype=object)
     cancer.loc[best["row"]] = best["cancer_type"].to_numpy()
     of_nobody = ~rows["patient_id"].isin(cancers["patient_id"]).to_numpy()
     outside = (cancer.isna() | ~cancer.isin(list(of_cohort))).to_numpy()
     reason = np.select([of_nobody, ~known, outside], ["no_cancer", "before_diagnosis", "other_cancer"], "")
     return cancer.where(reason == "").set_axis(intervals.index), pd.Series(reason, index=intervals.index)
+
+
+def with_support(pairs: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Agent intervals paired with the cancers that they may be for, and how well each fits.
+
+    Args:
+        pairs: row, patient_id, start_day, agent, cancer_type.
+        rows: all intervals: patient_id, start_day, stop_day, agent.
+
+    Returns:
+        `pairs` with usual (whether the agent is not known to be given for others), and support: how many agents that run on its first
+        day, or start within `TOGETHER` days of it, are; agents of one cancer alone say nothing of those beside them. Where an interval
+        has one cancer only, both are 0.
+    """
+    found = pairs.assign(usual=False, support=0)
+    several = pairs["row"].map(pairs.groupby("row")["cancer_type"].nunique()).gt(1)
+    if not several.any():
+        return found
+    mine = pairs[several]
+    kinds = mine[["agent", "cancer_type"]].drop_duplicates()
+    others = rows.loc[
+        rows["patient_id"].isin(mine["patient_id"]) & ~rows["agent"].isin(list(indications())),
+        ["patient_id", "start_day", "stop_day", "agent"],
+    ]
+    beside = mine[["patient_id", "row", "start_day", "cancer_type"]].merge(others, on="patient_id", suffixes=("", "_beside"))
+    day, begins, ends = (beside[name].to_numpy() for name in ("start_day", "start_day_beside", "stop_day"))
+    beside = beside[(day >= begins - TOGETHER) & (day <= np.maximum(ends, begins + TOGETHER))]
+    beside = beside.drop_duplicates(["row", "cancer_type", "agent"])
+    kinds = pd.concat([kinds, beside[["agent", "cancer_type"]]]).drop_duplicates()
+    kinds["usual"] = [not is_unusual_for(agent, cancer) for agent, cancer in zip(kinds["agent"], kinds["cancer_type"])]
+    support = beside.merge(kinds, on=["agent", "cancer_type"]).groupby(["row", "cancer_type"])["usual"].sum().rename("support")
+    told = mine.merge(kinds, on=["agent", "cancer_type"], how="left").join(support, on=["row", "cancer_type"])
+    found.loc[several, "usual"] = told["usual"].to_numpy(dtype=bool)
+    found.loc[several, "support"] = told["support"].fillna(0).to_numpy(dtype=int)
+    return found
 
 
 def at_index(cases: pd.DataFrame, cancers: pd.DataFrame, grace: int) -> pd.DataFrame:

@@ -147,11 +147,17 @@ def early_agents(regimen: Regimen, rules: Regimens, of: Traits) -> list[str]:
     return regimen.named["early"]
 
 
-def restarted(regimen: Regimen, day: int, rules: Regimens) -> list[Interval]:
-    """Intervals that joined the running regimen just before a new agent came: together with it they are the next regimen's start."""
+def restarted(regimen: Regimen, day: int, starts: list[Interval], rules: Regimens, of: Traits) -> list[Interval]:
+    """Intervals that joined the running regimen just before a new agent came: together with it they are the next regimen's start.
+
+    An oral agent that was dispensed anew for one of the infusions in `starts` may have been so up to `partner_days` before.
+    """
     window = regimen.index_day + rules.combination_window_days
+    new = {one.agent for one in starts}
+    awaiting = {agent for agent in regimen.first if not new.isdisjoint(of.partners.get(agent, ()))}
+    since = [day - max(rules.known_at_index_days, rules.partner_days * (one.agent in awaiting)) for one in regimen.intervals]
     # FOLFOX to FOLFIRI is one switch, on the first day of fluorouracil; inside the combination window a start is the running regimen's.
-    return [one for one in regimen.intervals if max(window, day - rules.known_at_index_days - 1) < one.start < day]
+    return [one for one, first in zip(regimen.intervals, since) if max(window + 1, first) <= one.start < day]
 
 
 def open_next(regimens: list[Regimen], day: int, reason: str, starts: list[Interval], rules: Regimens, of: Traits) -> Regimen:
@@ -161,7 +167,7 @@ def open_next(regimens: list[Regimen], day: int, reason: str, starts: list[Inter
     long its record: it is a supply, or a stop that nobody entered.
     """
     before = regimens[-1] if regimens else None
-    early = restarted(before, day, rules) if before else []
+    early = restarted(before, day, starts, rules, of) if before else []
     opened = Regimen(min((one.start for one in early), default=day), reason)
     for one in [*early, *starts]:
         opened.add(one)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,7 +24,7 @@ from oncoraft.cases.local_treatment import days_by_patient, operations
 from oncoraft.cases.regimen_rules import Interval, Regimen, Traits, agents_known, continuation_day, early_agents, group_patient, traits
 from oncoraft.cases.tables import completed, read_tables
 from oncoraft.cases.treatment_rows import FILE, INVESTIGATIONAL, for_a_cancer, treatment_intervals
-from oncoraft.cases.treatment_setting import settings_at_index
+from oncoraft.cases.treatment_setting import progression_days, settings_at_index
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.knowledge.drugs import drugs
@@ -55,9 +56,15 @@ class Course(NamedTuple):
     of: Traits
 
 
+@cache
+def path_safe(agent: str) -> str:
+    """An agent's name in a path: small letters and figures, joined by hyphens. Kept: a cohort has thousands of regimens of a few hundred agents."""
+    return re.sub(r"[^a-z0-9]+", "-", agent.lower()).strip("-")
+
+
 def slug(agents: Iterable[str]) -> str:
     """A path-safe name."""
-    return "-".join(re.sub(r"[^a-z0-9]+", "-", agent.lower()).strip("-") for agent in sorted(agents))
+    return "-".join(path_safe(agent) for agent in sorted(agents))
 
 
 def display_name(agents: Iterable[str]) -> str:
@@ -120,14 +127,14 @@ def courses_of(kept: pd.DataFrame, progressions: dict[str, np.ndarray], rules: R
 
 def case_rows(kept: pd.DataFrame, cancers: pd.DataFrame, tables: dict[str, pd.DataFrame], rules: Regimens) -> pd.DataFrame:
     """Cases before what describes the patient, with the diagnosis and setting of each."""
-    reads = tables["timeline_progression"]
-    progressions = days_by_patient(reads[reads["progression"] == "Y"])
+    progressed = progression_days(tables)
+    progressions = days_by_patient(progressed)
     operated, radiated = days_by_patient(operations(tables)), days_by_patient(tables["timeline_radiation"])
     courses = list(courses_of(kept, progressions, rules))
     starts = [(one.patient_id, one.of.cancer_type, regimen.index_day) for one in courses for regimen in one.regimens]
     frame = pd.DataFrame(starts, columns=["patient_id", "cancer_type", "index_day"])
     diagnosis = diagnoses.at_index(frame, cancers, rules.diagnosis_grace_days)
-    told = settings_at_index(frame, diagnosis, tables, rules)
+    told = settings_at_index(frame, diagnosis, progressed, tables, rules)
     settings = iter(zip(told["setting"].tolist(), told["last_operation"].tolist()))
     rows: list[dict[str, Any]] = []
     for one in courses:

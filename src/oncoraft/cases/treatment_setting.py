@@ -1,8 +1,8 @@
 """The setting of each case: neoadjuvant, adjuvant, metastatic or unknown, told from what was known at its index date alone.
 
 Metastatic: the registered stage is 4 or distant; imaging named a distant site since the diagnosis, on a day on which it did not say
-that no cancer is there; a metastasis had been sequenced; or imaging said progression after an operation or late after the diagnosis
-(recurrence). Adjuvant: none of this, and an operation since the diagnosis, not too long ago. Neoadjuvant: none of this, a registered
+that no cancer is there; a metastasis had been sequenced; or imaging said progression, not on a day that says "no cancer" alone, after an
+operation or late after the diagnosis (recurrence). Adjuvant: none of this, and an operation since the diagnosis, not too long ago. Neoadjuvant: none of this, a registered
 stage below 4, no operation since, and treatment within `neoadjuvant_days` of the diagnosis: whether an operation then follows is not
 asked, because who is operated on depends on the response. All else is unknown.
 """
@@ -58,13 +58,27 @@ def distant_days(cases: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.Dat
     return pd.concat([sites, sequenced[columns].dropna()]).drop_duplicates()
 
 
-def settings_at_index(cases: pd.DataFrame, diagnosis: pd.DataFrame, tables: dict[str, pd.DataFrame], rules: Regimens) -> pd.DataFrame:
+def progression_days(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Days on which imaging said progression, without those on which all that it said of cancer is that there is none: patient_id,
+    start_day, once each. A line and a recurrence are for good, so neither rests on a day that contradicts itself."""
+    keys = ["patient_id", "start_day"]
+    reads, said = tables["timeline_progression"], tables["timeline_cancer_presence"]
+    days = reads.loc[reads["progression"] == "Y", keys].drop_duplicates()
+    said = days.merge(said[[*keys, "has_cancer"]].dropna(subset=["has_cancer"]), on=keys)
+    only_none = said.assign(none=said["has_cancer"] == "N").groupby(keys)["none"].all().rename("denied")
+    return days[~days.join(only_none, on=keys)["denied"].eq(True).to_numpy()].reset_index(drop=True)
+
+
+def settings_at_index(
+    cases: pd.DataFrame, diagnosis: pd.DataFrame, progressions: pd.DataFrame, tables: dict[str, pd.DataFrame], rules: Regimens
+) -> pd.DataFrame:
     """The setting that each case's own index date tells, without the case before.
 
     Args:
         cases: patient_id, cancer_type, index_day.
         diagnosis: from `diagnoses.at_index`, aligned.
-        tables: timeline_progression, timeline_tumor_sites, timeline_cancer_presence, timeline_surgery, timeline_specimen_surgery,
+        progressions: from `progression_days`.
+        tables: timeline_tumor_sites, timeline_cancer_presence, timeline_surgery, timeline_specimen_surgery,
             timeline_specimen, clinical_sample.
         rules: windows in days.
 
@@ -73,8 +87,7 @@ def settings_at_index(cases: pd.DataFrame, diagnosis: pd.DataFrame, tables: dict
     """
     index = cases["index_day"].to_numpy(dtype="int64")
     since = diagnosis["known_day"].to_numpy() - BEFORE_DIAGNOSIS
-    reads = tables["timeline_progression"]
-    progressed = last_day(cases, reads.loc[reads["progression"] == "Y", ["patient_id", "start_day"]])
+    progressed = last_day(cases, progressions)
     operated = last_day(cases, operations(tables))
     operated = np.where(operated >= since, operated, NEVER)
     distant = last_day(cases, distant_days(cases, tables), ("patient_id", "cancer_type"))

@@ -22,6 +22,7 @@ FEW_VALUES = 15  # numbers of more values than these are no categories
 NUMERIC = ("number", "count", "days")
 MOSTLY = 0.95
 DAYS = r"\(?\b(?:begun|noted|sequenced|taken|diagnosed)?\s*\d+ days? before(?: treatment)?\)?"  # the column of days says it exactly
+BELOW_DETECTION = "below detection"  # a level too; without it the earlier one would be read as the closest
 NUMBER = r"(?<![\w.])(-?\d+(?:\.\d+)?)"
 WORD = r"[^\s,;:()+]*[^\W\d][^\s,;:()+]*"  # holds a letter: numbers are told as numbers
 
@@ -95,14 +96,15 @@ def _measured(rows: pd.DataFrame) -> pd.DataFrame:
     pairs = list(zip(told["value"], told["text"]))
     start = [_shared(*pair) for pair in pairs]
     rest = pd.Series([text[len(key) :] for (_, text), key in zip(pairs, start)], index=told.index, dtype=object)
-    found = rest.str.replace(DAYS, "", regex=True).str.extractall(NUMBER)[0].astype(float).unstack()
+    rest = rest.str.replace(DAYS, "", regex=True).str.replace(BELOW_DETECTION, "0", regex=False)
+    found = rest.str.extractall(NUMBER)[0].astype(float).unstack()
     name = (told["field"] + "/" + pd.Series(start, index=told.index, dtype=object)).str.removesuffix("/")
     return pd.concat([_long(told["case"], name + f":measured_{k}", found[k].reindex(told.index)) for k in found.columns[:2]] or [_EMPTY])
 
 
 def _shared(value: str, text: str) -> str:
-    """The words with which both begin."""
-    return " ".join(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], zip(value.split(), text.split())))
+    """The words with which both begin, as the text has them; values are in small letters ("cea rising", "CEA 12 ng/ml, rising")."""
+    return " ".join(word for _, word in takewhile(lambda pair: pair[0].lower() == pair[1].lower(), zip(value.split(), text.split())))
 
 
 _EMPTY = pd.DataFrame({"case": pd.Series(dtype=int), "name": pd.Series(dtype=object), "number": pd.Series(dtype=float)})

@@ -1,7 +1,8 @@
 """Which cancer type a registered diagnosis is, which cancers a drug class is for, and which sites are distant from the organ.
 
 `cancer_sites.csv`: the first row whose patterns fit the ICD-O-3 topography and morphology decides. `indications.csv`: drug classes
-that are given for the named cancers alone; other classes fit every cancer. `distant_sites.csv`: sites of the imaging tables that are
+that are given for the named cancers alone; other classes fit every cancer. `usual_cancers.csv`: of several known cancers, which one an agent
+is usually given for. `distant_sites.csv`: sites of the imaging tables that are
 distant metastases (AJCC 8), unlike the organ itself, its lymph nodes and sites that tell nothing ("Other").
 """
 
@@ -11,9 +12,9 @@ import re
 from functools import lru_cache
 
 from oncoraft.knowledge.drugs import drugs
-from oncoraft.knowledge.rule_rows import FOLDER, rule_rows
+from oncoraft.knowledge.rule_rows import FOLDER, agents_of, rule_rows
 
-DATA_FILES = ("cancer_sites.csv", "indications.csv", "distant_sites.csv")
+DATA_FILES = ("cancer_sites.csv", "indications.csv", "usual_cancers.csv", "distant_sites.csv")
 CODES = re.compile(r"\(\s*M?(?P<morphology>\d{4})(?:/\d)?\s*\|\s*(?P<topography>C\d{2}\.?\d?)\s*\)", re.IGNORECASE)
 
 # Words of a cancer type by which it counts as a kind of cancer that some agents treat alone.
@@ -71,6 +72,23 @@ def is_for(agent: str, cancer_type: str) -> bool:
     if named is not None and cancer_type not in named:
         return False
     return drug is None or not drug.only_for or KINDS_OF_CANCER[drug.only_for].search(cancer_type) is not None
+
+
+@lru_cache(maxsize=1)
+def usual_cancers() -> dict[str, frozenset[str]]:
+    """The cancer types of the table that each listed agent is usually given for."""
+    path, columns = FOLDER / "usual_cancers.csv", ("agents", "cancer_type", "source")
+    found: dict[str, set[str]] = {}
+    for line, row in rule_rows(path, columns, columns[:-1]):
+        for agent in agents_of(row["agents"], path, line, "agents"):
+            found.setdefault(agent, set()).add(row["cancer_type"])
+    return {agent: frozenset(types) for agent, types in found.items()}
+
+
+def is_unusual_for(agent: str, cancer_type: str) -> bool:
+    """Whether the table says of the agent that it is given for others of its cancer types; it says nothing of a type that it lacks."""
+    usual = usual_cancers()
+    return agent in usual and cancer_type not in usual[agent] and any(cancer_type in types for types in usual.values())
 
 
 @lru_cache(maxsize=1)

@@ -102,6 +102,7 @@ def _early_courses(people: People, state: State, recurrence: Floats) -> Integers
     draws, count = people.draws, len(people.number)
     goes_on = (people.stage < 4) & draws.chance("treated early", people.of("local_treated"))
     comes_first = goes_on & draws.chance("neoadjuvant", 0.3)  # drugs before the operation, while it lasts
+    state.day = np.where(comes_first, np.minimum(draws.lognormal("neoadjuvant day", *law.DAYS_TO_NEOADJUVANT), state.day), state.day)
     operated = (people.stage < 4) & draws.chance("organ gone", 0.85)
     operation = np.maximum(np.floor(state.day).astype(np.int64) - draws.whole("operated before", 18, 55), 1)
     forced = np.full(count, -1)  # the protocol whose second part is next

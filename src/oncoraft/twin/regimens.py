@@ -169,6 +169,7 @@ BIOMARKERS: tuple[tuple[str, frozenset[str], float], ...] = (
     ("TP53", ENDOCRINE, -1.2),
     ("ESR1", frozenset({"LETROZOLE", "EXEMESTANE"}), -1.4),
 )
+DAYS_TO_NEOADJUVANT = (35.0, 0.5)  # from diagnosis, median and deviation of the log: no operation comes first
 NULL_RATE = 0.25  # response in a null regimen
 COMPLETE_SHARE = 0.14  # of responses
 HAZARD_BY_RESPONSE = {"CR": 0.20, "PR": 0.45, "SD": 1.0, "PD": 2.2}
