@@ -199,7 +199,8 @@ def checks(results: Path, flow: dict[str, Any], runs: Sequence[Run], guard: Guar
 
 
 def comparison_rows(results: Path, designs: Sequence[str]) -> list[dict[str, Any]]:
-    """Runs against one another, pair by pair, from comparisons/."""
+    """Runs against one another, pair by pair, from comparisons/; a pair of which nothing could be estimated has a row that says why."""
+    nothing = {"difference": None, "lower": None, "upper": None, "bootstrap_p": None}
     return [
         {
             "design": design,
@@ -212,5 +213,5 @@ def comparison_rows(results: Path, designs: Sequence[str]) -> list[dict[str, Any
         }
         for design in designs
         for pair in read_json(results / "comparisons" / design / "comparison.json") or []
-        for row in pair["differences"]
+        for row in pair["differences"] or [nothing | {"metric": f"not estimated: {pair['not_estimated']}", "n": pair["n"]}]
     ]

@@ -58,8 +58,6 @@ def read_followup(path: Path, endpoint: str) -> pd.DataFrame:
     """
     frame = read_table(path, ["case_id", "endpoint", "entry_days", "exit_days", "event"], ["case_id", "endpoint"])
     mine = frame[frame["endpoint"] == endpoint]
-    if mine.empty:
-        raise InputError(f"expected rows of the endpoint {endpoint!r}", file=path, column="endpoint")
     lines = pd.Series(np.flatnonzero(frame["endpoint"] == endpoint) + 1)
     entry, leave = (pd.to_numeric(mine[name], errors="coerce").astype(float) for name in ("entry_days", "exit_days"))
     for name, times in (("entry_days", entry), ("exit_days", leave)):
