@@ -82,6 +82,14 @@ def test_the_total_of_a_column_counts_as_shown_for_each_predictor_by_itself() ->
     assert [row["n"] for row in Guard(10).rows(rows, [("n",)])] == ["<10", 30, COMPLEMENT] * 2
 
 
+def test_what_a_part_leaves_of_its_whole_is_a_count_too() -> None:
+    """Of 50 cases 46 are evaluable: the 4 others stand nowhere, and are not to be told by the difference."""
+    assert Guard(10).rows([{"cases": 50, "evaluable": 46}], [("cases", "evaluable")]) == [{"cases": 50, "evaluable": COMPLEMENT}]
+    for row in ({"cases": 50, "evaluable": 30}, {"cases": 50, "evaluable": 50}, {"cases": 50, "evaluable": 0}):
+        assert Guard(10).rows([row], [("cases", "evaluable")]) == [row]
+    assert Guard(10).rows([{"cases": 50, "evaluable": 4}], [("cases", "evaluable")]) == [{"cases": 50, "evaluable": "<10"}]
+
+
 def test_small_counts_are_marked_and_the_one_beside_is_hidden_with_what_is_computed_from_it() -> None:
     rows = [{"all": 50, "a": 3, "b": 20, "c": 27, "share": "6%"}]
     assert Guard(10).rows(rows, [("all", "a", "b", "c")], of={"share": "a"}) == [

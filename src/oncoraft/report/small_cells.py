@@ -30,7 +30,9 @@ Key = TypeVar("Key", bound=Hashable)
 COMPLEMENT = "hidden"
 
 
-def hidden(counts: dict[Key, int], sums: Iterable[Sequence[Key]], smallest: int, fixed: Collection[Key] = ()) -> set[Key]:
+def hidden(
+    counts: dict[Key, int], sums: Iterable[Sequence[Key]], smallest: int, fixed: Collection[Key] = (), unseen: Collection[Key] = ()
+) -> set[Key]:
     """Which counts must not be shown.
 
     Args:
@@ -38,15 +40,18 @@ def hidden(counts: dict[Key, int], sums: Iterable[Sequence[Key]], smallest: int,
         sums: the totals that can be formed: first the total, then what adds up to it; keys that have no count are passed over.
         smallest: the smallest count that may be shown.
         fixed: counts that are known from elsewhere, so that hiding them protects nothing.
+        unseen: counts that stand nowhere, and can only be computed; they are among the hidden.
     """
-    gone = {key for key, count in counts.items() if 0 < count < smallest} - set(fixed)
+    gone = {key for key, count in counts.items() if 0 < count < smallest} - set(fixed) | set(unseen)
     equations = [found for one in sums if len(found := [key for key in one if key in counts]) > 1]
     for part in _connected(equations):
         # Totals of several predictors and measures are often the same: counts by place, so that they are solved once.
         keys = list(dict.fromkeys(key for one in part for key in one))
         place = {key: number for number, key in enumerate(keys)}
-        known = frozenset(place[key] for key in fixed if key in place)
-        solved = _solved(tuple(counts[key] for key in keys), tuple(tuple(place[key] for key in one) for one in part), smallest, known)
+        known, nowhere = (frozenset(place[key] for key in some if key in place) for some in (fixed, unseen))
+        solved = _solved(
+            tuple(counts[key] for key in keys), tuple(tuple(place[key] for key in one) for one in part), smallest, known, nowhere
+        )
         gone |= {keys[number] for number in solved}
     return gone
 
@@ -63,19 +68,22 @@ def _connected(equations: Sequence[Sequence[Key]]) -> list[list[Sequence[Key]]]:
 
 
 @cache
-def _solved(counts: tuple[int, ...], equations: tuple[tuple[int, ...], ...], smallest: int, fixed: frozenset[int]) -> frozenset[int]:
+def _solved(
+    counts: tuple[int, ...], equations: tuple[tuple[int, ...], ...], smallest: int, fixed: frozenset[int], unseen: frozenset[int]
+) -> frozenset[int]:
     """`hidden` of one connected part; keys are places in `counts`."""
-    gone = {key for key, count in enumerate(counts) if 0 < count < smallest} - fixed
+    gone = {key for key, count in enumerate(counts) if 0 < count < smallest} - fixed | unseen
     changed = bool(gone)
     while changed:
         changed = False
         for equation in equations:
-            while _gives_away(equation, counts, gone, smallest) and (left := _candidates([equation], counts, gone | fixed)):
+            while _gives_away(equation, counts, gone, smallest, unseen) and (left := _candidates([equation], counts, gone | fixed)):
                 gone.add(left[0])
                 changed = True
         if not changed and (computed := _computed(equations, counts, gone, smallest)):
-            left = _candidates([one for one in equations if computed & set(one)], counts, gone | fixed)
-            left = left or _candidates(equations, counts, gone | fixed)
+            # Beside the first of them, in its own totals; where nothing is left there, anywhere.
+            near = (_candidates([one for one in equations if key in one], counts, gone | fixed) for key in sorted(computed))
+            left = next(filter(None, near), None) or _candidates(equations, counts, gone | fixed)
             gone.update(left[:1])
             changed = bool(left)
     return frozenset(gone)
@@ -92,10 +100,13 @@ def _bounds(count: int, smallest: int) -> tuple[float, float]:
     return (1, smallest - 1) if count < smallest else (smallest, math.inf)
 
 
-def _gives_away(equation: Sequence[int], counts: Sequence[int], gone: Collection[int], smallest: int) -> bool:
-    """Whether one total tells a hidden small count, or that all that is hidden of it is a small count."""
+def _gives_away(equation: Sequence[int], counts: Sequence[int], gone: Collection[int], smallest: int, unseen: Collection[int]) -> bool:
+    """Whether one total tells a hidden count, or that all that is hidden of it is a small count."""
     lost = [key for key in equation if key in gone]
     small = [key for key in lost if counts[key] < smallest]
+    # A large count that is hidden beside a small one hides nothing if another total tells it.
+    if len(lost) == 1 and lost[0] not in unseen:
+        return True
     if not small:
         return False
     if equation[0] not in gone and sum(counts[key] for key in lost) < smallest:
@@ -163,9 +174,11 @@ class Guard:
         """One count that no total stands beside."""
         return self.mark if count is not None and count == count and 0 < count < self.smallest else count
 
-    def marks(self, counts: dict[Key, int], sums: Iterable[Sequence[Key]], fixed: Collection[Key] = ()) -> dict[Key, str]:
-        """The mark of every hidden count; `fixed` are known from elsewhere."""
-        gone = hidden(counts, sums, self.smallest, fixed)
+    def marks(
+        self, counts: dict[Key, int], sums: Iterable[Sequence[Key]], fixed: Collection[Key] = (), unseen: Collection[Key] = ()
+    ) -> dict[Key, str]:
+        """The mark of every hidden count; `fixed` are known from elsewhere, `unseen` stand nowhere."""
+        gone = hidden(counts, sums, self.smallest, fixed, unseen)
         return {key: self.mark if 0 < counts[key] < self.smallest else COMPLEMENT for key in gone}
 
     def rows(
@@ -175,7 +188,7 @@ class Guard:
 
         Args:
             rows: records of counts; what is no count is kept.
-            sums: in a row: the column of the total, then those that add up to it. A total that is no column is named by `of`.
+            sums: in a row: the column of the total, then those that are parts of it; what they leave is a count that stands nowhere.
             total: the row that the others add up to, by its place; none: no such row is shown, and the sum of each column counts as known.
             of: derived column -> the column of counts that it is hidden with.
         """
@@ -186,7 +199,17 @@ class Guard:
             for name in columns
             if row.get(name) is not None and row[name] == row[name]
         }
-        equations = [[(place, name) for name in one] for place in range(len(rows)) for one in sums]
+        equations: list[list[Any]] = []
+        rests: dict[Any, int] = {}
+        for place, one in ((place, one) for place in range(len(rows)) for one in sums):
+            keys: list[Any] = [(place, name) for name in one if (place, name) in counts or name == one[0]]
+            whole, *parts = keys
+            if whole not in counts:
+                continue
+            if parts and (rest := counts[whole] - sum(counts[key] for key in parts)) > 0:
+                rests[place, *one, "rest"] = rest
+                keys.append((place, *one, "rest"))
+            equations.append(keys)
         if total is not None:
             others = [place for place in range(len(rows)) if place != total]
             equations += [[(total, name), *((place, name) for place in others)] for name in columns]
@@ -198,7 +221,7 @@ class Guard:
             for kind, places in ((kind, places) for kind, places in alike.items() if len(places) > 1):
                 told |= {(kind, name): sum(counts.get((place, name), 0) for place in places) for name in columns}
                 equations += [[(kind, name), *((place, name) for place in places)] for name in columns]
-        marks = self.marks(counts | told, equations, told)
+        marks = self.marks(counts | told | rests, equations, told, rests)
         shown = [row | {name: marks[place, name] for name in columns if (place, name) in marks} for place, row in enumerate(rows)]
         for derived, source in (of or {}).items():
             for place, row in enumerate(shown):
