@@ -83,7 +83,7 @@ def _solved(
         if not changed and (computed := _computed(equations, counts, gone, smallest)):
             # Beside the first of them, in its own totals; where nothing is left there, anywhere.
             near = (_candidates([one for one in equations if key in one], counts, gone | fixed) for key in sorted(computed))
-            left = next(filter(None, near), None) or _candidates(equations, counts, gone | fixed)
+            left = next(filter(None, near), []) or _candidates(equations, counts, gone | fixed)
             gone.update(left[:1])
             changed = bool(left)
     return frozenset(gone)
