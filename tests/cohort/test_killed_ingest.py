@@ -54,3 +54,38 @@ def test_ingestion_killed_twenty_times_leaves_nothing_or_tables_that_are_whole(t
     subprocess.run(words, check=True, capture_output=True)
     assert is_whole(tables)
     assert not list(tables.glob(".*"))
+
+
+# Ends the process without a word in place of a rename, after as many of them as are allowed.
+DYING = """
+import os, sys
+left = iter(range(int(sys.argv[1])))
+def dying(real):
+    return lambda *names: real(*names) if next(left, None) is not None else os._exit(9)
+os.rename, os.replace = dying(os.rename), dying(os.replace)
+from oncoraft.cli import main
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+def test_ingestion_killed_between_any_two_renames_leaves_no_mixture_and_the_next_call_tidies_up(tmp_path: Path) -> None:
+    study, tables = tmp_path / "study", tmp_path / "tables"
+    assert main(["twin", "--patients", "50", "--seed", "5", "--processes", "1", "--out", str(study)]) == 0
+    words = ["ingest", str(study), "--out", str(tables)]
+    assert main(words) == 0
+    for allowed in range(10):
+        before = digests(tables)
+        with (study / "data_timeline_mmr.txt").open("ab") as stream:
+            stream.write(f"\nP-0000001\t{allowed}\t\tPATHOLOGY\tMMR (IHC)\tTRUE".encode())
+        status = subprocess.run([sys.executable, "-c", DYING, str(allowed), *words], capture_output=True).returncode
+        # The folder stands under its own name, or whole beside it.
+        left = [path for path in (tables, *tmp_path.glob(".previous-*")) if path.exists()]
+        assert left
+        assert all(is_whole(path) for path in left)
+        assert main(words) == 0
+        assert is_whole(tables)
+        assert digests(tables) != before
+        assert not [path.name for path in tmp_path.iterdir() if path.name[0] == "."]
+        if status == 0:
+            break
+    assert (status, allowed) == (0, 2), "two renames: the old folder aside, the new one into its place"

@@ -7,7 +7,6 @@ from sklearn.metrics import roc_auc_score
 
 from oncoraft.evaluation.baselines import features, main, predict
 from oncoraft.evaluation.evidence_features import EvidenceMatrix, evidence_matrix
-from oncoraft.foundation.errors import InputError
 from tests.evaluation.conftest import Upstream
 
 FITTED = ["regimen_prior", "clinical_logistic", "evidence_logistic", "gradient_boosting", "tfidf_logistic"]
@@ -149,10 +148,16 @@ def test_without_enough_tuning_cases_the_first_candidate_stands_and_the_record_s
     assert not any(one["is_tuned"] for one in chosen.values())
 
 
-def test_one_class_in_training_is_refused_in_words() -> None:
+def test_a_fold_that_trains_on_one_class_has_no_score_and_says_so_and_the_others_keep_theirs() -> None:
     table, matrix = synthetic(60)
-    with pytest.raises(InputError, match="responders and non-responders among the training cases of fold 0"):
-        predict(table.assign(responder=table["fold"] == 0), matrix, ["clinical_logistic"], 20)
+    one_class = table.assign(responder=table["fold"] == 0)
+    found, chosen = predict(one_class, matrix, ["clinical_logistic", "regimen_prior"], 20)
+    assert set(found["fold"]) == set(table["fold"]) - {0}
+    for name in ("clinical_logistic", "regimen_prior"):
+        assert chosen[f"{name}, fold 0"]["not_fitted"].startswith("one class only among ")
+    nothing, _ = predict(table.assign(responder=False), matrix, ["clinical_logistic"], 20)
+    assert nothing.empty
+    assert nothing.dtypes.equals(found.dtypes)
 
 
 def test_the_step_scores_every_held_out_case_once_by_every_baseline(upstream: Upstream) -> None:

@@ -10,7 +10,7 @@ import pytest
 from oncoraft.cli import main
 from oncoraft.foundation.provenance import file_digest
 
-from ..workflow.conftest import SMALL, snakemake
+from ..workflow.conftest import ROOT, SMALL, snakemake
 from .study import make_hostile
 
 SETTINGS = """\
@@ -21,19 +21,50 @@ survival: {minimum_events_shown: 5, minimum_events: 5, minimum_group: 2}
 
 
 class HostileRun(NamedTuple):
-    """The results of the cohort, the study, and what stood beside them: digests before and after."""
+    """The results of the cohort, the study, and what stood beside them, by place: digests before and after."""
 
     results: Path
     study: Path
-    before: dict[str, str]
-    after: dict[str, str]
+    before: dict[str, dict[str, str]]
+    after: dict[str, dict[str, str]]
 
 
-def beside(folder: Path) -> dict[str, str]:
-    """Digests of every file of the working folder that no run may touch."""
-    own = ("results", ".snakemake")
-    paths = (path for path in folder.rglob("*") if path.is_file() and path.relative_to(folder).parts[0] not in own)
-    return {path.relative_to(folder).as_posix(): file_digest(path) for path in sorted(paths)}
+# What a run may write, by place: its results and the engine's records; in a home, what tools keep there for themselves.
+OWN = {"working folder": ("results", ".snakemake"), "home": (".cache",), "temporary folder": (), "checkout": ()}
+CODE = ("config", "docs", "envs", "profiles", "src", "workflow")
+
+
+def digests(folder: Path, own: tuple[str, ...]) -> dict[str, str]:
+    """Digests of every file of a folder that no run may touch; links as what they point to."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        inner = path.relative_to(folder)
+        if inner.parts[0] not in own and "__pycache__" not in inner.parts and not path.is_dir():
+            found[inner.as_posix()] = file_digest(path) if path.is_file() else str(path.readlink())
+    return found
+
+
+def surroundings(work: Path, home: Path, temporary: Path) -> dict[str, dict[str, str]]:
+    """What stands around a run: its working folder with the study, a home, the folder of temporary files, the checkout."""
+    places = {"working folder": work, "home": home, "temporary folder": temporary}
+    found = {name: digests(folder, OWN[name]) for name, folder in places.items()}
+    return found | {"checkout": {f"{name}/{path}": digest for name in CODE for path, digest in digests(ROOT / name, ()).items()}}
+
+
+def plant(folder: Path) -> None:
+    """Other people's work, under names that steps use for their own, in the hidden folders of a home too."""
+    for name in (
+        "thesis.docx",
+        "results/demo/index.html",
+        "report/data/mine.csv",
+        "models/base/config.json",
+        ".oncoraft/notes",
+        "cases.parquet",
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"years of work: {name}")
+    (folder / "link").symlink_to(folder / "thesis.docx")
+    (folder / "link to nothing").symlink_to(folder / "nowhere")
 
 
 @pytest.fixture(scope="session")
@@ -43,11 +74,17 @@ def hostile_run(tmp_path_factory: pytest.TempPathFactory) -> HostileRun:
     study = work / "the study's files"
     assert main(["twin", "--patients", "100", "--seed", "5", "--processes", "1", "--out", str(work / "clean")]) == 0
     make_hostile(work / "clean", study)
-    (work / "thesis").mkdir()
-    (work / "thesis" / "results.docx").write_text("years of work")
+    home, temporary = work.parent / "home", work.parent / "temporary"
+    for folder in (work / "thesis", study / "notes", home, temporary):
+        plant(folder)
     settings = work / "mine.yaml"
     settings.write_text(SETTINGS)
-    before = beside(work)
-    done = snakemake("--configfile", SMALL, settings, directory=work)
+    before = surroundings(work, home, temporary)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(home))
+        patch.setenv("TMPDIR", str(temporary))
+        for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR", "HF_HOME"):
+            patch.delenv(name, raising=False)
+        done = snakemake("--configfile", SMALL, settings, directory=work)
     assert done.returncode == 0, done.stderr[-6000:]
-    return HostileRun(work / "results" / "hostile", study, before, beside(work))
+    return HostileRun(work / "results" / "hostile", study, before, surroundings(work, home, temporary))

@@ -36,6 +36,16 @@ from oncoraft.knowledge.missing import is_missing_word
         "#N/A",
         "<NA>",
         " NA ",
+        "\u00a0NA\u00a0",
+        "#VALUE!",
+        "#DIV/0!",
+        "1.#QNAN",
+        "NaT",
+        "\\N",
+        "<null>",
+        "Not-Available",
+        "Not stated",
+        "no data",
     ],
 )
 def test_what_studies_write_for_missing_is_missing(word: str) -> None:

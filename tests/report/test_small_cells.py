@@ -5,32 +5,89 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import Bounds, LinearConstraint, milp
 
 from oncoraft.report.report import main
 from oncoraft.report.small_cells import COMPLEMENT, Guard, hidden
 from tests.report import made
 
+Key = tuple[object, object]
 COUNTS = st.lists(st.lists(st.integers(0, 40), min_size=3, max_size=3), min_size=2, max_size=5)
 
 
-@given(COUNTS, st.integers(1, 15))
-def test_no_total_of_a_row_or_column_gives_a_small_count_away(table: list[list[int]], smallest: int) -> None:
-    cells = {(i, j): count for i, row in enumerate(table) for j, count in enumerate(row)}
+def told(counts: dict[Key, int], sums: list[list[Key]], gone: set[Key], smallest: int, key: Key) -> tuple[float, float]:
+    """The least and the most that a hidden count can be in whole numbers, by all that is shown and by the marks."""
+    lost = sorted(gone, key=str)
+    rows = [[(-1 if one == total else 1) if one in (total, *parts) else 0 for one in lost] for total, *parts in sums]
+    known = [sum(row[at] * counts[one] for at, one in enumerate(lost)) for row in rows]
+    lower = [1 if counts[one] < smallest else smallest for one in lost]
+    upper = [smallest - 1 if counts[one] < smallest else np.inf for one in lost]
+    goal = np.array([float(one == key) for one in lost])
+    ends = []
+    for sign in (1, -1):
+        found = milp(
+            sign * goal, integrality=np.ones(len(lost)), bounds=Bounds(lower, upper), constraints=LinearConstraint(rows, known, known)
+        )
+        ends.append(sign * found.fun)
+    return ends[0], ends[1]
+
+
+@given(COUNTS, st.integers(2, 15))
+@settings(deadline=None, max_examples=60)
+def test_no_total_and_no_totals_together_compute_a_small_count(table: list[list[int]], smallest: int) -> None:
+    cells: dict[Key, int] = {(i, j): count for i, row in enumerate(table) for j, count in enumerate(row)}
     rows, columns = range(len(table)), range(3)
     counts = cells | {(i, "all"): sum(table[i]) for i in rows} | {("all", j): sum(row[j] for row in table) for j in columns}
-    sums = [[(i, "all"), *((i, j) for j in columns)] for i in rows] + [[("all", j), *((i, j) for i in rows)] for j in columns]
+    sums: list[list[Key]] = [[(i, "all"), *((i, j) for j in columns)] for i in rows]
+    sums += [[("all", j), *((i, j) for i in rows)] for j in columns]
     gone = hidden(counts, sums, smallest)
-    assert gone >= {key for key, count in counts.items() if 0 < count < smallest}
+    small = {key for key, count in counts.items() if 0 < count < smallest}
+    assert gone >= small
+    assert not [key for key in gone if not counts[key]]
+    for key in small:
+        least, most = told(counts, sums, gone, smallest, key)
+        # Where everything that is not zero is hidden, nothing more can be done.
+        assert least < most or gone == {one for one, count in counts.items() if count} or smallest == 2
     for total, *parts in sums:
         lost = [key for key in parts if key in gone]
-        if total not in gone and lost:
-            shown_by_difference = counts[total] - sum(counts[key] for key in parts if key not in gone)
-            nothing_left = all(key in gone or not counts[key] for key in (total, *parts))
-            assert len(lost) > 1 or nothing_left
-            assert shown_by_difference >= smallest or nothing_left
+        if total not in gone and any(key in small for key in lost):
+            assert sum(counts[key] for key in lost) >= smallest or all(key in gone or not counts[key] for key in (total, *parts))
+
+
+def test_totals_that_only_together_compute_a_small_count_hide_one_more() -> None:
+    """Two rows less two columns leave one cell: each of the four totals has two or three hidden cells."""
+    table = [[4, 5, 50, 60], [6, 7, 3, 50], [70, 60, 30, 40], [50, 60, 70, 80]]
+    cells: dict[Key, int] = {(i, j): count for i, row in enumerate(table) for j, count in enumerate(row)}
+    counts = cells | {(i, "all"): sum(table[i]) for i in range(4)} | {("all", j): sum(row[j] for row in table) for j in range(4)}
+    sums: list[list[Key]] = [[(i, "all"), *((i, j) for j in range(4))] for i in range(4)]
+    sums += [[("all", j), *((i, j) for i in range(4))] for j in range(4)]
+    gone = hidden(counts, sums, 10)
+    for key in [key for key, count in counts.items() if count < 10]:
+        least, most = told(counts, sums, gone, 10, key)
+        assert least < most
+
+
+def test_what_is_known_from_elsewhere_is_not_hidden_in_vain() -> None:
+    counts = {"all": 30, "a": 3, "b": 12, "c": 15}
+    assert hidden(counts, [["all", "a", "b", "c"]], 10, fixed={"all"}) == {"a", "b"}
+    assert hidden(counts, [["all", "a", "b", "c"]], 10, fixed={"all", "b"}) == {"a", "c"}
+
+
+def test_the_total_of_a_column_counts_as_shown_for_each_predictor_by_itself() -> None:
+    rows = [{"predictor": name, "bin": place, "n": n} for name in ("x", "y") for place, n in enumerate((4, 30, 20))]
+    assert [row["n"] for row in Guard(10).rows(rows, [("n",)])] == ["<10", 30, COMPLEMENT] * 2
+
+
+def test_what_a_part_leaves_of_its_whole_is_a_count_too() -> None:
+    """Of 50 cases 46 are evaluable: the 4 others stand nowhere, and are not to be told by the difference."""
+    assert Guard(10).rows([{"cases": 50, "evaluable": 46}], [("cases", "evaluable")]) == [{"cases": 50, "evaluable": COMPLEMENT}]
+    for row in ({"cases": 50, "evaluable": 30}, {"cases": 50, "evaluable": 50}, {"cases": 50, "evaluable": 0}):
+        assert Guard(10).rows([row], [("cases", "evaluable")]) == [row]
+    assert Guard(10).rows([{"cases": 50, "evaluable": 4}], [("cases", "evaluable")]) == [{"cases": 50, "evaluable": "<10"}]
 
 
 def test_small_counts_are_marked_and_the_one_beside_is_hidden_with_what_is_computed_from_it() -> None:
@@ -51,6 +108,7 @@ def test_page_and_data_end_at_the_smallest_cell(tmp_path: Path) -> None:
         pages[smallest] = out.read_text(encoding="utf-8")
     kept = {k: pd.read_csv(tmp_path / str(k) / "data" / "curves-1.csv")["at_risk"].min() for k in pages}
     assert kept == {1: 3, 10: 15}
+    assert "event_count" not in pd.read_csv(tmp_path / "10" / "data" / "curves-1.csv")
     metrics = pd.read_csv(tmp_path / "10" / "data" / "metrics-1.csv", dtype=str)
     assert metrics.loc[metrics["scope"] == "subgroup", "n"].tolist() == ["<10"]
     assert "&lt;10" in pages[10]
@@ -58,4 +116,5 @@ def test_page_and_data_end_at_the_smallest_cell(tmp_path: Path) -> None:
     assert "4 (3%)" in pages[1]
     assert "4 (3%)" not in pages[10]
     calibration = pd.read_csv(tmp_path / "10" / "data" / "calibration-1.csv", dtype=str)
-    assert calibration.loc[0, ["responders", "observed"]].tolist() == ["<10", COMPLEMENT]
+    assert calibration["observed"].tolist()[0] == COMPLEMENT
+    assert calibration["responders"].tolist() == ["<10", COMPLEMENT], "the metrics tell the responders of all bins"

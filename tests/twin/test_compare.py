@@ -58,6 +58,7 @@ def marginals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[float]
         ("survival at 12 months", 0.1), ("survival at 24 months", 0.12), ("TP53", 0.1), ("KRAS", 0.1), ("EGFR", 0.08), ("PIK3CA", 0.08),
         ("MSI instable", 0.06), ("treated", 0.09), ("share of CT", 0.09), ("mismatch repair tested", 0.06), ("PD-L1 tested", 0.1),
         ("progression read after sequencing", 0.11), ("prior treatment elsewhere", 0.08), ("Gleason score on record", 0.06),
+        ("any targeted agent", 0.1),
     ],
 )  # fmt: skip
 def test_marginals_are_near_the_published_ones(marginals: dict[str, list[float]], name: str, margin: float) -> None:

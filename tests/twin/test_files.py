@@ -189,6 +189,9 @@ def test_mutations_lie_on_the_panel_and_burden_is_their_count(work: Path) -> Non
     samples = parquet.read_table(work / "study-tables/clinical_sample.parquet").to_pandas().set_index("sample_id")
     panel = mutations["tumor_sample_barcode"].map(samples["gene_panel"])
     assert all(gene in PANEL_GENES[name] for gene, name in zip(mutations["hugo_symbol"], panel))
+    coverage = parquet.read_table(work / "study-tables/cna_coverage.parquet").to_pandas()
+    read = set(map(tuple, coverage.loc[coverage["is_covered"], ["gene", "panel"]].to_numpy()))
+    assert set(zip(mutations["hugo_symbol"], panel)) <= read, "what the copy-number table tells of the panels bears it out"
     loud = mutations[~mutations["variant_classification"].isin(["Silent", "5'Flank", "Intron"])]
     count = loud.groupby("tumor_sample_barcode").size().reindex(samples.index, fill_value=0)
     unit = samples["gene_panel"].map(

@@ -1,6 +1,7 @@
 """How each design holds patients out: one row a patient in, a fold a patient out. Fold -1 marks patients who only ever train.
 
-`kfold`: a stable hash of the seed and the patient, so that new patients move nobody. `kfold_stratified`: patients of a cancer type
+`kfold`: a stable hash of the seed and the patient, so that new patients move nobody; in a cohort so small that it leaves a fold empty,
+a patient of the fullest fold fills it. `kfold_stratified`: patients of a cancer type
 and of a kind of answer (a response, none, not evaluable) are dealt out evenly; folds differ by one patient at most, in every such
 stratum and in total, and an earlier assignment can be kept frozen. `leave_cancer_out`: a cancer type is held out at a time.
 `panel_era`: patients first sequenced with the newest gene panel are held out, those with older panels train; the others are in no part.
@@ -22,8 +23,14 @@ NO_FOLD = "no part of this design"
 
 
 def kfold(patients: pd.DataFrame, settings: Folds, frozen: Assigned) -> Assigned:
-    """A fold by stable hash."""
-    return {patient: int(stable_fraction(settings.seed, "kfold", patient) * settings.folds) for patient in patients["patient_id"]}
+    """A fold by stable hash; none is left empty where there are as many patients as folds."""
+    draw = {patient: stable_fraction(settings.seed, "kfold", patient) for patient in sorted(patients["patient_id"])}
+    fold = {patient: int(value * settings.folds) for patient, value in draw.items()}
+    for empty in sorted(set(range(settings.folds)) - set(fold.values())):
+        people = Counter(fold.values())
+        fullest = min(people, key=lambda k: (-people[k], k))
+        fold[min((patient for patient in fold if fold[patient] == fullest), key=lambda patient: (draw[patient], patient))] = empty
+    return fold
 
 
 def kfold_stratified(patients: pd.DataFrame, settings: Folds, frozen: Assigned) -> Assigned:

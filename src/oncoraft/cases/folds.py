@@ -92,13 +92,20 @@ def assign(
         fold = DESIGNS[design](patients, settings, frozen or {})
         table = pd.DataFrame({"patient_id": list(fold), "fold": np.array(list(fold.values()), dtype=np.int16)})
         # By hash, so that who joins the cohort later moves nobody.
-        table["is_tuning"] = [stable_fraction(settings.seed, design, "tuning", patient) < settings.tuning_fraction for patient in fold]
+        draw = np.array([stable_fraction(settings.seed, design, "tuning", patient) for patient in fold])
+        table["is_tuning"] = draw < settings.tuning_fraction
         if empty := set(range(settings.count(design))) - set(fold.values()):
             raise InputError(
                 f"folds.folds: {len(fold)} patients leave fold {min(empty)} of {design} empty; expected fewer folds", found=settings.folds
             )
         for held_out in range(settings.count(design)):
-            if table.loc[table["fold"] != held_out, "is_tuning"].all():
+            training = np.flatnonzero(table["fold"] != held_out)
+            if not table["is_tuning"].iloc[training].all():
+                continue
+            if len(training) and settings.tuning_fraction < 1:
+                # Chance set all of a few patients apart: the last by the hash trains.
+                table.loc[training[draw[training].argmax()], "is_tuning"] = False
+            else:
                 raise InputError(
                     "expected a share that leaves patients to train on", column="folds.tuning_fraction", found=settings.tuning_fraction
                 )

@@ -20,6 +20,7 @@ from oncoraft.cohort.ingestion import COUNTS, DUPLICATES, LEDGER, REJECTS, Inges
 from oncoraft.cohort.recognise import recognise, sentence
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, sealed, write_json
+from oncoraft.foundation.publishing import MANIFEST
 from oncoraft.knowledge.study_files import case_list_files, study_name
 from oncoraft.knowledge.tables import DERIVED_TABLES, TABLES
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
@@ -34,6 +35,8 @@ NOTES = {
     "told_by_oncotree": "cancer types told by ONCOTREE_CODE",
     "unknown_oncotree_codes": "specimens with a code that the table of OncoTree codes lacks; they have no cancer type",
 }
+# What the step writes in its folder, by the pattern of its name.
+WRITTEN = ("*.parquet", "checks.json", "manifest.json")
 RECORDS = {"ledger": LEDGER, "rejects": REJECTS, "duplicates": DUPLICATES}
 EPILOG = """\
 STUDY holds the data files of a study in cBioPortal's layout (docs/tables.md lists them; the two clinical ones are required). They are found
@@ -116,23 +119,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = read_settings("ingest", options)
     if not options.study.is_dir():
         raise InputError("expected the folder of a study", file=options.study, found="no such folder")
-    names = [*(table.name for table in (*TABLES, *DERIVED_TABLES)), *RECORDS]
-    finals = [*(options.out / f"{name}.parquet" for name in names), options.out / "checks.json", options.out / "manifest.json"]
-    with publishing(*finals, step="ingest", home=options.out) as temporary:
-        places = dict(zip(names, temporary, strict=False))
+    # One folder that is swapped at once: file by file, a kill could leave old tables beside new ones.
+    with publishing(options.out, step="ingest", folders=[options.out], own=WRITTEN) as (folder,):
+        folder.mkdir()
+        names = [*(table.name for table in (*TABLES, *DERIVED_TABLES)), *RECORDS]
+        places = {name: folder / f"{name}.parquet" for name in names}
         found = ingest(options.study, places, settings["ingest"].strictness, settings["ingest"].accept_mostly_refused)
         for name, schema in RECORDS.items():
             parquet.write_table(pa.Table.from_pylist(getattr(found, name), schema), places[name])
-        write_json(temporary[-2], found.checks)
+        write_json(folder / "checks.json", found.checks)
         record = manifest(
             "ingest",
             inputs=found.files,
-            outputs=dict(zip(finals[:-1], temporary, strict=False)),
+            outputs={options.out / path.name: path for path in (*places.values(), folder / "checks.json")},
             settings=settings_record(options, settings),
             counts={line["table"]: {key: line[key] for key in COUNTS} for line in found.ledger},
-            beside=options.out / "manifest.json",
+            beside=options.out / MANIFEST,
         )
-        write_json(temporary[-1], sealed(record | {"study": found.checks["study"]}))
+        write_json(folder / MANIFEST, sealed(record | {"study": found.checks["study"]}))
     totals = [sum(line[key] for line in found.ledger) for key in ("rows_read", "rows_refused", "rows_duplicate")]
     log.info("%d rows read, %d set aside, %d duplicates dropped", *totals)
     return 0

@@ -29,12 +29,18 @@ from oncoraft.evaluation.learners import (
     gradient_boosting,
     tfidf_logistic,
 )
-from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
 log = logging.getLogger("oncoraft")
 NEAREST_DAYS = 3
+# The columns of a table without a score, of the types that scores have.
+NO_SCORE = {
+    "case_id": pd.Series(dtype=str),
+    "fold": pd.Series(dtype=int),
+    "predictor": pd.Series(dtype=str),
+    "score": pd.Series(dtype=float),
+}
 
 
 def features(cases: pd.DataFrame, evidence: pd.DataFrame) -> pd.DataFrame:
@@ -82,6 +88,8 @@ def predict(
         predictors: which baselines.
         strength: shrinkage of the regimen prior, in cases.
         seed: of the boosted trees.
+
+    A fold whose training cases are of one class has no row, and says so in what was chosen.
     """
     learners: dict[str, Callable[[], Learner]] = {
         "clinical_logistic": lambda: clinical_logistic(table),
@@ -95,7 +103,7 @@ def predict(
     labelled = table.assign(responder=table["responder"].fillna(False).astype(bool))
     evaluable, fold, is_tuning = (table[name].to_numpy() for name in ("responder", "fold", "is_tuning"))
     evaluable, label = pd.notna(evaluable), labelled["responder"].to_numpy()
-    rows, chosen = [], dict[str, Any]()
+    rows, chosen = [pd.DataFrame(NO_SCORE)], dict[str, Any]()
     for name in predictors:
         learner = learners[name]()
         # Fold -1 of a design only ever trains.
@@ -104,7 +112,9 @@ def predict(
             train, tuning = np.flatnonzero(others & ~is_tuning), np.flatnonzero(others & is_tuning)
             parts = Parts(train, tuning, np.flatnonzero(fold == held_out), label)
             if len(np.unique(label[parts.train])) < 2:
-                raise InputError(f"expected responders and non-responders among the training cases of fold {held_out}", column="responder")
+                # Nothing can be learned from one class: the fold goes without this score, told, and the other steps go on.
+                chosen[f"{name}, fold {held_out}"] = {"not_fitted": f"one class only among {len(parts.train)} training cases"}
+                continue
             score, chosen[f"{name}, fold {held_out}"] = learner(parts)
             case_id = table["case_id"].to_numpy()[parts.held_out]
             rows.append(pd.DataFrame({"case_id": case_id, "fold": held_out, "predictor": name, "score": score}))

@@ -101,6 +101,17 @@ def compare(names: tuple[str, str], frame: pd.DataFrame, settings: Any, label: s
         names: of the two runs.
         frame: common evaluable cases with score_first, score_second, responder, fold, patient_id, cancer_type, regimen, index_day.
     """
+    told: dict[str, Any] = {
+        "first": names[0],
+        "second": names[1],
+        "label": label,
+        "n": len(frame),
+        "events": int(frame["responder"].astype(bool).sum()),
+    }
+    told |= {"patients": int(frame["patient_id"].nunique())}
+    if not 0 < told["events"] < told["n"]:
+        reason = "no responders or no others among the evaluable cases that both have scored"
+        return told | {"not_estimated": reason, "differences": []} | dict.fromkeys(TESTS)
     data = evaluable(frame, settings, label, design)
     first, second = (frame[f"score_{which}"].to_numpy(float) for which in ("first", "second"))
     patient, y = frame["patient_id"].to_numpy(), data.positive
@@ -111,13 +122,8 @@ def compare(names: tuple[str, str], frame: pd.DataFrame, settings: Any, label: s
     only_first, only_second, mcnemar_p = mcnemar(right[0][one_each], right[1][one_each])
     loss = [(recalibrate(score, y, data.fold) - y) ** 2 for score in (first, second)]
     differences = metric_differences(first, second, data)
-    return {
-        "first": names[0],
-        "second": names[1],
-        "label": label,
-        "n": len(frame),
-        "events": int(y.sum()),
-        "patients": int(frame["patient_id"].nunique()),
+    return told | {
+        "not_estimated": None,
         "differences": differences,
         "bootstrap_p": next(row["bootstrap_p"] for row in differences if row["metric"] == "auroc"),
         "delong_difference": test.difference,
@@ -134,18 +140,11 @@ def compare(names: tuple[str, str], frame: pd.DataFrame, settings: Any, label: s
 
 
 def common(runs: dict[str, pd.DataFrame], names: tuple[str, str], labels: pd.DataFrame) -> pd.DataFrame:
-    """Evaluable cases that both runs have scored, sorted by case.
-
-    Raises:
-        InputError: there are no responders or no others among them.
-    """
+    """Evaluable cases that both runs have scored, sorted by case."""
     first, second = (runs[name] for name in names)
     joined = first.merge(second[["case_id", "score"]], on="case_id", suffixes=("_first", "_second"), validate="one_to_one")
     joined = joined.merge(labels[["case_id", "responder"]], on="case_id", validate="one_to_one")
-    joined = joined[joined["responder"].notna()].sort_values("case_id", ignore_index=True)
-    if joined["responder"].nunique() < 2:
-        raise InputError(f"expected responders and others among the {len(joined)} cases that {names[0]} and {names[1]} share")
-    return joined
+    return joined[joined["responder"].notna()].sort_values("case_id", ignore_index=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -27,7 +27,6 @@ from oncoraft.evaluation.records import Evaluable, calibration_records, differen
 from oncoraft.evaluation.resampling import resampled_net_benefit
 from oncoraft.evaluation.subgroups import definition_rows, evaluable_weights, race, subgroup_records, weighted_record
 from oncoraft.foundation.csv_file import write_csv
-from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.foundation.stable import stable_seed
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
@@ -36,6 +35,17 @@ log = logging.getLogger("oncoraft")
 TABLES = ("metrics", "roc", "calibration", "decision", "definitions", "comparability", "distribution")
 EPILOG = """example:
   oncoraft metrics predictions.jsonl cases --design kfold --baselines baselines.parquet --evidence evidence.parquet --out metrics"""
+
+
+def not_estimated(score: Array, data: Evaluable) -> str | None:
+    """Why nothing can be said of a predictor: the evaluable cases that it has scored are of one class, or there are none; else None."""
+    has = ~np.isnan(score)
+    cases, events = int(has.sum()), int(data.positive[has].sum())
+    if not cases:
+        return "no evaluable case has a score"
+    # Without the counts: the report decides which of them may be shown.
+    which = "all" if events else "none"
+    return f"the evaluable cases are {which} of them responders" if events in (0, cases) else None
 
 
 def roc_rows(name: str, score: Array, data: Evaluable) -> Iterable[pd.DataFrame]:
@@ -75,7 +85,10 @@ def all_records(scores: dict[str, Array], data: Evaluable, weight: Array | None)
     """Every record of every predictor."""
     records = []
     for name, score in scores.items():
-        if np.isnan(score).all():
+        if reason := not_estimated(score, data):
+            has = ~np.isnan(score)
+            if has.any() or name == "model":
+                records += [data.record(name, "auroc", scope, np.nan, has, flags=reason) for scope in ("mean_of_folds", "pooled")]
             continue
         records += discrimination_records(name, score, data)
         records += calibration_records(name, score, data)
@@ -83,29 +96,34 @@ def all_records(scores: dict[str, Array], data: Evaluable, weight: Array | None)
         if weight is not None:
             records.append(weighted_record(name, score, data, weight))
     for name, score in scores.items():
-        if name != "model":
+        if name != "model" and not not_estimated(np.where(np.isnan(scores["model"]), np.nan, score), data):
             records += difference_records(name, scores["model"], score, data)
     return records
 
 
 def tables_of(scores: dict[str, Array], data: Evaluable) -> dict[str, pd.DataFrame]:
     """The curves and tables beside the records, by file name."""
-    known = {name: score for name, score in scores.items() if not np.isnan(score).all()}
+    known = {name: score for name, score in scores.items() if not not_estimated(score, data)}
     curves = [utility_rows(name, score, data) for name, score in known.items()]
     return {
-        "roc": pd.concat([rows for name, score in known.items() for rows in roc_rows(name, score, data)]),
-        "calibration": pd.concat([first for first, _ in curves]),
-        "decision": pd.concat([second for _, second in curves]),
+        "roc": joined([rows for name, score in known.items() for rows in roc_rows(name, score, data)]),
+        "calibration": joined([first for first, _ in curves]),
+        "decision": joined([second for _, second in curves]),
         "comparability": pd.DataFrame([row for name, score in known.items() for row in comparability_rows(name, score, data)]),
-        "distribution": pd.concat([distribution_rows(name, score, data) for name, score in known.items()]),
+        "distribution": joined([distribution_rows(name, score, data) for name, score in known.items()]),
     }
+
+
+def joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Frames below one another; an empty one where there is none."""
+    return pd.concat(parts) if parts else pd.DataFrame()
 
 
 def read(given: argparse.Namespace, blocks: dict[str, Any]) -> tuple[pd.DataFrame, dict[str, Any], list[Path]]:
     """Held-out cases with scores, labels and, where evidence is given, covariates; what was counted; the files read.
 
     Raises:
-        InputError: as `reading`; or only one class among the evaluable cases.
+        InputError: as `reading`.
     """
     held_out, found = read_held_out(given.predictions, given.cases, given.design)
     labels = read_labels(given.cases, blocks["labels"].definition)[["case_id", "responder", "is_immortal"]]
@@ -117,9 +135,6 @@ def read(given: argparse.Namespace, blocks: dict[str, Any]) -> tuple[pd.DataFram
         held_out = clinical_covariates(held_out, evidence).assign(race=race(held_out, evidence))
         inputs.append(given.evidence)
     judged = held_out["responder"].notna()
-    if held_out["responder"].nunique() < 2:
-        expected = f"expected responders and non-responders among the {int(judged.sum())} evaluable cases"
-        raise InputError(expected, file=given.predictions)
     counts: dict[str, Any] = {**found, "evaluable": int(judged.sum()), "not_evaluable": int((~judged).sum())}
     counts |= {"responders": int(held_out["responder"].sum()), "score_from_text": int(held_out["score_from_text"].notna().sum())}
     return held_out, counts, inputs

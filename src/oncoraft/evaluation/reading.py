@@ -105,6 +105,7 @@ def read_baselines(path: Path, held_out: pd.DataFrame) -> pd.DataFrame:
         one = elsewhere.iloc[0]
         expected = f"expected the fold of the prediction, {one['fold_of_case']}, for case {one['case_id']} ({len(elsewhere)} such rows)"
         raise InputError(expected, file=path, column="fold", found=str(one["fold"]))
-    if joined.empty:
+    # No row at all: no baseline could be fitted. Rows of other cases: it is the file of another cohort.
+    if joined.empty and len(rows):
         raise InputError("expected scores of the predicted cases", file=path, column="case_id")
     return joined.pivot(index="case_id", columns="predictor", values="score").reindex(held_out["case_id"]).reset_index(drop=True)

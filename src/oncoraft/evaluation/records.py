@@ -189,6 +189,10 @@ def verdict(records: list[dict[str, Any]]) -> dict[str, Any]:
         and name != "oracle"
         and row["estimate"] is not None
     ]
+    own = rows.get(("model", "auroc", "mean_of_folds", None))
+    if own is None or own["estimate"] is None:
+        why = f" ({own['flags']})" if own is not None and own["flags"] else ""
+        return {"best_baseline": None, "beats": {}, "sentence": f"Whether the model beats a baseline could not be estimated{why}."}
     if not rivals:
         return {"best_baseline": None, "beats": {}, "sentence": "There is no baseline to compare with."}
     best = max(rivals, key=lambda row: (row["estimate"], row["predictor"]))["predictor"]

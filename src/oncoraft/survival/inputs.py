@@ -50,16 +50,14 @@ def refuse_first(wrong: pd.Series, path: Path, column: str, expected: str, found
         raise InputError(expected, file=path, line=line, column=column, found=str(found.iloc[places[0]]))
 
 
-def read_followup(path: Path, endpoint: str, *, required: bool = True) -> pd.DataFrame:
-    """Follow-up of one endpoint: case_id, entry_days, exit_days, event (boolean); without a row where it is not required.
+def read_followup(path: Path, endpoint: str) -> pd.DataFrame:
+    """Follow-up of one endpoint: case_id, entry_days, exit_days, event (boolean); no row where the study tells nothing of it.
 
     Raises:
-        InputError: as `read_table`; no row of a required endpoint; a time that is missing, an entry that is negative or not before its exit, an event that is neither true nor false.
+        InputError: as `read_table`; a time that is missing, an entry that is negative or not before its exit, an event that is neither true nor false.
     """
     frame = read_table(path, ["case_id", "endpoint", "entry_days", "exit_days", "event"], ["case_id", "endpoint"])
     mine = frame[frame["endpoint"] == endpoint]
-    if mine.empty and required:
-        raise InputError(f"expected rows of the endpoint {endpoint!r}", file=path, column="endpoint")
     lines = pd.Series(np.flatnonzero(frame["endpoint"] == endpoint) + 1)
     entry, leave = (pd.to_numeric(mine[name], errors="coerce").astype(float) for name in ("entry_days", "exit_days"))
     for name, times in (("entry_days", entry), ("exit_days", leave)):

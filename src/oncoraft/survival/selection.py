@@ -84,7 +84,8 @@ def model_records(frame: pd.DataFrame, features: dict[str, pd.DataFrame], settin
             mine, varying = frame[mask], table[mask].loc[:, table[mask].nunique() > 1]
             record: dict[str, Any] = {"model": name, "scope": scope}
             if not varying.shape[1]:
-                records.append({**record, "is_flagged": False, "reason": "nothing varies", "regimens": []})
+                nothing = dict.fromkeys(("auroc", "auroc_lower", "auroc_upper", "hazard_ratio", "lower", "upper"))
+                records.append({**record, **nothing, "is_flagged": False, "reason": "nothing varies", "regimens": []})
                 continue
             risk = hazard_scores(mine, varying).to_numpy()
             risk = risk / (np.nanstd(risk) or 1.0)
@@ -127,6 +128,9 @@ def audit(frame: pd.DataFrame, evidence: pd.DataFrame, settings: Selection) -> d
         frame: cases with fold, responder, entry_days, exit_days and event.
         evidence: evidence.parquet, or its case_id and field.
     """
+    if frame.empty:
+        nothing = {"cases": 0, "sequenced_by_index": 0, "kinds": 0}
+        return {"not_estimated": "no case has follow-up", "counts": nothing, "flagged": [], "models": [], "kinds": []}
     used = first_use(frame, REGIMEN).reset_index(drop=True)
     kinds, times = presence(used, evidence), sequencing_times(used)
     features = {"sequencing time": times, "kinds of evidence": kinds, "both": pd.concat([times, kinds], axis=1)}
@@ -134,7 +138,7 @@ def audit(frame: pd.DataFrame, evidence: pd.DataFrame, settings: Selection) -> d
     records = kind_records(used, pd.concat([kinds, times[TIMES[:1]]], axis=1), settings)
     counts = {"cases": len(used), "sequenced_by_index": int((used["index_day"] >= 0).sum()), "kinds": kinds.shape[1]}
     flagged = [record["kind"] for record in records if record["is_flagged"]]
-    return {"counts": counts, "flagged": flagged, "models": models, "kinds": records}
+    return {"not_estimated": None, "counts": counts, "flagged": flagged, "models": models, "kinds": records}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

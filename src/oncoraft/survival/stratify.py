@@ -69,9 +69,7 @@ def read_inputs(given: Namespace, settings: Survival) -> Inputs:
     if (folds := given.cases / "folds.parquet").is_file():
         check_folds(predictions, folds, given.design, given.predictions)
         files.append(folds)
-    followup: dict[str, pd.DataFrame] = {
-        name: read_followup(files[2], CODES[name], required=name == settings.endpoints[0]) for name in settings.endpoints
-    }
+    followup: dict[str, pd.DataFrame] = {name: read_followup(files[2], CODES[name]) for name in settings.endpoints}
     evidence = read_table(given.evidence, ["case_id", "field", "value", "days_before_index", "order"], ["case_id", "order"])
     frame = frame_of(predictions, clinical_covariates(cases, evidence))
     frame, counts, more = with_chosen(frame, settings, given.tables)
