@@ -19,7 +19,7 @@ import pandas as pd
 from sklearn.metrics import roc_curve
 
 from oncoraft.covariates import clinical_covariates
-from oncoraft.evaluation.calibration import calibration_curve, decision_curve, recalibrate
+from oncoraft.evaluation.calibration import calibration_curve, decision_curve
 from oncoraft.evaluation.comparability import comparability_rows, distribution_rows
 from oncoraft.evaluation.discrimination import Array, patient_weights
 from oncoraft.evaluation.reading import read_baselines, read_held_out, read_labels
@@ -48,14 +48,14 @@ def roc_rows(name: str, score: Array, data: Evaluable) -> Iterable[pd.DataFrame]
 
 
 def utility_rows(name: str, score: Array, data: Evaluable) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Calibration curve and decision curve of one predictor's scores, recalibrated where there are other folds."""
+    """Calibration curve and decision curve of one predictor's scores, recalibrated where there is something to recalibrate by."""
     has = ~np.isnan(score)
     y = data.positive[has]
-    probability = recalibrate(score[has], y, data.fold[has])
+    probability, _ = data.probabilities(name, score, has)
     tails = [50 * (1 - data.confidence), 50 * (1 + data.confidence)]
     lower, upper = np.nanpercentile(resampled_net_benefit(probability, y, data.weights[:, has]), tails, axis=0)
     decision = decision_curve(probability, y).assign(lower=lower, upper=upper)
-    return calibration_curve(probability, y).assign(predictor=name), decision.assign(predictor=name)
+    return calibration_curve(probability, y, score=score[has]).assign(predictor=name), decision.assign(predictor=name)
 
 
 def scores_of(held_out: pd.DataFrame, responder: pd.Series, baselines: pd.DataFrame) -> dict[str, Array]:

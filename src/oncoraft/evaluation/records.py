@@ -9,12 +9,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from oncoraft.evaluation.calibration import logit, measures, recalibrate, separates
+from oncoraft.evaluation.calibration import measures, recalibrate
 from oncoraft.evaluation.discrimination import Array, bootstrap, interval, mean_known, ranking
 from oncoraft.evaluation.resampling import resampled_measures
+from oncoraft.recalibration import logit, separates
 
 METHOD = "percentile interval of a patient-cluster bootstrap within folds"
-RECALIBRATED = f"{METHOD}; recalibrated by a logistic regression on the held-out scores of the other folds, no tuning scores being at hand"
+ON_TUNING = "recalibrated by a logistic regression on the tuning patients of each fold"
+ON_OTHERS = "recalibrated by a logistic regression on the held-out scores of the other folds, no tuning scores being at hand"
+BOTH_ON_OTHERS = "both recalibrated by a logistic regression on the held-out scores of the other folds"
 POOLING_TOLERANCE = 0.01
 
 
@@ -60,6 +63,24 @@ class Evaluable:
         value = None if np.isnan(estimate) else float(estimate)
         method = METHOD if lower is not None else ""
         return {**base, "estimate": value, "lower": lower, "upper": upper, **counts, "method": method, "flags": "", **more}
+
+    def tuned(self, name: str, mask: Array, column: str) -> Array | None:
+        """What the model's tuning patients made of its scores (`probability` or `threshold`), (cases of mask,); None where they are too few."""
+        if name != "model" or column not in self.frame:
+            return None
+        found = self.frame.loc[mask, column].to_numpy(float)
+        # Of all folds or of none: two ways in one number could not be told apart.
+        return None if np.isnan(found).any() else found
+
+    def probabilities(self, name: str, score: Array, mask: Array) -> tuple[Array, str]:
+        """Recalibrated probabilities of the cases of `mask`, and by whom they were recalibrated."""
+        tuned = self.tuned(name, mask, "probability")
+        if tuned is not None:
+            return tuned, ON_TUNING
+        fold = self.fold[mask]
+        if len(np.unique(fold)) == 1:
+            return np.clip(score[mask], 0, 1), ""
+        return recalibrate(score[mask], self.positive[mask], fold), ON_OTHERS
 
     def usable(self, mask: Array) -> tuple[Array, str]:
         """The cases in folds that hold both classes among `mask`, and which folds are left out of every mean."""
@@ -136,12 +157,12 @@ def discrimination_records(name: str, score: Array, data: Evaluable) -> list[dic
 
 
 def calibration_records(name: str, score: Array, data: Evaluable) -> list[dict[str, Any]]:
-    """Calibration of the score as delivered and, where there are other folds to recalibrate by, of the recalibrated one."""
+    """Calibration of the score as delivered and, where there are tuning patients or other folds to recalibrate by, of the recalibrated one."""
     has = ~np.isnan(score)
-    y, fold = data.positive[has], data.fold[has]
-    several = len(np.unique(fold)) > 1
+    y = data.positive[has]
+    probability, by = data.probabilities(name, score, has)
     scopes = [("as_delivered", score[has], METHOD)]
-    scopes.append(("recalibrated", recalibrate(score[has], y, fold), RECALIBRATED) if several else ("as_scored", score[has], METHOD))
+    scopes.append(("recalibrated", probability, f"{METHOD}; {by}") if by else ("as_scored", score[has], METHOD))
     rows = []
     for scope, probability, method in scopes:
         samples = resampled_measures(probability, y, data.weights[:, has])
@@ -172,7 +193,8 @@ def difference_records(reference: str, model: Array, other: Array, data: Evaluab
     for place, metric in enumerate(metrics):
         mask, scope = (both, "recalibrated") if metric.startswith("brier") else (usable, "mean_of_folds")
         estimate, spread = values[0][place] - values[1][place], samples[0][place] - samples[1][place]
-        yield data.record("model", metric, scope, estimate, mask, reference=reference, samples=spread, flags=flag if mask is usable else "")
+        told = {"flags": flag} if mask is usable else {"method": f"{METHOD}; {BOTH_ON_OTHERS}"}
+        yield data.record("model", metric, scope, estimate, mask, reference=reference, samples=spread, **told)
 
 
 def verdict(records: list[dict[str, Any]]) -> dict[str, Any]:

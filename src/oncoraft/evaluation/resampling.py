@@ -8,9 +8,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import expit
 
-from oncoraft.evaluation.calibration import BINS, EDGE, THRESHOLDS, equal_mass, equal_width, logistic, logit, shift
+from oncoraft.evaluation.calibration import BINS, THRESHOLDS, equal_mass, equal_width, shift
 from oncoraft.evaluation.discrimination import BLOCK, Array
 from oncoraft.evaluation.loess import Loess
+from oncoraft.recalibration import EDGE, logistic, logit
 
 QUANTILE_RESAMPLES = 400  # medians and percentiles of each resample need a sort; about so many give their interval
 
