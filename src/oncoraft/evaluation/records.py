@@ -22,10 +22,11 @@ POOLING_TOLERANCE = 0.01
 
 
 class Means(NamedTuple):
-    """AUROC, AUPRC and AUROC within regimen, means of folds: the estimates, and the values of the resamples."""
+    """AUROC, AUPRC and AUROC within regimen, means of folds: the estimates, and the values of the resamples; AUROC of each fold likewise."""
 
     estimate: tuple[float, float, float]
     samples: tuple[Array, Array, Array]
+    by_fold: dict[str, tuple[float, Array]]
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,11 @@ class Evaluable:
         """Estimates and resamples of one predictor on some of the cases, counted once."""
         key = (name, mask.tobytes())
         if key not in self.known:
-            (mean, precision), (means, precisions) = (fold_means(score, self, mask, w, True) for w in (None, self.weights))
+            (area, precision), (areas, precisions) = (fold_values(score, self, mask, w, True) for w in (None, self.weights))
             within, withins = (within_regimen(score, self, mask, w) for w in (None, self.weights))
-            self.known[key] = Means((mean[0], precision[0], within[0]), (means, precisions, withins))
+            folds = {str(k): (float(area[0, place]), areas[:, place]) for place, k in enumerate(np.unique(self.fold[mask]))}
+            means = [mean_known(values) for values in (area, precision, areas, precisions)]
+            self.known[key] = Means((means[0][0], means[1][0], within[0]), (means[2], means[3], withins), folds)
         return self.known[key]
 
     def record(self, name: str, metric: str, scope: str, estimate: float | Array, mask: Array, **more: Any) -> dict[str, Any]:
@@ -93,18 +96,23 @@ class Evaluable:
         return mask & ~np.isin(self.fold, alone), words
 
 
-def fold_means(score: Array, data: Evaluable, mask: Array, weights: Array | None, with_precision: bool = False) -> tuple[Array, Array]:
-    """AUROC and AUPRC (nan unless asked for) of each row of weights, means of folds, from one sort; nan where no fold has both classes."""
+def fold_values(score: Array, data: Evaluable, mask: Array, weights: Array | None, with_precision: bool = False) -> tuple[Array, Array]:
+    """AUROC and AUPRC (nan unless asked for) of each row of weights and each fold that holds some of `mask`, (rows, folds)."""
     if not mask.any():
-        nothing = np.full(1 if weights is None else len(weights), np.nan)
+        nothing = np.full((1 if weights is None else len(weights), 1), np.nan)
         return nothing, nothing
 
     def both(weight: Array | None) -> Array:
         found = ranking(score[mask], data.positive[mask], data.fold[mask], weight, with_precision)
-        return np.stack([mean_known(found.auroc), mean_known(found.auprc)], axis=-1)
+        return np.stack([found.auroc, found.auprc], axis=-1)
 
     values = both(None)[None] if weights is None else bootstrap(both, weights[:, mask])
-    return values[:, 0], values[:, 1]
+    return values[..., 0], values[..., 1]
+
+
+def fold_means(score: Array, data: Evaluable, mask: Array, weights: Array | None) -> Array:
+    """AUROC of each row of weights, mean of folds; nan where no fold has both classes."""
+    return mean_known(fold_values(score, data, mask, weights)[0])
 
 
 def within_regimen(score: Array, data: Evaluable, mask: Array, weights: Array | None) -> Array:
@@ -131,7 +139,7 @@ def discrimination_records(name: str, score: Array, data: Evaluable) -> list[dic
     has = ~np.isnan(score)
     usable, flag = data.usable(has)
     found = data.means(name, score, usable)
-    (mean, precision, within), (samples, of_precision, of_within) = found
+    (mean, precision, within), (samples, of_precision, of_within), _ = found
     zero = np.zeros(int(has.sum()))
     s, y = score[has], data.positive[has]
     pooled = ranking(s, y, zero).auroc[0]
@@ -146,13 +154,13 @@ def discrimination_records(name: str, score: Array, data: Evaluable) -> list[dic
         data.record(name, "prevalence", "mean_of_folds", prevalence, usable, flags=flag),
     ]
     rows.append(data.record(name, "auroc_within_regimen", "mean_of_folds", within, usable, samples=of_within, flags=flag))
-    by_fold = ranking(s, y, data.fold[has])
-    fold_samples = bootstrap(lambda w: ranking(s, y, data.fold[has], w).auroc, data.weights[:, has])
-    for place, k in enumerate(np.unique(data.fold[has])):
+    for k in np.unique(data.fold[has]):
         mask = has & (data.fold == k)
-        one_class = "" if by_fold.has_both[place] else "one class only"
-        record = {"group": str(k), "samples": fold_samples[:, place], "flags": one_class}
-        rows.append(data.record(name, "auroc", "fold", by_fold.auroc[place], mask, **record))
+        if str(k) in found.by_fold:
+            estimate, of_fold = found.by_fold[str(k)]
+            rows.append(data.record(name, "auroc", "fold", estimate, mask, group=str(k), samples=of_fold))
+        else:
+            rows.append(data.record(name, "auroc", "fold", np.nan, mask, group=str(k), flags="one class only"))
     return rows
 
 

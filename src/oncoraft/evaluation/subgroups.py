@@ -108,8 +108,8 @@ def definition_rows(
         data = Evaluable(held_out, positive, held_out["fold"].to_numpy(), weights, str(definition), confidence)
         for name, score in scores.items():
             mask, flag = data.usable(told & ~np.isnan(score))
-            value, _ = fold_means(score, data, mask, None)
-            samples = fold_means(score, data, mask, weights)[0] if name == "model" else None  # beside it, the others need none
+            value = fold_means(score, data, mask, None)
+            samples = fold_means(score, data, mask, weights) if name == "model" else None  # beside it, the others need none
             rows.append(data.record(name, "auroc", "label_definition", value[0], mask, group=definition, samples=samples, flags=flag))
     kept = ["predictor", "label", "estimate", "lower", "upper", "n", "events", "patients", "flags"]
     return pd.DataFrame(rows)[kept].sort_values(["predictor", "label"], ignore_index=True)
@@ -140,6 +140,6 @@ def weighted_record(name: str, score: Array, data: Evaluable, weight: Array) -> 
     more = {
         "method": "inverse probability of being evaluable, weights held fixed; percentile interval of a patient-cluster bootstrap within folds"
     }
-    (value, _) = fold_means(score, data, mask, weight[None])
-    (samples, _) = fold_means(score, data, mask, data.weights * weight.astype(np.float32))
+    value = fold_means(score, data, mask, weight[None])
+    samples = fold_means(score, data, mask, data.weights * weight.astype(np.float32))
     return data.record(name, "auroc", "inverse_probability_weighted", value[0], mask, samples=samples, flags=flag, **more)
