@@ -47,23 +47,40 @@ class Ranking(NamedTuple):
         return np.where(self.has_both, self.precision, np.nan)
 
 
-def ranking(score: Array, positive: Array, group: Array, weight: Array | None = None, with_precision: bool = False) -> Ranking:
+def ranking(
+    score: Array,
+    positive: Array,
+    group: Array,
+    weight: Array | None = None,
+    with_precision: bool = False,
+    column: Array | None = None,
+) -> Ranking:
     """Rank the cases inside each group (in the order of `np.unique(group)`), and count for every row of weights.
 
     Args:
-        score: (cases,), higher should mean positive.
+        score: (cases,) or, of several predictors whose cases are the same, (predictors, cases); higher should mean positive.
         positive: (cases,), boolean.
         group: (cases,); pairs are formed inside a group alone.
-        weight: (..., cases), multiplicity of each case; None for one each.
+        weight: (..., columns), multiplicity of each case; None for one each.
         with_precision: count average precision too, which takes as long again; otherwise it is nan.
+        column: (cases,), where the weights of the cases stand; None for the order of the cases.
+
+    Returns:
+        `concordant` and `precision` begin with the predictors where there are several.
     """
     names, code = np.unique(group, return_inverse=True)
-    w = np.ones(len(score)) if weight is None else weight
+    w = np.ones(positive.shape) if weight is None else weight
+    place = np.arange(len(positive)) if column is None else column
     # Of many small groups the calls would take longer than the counting.
-    if len(score) < FEW_CASES * len(names) and not with_precision:
-        return _all_groups(score, positive, code, w)
-    parts = [_one_group(score, positive, np.flatnonzero(code == k), w, with_precision) for k in range(len(names))]
-    return Ranking(*(np.stack(values, axis=-1) for values in zip(*parts, strict=True)))
+    if score.ndim == 1 and len(positive) < FEW_CASES * len(names) and not with_precision:
+        return _all_groups(score, positive, code, w[..., place])
+    parts = []
+    for k in range(len(names)):
+        inside = code == k
+        parts.append(_one_group(np.atleast_2d(score)[:, inside], positive[inside], place[inside], w, with_precision))
+    concordant, positives, negatives, precision = (np.stack(values, axis=-1) for values in zip(*parts, strict=True))
+    several = slice(None) if score.ndim > 1 else 0
+    return Ranking(concordant[several], positives, negatives, precision[several])
 
 
 def _as_float(w: Array) -> Array:
@@ -71,34 +88,48 @@ def _as_float(w: Array) -> Array:
     return w.astype(np.float32 if w.dtype == np.int16 else float)
 
 
-def _one_group(score: Array, positive: Array, index: Array, w: Array, with_precision: bool) -> tuple[Array, Array, Array, Array]:
-    """The fields of `Ranking` of the cases at `index`, each (...)."""
-    up, down = index[positive[index]], index[~positive[index]]
-    if w.ndim > 1 and not with_precision and 0 < len(up) * len(down) <= LARGEST_TABLE:
-        one, other = _as_float(w[:, up]), _as_float(w[:, down])
-        gap = np.sign(score[up][:, None] - score[down])
-        table = (0.5 + 0.5 * gap).astype(one.dtype)  # 1 where the positive outscores the negative, 1/2 where they tie
-        # A matrix product does in one pass what ranking does in ten; the narrower side is made.
-        held = ((one @ table), other) if len(down) <= len(up) else (one, other @ table.T)
-        return np.einsum("bn,bn->b", *held), one.sum(axis=-1), other.sum(axis=-1), np.full(len(w), np.nan, dtype=one.dtype)
-    order = index[np.argsort(score[index], kind="stable")]
-    v = _as_float(w[..., order])
-    ups = v * positive[order]
-    v -= ups
+def _one_group(scores: Array, positive: Array, place: Array, w: Array, with_precision: bool) -> tuple[Array, Array, Array, Array]:
+    """The fields of `Ranking` of one group of cases, whose weights stand at `place`, by predictors."""
+    pairs = int(positive.sum()) * int((~positive).sum())
+    if w.ndim > 1 and not with_precision and 0 < pairs <= LARGEST_TABLE:
+        return _by_tables(scores, positive, place, w)
+    found = [_by_order(score, positive, place, w, with_precision) for score in scores]
+    return np.stack([one[0] for one in found]), found[0][1], found[0][2], np.stack([one[3] for one in found])
+
+
+def _by_tables(scores: Array, positive: Array, place: Array, w: Array) -> tuple[Array, Array, Array, Array]:
+    """A matrix product does in one pass what ranking does in ten, and reads the weights once for all predictors."""
+    up, down = _as_float(w[:, place[positive]]), _as_float(w[:, place[~positive]])
+    # 1 where the positive outscores the negative, 1/2 where they tie.
+    tables = 0.5 + 0.5 * np.sign(scores[:, positive, None] - scores[:, None, ~positive]).astype(up.dtype)
+    wide, narrow = (up, down) if up.shape[1] >= down.shape[1] else (down, up)
+    if wide is down:
+        tables = tables.swapaxes(1, 2)
+    held = (wide @ np.concatenate(list(tables), axis=1)).reshape(len(w), len(scores), -1)
+    concordant = np.einsum("bsn,bn->sb", held, narrow)
+    return concordant, up.sum(axis=-1), down.sum(axis=-1), np.full_like(concordant, np.nan)
+
+
+def _by_order(score: Array, positive: Array, place: Array, w: Array, with_precision: bool) -> tuple[Array, Array, Array, Array]:
+    """Sums along the sorted cases."""
+    order = np.argsort(score, kind="stable")
+    down = _as_float(w[..., place[order]])
+    up = down * positive[order]
+    down -= up
     new = np.concatenate([[True], np.diff(score[order]) != 0])
     if not new.all():
-        ups, v = (np.add.reduceat(part, np.flatnonzero(new), axis=-1) for part in (ups, v))
-    positives, negatives = ups.sum(axis=-1), v.sum(axis=-1)
-    below = np.cumsum(v, axis=-1)
+        up, down = (np.add.reduceat(part, np.flatnonzero(new), axis=-1) for part in (up, down))
+    positives, negatives = up.sum(axis=-1), down.sum(axis=-1)
+    below = np.cumsum(down, axis=-1)
     precision = np.full_like(positives, np.nan)
     if with_precision:
-        hits = positives[..., None] - np.cumsum(ups, axis=-1) + ups
-        found = hits + (negatives[..., None] - (below - v))
+        hits = positives[..., None] - np.cumsum(up, axis=-1) + up
+        found = hits + (negatives[..., None] - (below - down))
         with np.errstate(invalid="ignore", divide="ignore"):
-            precision = np.divide(ups * hits, found, out=np.zeros_like(hits), where=ups > 0).sum(axis=-1) / positives
-    v *= 0.5
-    below -= v
-    below *= ups
+            precision = np.divide(up * hits, found, out=np.zeros_like(hits), where=up > 0).sum(axis=-1) / positives
+    down *= 0.5
+    below -= down
+    below *= up
     return below.sum(axis=-1), positives, negatives, precision
 
 

@@ -25,7 +25,7 @@ from oncoraft.evaluation.discrimination import Array, patient_weights
 from oncoraft.evaluation.reading import read_baselines, read_held_out, read_labels
 from oncoraft.evaluation.records import Evaluable, calibration_records, difference_records, discrimination_records, verdict
 from oncoraft.evaluation.resampling import resampled_net_benefit
-from oncoraft.evaluation.subgroups import definition_rows, evaluable_weights, race, subgroup_records, weighted_record
+from oncoraft.evaluation.subgroups import definition_rows, evaluable_weights, race, records_by_predictor, weighted_record
 from oncoraft.foundation.csv_file import write_csv
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
@@ -74,12 +74,13 @@ def scores_of(held_out: pd.DataFrame, responder: pd.Series, baselines: pd.DataFr
 def all_records(scores: dict[str, Array], data: Evaluable, weight: Array | None) -> list[dict[str, Any]]:
     """Every record of every predictor."""
     records = []
+    subgroups = records_by_predictor({name: score for name, score in scores.items() if not np.isnan(score).all()}, data)
     for name, score in scores.items():
-        if np.isnan(score).all():
+        if name not in subgroups:
             continue
         records += discrimination_records(name, score, data)
         records += calibration_records(name, score, data)
-        records += subgroup_records(name, score, data)
+        records += subgroups[name]
         if weight is not None:
             records.append(weighted_record(name, score, data, weight))
     for name, score in scores.items():

@@ -102,11 +102,13 @@ def fold_values(score: Array, data: Evaluable, mask: Array, weights: Array | Non
         nothing = np.full((1 if weights is None else len(weights), 1), np.nan)
         return nothing, nothing
 
+    column = np.flatnonzero(mask)
+
     def both(weight: Array | None) -> Array:
-        found = ranking(score[mask], data.positive[mask], data.fold[mask], weight, with_precision)
+        found = ranking(score[mask], data.positive[mask], data.fold[mask], weight, with_precision, None if weight is None else column)
         return np.stack([found.auroc, found.auprc], axis=-1)
 
-    values = both(None)[None] if weights is None else bootstrap(both, weights[:, mask])
+    values = both(None)[None] if weights is None else bootstrap(both, weights)
     return values[..., 0], values[..., 1]
 
 

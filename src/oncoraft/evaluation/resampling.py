@@ -162,7 +162,9 @@ def _shifts(x: Array, y: Array, w: Array) -> Array:
 
 def _smoothed(probability: Array, curve: Array, weights: Array, with_quantiles: bool) -> dict[str, Array]:
     """Mean and, if asked for, median and 90th percentile of the distance of the loess curve from the diagonal."""
-    distance = np.abs(np.clip(curve, 0, 1) - probability).astype(np.float32)
+    distance = np.clip(curve, 0, 1, out=curve)
+    distance -= probability
+    distance = np.abs(distance, out=distance).astype(np.float32)
     # einsum sums without holding the product, an array of (resamples, cases).
     found = {"integrated_calibration_index": np.einsum("bn,bn->b", weights.astype(np.float32), distance) / weights.sum(axis=1)}
     if with_quantiles:
