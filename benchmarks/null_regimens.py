@@ -63,7 +63,7 @@ def p_values(table: pd.DataFrame, low: Array) -> list[float]:
 def sizes(families: int, regimens: int, cases: int) -> None:
     """Print the size of each test and the share of families with a discovery."""
     print(f"{families} families of {regimens} null regimens of {cases} cases: share of p < 0.05 (families with a q <= 0.05)")
-    print(f"{'test':<20}" + "".join(f"{kind:>24}" for kind in KINDS))
+    print("test: " + " / ".join(KINDS), flush=True)
     rows: dict[str, list[str]] = defaultdict(list)
     for place, kind in enumerate(KINDS):
         draw = np.random.default_rng(place)
@@ -72,8 +72,9 @@ def sizes(families: int, regimens: int, cases: int) -> None:
             known = mine[~np.isnan(mine)]
             found = np.mean([np.nanmin(false_discovery(family)) <= 0.05 for family in mine if not np.isnan(family).all()] or [np.nan])
             rows[test].append(f"{np.mean(known < 0.05) if len(known) else np.nan:.3f} ({found:.3f})")
+        print(f"after {kind}:", "; ".join(f"{test} {told[-1]}" for test, told in rows.items()), flush=True)
     for test, told in rows.items():
-        print(f"{test:<20}" + "".join(f"{text:>24}" for text in told))
+        print(f"{test:<20}" + "".join(f"{text:>18}" for text in told))
 
 
 def true_restricted_mean(start: float, effect: float) -> float:
@@ -102,7 +103,7 @@ def coverage(seeds: int, cases: int) -> None:
             if raw:
                 held["raw"].append(raw.interval[0] <= truth <= raw.interval[1])
         told = ", ".join(f"{name} {np.mean(values):.3f} of {len(values)}" for name, values in sorted(held.items()))
-        print(f"coverage at a hazard ratio of 0.6, entry {kind}: {told}")
+        print(f"coverage at a hazard ratio of 0.6, entry {kind}: {told}", flush=True)
 
 
 def selection(seeds: int, patients: int = 1200) -> None:

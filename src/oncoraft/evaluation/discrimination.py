@@ -14,6 +14,7 @@ import numpy as np
 Array = np.ndarray
 Statistic = Callable[[Array], Array]
 BLOCK = 500_000  # weights held as floats at once: what stays in a processor's cache
+TABLE_BLOCK = 2_000_000  # the same where tables of pairs are made for each block
 FEW_CASES = 24  # a group, on average: with fewer all groups are counted at once
 LARGEST_TABLE = 100_000  # pairs of a positive and a negative up to which a matrix product is faster than a sort
 
@@ -192,9 +193,9 @@ def mean_over_folds(statistic: Callable[[Array, Array], Array], fold: Array) -> 
     )
 
 
-def bootstrap(statistic: Statistic, weights: Array) -> Array:
-    """A statistic over every resample, (resamples,), computed in blocks that fit in memory."""
-    rows = max(1, BLOCK // max(1, weights.shape[1]))
+def bootstrap(statistic: Statistic, weights: Array, block: int = BLOCK) -> Array:
+    """A statistic over every resample, (resamples,), computed in blocks of so many weights."""
+    rows = max(1, block // max(1, weights.shape[1]))
     return np.concatenate([statistic(weights[start : start + rows]) for start in range(0, len(weights), rows)])
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from oncoraft.evaluation.calibration import measures, recalibrate
-from oncoraft.evaluation.discrimination import Array, bootstrap, interval, mean_known, ranking
+from oncoraft.evaluation.discrimination import BLOCK, TABLE_BLOCK, Array, bootstrap, interval, mean_known, ranking
 from oncoraft.evaluation.resampling import resampled_measures
 from oncoraft.recalibration import logit, separates
 
@@ -41,6 +42,11 @@ class Evaluable:
     confidence: float
     known: dict[tuple[str, bytes], Means] = field(default_factory=dict, repr=False)
 
+    @cached_property
+    def patient(self) -> Array:
+        """The number of each case's patient."""
+        return np.unique(self.frame["patient_id"].to_numpy(str), return_inverse=True)[1]
+
     def means(self, name: str, score: Array, mask: Array) -> Means:
         """Estimates and resamples of one predictor on some of the cases, counted once."""
         key = (name, mask.tobytes())
@@ -62,7 +68,7 @@ class Evaluable:
         samples = more.pop("samples", None)
         lower, upper = interval(samples, self.confidence) if samples is not None and not np.all(np.isnan(samples)) else (None, None)
         base = {"predictor": name, "reference": None, "label": self.label, "metric": metric, "scope": scope, "group": None}
-        counts = {"n": int(mask.sum()), "events": int(self.positive[mask].sum()), "patients": self.frame.loc[mask, "patient_id"].nunique()}
+        counts = {"n": int(mask.sum()), "events": int(self.positive[mask].sum()), "patients": int(np.unique(self.patient[mask]).size)}
         value = None if np.isnan(estimate) else float(estimate)
         method = METHOD if lower is not None else ""
         return {**base, "estimate": value, "lower": lower, "upper": upper, **counts, "method": method, "flags": "", **more}
@@ -108,7 +114,7 @@ def fold_values(score: Array, data: Evaluable, mask: Array, weights: Array | Non
         found = ranking(score[mask], data.positive[mask], data.fold[mask], weight, with_precision, None if weight is None else column)
         return np.stack([found.auroc, found.auprc], axis=-1)
 
-    values = both(None)[None] if weights is None else bootstrap(both, weights)
+    values = both(None)[None] if weights is None else bootstrap(both, weights, BLOCK if with_precision else TABLE_BLOCK)
     return values[..., 0], values[..., 1]
 
 

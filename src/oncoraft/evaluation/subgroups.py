@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from oncoraft.covariates import NUMBERS, SITES, UNKNOWN, WORDS
-from oncoraft.evaluation.discrimination import Array, bootstrap, mean_known, ranking
+from oncoraft.evaluation.discrimination import TABLE_BLOCK, Array, bootstrap, mean_known, ranking
 from oncoraft.evaluation.records import Evaluable, fold_means
 
 SMALLEST_EVENTS = 20
@@ -111,7 +111,7 @@ def _level_means(scores: Array, data: Evaluable, shown: Array, code: Array, weig
         return means.swapaxes(0, 1)  # resamples first, as blocks of them are joined
 
     ones = np.ones((1, len(shown)))
-    return bootstrap(statistic, ones if weights is None else weights).swapaxes(0, 1)
+    return bootstrap(statistic, ones if weights is None else weights, TABLE_BLOCK).swapaxes(0, 1)
 
 
 def definition_rows(
