@@ -44,7 +44,7 @@ def regimen(draw: np.random.Generator, cases: int, kind: str, effect: float = 0.
     leave = np.floor(np.minimum(death, lost)) + 1
     score = 1 / (1 + np.exp(-(draw.normal(size=n) / 4 - 1.5 * low + 0.75)))
     table = pd.DataFrame({"entry_days": entry, "exit_days": leave, "event": death <= lost, "score": score, "age": age})
-    table = table.assign(stage=np.where(advanced, "Stage 4", "Stage 1-3"), fold=np.arange(n) % 5)
+    table = table.assign(index_day=-entry, stage=np.where(advanced, "Stage 4", "Stage 1-3"), fold=np.arange(n) % 5)
     seen = np.flatnonzero(table["exit_days"] > table["entry_days"])[:cases]
     return table.iloc[seen], low[seen]
 
@@ -118,7 +118,7 @@ def selection(seeds: int, patients: int = 1200) -> None:
         table = pd.DataFrame(
             {"entry_days": entry, "exit_days": leave, "event": death <= lost, "score": score, "fold": np.arange(patients) % 5}
         )
-        table = table.assign(age=draw.normal(62, 9, patients))[(entry < leave) & (early | (relapse < lost))]
+        table = table.assign(index_day=-entry, age=draw.normal(62, 9, patients))[(entry < leave) & (early | (relapse < lost))]
         low = (table["score"] < 0.5).to_numpy()
         found = cox(subjects_of(table), low, table["fold"].to_numpy())
         record = gain(table, low)

@@ -129,6 +129,23 @@ def test_a_row_that_would_change_numbers_unsaid_is_refused_with_its_place(
     assert not (tmp_path / "metrics" / "metrics.json").exists()
 
 
+@pytest.mark.parametrize("name", ["baselines.parquet", "cases/labels.parquet", "evidence.parquet"])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"no table", "expected a Parquet file"), (b"", "expected a Parquet file"), (None, "expected a table of the steps")],
+)
+def test_a_file_that_is_no_table_is_refused_by_name(name: str, content: bytes | None, words: str, tables: Tables, tmp_path: Path) -> None:
+    arguments = [*write(tables, tmp_path), "--evidence", str(tmp_path / "evidence.parquet")]
+    tables["cases"].assign(field="sex", value="male", days_before_index=3, order=0).to_parquet(tmp_path / "evidence.parquet")
+    path = tmp_path / name
+    path.write_bytes(content) if content is not None else path.unlink()
+    with pytest.raises(InputError, match=words) as refused:
+        main(arguments)
+    assert str(path) in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert not (tmp_path / "metrics").exists()
+
+
 @pytest.mark.parametrize("text", ["{", "[]", '{"case_id": "a"}'])
 def test_a_line_that_is_no_prediction_is_refused(text: str, tables: Tables, tmp_path: Path) -> None:
     arguments = write(tables, tmp_path)

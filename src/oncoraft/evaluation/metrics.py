@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_curve
 
+from oncoraft.artefacts import read_table
 from oncoraft.covariates import clinical_covariates
 from oncoraft.evaluation.calibration import calibration_curve, decision_curve
 from oncoraft.evaluation.comparability import comparability_rows, distribution_rows
@@ -32,6 +33,7 @@ from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.foundation.stable import stable_seed
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
+EVIDENCE_COLUMNS = ("case_id", "field", "value", "days_before_index", "order")
 log = logging.getLogger("oncoraft")
 TABLES = ("metrics", "roc", "calibration", "decision", "definitions", "comparability", "distribution")
 EPILOG = """example:
@@ -114,7 +116,7 @@ def read(given: argparse.Namespace, blocks: dict[str, Any]) -> tuple[pd.DataFram
     held_out = held_out.assign(is_immortal=held_out["is_immortal"].fillna(False).astype(bool))
     inputs = [given.predictions, given.baselines, *(given.cases / f"{name}.parquet" for name in ("cases", "labels", "folds"))]
     if given.evidence is not None:
-        evidence = pd.read_parquet(given.evidence)
+        evidence = read_table(given.evidence, EVIDENCE_COLUMNS)
         held_out = clinical_covariates(held_out, evidence).assign(race=race(held_out, evidence))
         inputs.append(given.evidence)
     judged = held_out["responder"].notna()
