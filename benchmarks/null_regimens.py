@@ -3,10 +3,12 @@
     python benchmarks/null_regimens.py [--families 200] [--regimens 15] [--cases 200] [--seeds 200]
 
 A family is a cohort of null regimens, under three kinds of delayed entry: none of the score's business (independent), score tied to
-entry (85 % of the low group enter late, 15 % of the high group), and later entry with a higher hazard, known to the score (dependent).
+entry (85 % of the low group enter late, 15 % of the high group), and later entry with a higher hazard (dependent). Of a fourth kind,
+both at once (confounded), the raw comparison of the groups is not null: there the tests beside the time of entry alone have to hold.
 Told of each test: the share of p below 0.05 over regimens, and of families in which a q falls below 0.05. For the coverage the score
-multiplies the hazard: 0.6 high against low. Last, `selection`: a cohort with one law for all in which half are sequenced when they relapse,
-and a score that knows only that; frames are built directly, without the study's files, which would take hours.
+multiplies the hazard: 0.6 high against low; the true difference of restricted means is the integral of the law's own survival. Last,
+`selection`: a cohort with one law for all in which half are sequenced when they relapse, and a score that knows only that; frames are
+built directly, without the study's files, which would take hours.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ from oncoraft.survival.cox import cox
 from oncoraft.survival.restricted_mean import restricted_mean_difference
 from oncoraft.survival.risk_sets import Array, false_discovery, log_rank
 
-KINDS = ("independent", "tied to the score", "dependent")
+KINDS = ("independent", "tied to the score", "dependent", "confounded")
+HAZARD, OF_AGE, OF_STAGE, AGE_SD, HORIZON = 0.0012, 0.02, 0.5, 9.0, 365.25
+COVARIATES = ("age", "stage")  # all that a regimen has: of the others there would only be a report that they are missing
 TESTS = ("log-rank", "Wald", "no delayed entry", "restricted mean", "gain", "adjusted Wald", "entry-adjusted", "sequenced by index")
 
 
@@ -31,11 +35,11 @@ def regimen(draw: np.random.Generator, cases: int, kind: str, effect: float = 0.
     """Cases of one regimen, of whom those count that live to enter, and which are of the low-score group."""
     n = 2 * cases
     low = draw.random(n) < 0.5
-    share = np.where(low, 0.85, 0.15) if kind != "independent" else 0.5
+    share = np.where(low, 0.85, 0.15) if kind in ("tied to the score", "confounded") else 0.5
     entry = np.where(draw.random(n) < share, np.ceil(draw.uniform(1, 400, n)), 0)
-    age, advanced = draw.normal(62, 9, n), draw.random(n) < 0.5
-    drift = 0.06 if kind == "dependent" else 0.0
-    hazard = 0.0012 * np.exp(0.02 * (age - 62) + 0.5 * advanced + drift * entry / 30.4375 + effect * low)
+    age, advanced = draw.normal(62, AGE_SD, n), draw.random(n) < 0.5
+    drift = 0.06 if kind in ("dependent", "confounded") else 0.0
+    hazard = HAZARD * np.exp(OF_AGE * (age - 62) + OF_STAGE * advanced + drift * entry / 30.4375 + effect * low)
     death, lost = draw.exponential(1 / hazard), draw.uniform(300, 1500, n)
     leave = np.floor(np.minimum(death, lost)) + 1
     score = 1 / (1 + np.exp(-(draw.normal(size=n) / 4 - 1.5 * low + 0.75)))
@@ -49,8 +53,8 @@ def p_values(table: pd.DataFrame, low: Array) -> list[float]:
     """The p of each of `TESTS`; nan where there is none."""
     subjects, fold = subjects_of(table), strata_of(table, ["fold"], sequenced=False)
     raw, naive = cox(subjects, low, fold), cox(subjects.without_delayed_entry(), low, fold)
-    means = restricted_mean_difference(subjects, ~low, 365.25, 10)
-    adjusted, entry = gain(table, low), entry_records(subjects, low, fold)
+    means = restricted_mean_difference(subjects, ~low, HORIZON, 10)
+    adjusted, entry = gain(table, low, intended=COVARIATES), entry_records(subjects, low, fold)
     found = [log_rank(subjects, low, fold)[1], raw and raw.p, naive and naive.p, means and means.p, adjusted["likelihood_ratio_p"]]
     found += [adjusted["adjusted_p"], entry["entry_adjusted_p"], entry["restricted_p"]]
     return [float("nan") if value is None else float(value) for value in found]
@@ -59,7 +63,7 @@ def p_values(table: pd.DataFrame, low: Array) -> list[float]:
 def sizes(families: int, regimens: int, cases: int) -> None:
     """Print the size of each test and the share of families with a discovery."""
     print(f"{families} families of {regimens} null regimens of {cases} cases: share of p < 0.05 (families with a q <= 0.05)")
-    print(f"{'test':<20}" + "".join(f"{kind:>24}" for kind in KINDS))
+    print("test: " + " / ".join(KINDS), flush=True)
     rows: dict[str, list[str]] = defaultdict(list)
     for place, kind in enumerate(KINDS):
         draw = np.random.default_rng(place)
@@ -68,8 +72,18 @@ def sizes(families: int, regimens: int, cases: int) -> None:
             known = mine[~np.isnan(mine)]
             found = np.mean([np.nanmin(false_discovery(family)) <= 0.05 for family in mine if not np.isnan(family).all()] or [np.nan])
             rows[test].append(f"{np.mean(known < 0.05) if len(known) else np.nan:.3f} ({found:.3f})")
+        print(f"after {kind}:", "; ".join(f"{test} {told[-1]}" for test, told in rows.items()), flush=True)
     for test, told in rows.items():
-        print(f"{test:<20}" + "".join(f"{text:>24}" for text in told))
+        print(f"{test:<20}" + "".join(f"{text:>18}" for text in told))
+
+
+def true_restricted_mean(start: float, effect: float) -> float:
+    """Days lived from `start`, a whole day, to the horizon, of those alive then; deaths count at the end of their day."""
+    nodes, weight = np.polynomial.hermite_e.hermegauss(40)
+    hazard = HAZARD * np.exp(OF_AGE * AGE_SD * nodes[:, None] + OF_STAGE * np.array([0, 1]) + effect).ravel()
+    days = np.arange(int(start), int(HORIZON) + 1)
+    alive = np.exp(-np.outer(days, hazard)) @ (np.repeat(weight, 2) / (2 * weight.sum()))
+    return float((alive[:-1].sum() + alive[-1] * (HORIZON - days[-1])) / alive[0])
 
 
 def coverage(seeds: int, cases: int) -> None:
@@ -79,13 +93,17 @@ def coverage(seeds: int, cases: int) -> None:
         held: dict[str, list[bool]] = defaultdict(list)
         for seed in range(seeds):
             table, low = regimen(np.random.default_rng(10_000 + seed), cases, kind, float(np.log(truth)))
-            adjusted, raw = gain(table, low), cox(subjects_of(table), low, table["fold"].to_numpy())
+            subjects = subjects_of(table)
+            adjusted, raw = gain(table, low, intended=COVARIATES), cox(subjects, low, table["fold"].to_numpy())
+            if means := restricted_mean_difference(subjects, ~low, HORIZON, 10):
+                difference = true_restricted_mean(means.start, 0.0) - true_restricted_mean(means.start, float(np.log(truth)))
+                held["restricted mean"].append(means.interval[0] <= difference <= means.interval[1])
             if adjusted["adjusted_lower"] is not None:
                 held["adjusted"].append(adjusted["adjusted_lower"] <= truth <= adjusted["adjusted_upper"])
             if raw:
                 held["raw"].append(raw.interval[0] <= truth <= raw.interval[1])
         told = ", ".join(f"{name} {np.mean(values):.3f} of {len(values)}" for name, values in sorted(held.items()))
-        print(f"coverage at a hazard ratio of 0.6, entry {kind}: {told}")
+        print(f"coverage at a hazard ratio of 0.6, entry {kind}: {told}", flush=True)
 
 
 def selection(seeds: int, patients: int = 1200) -> None:

@@ -16,6 +16,7 @@ from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import iterate_jsonl
 
 COLUMNS = ("case_id", "patient_id", "fold", "score")
+MAY_LACK = ("score_from_text", "probability", "threshold")
 
 
 def read_predictions(path: Path, cases: pd.DataFrame) -> pd.DataFrame:
@@ -27,7 +28,8 @@ def read_predictions(path: Path, cases: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row a case in the order of the file: case_id and patient_id (text), fold (int), score (float), score_from_text (float, nan
-        where none was read from the text, or the file does not tell), line (of the file, from 1).
+        where none was read from the text, or the file does not tell), probability (recalibrated) and threshold (of the score; both nan
+        where nothing was fitted, or the file does not tell), line (of the file, from 1).
 
     Raises:
         InputError: a line that is no prediction, a case twice, a case that `cases` lacks, or the patient of another case.
@@ -56,17 +58,18 @@ def read_predictions(path: Path, cases: pd.DataFrame) -> pd.DataFrame:
             row["patient_id"],
             row["fold"],
             _number(row, "score", place),
-            _number(row, "score_from_text", place),
+            *(_number(row, name, place) for name in MAY_LACK),
             number,
         ]
-    frame = pd.DataFrame(list(rows.values()), columns=[*COLUMNS, "score_from_text", "line"])
-    return frame.astype({"case_id": object, "patient_id": object, "fold": int, "score": float, "score_from_text": float, "line": int})
+    frame = pd.DataFrame(list(rows.values()), columns=[*COLUMNS, *MAY_LACK, "line"])
+    kinds = {"case_id": object, "patient_id": object, "fold": int, "line": int}
+    return frame.astype(kinds | dict.fromkeys(("score", *MAY_LACK), float))
 
 
 def _number(row: dict[str, Any], name: str, place: dict[str, Any]) -> float:
-    """A probability; none stands for "not read from the text" and only there."""
+    """A probability; none stands for "not read from the text" or "nothing was fitted", and only there."""
     value = row.get(name)
-    if value is None and name == "score_from_text":
+    if value is None and name in MAY_LACK:
         return math.nan
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise InputError("expected a number from 0 to 1", column=name, found=str(value), **place)

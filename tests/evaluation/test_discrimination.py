@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from oncoraft.evaluation.baselines import oracle, regimen_prior
-from oncoraft.evaluation.discrimination import auroc, auroc_within, bootstrap, interval, mean_over_folds, patient_weights
+from oncoraft.evaluation.discrimination import auroc, auroc_within, bootstrap, interval, mean_over_folds, patient_weights, ranking
 
 
 def test_the_deterministic_set_has_its_golden_value() -> None:
@@ -85,3 +85,34 @@ def test_a_matrix_of_weights_gives_what_its_rows_give_one_by_one() -> None:
     assert auroc_within(score, y, group, weights) == pytest.approx([float(auroc_within(score, y, group, row)) for row in weights])
     mean = mean_over_folds(lambda index, weight: auroc(score[index], y[index], weight), fold)
     assert bootstrap(mean, weights) == pytest.approx([float(mean(row)) for row in weights])
+
+
+def test_groups_of_every_size_give_one_auroc_each_whichever_way_they_are_counted() -> None:
+    """A matrix product, sorted sums and all groups at once are three ways to one number."""
+    draw = np.random.default_rng(8)
+    score, positive, weight = draw.integers(0, 40, 900) / 40, draw.random(900) < 0.4, draw.poisson(1, (7, 900)).astype(np.int16)
+    for groups in (1, 6, 300):
+        group = np.arange(900) % groups
+        found = ranking(score, positive, group, weight).auroc
+        again = ranking(np.stack([score, 1 - score]), positive, group, weight).auroc
+        with_precision = ranking(score, positive, group, weight, with_precision=True)
+        for k in range(min(groups, 9)):
+            inside = group == k
+            wanted = auroc(score[inside], positive[inside], weight[:, inside].astype(float))
+            for told in (found[:, k], again[0, :, k], 1 - again[1, :, k], with_precision.auroc[:, k]):
+                assert told == pytest.approx(wanted, abs=1e-6, nan_ok=True)
+    column = np.arange(900)[::-1]
+    assert ranking(score, positive, np.zeros(900), weight, column=column).auroc == pytest.approx(
+        ranking(score, positive, np.zeros(900), weight[:, ::-1]).auroc
+    )
+
+
+def test_average_precision_is_that_of_scikit_learn() -> None:
+    draw = np.random.default_rng(9)
+    score, positive = draw.integers(0, 60, 500) / 60, draw.random(500) < 0.3
+    weight = draw.poisson(1, (3, 500)).astype(np.int16)
+    found = ranking(score, positive, np.zeros(500), weight, with_precision=True).auprc[:, 0]
+    assert found == pytest.approx([average_precision_score(positive, score, sample_weight=row) for row in weight], abs=1e-6)
+    assert ranking(score, positive, np.zeros(500), None, True).auprc[0] == pytest.approx(
+        average_precision_score(positive, score), abs=1e-12
+    )

@@ -1,6 +1,9 @@
 """The step refuses rows that would change numbers without a word, counts what is missing, and flags what a mean leaves out."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -85,6 +88,10 @@ def doubled(name: str) -> Callable[[Tables], Tables]:
         (changed("predictions", 3, "score", -0.01), "line 4, column score: expected a number from 0 to 1"),
         (changed("predictions", 3, "score", "0.5"), "line 4, column score: expected a number from 0 to 1"),
         (changed("predictions", 3, "score", True), "line 4, column score: expected a number from 0 to 1"),
+        (
+            lambda tables: changed("predictions", 3, "probability", 1.2)(recalibrated(tables)),
+            "line 4, column probability: expected a number from 0 to 1",
+        ),
         (changed("predictions", 3, "score_from_text", 70), "line 4, column score_from_text: expected a number from 0 to 1"),
         (changed("predictions", 3, "case_id", "nobody_+1"), "line 4, column case_id: expected a case of"),
         (changed("predictions", 3, "case_id", None), "line 4, column case_id: expected text"),
@@ -122,6 +129,23 @@ def test_a_row_that_would_change_numbers_unsaid_is_refused_with_its_place(
     assert not (tmp_path / "metrics" / "metrics.json").exists()
 
 
+@pytest.mark.parametrize("name", ["baselines.parquet", "cases/labels.parquet", "evidence.parquet"])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"no table", "expected a Parquet file"), (b"", "expected a Parquet file"), (None, "expected a table of the steps")],
+)
+def test_a_file_that_is_no_table_is_refused_by_name(name: str, content: bytes | None, words: str, tables: Tables, tmp_path: Path) -> None:
+    arguments = [*write(tables, tmp_path), "--evidence", str(tmp_path / "evidence.parquet")]
+    tables["cases"].assign(field="sex", value="male", days_before_index=3, order=0).to_parquet(tmp_path / "evidence.parquet")
+    path = tmp_path / name
+    path.write_bytes(content) if content is not None else path.unlink()
+    with pytest.raises(InputError, match=words) as refused:
+        main(arguments)
+    assert str(path) in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert not (tmp_path / "metrics").exists()
+
+
 @pytest.mark.parametrize("text", ["{", "[]", '{"case_id": "a"}'])
 def test_a_line_that_is_no_prediction_is_refused(text: str, tables: Tables, tmp_path: Path) -> None:
     arguments = write(tables, tmp_path)
@@ -146,6 +170,57 @@ def test_row_order_changes_no_number_and_a_rerun_changes_no_byte(tables: Tables,
     for path in (tmp_path / "one" / "metrics").glob("*"):
         if path.name != "manifest.json":
             assert path.read_bytes() == (tmp_path / "two" / "metrics" / path.name).read_bytes(), path.name
+
+
+def test_the_number_of_threads_changes_no_byte(tables: Tables, tmp_path: Path) -> None:
+    arguments = write(tables, tmp_path)
+    for threads in ("1", "3"):
+        alone = {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+        command = [sys.executable, "-m", "oncoraft", "metrics", *arguments, "--out", str(tmp_path / threads)]
+        subprocess.run(command, env=os.environ | alone, check=True, capture_output=True)
+    for path in (tmp_path / "1").glob("*"):
+        if path.name != "manifest.json":
+            assert path.read_bytes() == (tmp_path / "3" / path.name).read_bytes(), path.name
+
+
+def recalibrated(tables: Tables) -> Tables:
+    """The same run with what its folds' tuning patients made of the scores."""
+    score = tables["predictions"]["score"]
+    return tables | {"predictions": tables["predictions"].assign(probability=0.1 + 0.7 * score, threshold=0.25)}
+
+
+def test_what_the_tuning_patients_made_of_the_scores_is_measured_beside_the_score_as_delivered(tables: Tables, tmp_path: Path) -> None:
+    assert main(write(recalibrated(tables), tmp_path)) == 0
+    records = json.loads((tmp_path / "metrics" / "metrics.json").read_text())
+    rows = {(row["predictor"], row["metric"], row["scope"]): row for row in records if row["group"] is None}
+    judged = tables["labels"].query("definition == 'strict'")["responder"]
+    known = judged.notna().to_numpy()
+    score, y = tables["predictions"]["score"].to_numpy()[known], judged[known].to_numpy(float)
+    assert rows["model", "brier", "as_delivered"]["estimate"] == pytest.approx(np.mean((score - y) ** 2))
+    found = rows["model", "brier", "recalibrated"]
+    assert found["estimate"] == pytest.approx(np.mean((0.1 + 0.7 * score - y) ** 2))
+    assert found["lower"] < found["estimate"] < found["upper"]
+    assert "on the tuning patients of each fold" in found["method"]
+    # A baseline has no tuning scores; the difference takes both in the same way.
+    assert "of the other folds" in rows["regimen_prior", "brier", "recalibrated"]["method"]
+    assert "both recalibrated" in rows["model", "brier_difference", "recalibrated"]["method"]
+    table = pd.read_csv(tmp_path / "metrics" / "comparability.csv").set_index(["predictor", "rule", "measure"])
+    row = table.loc[("model", "Youden's, from the tuning patients", "recall")]
+    assert (row["lowest_threshold"], row["highest_threshold"]) == (0.25, 0.25)
+    assert row["estimate"] == pytest.approx(np.mean(score[y == 1] >= 0.25))
+    curve = pd.read_csv(tmp_path / "metrics" / "calibration.csv").query("predictor == 'model'")
+    assert curve["probability"].to_numpy() == pytest.approx(0.1 + 0.7 * curve["score"])
+
+
+def test_a_fold_without_a_recalibration_leaves_all_folds_to_the_other_folds(tables: Tables, tmp_path: Path) -> None:
+    tables = recalibrated(tables)
+    tables["predictions"].loc[tables["predictions"]["fold"] == 1, ["probability", "threshold"]] = np.nan
+    assert main(write(tables, tmp_path)) == 0
+    records = json.loads((tmp_path / "metrics" / "metrics.json").read_text())
+    told = [row["method"] for row in records if (row["predictor"], row["metric"], row["scope"]) == ("model", "brier", "recalibrated")]
+    assert "no tuning scores being at hand" in told[0]
+    rules = set(pd.read_csv(tmp_path / "metrics" / "comparability.csv")["rule"])
+    assert rules == {"fixed at 0.5", "Youden's, from the other folds"}
 
 
 def test_every_headline_number_has_an_interval_and_the_verdict_names_the_best_baseline(tables: Tables, tmp_path: Path) -> None:
@@ -271,5 +346,23 @@ def test_runs_are_compared_on_common_cases_with_a_q_for_every_pair(tables: Table
     assert pairs[0]["bootstrap_q"] < 0.05 < pairs[2]["bootstrap_q"]
     assert pairs[0]["delong_q"] < 0.05 < pairs[2]["delong_q"]
     assert {row["metric"] for row in pairs[0]["differences"]} >= {"auroc", "auprc", "auroc_within_regimen", "brier", "log_loss"}
+    assert {pair["recalibration"][:4] for pair in pairs} == {"both"}
+    assert all(abs(pair["score_rank_correlation"]) < 0.3 for pair in pairs)
     with pytest.raises(InputError, match="two runs or more"):
         compare([runs[0], runs[0], "--cases", arguments[1], "--out", str(tmp_path / "comparison.json")])
+
+
+def test_runs_with_tuning_patients_are_compared_by_their_own_probabilities_and_thresholds(tables: Tables, tmp_path: Path) -> None:
+    homes = [tmp_path / "tiny" / strategy / "kfold" for strategy in ("raft", "zero-shot")]
+    first = recalibrated(tables)
+    arguments = write(first, homes[0])
+    other = first["predictions"].assign(score=np.random.default_rng(3).random(CASES), probability=0.4, threshold=0.6)
+    write(first | {"predictions": other}, homes[1])
+    assert compare([*map(str, homes), "--cases", arguments[1], "--out", str(tmp_path / "comparison.json"), *SETTINGS]) == 0
+    (pair,) = json.loads((tmp_path / "comparison.json").read_text())
+    assert pair["mcnemar_threshold"] == "Youden's, from the tuning patients"
+    assert pair["recalibration"] == "recalibrated by a logistic regression on the tuning patients of each fold"
+    assert pair["wilcoxon_p"] < 0.05
+    brier = next(row for row in pair["differences"] if row["metric"] == "brier")
+    rate = tables["labels"].query("definition == 'strict'")["responder"].dropna().astype(float)
+    assert brier["second"] == pytest.approx(np.mean((0.4 - rate) ** 2))

@@ -35,6 +35,22 @@ def test_training_and_held_out_rows_share_no_patient_and_the_cap_is_stable() -> 
         fold_parts(frame, FOLDS, "kfold", 9, None)
 
 
+def test_tuning_rows_are_the_evaluable_cases_of_the_patients_kept_apart_and_of_nobody_else(files: list[str], tmp_path: Path) -> None:
+    parts = {name: tmp_path / "fold" / f"{name}.jsonl" for name in ("train", "heldout", "tuning")}
+    given = [part for name, path in parts.items() for part in (f"--{name}", str(path))]
+    assert main([*files, "--fold", "0", *given]) == 0
+    tuning = read_jsonl(parts["tuning"])
+    kept_apart = {name for name, is_tuning, fold in zip(PEOPLE, FOLDS["is_tuning"], FOLDS["fold"]) if is_tuning and fold != 0}
+    assert {row["patient_id"] for row in tuning} == {name for name in kept_apart if PEOPLE.index(name) % 4 != 2}  # those are not evaluable
+    assert all(isinstance(row["responder"], bool) and row["output"] == "" for row in tuning)
+    others = {row["patient_id"] for name in ("train", "heldout") for row in read_jsonl(parts[name])}
+    assert not others & {row["patient_id"] for row in tuning}
+    nobody = FOLDS.assign(is_tuning=False)
+    nobody.to_parquet(tmp_path / "folds.parquet")
+    assert main([*files, "--fold", "0", *given]) == 0
+    assert parts["tuning"].read_text() == ""
+
+
 def test_a_patient_in_two_folds_is_caught() -> None:
     frame = pd.DataFrame({"case_id": PEOPLE, "patient_id": ["same"] * 40, "output": ["x"] * 40})
     with pytest.raises(AssertionError, match="are in training and held out"):

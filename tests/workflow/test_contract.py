@@ -18,7 +18,9 @@ from .finished_run import FinishedRun, Job, count, downstream
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small-run")]
 
 RUN = "tiny/raft/kfold"
-AFTER_TRAINING = {"infer": 4, "gather": 1, "metrics": 1, "survival": 1, "report": 1}
+AFTER_TRAINING = {"infer": 4, "recalibrate": 2, "gather": 1, "metrics": 1, "survival": 1, "report": 1}
+AFTER_GATHERING = {rule: jobs for rule, jobs in AFTER_TRAINING.items() if rule != "infer"}
+OF_ONE_FOLD = {"infer": 2, "recalibrate": 1}
 AFTER_INGESTION = {
     "regimens": 1,
     "labels": 1,
@@ -193,18 +195,30 @@ COUNTS: dict[str, tuple[Callable[[FinishedRun], None], dict[str, int]]] = {
     "seed of the twin": (setting(twin={"seed": 4}), {"twin": 1, "ingest": 1, **AFTER_INGESTION}),
     "a third fold": (
         setting(folds={"folds": 3}),
-        {"folds": 1, "flow": 1, "leakage": 1, "baselines": 1, "selection": 1, "split": 3, "train": 3, **AFTER_TRAINING, "infer": 6},
+        {
+            "folds": 1,
+            "flow": 1,
+            "leakage": 1,
+            "baselines": 1,
+            "selection": 1,
+            "split": 3,
+            "train": 3,
+            **AFTER_TRAINING,
+            "infer": 6,
+            "recalibrate": 3,
+        },
     ),
     "a third shard": (
         setting(inference={"shards": 3}),
         {**AFTER_TRAINING, "infer": 6},
     ),
-    "one adapter deleted": (without(f"{RUN}/fold-0/adapter_model.safetensors"), {"train": 1, **AFTER_TRAINING, "infer": 2}),
-    "one score head deleted": (without(f"{RUN}/fold-1/score_head.pt"), {"train": 1, **AFTER_TRAINING, "infer": 2}),
-    "one shard deleted": (without(f"{RUN}/fold-1/predictions/shard-0.jsonl"), {**AFTER_TRAINING, "infer": 1}),
+    "one adapter deleted": (without(f"{RUN}/fold-0/adapter_model.safetensors"), {"train": 1, **AFTER_TRAINING, **OF_ONE_FOLD}),
+    "one score head deleted": (without(f"{RUN}/fold-1/score_head.pt"), {"train": 1, **AFTER_TRAINING, **OF_ONE_FOLD}),
+    "one shard deleted": (without(f"{RUN}/fold-1/predictions/shard-0.jsonl"), {**AFTER_TRAINING, "infer": 1, "recalibrate": 1}),
+    "one recalibration deleted": (without(f"{RUN}/fold-1/recalibration.json"), {**AFTER_GATHERING, "recalibrate": 1}),
     "a fold that was never run": (
         without(f"{RUN}/fold-1", "tiny/prompts/kfold/fold-1"),
-        {"split": 1, "train": 1, **AFTER_TRAINING, "infer": 2},
+        {"split": 1, "train": 1, **AFTER_TRAINING, **OF_ONE_FOLD},
     ),
     "the report deleted": (without("report"), {"report": 1}),
     "the report's data deleted": (without("report/data"), {"report": 1}),
@@ -240,6 +254,7 @@ CODE: dict[str, tuple[set[str], set[str]]] = {
     "models/tiny.py": ({"base_model"}, {"corpus", "baselines", "audit"}),
     "training/train.py": ({"train"}, {"split", "base_model", "baselines"}),
     "inference/infer.py": ({"infer"}, {"train", "split", "baselines"}),
+    "inference/recalibrate.py": ({"recalibrate"}, {"train", "infer", "baselines"}),
     "inference/gather.py": ({"gather"}, {"train", "infer", "baselines"}),
     "evaluation/baselines.py": ({"baselines"}, {"train", "infer", "gather", "selection"}),
     "evaluation/metrics.py": ({"metrics"}, {"train", "infer", "gather", "baselines", "survival"}),

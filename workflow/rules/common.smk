@@ -48,6 +48,7 @@ wildcard_constraints:
     model="|".join(plan.config.models),
     strategy="|".join(plan.config.strategies),
     design="|".join(plan.config.folds.designs),
+    control="|".join(plan.controls()) or "(?!)",
     fold=r"\d+",
     shard=r"\d+",
 
@@ -93,10 +94,16 @@ def run_folder(wildcards):
     return f"results/{wildcards.cohort}/{wildcards.model}/{wildcards.strategy}/{wildcards.design}"
 
 
+def fold_model_folder(wildcards):
+    """The folder of the fold's model: a strategy's own, or that of the strategy whose models it scores with."""
+    trainer = plan.trainer_of(wildcards.strategy)
+    return f"results/{wildcards.cohort}/{wildcards.model}/{trainer}/{wildcards.design}/fold-{wildcards.fold}"
+
+
 def fold_model_files(wildcards):
     """What training left for one fold; nothing where a strategy trains nothing."""
     return [
-        f"{run_folder(wildcards)}/fold-{wildcards.fold}/{name}"
+        f"{fold_model_folder(wildcards)}/{name}"
         for name in plan.fold_model_names(wildcards.strategy)
     ]
 
@@ -104,16 +111,31 @@ def fold_model_files(wildcards):
 def fold_model_option(wildcards):
     """The argument that hands the trained fold to inference."""
     trained = plan.fold_model_names(wildcards.strategy)
-    return (
-        f"--fold-model {run_folder(wildcards)}/fold-{wildcards.fold}" if trained else ""
-    )
+    return f"--fold-model {fold_model_folder(wildcards)}" if trained else ""
+
+
+def part_of_fold(name):
+    """A fold's file as the strategy reads it: as it was split, or as its negative control has changed it."""
+
+    def path(wildcards):
+        control = plan.config.strategies[wildcards.strategy].control
+        folder = f"results/{wildcards.cohort}/{wildcards.model}/prompts/{wildcards.design}/fold-{wildcards.fold}"
+        return f"{folder}/{control}/{name}" if control else f"{folder}/{name}"
+
+    return path
+
+
+def tokens_of(wildcards):
+    """The store of tokens; none for a negative control, whose texts are not those that were stored."""
+    is_control = plan.config.strategies[wildcards.strategy].control is not None
+    stored = f"results/{wildcards.cohort}/{wildcards.model}/prompts/tokens.arrow"
+    return [] if is_control else [stored]
 
 
 def example_files(wildcards):
     """The training cases that a few-shot prompt takes its examples from: those of its own fold."""
-    folder = f"results/{wildcards.cohort}/{wildcards.model}/prompts/{wildcards.design}"
     wanted = plan.config.strategies[wildcards.strategy].examples
-    return [f"{folder}/fold-{wildcards.fold}/train.jsonl"] if wanted else []
+    return [part_of_fold("train.jsonl")(wildcards)] if wanted else []
 
 
 def truth_of(wildcards):
@@ -192,6 +214,7 @@ def kept_files(wildcards):
     for design in plan.config.folds.designs:
         folds = {"design": design, "fold": list(plan.folds(design))}
         kept += expand(rules.split.output, **of_all, **folds)
+        kept += expand(rules.control.output, **of_all, **folds, control=plan.controls())
         kept += expand(rules.leakage.output, **of_all, design=design)
         for one in (rules.baselines, rules.selection):
             kept += expand(one.output, cohort=of_all["cohort"], design=design)
@@ -199,12 +222,14 @@ def kept_files(wildcards):
             kept += expand(rules.compare.output, cohort=of_all["cohort"], design=design)
         for strategy in plan.config.strategies:
             run = of_all | {"strategy": strategy, "design": design}
-            kept += expand(
-                f"{RUN}/fold-{{fold}}/{{name}}",
-                **run,
-                fold=folds["fold"],
-                name=plan.fold_model_names(strategy),
-            )
+            if plan.trainer_of(strategy) == strategy:
+                kept += expand(
+                    f"{RUN}/fold-{{fold}}/{{name}}",
+                    **run,
+                    fold=folds["fold"],
+                    name=plan.fold_model_names(strategy),
+                )
+            kept += expand(rules.recalibrate.output, **run, fold=folds["fold"])
             kept += expand(
                 rules.infer.output, **run, fold=folds["fold"], shard=list(SHARDS)
             )

@@ -3,14 +3,16 @@
 
 rule infer:
     input:
-        heldout="results/{cohort}/{model}/prompts/{design}/fold-{fold}/heldout.jsonl",
+        heldout=part_of_fold("heldout.jsonl"),
+        tuning=part_of_fold("tuning.jsonl"),
         # What a case's tokens are follows from its text, which is an input too; the store alone being newer changes nothing.
-        tokens=ancient("results/{cohort}/{model}/prompts/tokens.arrow"),
+        tokens=ancient(tokens_of),
         base=lambda wildcards: plan.base_files(wildcards.model),
         fold_model=lambda wildcards: fold_model_files(wildcards),
         examples=lambda wildcards: example_files(wildcards),
     output:
         shard="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/predictions/shard-{shard}.jsonl",
+        tuning="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/predictions/tuning-{shard}.jsonl",
         manifest="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/predictions/shard-{shard}.jsonl.manifest.json",
     log:
         "results/{cohort}/{model}/{strategy}/{design}/logs/infer-{fold}-{shard}.log",
@@ -29,11 +31,40 @@ rule infer:
         content=lambda wildcards: plan.base_content(wildcards.model),
         fold_model=fold_model_option,
         examples=lambda wildcards, input: option("--examples", input.examples),
+        tokens=lambda wildcards, input: option("--tokens", input.tokens),
         shards=len(SHARDS),
     message:
         "Scoring held-out cases with {wildcards.model} by {wildcards.strategy}, fold {wildcards.fold}, shard {wildcards.shard}"
     shell:
-        "exec python -m oncoraft infer {input.heldout} --base {params.base:q} {params.fold_model} {params.examples} --tokens {input.tokens} --shard {wildcards.shard} --shards {params.shards} --out {output.shard} --threads {threads} --gpus {resources.gpu} --settings {params.settings:q} 2> {log}"
+        "exec python -m oncoraft infer {input.heldout} --base {params.base:q} {params.fold_model} {params.examples} {params.tokens} --tuning {input.tuning} --tuning-out {output.tuning} --shard {wildcards.shard} --shards {params.shards} --out {output.shard} --threads {threads} --gpus {resources.gpu} --settings {params.settings:q} 2> {log}"
+
+
+# On patients whom the fold's model has neither trained on nor holds out.
+rule recalibrate:
+    input:
+        tuning=lambda wildcards: [
+            f"{run_folder(wildcards)}/fold-{wildcards.fold}/predictions/tuning-{shard}.jsonl"
+            for shard in SHARDS
+        ],
+    output:
+        recalibration="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/recalibration.json",
+        manifest="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/recalibration.json.manifest.json",
+    log:
+        "results/{cohort}/{model}/{strategy}/{design}/logs/recalibrate-{fold}.log",
+    benchmark:
+        "results/{cohort}/{model}/{strategy}/{design}/benchmarks/recalibrate-{fold}.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=settings_of("recalibrate"),
+    message:
+        "Recalibrating {wildcards.model} by {wildcards.strategy}, fold {wildcards.fold}"
+    shell:
+        "exec python -m oncoraft recalibrate {input.tuning} --fold {wildcards.fold} --out {output.recalibration} --settings {params.settings:q} 2> {log}"
 
 
 rule gather:
@@ -45,6 +76,10 @@ rule gather:
         ],
         heldout=lambda wildcards: [
             f"results/{wildcards.cohort}/{wildcards.model}/prompts/{wildcards.design}/fold-{fold}/heldout.jsonl"
+            for fold in plan.folds(wildcards.design)
+        ],
+        recalibration=lambda wildcards: [
+            f"{run_folder(wildcards)}/fold-{fold}/recalibration.json"
             for fold in plan.folds(wildcards.design)
         ],
     output:
@@ -65,4 +100,4 @@ rule gather:
     message:
         "Gathering the predictions of {wildcards.model} by {wildcards.strategy}"
     shell:
-        "exec python -m oncoraft gather {input.shards} --heldout {input.heldout} --out {output.predictions} --settings {params.settings:q} 2> {log}"
+        "exec python -m oncoraft gather {input.shards} --heldout {input.heldout} --recalibration {input.recalibration} --out {output.predictions} --settings {params.settings:q} 2> {log}"

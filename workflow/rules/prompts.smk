@@ -181,6 +181,7 @@ rule split:
     output:
         train="results/{cohort}/{model}/prompts/{design}/fold-{fold}/train.jsonl",
         heldout="results/{cohort}/{model}/prompts/{design}/fold-{fold}/heldout.jsonl",
+        tuning="results/{cohort}/{model}/prompts/{design}/fold-{fold}/tuning.jsonl",
         manifest="results/{cohort}/{model}/prompts/{design}/fold-{fold}/manifest.json",
     log:
         "results/{cohort}/{model}/logs/split-{design}-{fold}.log",
@@ -198,7 +199,42 @@ rule split:
     message:
         "Writing fold {wildcards.fold} for {wildcards.model}"
     shell:
-        "exec python -m oncoraft split {input.prompts} {input.rationales} {params.cases} --design {wildcards.design} --fold {wildcards.fold} --train {output.train} --heldout {output.heldout} --settings {params.settings:q} 2> {log}"
+        "exec python -m oncoraft split {input.prompts} {input.rationales} {params.cases} --design {wildcards.design} --fold {wildcards.fold} --train {output.train} --heldout {output.heldout} --tuning {output.tuning} --settings {params.settings:q} 2> {log}"
+
+
+rule control:
+    input:
+        instruction=lambda wildcards: plan.config.prompts.instruction_file or [],
+        train="results/{cohort}/{model}/prompts/{design}/fold-{fold}/train.jsonl",
+        heldout="results/{cohort}/{model}/prompts/{design}/fold-{fold}/heldout.jsonl",
+        tuning="results/{cohort}/{model}/prompts/{design}/fold-{fold}/tuning.jsonl",
+        evidence="results/{cohort}/prompts/evidence.parquet",
+        cases="results/{cohort}/cases/cases.parquet",
+        tokenizer=lambda wildcards: plan.tokenizer_files(wildcards.model),
+    output:
+        train="results/{cohort}/{model}/prompts/{design}/fold-{fold}/{control}/train.jsonl",
+        heldout="results/{cohort}/{model}/prompts/{design}/fold-{fold}/{control}/heldout.jsonl",
+        tuning="results/{cohort}/{model}/prompts/{design}/fold-{fold}/{control}/tuning.jsonl",
+        manifest="results/{cohort}/{model}/prompts/{design}/fold-{fold}/{control}/manifest.json",
+    log:
+        "results/{cohort}/{model}/logs/control-{design}-{fold}-{control}.log",
+    benchmark:
+        "results/{cohort}/{model}/benchmarks/control-{design}-{fold}-{control}.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=settings_of("control"),
+        cases=subpath(input.cases, parent=True),
+        base=lambda wildcards: plan.base_folder(wildcards.model),
+        folder=subpath(output.manifest, parent=True),
+    message:
+        "Writing fold {wildcards.fold} for {wildcards.model} as the control {wildcards.control}"
+    shell:
+        "exec python -m oncoraft control {wildcards.control} {params.cases} --train {input.train} --heldout {input.heldout} --tuning {input.tuning} --evidence {input.evidence} --tokenizer {params.base:q} --out {params.folder} --settings {params.settings:q} 2> {log}"
 
 
 rule tokens:

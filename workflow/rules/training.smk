@@ -4,10 +4,10 @@
 
 rule train:
     input:
-        train="results/{cohort}/{model}/prompts/{design}/fold-{fold}/train.jsonl",
+        train=part_of_fold("train.jsonl"),
         base=lambda wildcards: plan.base_files(wildcards.model),
         # What a case's tokens are follows from its text, which is an input too; the store alone being newer changes nothing.
-        tokens=ancient("results/{cohort}/{model}/prompts/tokens.arrow"),
+        tokens=ancient(tokens_of),
         audit="results/{cohort}/prompts/audit.json",
     output:
         adapter="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/adapter_model.safetensors",
@@ -34,11 +34,12 @@ rule train:
         base=lambda wildcards: plan.base_folder(wildcards.model),
         content=lambda wildcards: plan.base_content(wildcards.model),
         model=subpath(output.manifest, parent=True),
+        tokens=lambda wildcards, input: option("--tokens", input.tokens),
         state="results/{cohort}/{model}/{strategy}/{design}/state/fold-{fold}",
     message:
         "Training {wildcards.model} by {wildcards.strategy}, fold {wildcards.fold}"
     shell:
-        "exec python -m oncoraft train {input.train} --base {params.base:q} --out {params.model} --state {params.state} --tokens {input.tokens} --threads {threads} --gpus {resources.gpu} --settings {params.settings:q} 2> {log}"
+        "exec python -m oncoraft train {input.train} --base {params.base:q} --out {params.model} --state {params.state} {params.tokens} --threads {threads} --gpus {resources.gpu} --settings {params.settings:q} 2> {log}"
 
 
 use rule train as train_adapter with:

@@ -1,9 +1,9 @@
 """Do scores mean what they say, and would acting on them help: recalibration, calibration measures, decision curves.
 
-A score head that learns graded targets does not give probabilities, so scores are recalibrated first: for each fold by a logistic
-regression fitted on the out-of-fold scores of the other folds; the fold's own labels never enter. The measures are those of the
-calibration hierarchy (Van Calster et al. 2016) and the integrated calibration index (Austin and Steyerberg 2019); net benefit is
-Vickers and Elkin's (2006).
+A score head that learns graded targets does not give probabilities, so scores are recalibrated first: by what was fitted on the fold's
+tuning cases (`oncoraft.recalibration`) or, where nothing was, by a logistic regression fitted on the out-of-fold scores of the other
+folds; the fold's own labels never enter. The measures are those of the calibration hierarchy (Van Calster et al. 2016) and the
+integrated calibration index (Austin and Steyerberg 2019); net benefit is Vickers and Elkin's (2006).
 """
 
 from __future__ import annotations
@@ -16,17 +16,11 @@ from statsmodels.nonparametric.smoothers_lowess import lowess
 
 from oncoraft.evaluation.discrimination import Array
 from oncoraft.evaluation.loess import Loess
+from oncoraft.recalibration import EDGE, logistic, logit
 
-EDGE = 1e-6
 BINS = 10
 THRESHOLDS = np.round(np.arange(0.05, 0.65, 0.05), 2)
 SMOOTHING = 2 / 3  # share of the cases in each local fit: the default of R's lowess
-
-
-def logit(score: Array) -> Array:
-    """Log odds of a score in [0, 1], kept finite."""
-    inside = np.clip(score, EDGE, 1 - EDGE)
-    return np.asarray(np.log(inside / (1 - inside)))
 
 
 def recalibrate(score: Array, positive: Array, fold: Array) -> Array:
@@ -41,37 +35,6 @@ def recalibrate(score: Array, positive: Array, fold: Array) -> Array:
         if np.isfinite(slope):
             found[~others] = expit(intercept + slope * logit(score[~others]))
     return found
-
-
-def separates(x: Array, positive: Array) -> bool:
-    """Whether a cut of x tells the classes apart (or one class is missing), so that a logistic regression has no maximum."""
-    if not 0 < positive.sum() < len(positive) or np.ptp(x) == 0:
-        return True
-    low, high = x[~positive], x[positive]
-    return bool(low.max() <= high.min() or high.max() <= low.min())
-
-
-def logistic(x: Array, positive: Array) -> tuple[float, float]:
-    """Intercept and slope of the logistic regression of the classes on x, by Newton's method with halved steps; nan where there is none."""
-    if not len(x) or separates(x, positive):
-        return np.nan, np.nan
-    design = np.column_stack([np.ones(len(x)), x])
-    coefficient = np.zeros(2)
-
-    def loss(at: Array) -> float:
-        eta = design @ at
-        return float(np.sum(np.logaddexp(0, eta)) - eta[positive].sum())
-
-    for _ in range(100):
-        p = expit(design @ coefficient)
-        step = np.linalg.solve(design.T @ (design * (p * (1 - p))[:, None]), design.T @ (positive - p))
-        share = 1.0
-        while loss(coefficient + share * step) > loss(coefficient) + 1e-12 and share > 1e-6:
-            share /= 2
-        coefficient = coefficient + share * step
-        if np.max(np.abs(step)) < 1e-11:
-            break
-    return float(coefficient[0]), float(coefficient[1])
 
 
 def shift(x: Array, positive: Array) -> float:
@@ -145,18 +108,23 @@ def measures(probability: Array, positive: Array) -> dict[str, float]:
     }
 
 
-def calibration_curve(probability: Array, positive: Array, bins: int = BINS) -> pd.DataFrame:
-    """Mean probability and observed share in bins of equal size, with counts."""
+def calibration_curve(probability: Array, positive: Array, bins: int = BINS, score: Array | None = None) -> pd.DataFrame:
+    """Mean probability, mean score as delivered and observed share in bins of equal size by probability, with counts."""
     frame = pd.DataFrame(
         {
             "bin": equal_mass(probability, bins),
             "probability": probability,
+            "score": probability if score is None else score,
             "observed": positive.astype(float),
             "responders": positive.astype(int),
         }
     )
     table = frame.groupby("bin").agg(
-        probability=("probability", "mean"), observed=("observed", "mean"), n=("bin", "size"), responders=("responders", "sum")
+        probability=("probability", "mean"),
+        score=("score", "mean"),
+        observed=("observed", "mean"),
+        n=("bin", "size"),
+        responders=("responders", "sum"),
     )
     return table.reset_index()
 

@@ -12,29 +12,29 @@ import pandas as pd
 
 from oncoraft.evaluation.discrimination import Array, interval
 from oncoraft.evaluation.records import Evaluable
+from oncoraft.recalibration import youden
 
 FIXED = 0.5
+FROM_TUNING, FROM_OTHERS = "Youden's, from the tuning patients", "Youden's, from the other folds"
 EDGES = np.linspace(0, 1, 21)
 MEASURES = ("accuracy", "precision", "recall", "specificity", "f1")
 
 
-def youden(score: Array, positive: Array) -> float:
-    """The threshold at which sensitivity plus specificity is largest; the lowest of equals."""
-    order = np.argsort(score, kind="stable")
-    s, y = score[order], positive[order]
-    first = np.flatnonzero(np.concatenate([[True], np.diff(s) != 0]))
-    missed, spared = np.cumsum(y)[first] - y[first], np.cumsum(~y)[first] - ~y[first]
-    return float(s[first][np.argmax(spared / max(1, (~y).sum()) - missed / max(1, y.sum()))])
+def thresholds(score: Array, positive: Array, fold: Array, tuned: Array | None = None) -> dict[str, Array]:
+    """The threshold of each case by rule: 0.5, and Youden's of its fold's tuning patients or, where there are none, of the other folds.
 
-
-def thresholds(score: Array, positive: Array, fold: Array) -> dict[str, Array]:
-    """The threshold of each case by rule: 0.5, and Youden's of the other folds' held-out scores."""
+    Args:
+        score, positive, fold: (cases,).
+        tuned: (cases,), thresholds that were fitted on tuning patients.
+    """
+    if tuned is not None:
+        return {"fixed at 0.5": np.full(len(score), FIXED), FROM_TUNING: tuned}
     chosen = np.full(len(score), FIXED)
     for k in np.unique(fold):
         others = fold != k
         if 0 < positive[others].sum() < others.sum():
             chosen[~others] = youden(score[others], positive[others])
-    return {"fixed at 0.5": np.full(len(score), FIXED), "Youden's, from the other folds": chosen}
+    return {"fixed at 0.5": np.full(len(score), FIXED), FROM_OTHERS: chosen}
 
 
 def comparability_rows(name: str, score: Array, data: Evaluable) -> list[dict[str, Any]]:
@@ -43,7 +43,7 @@ def comparability_rows(name: str, score: Array, data: Evaluable) -> list[dict[st
     s, y = score[has], data.positive[has]
     w = np.vstack([np.ones((1, len(s))), data.weights[:, has]]).astype(np.float32)
     rows = []
-    for rule, threshold in thresholds(s, y, data.fold[has]).items():
+    for rule, threshold in thresholds(s, y, data.fold[has], data.tuned(name, has, "threshold")).items():
         acted = s >= threshold
         cells = w @ np.column_stack([acted & y, acted & ~y, ~acted & y, ~acted & ~y]).astype(np.float32)
         for measure, values in zip(MEASURES, _measures(*cells.T), strict=True):

@@ -17,11 +17,11 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.evaluation.calibration import measures, recalibrate
-from oncoraft.evaluation.comparability import thresholds
+from oncoraft.evaluation.comparability import FROM_OTHERS, FROM_TUNING, thresholds
 from oncoraft.evaluation.discrimination import Array, patient_weights
-from oncoraft.evaluation.paired import bootstrap_p, delong, false_discovery, mcnemar, wilcoxon
+from oncoraft.evaluation.paired import bootstrap_p, delong, false_discovery, mcnemar, rank_correlation, wilcoxon
 from oncoraft.evaluation.reading import read_held_out, read_labels
-from oncoraft.evaluation.records import Evaluable
+from oncoraft.evaluation.records import BOTH_ON_OTHERS, ON_TUNING, Evaluable
 from oncoraft.evaluation.resampling import resampled_measures
 from oncoraft.foundation.csv_file import write_csv
 from oncoraft.foundation.errors import InputError
@@ -31,7 +31,7 @@ from oncoraft.foundation.stable import stable_seed
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
 log = logging.getLogger("oncoraft")
-RULE = "Youden's, from the other folds"
+WHICH = ("first", "second")
 TESTS = ("bootstrap_p", "delong_p", "mcnemar_p", "wilcoxon_p")
 EPILOG = """example:
   oncoraft compare results/demo/tiny-qwen3/raft/kfold results/demo/tiny-qwen3/lm_only/kfold --cases results/demo/cases --design kfold --out comparison.json"""
@@ -55,16 +55,31 @@ def evaluable(frame: pd.DataFrame, settings: Any, label: str, design: str) -> Ev
     return Evaluable(frame, frame["responder"].to_numpy(bool), fold, weights, label, settings.confidence)
 
 
-def metric_differences(first: Array, second: Array, data: Evaluable) -> list[dict[str, Any]]:
-    """First less second of every metric, with interval and two-sided bootstrap p."""
+def fitted(frame: pd.DataFrame, data: Evaluable) -> tuple[list[Array], list[Array], str, str]:
+    """Probabilities and thresholds of both runs, and by what rule each: the tuning patients' if both runs have them, else the other folds'."""
+    scores, probability, threshold = (
+        [frame[f"{column}_{which}"].to_numpy(float) for which in WHICH] for column in ("score", "probability", "threshold")
+    )
+    if np.isfinite([*probability, *threshold]).all():
+        return probability, threshold, ON_TUNING, FROM_TUNING
+    chosen = [thresholds(score, data.positive, data.fold)[FROM_OTHERS] for score in scores]
+    return [recalibrate(score, data.positive, data.fold) for score in scores], chosen, BOTH_ON_OTHERS, FROM_OTHERS
+
+
+def metric_differences(first: Array, second: Array, probabilities: Sequence[Array], data: Evaluable) -> list[dict[str, Any]]:
+    """First less second of every metric, with interval and two-sided bootstrap p.
+
+    Args:
+        first, second: scores, (cases,).
+        probabilities: the two runs' recalibrated ones.
+    """
     everything = np.ones(len(first), dtype=bool)
     usable, flag = data.usable(everything)
     values: dict[str, list[tuple[float, Array]]] = {}
-    for name, score in (("first", first), ("second", second)):
+    for name, score, probability in zip(("first", "second"), (first, second), probabilities, strict=True):
         found = data.means(name, score, usable)
         for metric, estimate, samples in zip(("auroc", "auprc", "auroc_within_regimen"), found.estimate, found.samples, strict=True):
             values.setdefault(metric, []).append((estimate, samples))
-        probability = recalibrate(score, data.positive, data.fold)
         spread = resampled_measures(probability, data.positive, data.weights)
         for metric, estimate in measures(probability, data.positive).items():
             if metric in spread:
@@ -113,18 +128,23 @@ def compare(names: tuple[str, str], frame: pd.DataFrame, settings: Any, label: s
         reason = "no responders or no others among the evaluable cases that both have scored"
         return told | {"not_estimated": reason, "differences": []} | dict.fromkeys(TESTS)
     data = evaluable(frame, settings, label, design)
-    first, second = (frame[f"score_{which}"].to_numpy(float) for which in ("first", "second"))
+    first, second = (frame[f"score_{which}"].to_numpy(float) for which in WHICH)
+    probability, threshold, recalibrated_by, rule = fitted(frame, data)
     patient, y = frame["patient_id"].to_numpy(), data.positive
     test = delong(first, second, y, patient, data.fold)
-    right = [(score >= thresholds(score, y, data.fold)[RULE]) == y for score in (first, second)]
+    right = [(score >= cut) == y for score, cut in zip((first, second), threshold, strict=True)]
     # McNemar's test supposes independent pairs: each patient's first case alone.
     one_each = ~frame.sort_values(["index_day", "case_id"]).duplicated("patient_id").reindex(frame.index)
     only_first, only_second, mcnemar_p = mcnemar(right[0][one_each], right[1][one_each])
-    loss = [(recalibrate(score, y, data.fold) - y) ** 2 for score in (first, second)]
-    differences = metric_differences(first, second, data)
+    loss = [(one - y) ** 2 for one in probability]
+    differences = metric_differences(first, second, probability, data)
     return told | {
         "not_estimated": None,
         "differences": differences,
+        "recalibration": recalibrated_by,
+        # How far the second run's scores go with the first's: what a control moves, case by case.
+        "score_rank_correlation": rank_correlation(first, second),
+        "mean_absolute_score_difference": float(np.abs(first - second).mean()),
         "bootstrap_p": next(row["bootstrap_p"] for row in differences if row["metric"] == "auroc"),
         "delong_difference": test.difference,
         "delong_standard_error": test.standard_error,
@@ -132,7 +152,7 @@ def compare(names: tuple[str, str], frame: pd.DataFrame, settings: Any, label: s
         "mcnemar_only_first_right": only_first,
         "mcnemar_only_second_right": only_second,
         "mcnemar_patients": int(one_each.sum()),
-        "mcnemar_threshold": RULE,
+        "mcnemar_threshold": rule,
         "mcnemar_p": mcnemar_p,
         "wilcoxon_p": wilcoxon(loss[0], loss[1], patient),
         "wilcoxon_alternative": "the first run's recalibrated squared error is the smaller",
@@ -142,7 +162,9 @@ def compare(names: tuple[str, str], frame: pd.DataFrame, settings: Any, label: s
 def common(runs: dict[str, pd.DataFrame], names: tuple[str, str], labels: pd.DataFrame) -> pd.DataFrame:
     """Evaluable cases that both runs have scored, sorted by case."""
     first, second = (runs[name] for name in names)
-    joined = first.merge(second[["case_id", "score"]], on="case_id", suffixes=("_first", "_second"), validate="one_to_one")
+    joined = first.merge(
+        second[["case_id", "score", "probability", "threshold"]], on="case_id", suffixes=("_first", "_second"), validate="one_to_one"
+    )
     joined = joined.merge(labels[["case_id", "responder"]], on="case_id", validate="one_to_one")
     return joined[joined["responder"].notna()].sort_values("case_id", ignore_index=True)
 

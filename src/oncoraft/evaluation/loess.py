@@ -46,8 +46,9 @@ class Loess:
     def fit(self, y: Array, weight: Array | None = None) -> Array:
         """Smoothed y at every x, (..., cases), for each row of weights (..., cases)."""
         w = np.ones((1, len(y))) if weight is None else np.atleast_2d(weight).astype(float)
-        left = np.einsum("bn,pnv->bvp", w, self.moments, optimize=True)
-        right = np.einsum("bn,pnv->bvp", w * y, self.moments[: DEGREE + 1], optimize=True)
+        sums = w @ np.concatenate([*self.moments, *(self.moments[: DEGREE + 1] * y[:, None])], axis=1)
+        sums = sums.reshape(len(w), -1, len(self.vertices)).swapaxes(1, 2)
+        left, right = sums[..., : 2 * DEGREE + 1], sums[..., 2 * DEGREE + 1 :]
         powers = np.add.outer(np.arange(DEGREE + 1), np.arange(DEGREE + 1))
         # A pseudo-inverse, since a resample may hold fewer distinct x around a vertex than the parabola has coefficients.
         coefficient = (np.linalg.pinv(left[..., powers], hermitian=True) @ right[..., None])[..., 0]

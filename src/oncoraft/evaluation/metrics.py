@@ -18,19 +18,21 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_curve
 
+from oncoraft.artefacts import read_table
 from oncoraft.covariates import clinical_covariates
-from oncoraft.evaluation.calibration import calibration_curve, decision_curve, recalibrate
+from oncoraft.evaluation.calibration import calibration_curve, decision_curve
 from oncoraft.evaluation.comparability import comparability_rows, distribution_rows
 from oncoraft.evaluation.discrimination import Array, patient_weights
 from oncoraft.evaluation.reading import read_baselines, read_held_out, read_labels
 from oncoraft.evaluation.records import Evaluable, calibration_records, difference_records, discrimination_records, verdict
 from oncoraft.evaluation.resampling import resampled_net_benefit
-from oncoraft.evaluation.subgroups import definition_rows, evaluable_weights, race, subgroup_records, weighted_record
+from oncoraft.evaluation.subgroups import definition_rows, evaluable_weights, race, records_by_predictor, weighted_record
 from oncoraft.foundation.csv_file import write_csv
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.foundation.stable import stable_seed
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
+EVIDENCE_COLUMNS = ("case_id", "field", "value", "days_before_index", "order")
 log = logging.getLogger("oncoraft")
 TABLES = ("metrics", "roc", "calibration", "decision", "definitions", "comparability", "distribution")
 EPILOG = """example:
@@ -58,14 +60,14 @@ def roc_rows(name: str, score: Array, data: Evaluable) -> Iterable[pd.DataFrame]
 
 
 def utility_rows(name: str, score: Array, data: Evaluable) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Calibration curve and decision curve of one predictor's scores, recalibrated where there are other folds."""
+    """Calibration curve and decision curve of one predictor's scores, recalibrated where there is something to recalibrate by."""
     has = ~np.isnan(score)
     y = data.positive[has]
-    probability = recalibrate(score[has], y, data.fold[has])
+    probability, _ = data.probabilities(name, score, has)
     tails = [50 * (1 - data.confidence), 50 * (1 + data.confidence)]
     lower, upper = np.nanpercentile(resampled_net_benefit(probability, y, data.weights[:, has]), tails, axis=0)
     decision = decision_curve(probability, y).assign(lower=lower, upper=upper)
-    return calibration_curve(probability, y).assign(predictor=name), decision.assign(predictor=name)
+    return calibration_curve(probability, y, score=score[has]).assign(predictor=name), decision.assign(predictor=name)
 
 
 def scores_of(held_out: pd.DataFrame, responder: pd.Series, baselines: pd.DataFrame) -> dict[str, Array]:
@@ -84,6 +86,7 @@ def scores_of(held_out: pd.DataFrame, responder: pd.Series, baselines: pd.DataFr
 def all_records(scores: dict[str, Array], data: Evaluable, weight: Array | None) -> list[dict[str, Any]]:
     """Every record of every predictor."""
     records = []
+    subgroups = records_by_predictor({name: score for name, score in scores.items() if not not_estimated(score, data)}, data)
     for name, score in scores.items():
         if reason := not_estimated(score, data):
             has = ~np.isnan(score)
@@ -92,7 +95,7 @@ def all_records(scores: dict[str, Array], data: Evaluable, weight: Array | None)
             continue
         records += discrimination_records(name, score, data)
         records += calibration_records(name, score, data)
-        records += subgroup_records(name, score, data)
+        records += subgroups[name]
         if weight is not None:
             records.append(weighted_record(name, score, data, weight))
     for name, score in scores.items():
@@ -131,7 +134,7 @@ def read(given: argparse.Namespace, blocks: dict[str, Any]) -> tuple[pd.DataFram
     held_out = held_out.assign(is_immortal=held_out["is_immortal"].fillna(False).astype(bool))
     inputs = [given.predictions, given.baselines, *(given.cases / f"{name}.parquet" for name in ("cases", "labels", "folds"))]
     if given.evidence is not None:
-        evidence = pd.read_parquet(given.evidence)
+        evidence = read_table(given.evidence, EVIDENCE_COLUMNS)
         held_out = clinical_covariates(held_out, evidence).assign(race=race(held_out, evidence))
         inputs.append(given.evidence)
     judged = held_out["responder"].notna()

@@ -90,6 +90,13 @@ def wilcoxon(first_loss: Array, second_loss: Array, patient: Array) -> float | N
     return float(stats.wilcoxon(difference, alternative="less").pvalue)
 
 
+def rank_correlation(first: Array, second: Array) -> float | None:
+    """Spearman's rank correlation of two scores; nothing where one is constant."""
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return None
+    return float(stats.spearmanr(first, second).statistic)
+
+
 def bootstrap_p(samples: Array) -> float | None:
     """Two-sided p of no difference: twice the smaller share of resamples on either side of 0, counting the estimate itself."""
     known = samples[np.isfinite(samples)]

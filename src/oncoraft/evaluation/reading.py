@@ -6,42 +6,13 @@ numbers without a word; they are refused with file, line or case, and column.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
-import pyarrow.parquet as pq
 
+from oncoraft.artefacts import read_table
 from oncoraft.foundation.errors import InputError
 from oncoraft.predictions import read_predictions
-
-
-def read_unique(path: Path, columns: Sequence[str], key: Sequence[str], filters: Any = None, optional: Sequence[str] = ()) -> pd.DataFrame:
-    """Columns of a Parquet table of which no two rows share a key.
-
-    Args:
-        path: the table.
-        columns: those that must be there.
-        key: columns that together name a row.
-        filters: rows wanted, as pyarrow takes them.
-        optional: columns read where they are there.
-
-    Raises:
-        InputError: no such file, a column is missing, or a key is there twice.
-    """
-    if not path.is_file():
-        raise InputError("expected a table of the steps before", file=path)
-    there = pq.read_schema(path).names
-    if absent := [name for name in columns if name not in there]:
-        raise InputError("expected this column", file=path, column=absent[0])
-    table = pd.read_parquet(path, columns=[*columns, *(name for name in optional if name in there)], filters=filters)
-    twice = table[table.duplicated(list(key))]
-    if len(twice):
-        found = ", ".join(str(value) for value in twice.iloc[0][list(key)])
-        raise InputError(f"expected one row for each {' and '.join(key)} ({len(twice)} too many)", file=path, column=key[0], found=found)
-    return table
-
 
 CASE_COLUMNS = ("case_id", "patient_id", "cancer_type", "regimen", "index_day", "drug_class", "line_of_therapy")
 CASE_EXTRAS = ("gene_panel", "setting", "line_overall")
@@ -53,11 +24,11 @@ def read_held_out(predictions: Path, cases: Path, design: str) -> tuple[pd.DataF
     Raises:
         InputError: a prediction of an unknown case, of another patient than the case's, or of another fold than holds it out.
     """
-    table = read_unique(cases / "cases.parquet", CASE_COLUMNS, ["case_id"], optional=CASE_EXTRAS)
+    table = read_table(cases / "cases.parquet", CASE_COLUMNS, ["case_id"], optional=CASE_EXTRAS)
     found = read_predictions(predictions, table).sort_values("case_id", ignore_index=True)
     if found.empty:
         raise InputError("expected at least one prediction", file=predictions)
-    folds = read_unique(cases / "folds.parquet", ("case_id", "design", "fold"), ["case_id", "design"], filters=[("design", "==", design)])
+    folds = read_table(cases / "folds.parquet", ("case_id", "design", "fold"), ["case_id", "design"], filters=[("design", "==", design)])
     held_out = folds.loc[folds["fold"] >= 0, ["case_id", "fold"]]
     joined = found.merge(table.drop(columns="patient_id"), on="case_id", how="left", validate="one_to_one")
     joined = joined.merge(held_out, on="case_id", how="left", suffixes=("", "_of_design"), validate="one_to_one")
@@ -81,7 +52,7 @@ def read_labels(cases: Path, definition: str | None = None) -> pd.DataFrame:
     """
     path = cases / "labels.parquet"
     filters = None if definition is None else [("definition", "==", definition)]
-    labels = read_unique(path, ("case_id", "definition", "responder", "is_immortal"), ["case_id", "definition"], filters=filters)
+    labels = read_table(path, ("case_id", "definition", "responder", "is_immortal"), ["case_id", "definition"], filters=filters)
     if labels.empty:
         raise InputError(f"expected labels of definition {definition!r}", file=path, column="definition")
     return labels
@@ -93,7 +64,7 @@ def read_baselines(path: Path, held_out: pd.DataFrame) -> pd.DataFrame:
     Raises:
         InputError: a case twice for one predictor, a score that is none, or a fold that is not the case's.
     """
-    rows = read_unique(path, ("case_id", "fold", "predictor", "score"), ["case_id", "predictor"])
+    rows = read_table(path, ("case_id", "fold", "predictor", "score"), ["case_id", "predictor"])
     # NaN lies between no bounds and is refused with the others.
     wrong = rows[~rows["score"].between(0, 1)]
     if len(wrong):

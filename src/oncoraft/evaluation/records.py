@@ -4,25 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from oncoraft.evaluation.calibration import logit, measures, recalibrate, separates
-from oncoraft.evaluation.discrimination import Array, bootstrap, interval, mean_known, ranking
+from oncoraft.evaluation.calibration import measures, recalibrate
+from oncoraft.evaluation.discrimination import BLOCK, TABLE_BLOCK, Array, bootstrap, interval, mean_known, ranking
 from oncoraft.evaluation.resampling import resampled_measures
+from oncoraft.recalibration import logit, separates
 
 METHOD = "percentile interval of a patient-cluster bootstrap within folds"
-RECALIBRATED = f"{METHOD}; recalibrated by a logistic regression on the held-out scores of the other folds, no tuning scores being at hand"
+ON_TUNING = "recalibrated by a logistic regression on the tuning patients of each fold"
+ON_OTHERS = "recalibrated by a logistic regression on the held-out scores of the other folds, no tuning scores being at hand"
+BOTH_ON_OTHERS = "both recalibrated by a logistic regression on the held-out scores of the other folds"
 POOLING_TOLERANCE = 0.01
 
 
 class Means(NamedTuple):
-    """AUROC, AUPRC and AUROC within regimen, means of folds: the estimates, and the values of the resamples."""
+    """AUROC, AUPRC and AUROC within regimen, means of folds: the estimates, and the values of the resamples; AUROC of each fold likewise."""
 
     estimate: tuple[float, float, float]
     samples: tuple[Array, Array, Array]
+    by_fold: dict[str, tuple[float, Array]]
 
 
 @dataclass(frozen=True)
@@ -37,13 +42,20 @@ class Evaluable:
     confidence: float
     known: dict[tuple[str, bytes], Means] = field(default_factory=dict, repr=False)
 
+    @cached_property
+    def patient(self) -> Array:
+        """The number of each case's patient."""
+        return np.unique(self.frame["patient_id"].to_numpy(str), return_inverse=True)[1]
+
     def means(self, name: str, score: Array, mask: Array) -> Means:
         """Estimates and resamples of one predictor on some of the cases, counted once."""
         key = (name, mask.tobytes())
         if key not in self.known:
-            (mean, precision), (means, precisions) = (fold_means(score, self, mask, w, True) for w in (None, self.weights))
+            (area, precision), (areas, precisions) = (fold_values(score, self, mask, w, True) for w in (None, self.weights))
             within, withins = (within_regimen(score, self, mask, w) for w in (None, self.weights))
-            self.known[key] = Means((mean[0], precision[0], within[0]), (means, precisions, withins))
+            folds = {str(k): (float(area[0, place]), areas[:, place]) for place, k in enumerate(np.unique(self.fold[mask]))}
+            means = [mean_known(values) for values in (area, precision, areas, precisions)]
+            self.known[key] = Means((means[0][0], means[1][0], within[0]), (means[2], means[3], withins), folds)
         return self.known[key]
 
     def record(self, name: str, metric: str, scope: str, estimate: float | Array, mask: Array, **more: Any) -> dict[str, Any]:
@@ -56,10 +68,28 @@ class Evaluable:
         samples = more.pop("samples", None)
         lower, upper = interval(samples, self.confidence) if samples is not None and not np.all(np.isnan(samples)) else (None, None)
         base = {"predictor": name, "reference": None, "label": self.label, "metric": metric, "scope": scope, "group": None}
-        counts = {"n": int(mask.sum()), "events": int(self.positive[mask].sum()), "patients": self.frame.loc[mask, "patient_id"].nunique()}
+        counts = {"n": int(mask.sum()), "events": int(self.positive[mask].sum()), "patients": int(np.unique(self.patient[mask]).size)}
         value = None if np.isnan(estimate) else float(estimate)
         method = METHOD if lower is not None else ""
         return {**base, "estimate": value, "lower": lower, "upper": upper, **counts, "method": method, "flags": "", **more}
+
+    def tuned(self, name: str, mask: Array, column: str) -> Array | None:
+        """What the model's tuning patients made of its scores (`probability` or `threshold`), (cases of mask,); None where they are too few."""
+        if name != "model" or column not in self.frame:
+            return None
+        found = self.frame.loc[mask, column].to_numpy(float)
+        # Of all folds or of none: two ways in one number could not be told apart.
+        return None if np.isnan(found).any() else found
+
+    def probabilities(self, name: str, score: Array, mask: Array) -> tuple[Array, str]:
+        """Recalibrated probabilities of the cases of `mask`, and by whom they were recalibrated."""
+        tuned = self.tuned(name, mask, "probability")
+        if tuned is not None:
+            return tuned, ON_TUNING
+        fold = self.fold[mask]
+        if len(np.unique(fold)) == 1:
+            return np.clip(score[mask], 0, 1), ""
+        return recalibrate(score[mask], self.positive[mask], fold), ON_OTHERS
 
     def usable(self, mask: Array) -> tuple[Array, str]:
         """The cases in folds that hold both classes among `mask`, and which folds are left out of every mean."""
@@ -72,18 +102,25 @@ class Evaluable:
         return mask & ~np.isin(self.fold, alone), words
 
 
-def fold_means(score: Array, data: Evaluable, mask: Array, weights: Array | None, with_precision: bool = False) -> tuple[Array, Array]:
-    """AUROC and AUPRC (nan unless asked for) of each row of weights, means of folds, from one sort; nan where no fold has both classes."""
+def fold_values(score: Array, data: Evaluable, mask: Array, weights: Array | None, with_precision: bool = False) -> tuple[Array, Array]:
+    """AUROC and AUPRC (nan unless asked for) of each row of weights and each fold that holds some of `mask`, (rows, folds)."""
     if not mask.any():
-        nothing = np.full(1 if weights is None else len(weights), np.nan)
+        nothing = np.full((1 if weights is None else len(weights), 1), np.nan)
         return nothing, nothing
 
-    def both(weight: Array | None) -> Array:
-        found = ranking(score[mask], data.positive[mask], data.fold[mask], weight, with_precision)
-        return np.stack([mean_known(found.auroc), mean_known(found.auprc)], axis=-1)
+    column = np.flatnonzero(mask)
 
-    values = both(None)[None] if weights is None else bootstrap(both, weights[:, mask])
-    return values[:, 0], values[:, 1]
+    def both(weight: Array | None) -> Array:
+        found = ranking(score[mask], data.positive[mask], data.fold[mask], weight, with_precision, None if weight is None else column)
+        return np.stack([found.auroc, found.auprc], axis=-1)
+
+    values = both(None)[None] if weights is None else bootstrap(both, weights, BLOCK if with_precision else TABLE_BLOCK)
+    return values[..., 0], values[..., 1]
+
+
+def fold_means(score: Array, data: Evaluable, mask: Array, weights: Array | None) -> Array:
+    """AUROC of each row of weights, mean of folds; nan where no fold has both classes."""
+    return mean_known(fold_values(score, data, mask, weights)[0])
 
 
 def within_regimen(score: Array, data: Evaluable, mask: Array, weights: Array | None) -> Array:
@@ -110,7 +147,7 @@ def discrimination_records(name: str, score: Array, data: Evaluable) -> list[dic
     has = ~np.isnan(score)
     usable, flag = data.usable(has)
     found = data.means(name, score, usable)
-    (mean, precision, within), (samples, of_precision, of_within) = found
+    (mean, precision, within), (samples, of_precision, of_within), _ = found
     zero = np.zeros(int(has.sum()))
     s, y = score[has], data.positive[has]
     pooled = ranking(s, y, zero).auroc[0]
@@ -125,23 +162,23 @@ def discrimination_records(name: str, score: Array, data: Evaluable) -> list[dic
         data.record(name, "prevalence", "mean_of_folds", prevalence, usable, flags=flag),
     ]
     rows.append(data.record(name, "auroc_within_regimen", "mean_of_folds", within, usable, samples=of_within, flags=flag))
-    by_fold = ranking(s, y, data.fold[has])
-    fold_samples = bootstrap(lambda w: ranking(s, y, data.fold[has], w).auroc, data.weights[:, has])
-    for place, k in enumerate(np.unique(data.fold[has])):
+    for k in np.unique(data.fold[has]):
         mask = has & (data.fold == k)
-        one_class = "" if by_fold.has_both[place] else "one class only"
-        record = {"group": str(k), "samples": fold_samples[:, place], "flags": one_class}
-        rows.append(data.record(name, "auroc", "fold", by_fold.auroc[place], mask, **record))
+        if str(k) in found.by_fold:
+            estimate, of_fold = found.by_fold[str(k)]
+            rows.append(data.record(name, "auroc", "fold", estimate, mask, group=str(k), samples=of_fold))
+        else:
+            rows.append(data.record(name, "auroc", "fold", np.nan, mask, group=str(k), flags="one class only"))
     return rows
 
 
 def calibration_records(name: str, score: Array, data: Evaluable) -> list[dict[str, Any]]:
-    """Calibration of the score as delivered and, where there are other folds to recalibrate by, of the recalibrated one."""
+    """Calibration of the score as delivered and, where there are tuning patients or other folds to recalibrate by, of the recalibrated one."""
     has = ~np.isnan(score)
-    y, fold = data.positive[has], data.fold[has]
-    several = len(np.unique(fold)) > 1
+    y = data.positive[has]
+    probability, by = data.probabilities(name, score, has)
     scopes = [("as_delivered", score[has], METHOD)]
-    scopes.append(("recalibrated", recalibrate(score[has], y, fold), RECALIBRATED) if several else ("as_scored", score[has], METHOD))
+    scopes.append(("recalibrated", probability, f"{METHOD}; {by}") if by else ("as_scored", score[has], METHOD))
     rows = []
     for scope, probability, method in scopes:
         samples = resampled_measures(probability, y, data.weights[:, has])
@@ -172,7 +209,8 @@ def difference_records(reference: str, model: Array, other: Array, data: Evaluab
     for place, metric in enumerate(metrics):
         mask, scope = (both, "recalibrated") if metric.startswith("brier") else (usable, "mean_of_folds")
         estimate, spread = values[0][place] - values[1][place], samples[0][place] - samples[1][place]
-        yield data.record("model", metric, scope, estimate, mask, reference=reference, samples=spread, flags=flag if mask is usable else "")
+        told = {"flags": flag} if mask is usable else {"method": f"{METHOD}; {BOTH_ON_OTHERS}"}
+        yield data.record("model", metric, scope, estimate, mask, reference=reference, samples=spread, **told)
 
 
 def verdict(records: list[dict[str, Any]]) -> dict[str, Any]:

@@ -5,13 +5,19 @@ Probabilities and their recalibration are held fixed; what varies is which patie
 
 from __future__ import annotations
 
+from itertools import pairwise
+from math import comb, factorial
+
 import numpy as np
 from scipy.special import expit
 
-from oncoraft.evaluation.calibration import BINS, EDGE, THRESHOLDS, equal_mass, equal_width, logistic, logit, shift
+from oncoraft.evaluation.calibration import BINS, THRESHOLDS, equal_mass, equal_width, shift
 from oncoraft.evaluation.discrimination import BLOCK, Array
 from oncoraft.evaluation.loess import Loess
+from oncoraft.recalibration import EDGE, logistic, logit
 
+ORDER, NEWTON_STEPS, EXACT_STEPS = 5, 4, 12
+FAR = 0.7  # in standard units of the log odds: up to here five derivatives leave less than float32 does
 QUANTILE_RESAMPLES = 400  # medians and percentiles of each resample need a sort; about so many give their interval
 
 
@@ -58,23 +64,71 @@ def _of_block(probability: Array, positive: Array, weights: Array, loess: Loess,
 
 
 def _regressions(x: Array, y: Array, w: Array) -> dict[str, Array]:
-    """Slope, intercept and shift of each resample: three Newton steps from the maximum of the full sample, the first of them linear."""
-    intercept, slope = logistic(x, y.astype(bool))
+    """Slope and intercept, and the shift at slope 1, of each resample: Newton's method from the maximum of the full sample.
+
+    The gradient around that maximum is a polynomial in how far a resample moves it, whose coefficients are sums over cases: a whole
+    bootstrap takes one matrix product. Resamples that move it far are maximised exactly.
+    """
     found = {"calibration_in_the_large": _shifts(x, y, w)}
+    intercept, slope = logistic(x, y.astype(bool))
     if not np.isfinite(slope):
         return found
-    p = expit(intercept + slope * x)
+    centre, spread = float(x.mean()), float(x.std())
+    z = (x - centre) / spread
+    start = np.array([intercept + slope * centre, slope * spread])
+    p = expit(start[0] + start[1] * z)
+    powers = np.vander(z, ORDER + 2, increasing=True)
+    columns = [(y - p)[:, None] * powers[:, :2], *(change[:, None] * powers[:, : k + 2] for k, change in enumerate(_changes(p), 1))]
+    sums = (w @ np.column_stack(columns).astype(np.float32)).astype(float)
+    widths = np.cumsum([0, *(column.shape[1] for column in columns)])
+    moments = [sums[:, a:b] for a, b in pairwise(widths)]
+    moved = np.zeros((len(w), 2))
+    for _ in range(NEWTON_STEPS):
+        gradient, information = _expanded(moments, moved)
+        moved += np.column_stack(_step(*gradient.T, *information.T))
+    far = ~(np.abs(moved).sum(axis=1) < FAR)
+    if far.any():
+        moved[far] = _exactly(z, y, w[far], start) - start
+    a, b = (start + moved).T
+    return found | {"calibration_intercept": a - b * centre / spread, "calibration_slope": b / spread}
+
+
+def _changes(p: Array) -> list[Array]:
+    """The first to fifth derivative of the logistic function where its value is p."""
     v = p * (1 - p)
-    sums = w @ np.column_stack([y - p, (y - p) * x, v, v * x, v * x * x]).astype(np.float32)
-    first = _step(*sums.T.astype(float))
-    a, b = intercept + first[0], slope + first[1]
-    powers = np.column_stack([np.ones_like(x), x, x * x]).astype(np.float32)
-    for _ in range(2):
-        eta = expit(a[:, None].astype(np.float32) + b[:, None].astype(np.float32) * x.astype(np.float32))
-        gradient, information = (w * (y.astype(np.float32) - eta)) @ powers[:, :2], (w * eta * (1 - eta)) @ powers
-        step = _step(*gradient.T.astype(float), *information.T.astype(float))
-        a, b = a + step[0], b + step[1]
-    return found | {"calibration_intercept": a, "calibration_slope": b}
+    odd = 1 - 2 * p
+    return [v, v * odd, v * (1 - 6 * v), v * odd * (1 - 12 * v), v * (1 - 30 * v + 120 * v * v)]
+
+
+def _expanded(moments: list[Array], moved: Array) -> tuple[Array, Array]:
+    """Gradient, (resamples, 2), and information, (resamples, 3), of each resample at its own distance from the start.
+
+    Args:
+        moments: of the gradient at the start, then of each derivative: weighted sums of its products with powers of x.
+        moved: (resamples, 2).
+    """
+    gradient, information = moments[0].copy(), np.zeros((len(moved), 3))
+    a, b = moved.T
+    for k, sums in enumerate(moments[1:], 1):
+        for j in range(k + 1):
+            factor = comb(k, j) / factorial(k) * a ** (k - j) * b**j
+            gradient -= factor[:, None] * sums[:, j : j + 2]
+        for j in range(k):
+            factor = comb(k - 1, j) / factorial(k - 1) * a ** (k - 1 - j) * b**j
+            information += factor[:, None] * sums[:, j : j + 3]
+    return gradient, information
+
+
+def _exactly(x: Array, y: Array, w: Array, start: Array) -> Array:
+    """Intercept and slope of each resample, (resamples, 2), by Newton's method on the cases; nan where the classes are separated."""
+    at = np.tile(start, (len(w), 1))
+    powers = np.column_stack([np.ones_like(x), x, x * x])
+    for _ in range(EXACT_STEPS):
+        p = expit(at[:, :1] + at[:, 1:] * x)
+        gradient, information = (w * (y - p)) @ powers[:, :2], (w * p * (1 - p)) @ powers
+        step = np.column_stack(_step(*gradient.T, *information.T))
+        at = at + step
+    return np.where((np.abs(step) < 1e-6).all(axis=1)[:, None], at, np.nan)
 
 
 def _step(g0: Array, g1: Array, h0: Array, h1: Array, h2: Array) -> tuple[Array, Array]:
@@ -86,20 +140,31 @@ def _step(g0: Array, g1: Array, h0: Array, h1: Array, h2: Array) -> tuple[Array,
 
 
 def _shifts(x: Array, y: Array, w: Array) -> Array:
-    """Calibration-in-the-large of each resample: two Newton steps from that of the full sample."""
+    """Calibration-in-the-large of each resample: Newton's method from that of the full sample, on the polynomial of `_regressions`."""
     start = shift(x, y.astype(bool))
     if not np.isfinite(start):
         return np.full(len(w), np.nan)
     p = expit(start + x)
-    sums = w @ np.column_stack([y - p, p * (1 - p)]).astype(np.float32)
-    a = start + sums[:, 0] / sums[:, 1]
-    moved = expit(a[:, None] + x.astype(np.float32))
-    return np.asarray(a + (w @ y.astype(np.float32) - np.einsum("bn,bn->b", w, moved)) / np.einsum("bn,bn->b", w, moved * (1 - moved)))
+    gradient, *sums = (w @ np.column_stack([y - p, *_changes(p)]).astype(np.float32)).astype(float).T
+    moved = np.zeros(len(w))
+    for _ in range(NEWTON_STEPS):
+        missing = gradient - sum(one * moved**k / factorial(k) for k, one in enumerate(sums, 1))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            moved = moved + missing / sum(one * moved ** (k - 1) / factorial(k - 1) for k, one in enumerate(sums, 1))
+    far = ~(np.abs(moved) < FAR)
+    for place in np.flatnonzero(far):
+        drawn = w[place] > 0
+        moved[place] = (
+            shift(np.repeat(x[drawn], w[place][drawn].astype(int)), np.repeat(y[drawn].astype(bool), w[place][drawn].astype(int))) - start
+        )
+    return np.asarray(start + moved)
 
 
 def _smoothed(probability: Array, curve: Array, weights: Array, with_quantiles: bool) -> dict[str, Array]:
     """Mean and, if asked for, median and 90th percentile of the distance of the loess curve from the diagonal."""
-    distance = np.abs(np.clip(curve, 0, 1) - probability).astype(np.float32)
+    distance = np.clip(curve, 0, 1, out=curve)
+    distance -= probability
+    distance = np.abs(distance, out=distance).astype(np.float32)
     # einsum sums without holding the product, an array of (resamples, cases).
     found = {"integrated_calibration_index": np.einsum("bn,bn->b", weights.astype(np.float32), distance) / weights.sum(axis=1)}
     if with_quantiles:

@@ -5,7 +5,6 @@ A subgroup of few events is named and counted, and its number kept back: it woul
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from oncoraft.covariates import NUMBERS, SITES, UNKNOWN, WORDS
-from oncoraft.evaluation.discrimination import Array, bootstrap, mean_known, ranking
+from oncoraft.evaluation.discrimination import TABLE_BLOCK, Array, bootstrap, mean_known, ranking
 from oncoraft.evaluation.records import Evaluable, fold_means
 
 SMALLEST_EVENTS = 20
@@ -52,41 +51,67 @@ def race(cases: pd.DataFrame, evidence: pd.DataFrame) -> pd.Series:
     return told.reindex(cases["case_id"]).set_axis(cases.index).fillna(UNKNOWN)
 
 
-def subgroup_records(name: str, score: Array, data: Evaluable) -> Iterator[dict[str, Any]]:
+def subgroup_records(name: str, score: Array, data: Evaluable) -> list[dict[str, Any]]:
     """AUROC of each level of each subgroup, mean of folds; suppressed below twenty events or twenty others."""
-    has = ~np.isnan(score)
-    for kind, values in {"": data.frame["cancer_type"], **levels(data.frame)}.items():
-        names, code = np.unique(values.to_numpy(str), return_inverse=True)
-        counts = [(int((has & (code == k)).sum()), int((has & (code == k) & data.positive).sum())) for k in range(len(names))]
-        enough = np.array([min(events, cases - events) >= SMALLEST_EVENTS for cases, events in counts])
-        shown = has & enough[code]
-        estimates, samples = (_level_means(score, data, shown, code, w) for w in (None, data.weights))
-        for k, level in enumerate(names):
-            inside = has & (code == k)
-            scope, group = ("subgroup", f"{kind}: {level}") if kind else ("cancer_type", level)
+    return records_by_predictor({name: score}, data)[name]
+
+
+def records_by_predictor(scores: dict[str, Array], data: Evaluable) -> dict[str, list[dict[str, Any]]]:
+    """`subgroup_records` of every predictor; those that scored the same cases are counted together."""
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in scores}
+    alike: dict[bytes, list[str]] = {}
+    for name, score in scores.items():
+        alike.setdefault(np.isnan(score).tobytes(), []).append(name)
+    for names in alike.values():
+        together = np.stack([scores[name] for name in names])
+        for kind, values in {"": data.frame["cancer_type"], **levels(data.frame)}.items():
+            for place, rows in enumerate(_records_of_kind(names, together, data, kind, values)):
+                found[names[place]] += rows
+    return found
+
+
+def _records_of_kind(names: list[str], scores: Array, data: Evaluable, kind: str, values: pd.Series) -> list[list[dict[str, Any]]]:
+    """The records of one subgroup, a list a predictor."""
+    has = ~np.isnan(scores[0])
+    told, code = np.unique(values.to_numpy(str), return_inverse=True)
+    counts = [(int((has & (code == k)).sum()), int((has & (code == k) & data.positive).sum())) for k in range(len(told))]
+    enough = np.array([min(events, cases - events) >= SMALLEST_EVENTS for cases, events in counts])
+    shown = has & enough[code]
+    estimates, samples = (_level_means(scores, data, shown, code, w) for w in (None, data.weights))
+    found: list[list[dict[str, Any]]] = [[] for _ in names]
+    few = f"suppressed: fewer than {SMALLEST_EVENTS} events or others"
+    for k, level in enumerate(told):
+        inside = has & (code == k)
+        scope, group = ("subgroup", f"{kind}: {level}") if kind else ("cancer_type", level)
+        mask, flag = data.usable(inside)
+        place = int(enough[:k].sum())
+        for rows, name, estimate, spread in zip(found, names, estimates, samples, strict=True):
             if enough[k]:
-                mask, flag = data.usable(inside)
-                place = int(enough[:k].sum())
-                yield data.record(name, "auroc", scope, estimates[0, place], mask, group=group, samples=samples[:, place], flags=flag)
+                more = {"group": group, "samples": spread[:, place], "flags": flag}
+                rows.append(data.record(name, "auroc", scope, estimate[0, place], mask, **more))
             else:
-                few = f"suppressed: fewer than {SMALLEST_EVENTS} events or others"
                 # The count of events too, since a small cell tells of single patients.
-                yield data.record(name, "auroc", scope, np.nan, inside, group=group, flags=few) | ({"events": None} if kind else {})
+                hidden = {"events": None} if kind else {}
+                rows.append(data.record(name, "auroc", scope, np.nan, inside, group=group, flags=few) | hidden)
+    return found
 
 
-def _level_means(score: Array, data: Evaluable, shown: Array, code: Array, weights: Array | None) -> Array:
-    """AUROC of each level that is shown, mean of folds, (resamples, levels): one sort of all."""
+def _level_means(scores: Array, data: Evaluable, shown: Array, code: Array, weights: Array | None) -> Array:
+    """AUROC of each level that is shown, mean of folds, (predictors, resamples, levels)."""
     if not shown.any():
-        return np.zeros((1, 0))
+        return np.zeros((len(scores), 1, 0))
     level, fold = code[shown], np.unique(data.fold[shown], return_inverse=True)[1]
     cell = level * (fold.max() + 1) + fold
     owner = np.unique(cell) // (fold.max() + 1)
+    column = np.flatnonzero(shown)
 
-    def statistic(weight: Array | None) -> Array:
-        found = ranking(score[shown], data.positive[shown], cell, weight).auroc
-        return np.stack([mean_known(found[..., owner == one]) for one in np.unique(owner)], axis=-1)
+    def statistic(weight: Array) -> Array:
+        found = ranking(scores[:, shown], data.positive[shown], cell, weight, column=column).auroc
+        means = np.stack([mean_known(found[..., owner == one]) for one in np.unique(owner)], axis=-1)
+        return means.swapaxes(0, 1)  # resamples first, as blocks of them are joined
 
-    return statistic(None)[None] if weights is None else bootstrap(statistic, weights[:, shown])
+    ones = np.ones((1, len(shown)))
+    return bootstrap(statistic, ones if weights is None else weights, TABLE_BLOCK).swapaxes(0, 1)
 
 
 def definition_rows(
@@ -108,8 +133,8 @@ def definition_rows(
         data = Evaluable(held_out, positive, held_out["fold"].to_numpy(), weights, str(definition), confidence)
         for name, score in scores.items():
             mask, flag = data.usable(told & ~np.isnan(score))
-            value, _ = fold_means(score, data, mask, None)
-            samples = fold_means(score, data, mask, weights)[0] if name == "model" else None  # beside it, the others need none
+            value = fold_means(score, data, mask, None)
+            samples = fold_means(score, data, mask, weights) if name == "model" else None  # beside it, the others need none
             rows.append(data.record(name, "auroc", "label_definition", value[0], mask, group=definition, samples=samples, flags=flag))
     kept = ["predictor", "label", "estimate", "lower", "upper", "n", "events", "patients", "flags"]
     return pd.DataFrame(rows)[kept].sort_values(["predictor", "label"], ignore_index=True)
@@ -140,6 +165,6 @@ def weighted_record(name: str, score: Array, data: Evaluable, weight: Array) -> 
     more = {
         "method": "inverse probability of being evaluable, weights held fixed; percentile interval of a patient-cluster bootstrap within folds"
     }
-    (value, _) = fold_means(score, data, mask, weight[None])
-    (samples, _) = fold_means(score, data, mask, data.weights * weight.astype(np.float32))
+    value = fold_means(score, data, mask, weight[None])
+    samples = fold_means(score, data, mask, data.weights * weight.astype(np.float32))
     return data.record(name, "auroc", "inverse_probability_weighted", value[0], mask, samples=samples, flags=flag, **more)

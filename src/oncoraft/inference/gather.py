@@ -2,6 +2,9 @@
 
 `oncoraft gather SHARD... --heldout HELDOUT... --out predictions.jsonl`. A line is joined as it was written, byte by byte; before that
 it is proven to be a prediction (all columns, finite numbers, score = sigmoid of the logit) of the fold that holds its case out.
+
+With `--recalibration` of every fold each line gains what that fold's tuning cases make of its score: `probability`, recalibrated, and
+`threshold`, the score from which on a response is expected; null where there was too little to fit on.
 """
 
 from __future__ import annotations
@@ -14,9 +17,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from oncoraft.foundation.errors import InputError
-from oncoraft.foundation.jsonl import iterate_jsonl
+from oncoraft.foundation.jsonl import iterate_jsonl, json_line
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.edge import run, settings_record, step_parser
+from oncoraft.recalibration import Recalibration, read_recalibration
 
 log = logging.getLogger("oncoraft")
 COLUMNS = ("case_id", "patient_id", "fold", "logit", "score", "rationale", "score_from_text", "finish_reason")
@@ -119,18 +123,43 @@ def gather(shards: Sequence[tuple[str, str]], held_out: Sequence[tuple[str, str]
     return [text for _, text in sorted(shards)]
 
 
+def recalibrated(lines: Sequence[Line], paths: Sequence[Path]) -> list[str]:
+    """The text of every line with `probability` and `threshold` by its own fold's recalibration.
+
+    Raises:
+        InputError: two recalibrations of one fold, or none of a line's.
+    """
+    found: dict[int, Recalibration] = {}
+    for path in paths:
+        one = read_recalibration(path)
+        if found.setdefault(one.fold, one) is not one:
+            raise InputError("expected one recalibration a fold", file=path, column="fold", found=str(one.fold))
+    texts = []
+    for line in lines:
+        mine = found.get(line.row["fold"])
+        if mine is None:
+            raise InputError(f"expected a recalibration of fold {line.row['fold']} too", file=line.file, line=line.number)
+        more = {"probability": mine.probability(line.row["score"]), "threshold": mine.threshold}
+        texts.append(json_line(line.row | more).removesuffix("\n"))
+    return texts
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Join and check."""
     parser = step_parser("gather", EPILOG)
     parser.add_argument("shards", type=Path, nargs="+", metavar="SHARD", help="files written by `oncoraft infer`")
     parser.add_argument("--heldout", type=Path, nargs="+", required=True, metavar="HELDOUT", help="held-out files of the same folds")
+    parser.add_argument(
+        "--recalibration", type=Path, nargs="+", default=[], metavar="FILE", help="recalibration.json of every fold: adds probabilities"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="predictions.jsonl to write")
     given = parser.parse_args(arguments)
     predicted, held_out = read_lines(given.shards), read_lines(given.heldout)
     for line in predicted:
         check_prediction(line)
     check_owners(predicted, held_out)
-    lines = gather([(line.case_id, line.text) for line in predicted], [(line.case_id, line.text) for line in held_out])
+    texts = recalibrated(predicted, given.recalibration) if given.recalibration else [line.text for line in predicted]
+    lines = gather(list(zip([line.case_id for line in predicted], texts, strict=True)), [(line.case_id, line.text) for line in held_out])
     record = given.out.with_name(given.out.name + ".manifest.json")
     with publishing(given.out, record, step="gather") as (out, note):
         out.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
@@ -141,7 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "rationales": sum(line.row["rationale"] is not None for line in predicted),
             "scores_from_text": sum(line.row["score_from_text"] is not None for line in predicted),
         }
-        inputs = [*given.shards, *given.heldout]
+        inputs = [*given.shards, *given.heldout, *given.recalibration]
         settings = settings_record(given, {})
         write_json(note, manifest("gather", inputs=inputs, outputs={given.out: out}, settings=settings, counts=counts, beside=record))
     log.info("gather: %d cases from %d shards, %d rationales", len(lines), len(given.shards), counts["rationales"])

@@ -3,6 +3,9 @@
 `oncoraft infer heldout.jsonl --base MODEL_DIR [--fold-model FOLD_DIR] --shard I --shards N --out shard-I.jsonl`. A case belongs to
 a shard by a stable hash, and draws its rationale from a generator of its own, so results do not depend on the shard count. Each
 prompt is read once: score and rationale come from the same prefill. Finished cases are kept, so a killed job goes on.
+
+With `--tuning tuning.jsonl --tuning-out tuning-I.jsonl` the shard's tuning cases are scored too, without a text, by the model that lies
+loaded: on them `oncoraft recalibrate` fits what turns the fold's scores into probabilities.
 """
 
 from __future__ import annotations
@@ -69,7 +72,7 @@ def run_key(given: argparse.Namespace, record: dict[str, Any], strategy: Strateg
         status = path.stat()
         return file_digest(path) if status.st_size < LARGE_FILE_BYTES else f"{status.st_size} {status.st_mtime_ns}"
 
-    files = [given.heldout, *(path for path in (given.examples, given.tokens) if path is not None)]
+    files = [given.heldout, *(path for path in (given.examples, given.tokens, given.tuning) if path is not None)]
     files += sorted(path for path in given.base.iterdir() if path.is_file())
     files += [given.fold_model / name for name in trained_files(strategy)] if given.fold_model else []
     found = {str(path): identity(path) for path in files}
@@ -77,7 +80,13 @@ def run_key(given: argparse.Namespace, record: dict[str, Any], strategy: Strateg
 
 
 def prepared(
-    given: argparse.Namespace, rows: list[dict[str, Any]], tokenizer: Any, longest: int, strategy: Strategy, settings: Inference
+    given: argparse.Namespace,
+    path: Path,
+    rows: list[dict[str, Any]],
+    tokenizer: Any,
+    longest: int,
+    strategy: Strategy,
+    settings: Inference,
 ) -> tuple[list[Case], int]:
     """The shard's cases as token ids, sorted, and how many few-shot prompts lost examples.
 
@@ -88,9 +97,7 @@ def prepared(
     for number, row in enumerate(rows, 1):
         if seen.setdefault(row["case_id"], number) != number:
             before = seen[row["case_id"]]
-            raise InputError(
-                f"expected every case once; case {row['case_id']} stands in line {before} too", file=given.heldout, line=number
-            )
+            raise InputError(f"expected every case once; case {row['case_id']} stands in line {before} too", file=path, line=number)
     examples = read_examples(given.examples, strategy.examples, settings.seed, rows)
     mine = [row for row in rows if shard_of(row["case_id"], given.shards) == given.shard]
     cut = 0
@@ -120,6 +127,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--examples", type=Path, metavar="TRAIN", help="training file of the same fold, for a few-shot strategy")
     parser.add_argument("--tokens", type=Path, metavar="FILE", help="prompts tokenised before by `oncoraft tokens`")
+    parser.add_argument("--tuning", type=Path, metavar="TUNING", help="tuning file of the same fold: scored too, without a text")
+    parser.add_argument("--tuning-out", type=Path, metavar="FILE", help="JSONL to write of the tuning cases, with their labels")
     parser.add_argument("--shard", type=int, default=0, help="this shard, from 0")
     parser.add_argument("--shards", type=int, default=1, help="number of shards")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSONL to write")
@@ -128,7 +137,27 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     given = parser.parse_args(arguments)
     if not 0 <= given.shard < given.shards:
         raise InputError(f"--shard: expected 0 to {given.shards - 1}", found=given.shard)
+    if (given.tuning is None) != (given.tuning_out is None):
+        raise InputError("expected --tuning and --tuning-out together")
     return given
+
+
+def read_tuning(path: Path | None, held_out: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Tuning rows, none where no file is given.
+
+    Raises:
+        InputError: a case without label, or a patient who is held out: a threshold that has seen them would flatter the fold.
+    """
+    rows = [] if path is None else read_rows(path, may_be_empty=True)
+    patients = {row["patient_id"] for row in held_out}
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row.get("responder"), bool):
+            raise InputError("expected the label of every tuning case", file=path, line=number, column="responder")
+        if row["patient_id"] in patients:
+            raise InputError(
+                "expected a patient who is not held out", file=path, line=number, column="patient_id", found=str(row["patient_id"])
+            )
+    return rows
 
 
 def opened(given: argparse.Namespace, strategy: Strategy, settings: Inference, tokenizer: Any) -> Answering:
@@ -166,25 +195,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parse(arguments)
     blocks = read_settings("infer", given)
     settings, strategy = blocks["inference"], blocks["strategy"]
-    claim(given.out, given.out.with_name(given.out.name + ".manifest.json"), step="infer")
+    claim(*outputs_of(given), step="infer")
     torch.set_num_threads(given.threads)
     rows = read_rows(given.heldout)
+    tuning = read_tuning(given.tuning, rows)
     check_fold_model(given.fold_model, strategy)
     tokenizer = load_tokenizer(given.base)
     engine = opened(given, strategy, settings, tokenizer)
-    cases, cut = prepared(given, rows, tokenizer, engine.longest, strategy, settings)
+    cases, cut = prepared(given, given.heldout, rows, tokenizer, engine.longest, strategy, settings)
+    tuned, _ = prepared(given, given.tuning, tuning, tokenizer, engine.longest, strategy, settings)
     # Of all rows, not of this shard's: the sample must not depend on the number of shards.
     chosen = sampled(rows, settings)
-    work = plan(cases, chosen, settings.batch_tokens, engine.cache_tokens, engine.room, strategy.has_head)
+    bounds = (settings.batch_tokens, engine.cache_tokens, engine.room, strategy.has_head)
+    work = [*plan(cases, chosen, *bounds), *plan(tuned, set(), *bounds)]
     record = settings_record(given, blocks)
     with stopping() as stop:
         kept = Progress(given.out.with_name(f".progress-{given.out.name}"), run_key(given, record, strategy))
         resumed, is_finished = len(kept.done), False
         try:
             go_through(work, engine.answer, kept, stop)
-            counts = publish(
-                given, [kept.done[case.case_id] for case in cases], record, strategy, {"resumed": resumed, "examples_cut": cut}
+            told = {row["case_id"]: row["responder"] for row in tuning}
+            parts = (
+                [kept.done[case.case_id] for case in cases],
+                [kept.done[case.case_id] | {"responder": told[case.case_id]} for case in tuned],
             )
+            counts = publish(given, parts, record, strategy, {"resumed": resumed, "examples_cut": cut})
             is_finished = True
         finally:
             kept.close(is_finished or not kept.done)
@@ -192,12 +227,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def outputs_of(given: argparse.Namespace) -> list[Path]:
+    """What the call writes: the shard, the tuning cases where they are asked for, and the manifest of both."""
+    tuning = [given.tuning_out] if given.tuning_out else []
+    return [given.out, *tuning, given.out.with_name(given.out.name + ".manifest.json")]
+
+
 def publish(
-    given: argparse.Namespace, predictions: list[dict[str, Any]], record: dict[str, Any], strategy: Strategy, more: dict[str, int]
+    given: argparse.Namespace,
+    parts: tuple[list[dict[str, Any]], list[dict[str, Any]]],
+    record: dict[str, Any],
+    strategy: Strategy,
+    more: dict[str, int],
 ) -> dict[str, int]:
-    """Write the shard and its manifest; what was counted."""
+    """Write the shard, its tuning cases and their manifest; what was counted."""
+    predictions, tuned = parts
     counts = {
         "cases": len(predictions),
+        "tuning_cases": len(tuned),
         "rationales": sum(row["rationale"] is not None for row in predictions),
         "cut_at_length": sum(row["finish_reason"] == "length" for row in predictions),
         "scores_from_text": sum(row["score_from_text"] is not None for row in predictions),
@@ -205,12 +252,15 @@ def publish(
     }
     if more["resumed"]:
         log.info("infer: %d cases were finished before", more["resumed"])
-    beside = given.out.with_name(given.out.name + ".manifest.json")
-    with publishing(given.out, beside, step="infer") as (out, note):
-        write_jsonl(out, predictions)
-        inputs = [given.heldout, given.base, *(path for path in (given.examples, given.tokens) if path is not None)]
+    files = outputs_of(given)
+    beside = files[-1]
+    with publishing(*files, step="infer") as (*written, note):
+        for path, rows in zip(written, parts, strict=False):
+            write_jsonl(path, rows)
+        inputs = [given.heldout, given.base, *(path for path in (given.examples, given.tokens, given.tuning) if path is not None)]
         inputs += [given.fold_model / name for name in (*trained_files(strategy), "manifest.json")] if given.fold_model else []
-        write_json(note, manifest("infer", inputs=inputs, outputs={given.out: out}, settings=record, counts=counts, beside=beside))
+        outputs = dict(zip(files[:-1], written, strict=True))
+        write_json(note, manifest("infer", inputs=inputs, outputs=outputs, settings=record, counts=counts, beside=beside))
     return counts
 
 

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 
 from oncoraft.answers import answer_text
+from oncoraft.recalibration import Recalibration
 
 SCORE_TEXTS = ("1.0", "0.7", "0.3", "0.0")  # complete response, partial response, stable disease, progression
 CATEGORIES = ("CR", "PR", "SD", "PD")
@@ -61,20 +62,35 @@ def with_score(text: str, probability: float) -> str:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is said of one case: probability of response and, if asked for, the text."""
+    """What is said of one case: the score as delivered and, if asked for, the text; what the model's recalibration makes of the score."""
 
     probability: float
     rationale: str | None
+    recalibration: Recalibration | None = None
+
+    @property
+    def recalibrated(self) -> float | None:
+        """The recalibrated probability of response; None where nothing was fitted."""
+        return self.recalibration.probability(self.probability) if self.recalibration else None
+
+    @property
+    def threshold(self) -> float:
+        """The score from which on a response is expected: the model's own, else 0.5."""
+        stored = self.recalibration.threshold if self.recalibration else None
+        return RESPONDER_BORDER if stored is None else stored
 
     @property
     def is_response(self) -> bool:
-        """Whether a response is likely: a probability of 0.5 or more."""
-        return self.probability >= RESPONDER_BORDER
+        """Whether a response is likely: a score of the threshold or more."""
+        return self.probability >= self.threshold
 
     def report(self) -> str:
         """The answer as people read it, in the layout of the published quick start."""
         verdict = "Likely Response (CR/PR)" if self.is_response else "Unlikely Response (SD/PD)"
         lines = ["=" * WIDTH, "ONCORAFT PREDICTION RESULTS", "=" * WIDTH, "", f"Prediction Score: {self.probability:.4f}"]
+        if (told := self.recalibrated) is not None and self.recalibration is not None:
+            fitted = f"fitted on {self.recalibration.cases} tuning cases; a response is expected from a score of {self.threshold:.4f} on"
+            lines += [f"Recalibrated Probability: {told:.4f} ({fitted})"]
         lines += [f"Response Category: {verdict}", f"Nearest Label: {category(self.probability)}"]
         if self.rationale is not None:
             lines += ["", "Clinical Rationale:", "-" * WIDTH, self.rationale]

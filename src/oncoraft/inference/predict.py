@@ -3,6 +3,9 @@
 The model folder is the one that `oncoraft export` writes. A case is a JSON object with `instruction` and `input`, as in a held-out
 file; a JSONL file holds one a line; any other text file is one prompt as it stands. The prompt is read whole: one that is longer
 than the model can read is refused, never cut.
+
+Where the folder holds a recalibration, fitted on tuning cases of its fold, the recalibrated probability stands beside the score as
+delivered, and a response is expected from the stored threshold on; else from 0.5 on.
 """
 
 from __future__ import annotations
@@ -28,14 +31,17 @@ from oncoraft.inference.memory import explained
 from oncoraft.inference.opening import stop_tokens
 from oncoraft.models.base import context_length, device_for, load_tokenizer
 from oncoraft.models.cases import Case, prompt_text
+from oncoraft.models.fold_model import check_digests
 from oncoraft.models.model_folder import open_model_folder
 from oncoraft.planning.config import Inference
 from oncoraft.planning.edge import read_settings, run, step_parser
+from oncoraft.recalibration import FILE, Recalibration, read_recalibration
 
 log = logging.getLogger("oncoraft")
 EPILOG = """what goes in: a model folder written by `oncoraft export`, and a case: {"instruction": "...", "input": "..."} as JSON, several as
 JSONL (a held-out file will do), or a plain text prompt.
-what comes out: score, category and rationale on standard output, in the published layout; --json: one JSON object a case.
+what comes out: score, category and rationale on standard output, in the published layout; --json: one JSON object a case (score: as
+delivered; probability: recalibrated on the fold's tuning cases, null without; threshold of the score for is_response; category).
 
 examples:
   oncoraft predict --model models/fold-0 --case case.json
@@ -117,22 +123,37 @@ def answers(engine: Engine, tokenizer: Any, cases: Sequence[Case], settings: Inf
     return [found[index] for index in range(len(cases))]
 
 
-def shown(result: Result, as_json: bool, is_named: bool) -> str:
+def shown(result: Result, as_json: bool, is_named: bool, recalibration: Recalibration | None = None) -> str:
     """One case's answer: the published layout, or a JSON object on one line."""
-    probability = float(torch.tensor(result.logit, dtype=torch.float64).sigmoid())
-    answer = Answer(probability, result.text)
+    score = float(torch.tensor(result.logit, dtype=torch.float64).sigmoid())
+    answer = Answer(score, result.text, recalibration)
     if not as_json:
         return (f"Case: {result.case_id}\n" if is_named else "") + answer.report()
     record = {
         "case_id": result.case_id,
-        "score": probability,
+        "score": score,
         "logit": result.logit,
-        "category": category(probability),
+        "probability": answer.recalibrated,
+        "threshold": answer.threshold,
+        "category": category(score),
         "is_response": answer.is_response,
         "rationale": result.text,
         "finish_reason": result.reason,
     }
     return json.dumps(record, ensure_ascii=False)
+
+
+def recalibration_of(folder: Path) -> Recalibration | None:
+    """The recalibration in a model folder, bit for bit the one that was exported; None where there is none.
+
+    Raises:
+        InputError: it cannot be read, or is not the one that the folder's manifest names.
+    """
+    if not (folder / FILE).is_file():
+        return None
+    if (folder / "manifest.json").is_file():
+        check_digests(folder, [FILE])
+    return read_recalibration(folder / FILE)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -157,13 +178,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     prompts = read_prompts(given.case)
     device = device_for(given.gpus)
     model, head = open_model_folder(given.model, device)
+    recalibration = recalibration_of(given.model)
     tokenizer = load_tokenizer(given.model)
     cases = encoded(prompts, tokenizer, context_length(model), given.case)
     engine = Engine(model, head, tokenizer.pad_token_id, stop_tokens(tokenizer, model), settings.batch_tokens)
     with explained("inference.cache_tokens"):
         results = answers(engine, tokenizer, cases, settings, context_length(model))
     for result in results:
-        sys.stdout.write(shown(result, given.json, len(results) > 1) + "\n")
+        sys.stdout.write(shown(result, given.json, len(results) > 1, recalibration) + "\n")
     return 0
 
 

@@ -39,14 +39,14 @@ class Case:
         return len(self.prompt) + len(self.answer)
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
+def read_rows(path: Path, *, may_be_empty: bool = False) -> list[dict[str, Any]]:
     """Rows of a JSONL file in the published format.
 
     Raises:
-        InputError: no such file, no row, a line that is not JSON, lacks a key or holds something else than text under one.
+        InputError: no such file, no row where one is needed, a line that is not JSON, lacks a key or holds something else than text under one.
     """
     rows = read_jsonl(path, KEYS, texts=KEYS, expected="a JSONL file written by `oncoraft split`")
-    if not rows:
+    if not rows and not may_be_empty:
         raise InputError("expected at least one case", file=path)
     return rows
 

@@ -3,12 +3,14 @@
 The adapter is merged once, in fp32, from the original base, and cast once: adding a small update to bf16 weights would round
 much of it away. What the cast costs is measured: scores of the same prompts by adapter on base (fp32) and by the written folder,
 read back, stand in `export.json`. The adapter stays the authority; predictions of a study are made with it, not with this folder.
+The fold's recalibration and threshold go with it, where `oncoraft recalibrate` has fitted them.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,8 @@ from oncoraft.models.fold_model import HEAD_FILE, check_digests, score_logit
 from oncoraft.models.model_folder import number_weight_files, open_model_folder, read_score_head
 from oncoraft.planning.config import Inference
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
+from oncoraft.recalibration import FILE as RECALIBRATION_FILE
+from oncoraft.recalibration import read_recalibration
 
 log = logging.getLogger("oncoraft")
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
@@ -42,8 +46,8 @@ SHARD_SIZE = "5GB"
 LARGEST_DRIFT = {"bfloat16": 0.1, "float16": 0.02, "float32": 0.001}
 EPILOG = """what goes in: a fold written by `oncoraft train` (adapter and score head) and the base model it was trained on, found from the
 fold's manifest when --base is left out. An 8B model needs about 35 GB of memory for the merge in fp32.
-what comes out: MODEL_DIR with config.json, model-*.safetensors, tokenizer, generation_config.json, score_head.pt, export.json, and README.md,
-the model card, with the metrics that stand beside the fold; exported before there are any, it says that the model is not evaluated yet.
+what comes out: MODEL_DIR with config.json, model-*.safetensors, tokenizer, generation_config.json, score_head.pt, export.json, where
+the fold has one recalibration.json, and README.md, the model card, with the metrics that stand beside the fold; exported before there are any, it says that the model is not evaluated yet.
 
 example:
   oncoraft export --run results/demo/tiny-qwen3/raft/kfold/fold-0 --out models/fold-0
@@ -267,10 +271,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report = merge_and_write(given, base, folder, blocks["inference"])
         write_json(folder / "export.json", report)
         (folder / "README.md").write_text(model_card(card), encoding="utf-8")
+        if (recalibration := given.run / RECALIBRATION_FILE).is_file():
+            read_recalibration(recalibration)
+            shutil.copyfile(recalibration, folder / RECALIBRATION_FILE)
         outputs = {given.out / path.name: path for path in sorted(folder.iterdir())}
         settings = settings_record(given, blocks)
         inputs, beside = [given.run / name for name in ("manifest.json", HEAD_FILE)], given.out / "manifest.json"
-        inputs += [file for file in sorted(given.run.glob("adapter_*")) if file.is_file()]
+        inputs += [file for file in (*sorted(given.run.glob("adapter_*")), given.run / RECALIBRATION_FILE) if file.is_file()]
         inputs += [file for file in sorted(base.iterdir()) if file.suffix in {".json", ".safetensors", ".model", ".jinja"}]
         inputs += card.files
         counts = report["drift"]

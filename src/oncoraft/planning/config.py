@@ -77,6 +77,19 @@ class Config(Block):
         return self
 
     @model_validator(mode="after")
+    def _models_that_are_trained(self) -> Config:
+        for name, one in self.strategies.items():
+            if one.model_of is None:
+                continue
+            key, lender = f"strategies.{name}.model_of", self.strategies.get(one.model_of)
+            if lender is None or lender.model_of is not None or not lender.is_trained:
+                raise ValueError(f"{key}: expected a strategy that is trained, found {one.model_of!r}")
+            for part in ("adapter", "language_model_weight", "score_weight", "score_loss"):
+                if getattr(one, part) != getattr(lender, part):
+                    raise ValueError(f"{key}: expected {part} {getattr(lender, part)} as in {one.model_of!r}, found {getattr(one, part)}")
+        return self
+
+    @model_validator(mode="after")
     def _one_template(self) -> Config:
         shown = self.rationales.fields_of
         if shown is None:

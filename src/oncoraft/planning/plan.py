@@ -91,8 +91,17 @@ class Plan:
 
     def strategies_with(self, *, adapter: bool, head: bool) -> str:
         """A wildcard's pattern for the strategies that train just these parts; it matches nothing where there are none."""
-        names = [name for name, one in self.config.strategies.items() if (one.has_adapter, one.has_head) == (adapter, head)]
+        own = {name: one for name, one in self.config.strategies.items() if one.model_of is None}
+        names = [name for name, one in own.items() if (one.has_adapter, one.has_head) == (adapter, head)]
         return "|".join(names) or "(?!)"
+
+    def trainer_of(self, strategy: str) -> str:
+        """The strategy whose fold models a strategy scores with: its own, unless it borrows another's."""
+        return self.config.strategies[strategy].model_of or strategy
+
+    def controls(self) -> list[str]:
+        """The negative controls that some strategy is."""
+        return sorted({one.control for one in self.config.strategies.values() if one.control})
 
     def fold_model_names(self, strategy: str) -> list[str]:
         """Names of the files that training leaves for inference; none where a strategy trains nothing."""

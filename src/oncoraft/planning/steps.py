@@ -46,6 +46,11 @@ STEPS: dict[str, Step] = {
         "Evidence and rendering in one call: tables and cases in, prompts out.",
     ),
     "split": Step("oncoraft.prompts.split", ("split", "labels"), "Write the training and held-out JSONL files of one fold."),
+    "control": Step(
+        "oncoraft.prompts.control",
+        ("prompts", "split"),
+        "Write a fold's files for a negative control: permuted labels, drugs alone, or drugs of another regimen.",
+    ),
     "tokens": Step("oncoraft.prompts.tokens", ("labels",), "Turn prompts and answers into token ids once, shared by all folds."),
     "leakage": Step(
         "oncoraft.prompts.leakage",
@@ -60,6 +65,9 @@ STEPS: dict[str, Step] = {
     ),
     "infer": Step(
         "oncoraft.inference.infer", ("inference", "strategy"), "Score one shard of the held-out cases and write their rationales."
+    ),
+    "recalibrate": Step(
+        "oncoraft.inference.recalibrate", (), "Fit probabilities and a threshold on the scores of a fold's tuning patients."
     ),
     "gather": Step("oncoraft.inference.gather", (), "Join the shards; every held-out case exactly once."),
     "export": Step("oncoraft.models.export", ("inference",), "Merge a fold's adapter into its base: a model folder with a score head."),

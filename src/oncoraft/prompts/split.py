@@ -1,13 +1,14 @@
-"""The training and held-out files of one fold, in the published JSONL format; or one corpus of every labelled case.
+"""The training, tuning and held-out files of one fold, in the published JSONL format; or one corpus of every labelled case.
 
-Training rows are evaluable cases of the other folds, tuning patients left out; held-out rows are all cases of the fold,
-evaluable or not, without an answer. No patient is in both: asserted.
+Training rows are evaluable cases of the other folds, tuning patients left out; tuning rows are the evaluable cases of just those,
+without an answer; held-out rows are all cases of the fold, evaluable or not, without an answer. No patient is in two: asserted.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,8 @@ def join(prompts: list[dict[str, Any]], rationales: list[dict[str, Any]], cases:
     return frame.sort_values("case_id", kind="stable")
 
 
-def fold_parts(frame: pd.DataFrame, folds: pd.DataFrame, design: str, fold: int, cap: int | None) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Training and held-out rows of one fold.
+def in_folds(frame: pd.DataFrame, folds: pd.DataFrame, design: str, fold: int) -> pd.DataFrame:
+    """Cases with the fold that holds them out, own_fold, and is_tuning.
 
     Raises:
         InputError: there is no such fold.
@@ -72,16 +73,42 @@ def fold_parts(frame: pd.DataFrame, folds: pd.DataFrame, design: str, fold: int,
     chosen = folds[folds["design"] == design].rename(columns={"fold": "own_fold"})
     if fold not in set(chosen["own_fold"]):
         raise InputError(f"expected a fold of design {design!r} with cases in it", column="fold", found=fold)
-    joined = frame.merge(chosen[["case_id", "own_fold", "is_tuning"]], on="case_id", validate="one_to_one").assign(fold=fold)
+    return frame.merge(chosen[["case_id", "own_fold", "is_tuning"]], on="case_id", validate="one_to_one").assign(fold=fold)
+
+
+def refuse_shared_patients(parts: dict[str, pd.DataFrame]) -> None:
+    """No patient may be in two parts of a fold: asserted."""
+    patients = {name: set(part["patient_id"]) for name, part in parts.items()}
+    for one, other in combinations(patients, 2):
+        shared = patients[one] & patients[other]
+        assert not shared, f"{len(shared)} patients are in {one} and {other}, the first {min(shared)}"
+
+
+def fold_parts(frame: pd.DataFrame, folds: pd.DataFrame, design: str, fold: int, cap: int | None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Training and held-out rows of one fold.
+
+    Raises:
+        InputError: there is no such fold.
+    """
+    joined = in_folds(frame, folds, design, fold)
     held_out = joined[joined["own_fold"] == fold].assign(output="")
     train = joined[(joined["own_fold"] != fold) & ~joined["is_tuning"] & (joined["output"] != "")]
     if cap is not None and len(train) > cap:
         # By hash: a higher cap adds cases and takes none away.
         place = train["case_id"].map(lambda case_id: stable_fraction("max_training_cases", case_id))
         train = train[place.rank(method="first") <= cap]
-    shared = set(train["patient_id"]) & set(held_out["patient_id"])
-    assert not shared, f"{len(shared)} patients are in training and held out, the first {min(shared)}"
+    refuse_shared_patients({"training": train, "held out": held_out})
     return train, held_out
+
+
+def tuning_part(frame: pd.DataFrame, folds: pd.DataFrame, design: str, fold: int) -> pd.DataFrame:
+    """Tuning rows of one fold: evaluable cases of other folds whose patients are kept for tuning, without their answers.
+
+    Raises:
+        InputError: there is no such fold.
+    """
+    joined = in_folds(frame, folds, design, fold)
+    return joined[(joined["own_fold"] != fold) & joined["is_tuning"] & joined["responder"].notna()].assign(output="")
 
 
 def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -99,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Join prompts, rationales, labels and folds; write one fold or a corpus."""
     parser = step_parser(
         "split",
-        "example:\n  oncoraft split prompts.jsonl rationales.jsonl cases --design kfold --fold 0 --train train.jsonl --heldout heldout.jsonl",
+        "example:\n  oncoraft split prompts.jsonl rationales.jsonl cases --design kfold --fold 0 --train train.jsonl --heldout heldout.jsonl --tuning tuning.jsonl",
     )
     parser.add_argument("prompts", type=Path, metavar="PROMPTS", help="prompts.jsonl")
     parser.add_argument("rationales", type=Path, metavar="RATIONALES", help="rationales.jsonl")
@@ -108,6 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--fold", type=int, help="the fold that is held out")
     parser.add_argument("--train", type=Path, metavar="FILE", help="training file to write")
     parser.add_argument("--heldout", type=Path, metavar="FILE", help="held-out file to write")
+    parser.add_argument("--tuning", type=Path, metavar="FILE", help="tuning file to write: what recalibration and threshold are fitted on")
     parser.add_argument("--all", type=Path, metavar="FILE", help="write every labelled case to one file instead")
     given = parser.parse_args(arguments)
     if (given.all is None) == (None in (given.fold, given.train, given.heldout)):
@@ -125,10 +153,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folds = pd.read_parquet(given.cases / "folds.parquet")
         train, held_out = fold_parts(frame, folds, given.design, given.fold, blocks["split"].max_training_cases)
         parts = {given.train: train, given.heldout: held_out}
+        if given.tuning:
+            parts[given.tuning] = tuning_part(frame, folds, given.design, given.fold)
+            refuse_shared_patients({"training": train, "held out": held_out, "tuning": parts[given.tuning]})
         record = given.train.with_name("manifest.json")
         inputs.append(given.cases / "folds.parquet")
-    if any(part.empty for part in parts.values()):
-        raise InputError("expected at least one case in each file", file=min(path for path, part in parts.items() if part.empty))
+    # Small cohorts may have nobody to tune on; then there is no recalibration, and it is said.
+    if empty := [path for path, part in parts.items() if part.empty and path != given.tuning]:
+        raise InputError("expected at least one case in each file", file=min(empty))
     counts = {path.stem: {"cases": len(part), "patients": part["patient_id"].nunique()} for path, part in parts.items()}
     with publishing(*parts, record, step="split") as temporary:
         for part, path in zip(parts.values(), temporary):

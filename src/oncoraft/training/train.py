@@ -28,6 +28,7 @@ from oncoraft.models.fold_model import HEAD_FILE, new_score_head, with_adapter
 from oncoraft.models.tokens import StoredTokens
 from oncoraft.planning.config import Strategy
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
+from oncoraft.recalibration import FILE as RECALIBRATION_FILE
 from oncoraft.training.checkpoints import States, locked
 from oncoraft.training.dropout import use_case_dropout
 from oncoraft.training.frozen import read_once
@@ -124,7 +125,8 @@ def compile_layers(model: Any, backend: str = "inductor") -> None:
 
 
 # What a strategy leaves in a fold's folder, by the pattern of its name; inference writes its predictions below it.
-WRITTEN = ("adapter_*", HEAD_FILE, "training_log.jsonl", "training_patients.txt", "manifest.json")
+# What was fitted on the scores of an earlier model goes with that model.
+WRITTEN = ("adapter_*", HEAD_FILE, "training_log.jsonl", "training_patients.txt", "manifest.json", f"{RECALIBRATION_FILE}*")
 LATER = ("predictions",)
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from oncoraft.planning.settings.base import Block, Fraction, PathText
+from oncoraft.planning.settings.base import Block, Fraction, PathText, Slug
 
 
 class TinyModel(Block):
@@ -66,6 +66,12 @@ class Strategy(Block):
     score_weight: float = Field(1.0, ge=0, description="Weight of the loss of the score head; 0: no head, the score is read from the text.")
     score_loss: Literal["bce", "mse"] = Field("bce", description="bce: on the binary responder; mse: on the graded score 1.0/0.7/0.3/0.0.")
     examples: int = Field(0, ge=0, le=32, description="Training cases shown in the prompt (few-shot); for strategies that train nothing.")
+    control: Literal["permuted_labels", "drug_only", "swapped_drugs"] | None = Field(
+        None,
+        description="A negative control: training labels permuted within cancer type and regimen; prompts that name the drugs alone; "
+        "held-out cases shown with the drugs of another regimen.",
+    )
+    model_of: Slug | None = Field(None, description="Score with the fold models of this strategy and train nothing.")
 
     @property
     def is_trained(self) -> bool:

@@ -131,3 +131,4 @@ class Split(Block):
     """What goes into a fold's training file."""
 
     max_training_cases: int | None = Field(None, ge=20, description="Cap on training cases per fold, by stable hash; null: all.")
+    control_seed: int = Field(59, description="Of the labels and drugs that change places in the negative controls.")

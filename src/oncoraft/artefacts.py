@@ -1,0 +1,48 @@
+"""Parquet tables that one step leaves for another, each row proven before any is used.
+
+A key that is there twice would count twice in every join, and a column or a file that is not what it should be would end in a trace:
+each is refused in one line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from oncoraft.foundation.errors import InputError
+
+
+def read_table(
+    path: Path, columns: Sequence[str], key: Sequence[str] = (), filters: Any = None, optional: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Columns of a Parquet table of which no two rows share a key.
+
+    Args:
+        path: the table.
+        columns: those that must be there.
+        key: columns that together name a row; none: rows may be alike.
+        filters: rows wanted, as pyarrow takes them.
+        optional: columns read where they are there.
+
+    Raises:
+        InputError: no such file, no Parquet, a column is missing, or a key is there twice.
+    """
+    if not path.is_file():
+        raise InputError("expected a table of the steps before", file=path)
+    try:
+        there = pq.read_schema(path).names
+        if absent := [name for name in columns if name not in there]:
+            raise InputError("expected this column", file=path, column=absent[0])
+        table = pd.read_parquet(path, columns=[*columns, *(name for name in optional if name in there)], filters=filters)
+    except pa.ArrowInvalid as error:
+        raise InputError(f"expected a Parquet file ({str(error).splitlines()[0]})", file=path) from None
+    twice = table[table.duplicated(list(key))] if key else table.head(0)
+    if len(twice):
+        found = ", ".join(str(value) for value in twice.iloc[0][list(key)])
+        raise InputError(f"expected one row for each {' and '.join(key)} ({len(twice)} too many)", file=path, column=key[0], found=found)
+    return table
