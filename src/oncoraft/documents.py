@@ -80,7 +80,7 @@ def _table(fields: list[tuple[str, FieldInfo]]) -> list[str]:
             if field.is_required()
             else json.dumps(field.get_default(call_default_factory=True), default=lambda value: value.model_dump())
         )
-        rows.append(f"| `{name}` | `{default}` | {field.description or ''} |")
+        rows.append(f"| `{field.alias or name}` | `{default}` | {field.description or ''} |")
     return rows
 
 

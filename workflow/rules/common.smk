@@ -181,7 +181,19 @@ def kept_files(wildcards):
             )
             for one in (rules.gather, rules.metrics, rules.survival):
                 kept += expand(one.output, **run)
+            kept += kept_of_alignment(strategy, run, folds["fold"])
     return kept
+
+
+def kept_of_alignment(strategy, run, folds):
+    """What an aligned strategy leaves beside what every strategy leaves."""
+    one = plan.config.strategies[strategy]
+    if not one.is_aligned:
+        return []
+    kept = expand(rules.align.output.told, **run, fold=folds)
+    if one.method == "dpo":
+        kept += expand(rules.preferences.output, **run, fold=folds)
+    return kept + expand(rules.rewards.output, **run)
 
 
 def require_everything():

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from oncoraft.foundation.errors import InputError
+from oncoraft.planning.settings.alignment import Alignment
 from oncoraft.planning.settings.analysis import Baselines, Evaluation, Report, Selection, Survival
 from oncoraft.planning.settings.base import Block, Days, Fraction, PathText, Slug
 from oncoraft.planning.settings.cohort import SUBTYPES, CohortFilter, Definition, Design, Folds, Followup, Ingest, Labels, Regimens, Twin
@@ -61,6 +62,7 @@ class Config(Block):
     strategies: dict[Slug, Strategy] = Field({"raft": Strategy()}, min_length=1, description="Training strategies by name.")
     adapter: Adapter = Adapter()
     training: Training = Training()
+    alignment: Alignment = Alignment()
     inference: Inference = Inference()
     baselines: Baselines = Baselines()
     evaluation: Evaluation = Evaluation()
@@ -74,6 +76,25 @@ class Config(Block):
             raise ValueError(f"cohort: {PRETRAINING!r} is the name of the tiny models' own population")
         if taken := RESERVED_FOLDERS & (set(self.models) | set(self.strategies)):
             raise ValueError(f"{sorted(taken)[0]!r} is the name of a results folder; call the model or strategy something else")
+        return self
+
+    @model_validator(mode="after")
+    def _strategies_to_start_from(self) -> Config:
+        for name, one in self.strategies.items():
+            seen = {name}
+            while one.start is not None:
+                where = f"strategies.{name}.from"
+                if one.start not in self.strategies:
+                    raise ValueError(f"{where}: expected one of {', '.join(self.strategies)}, found {one.start!r}")
+                if one.start in seen:
+                    raise ValueError(f"{where}: expected a strategy that does not itself go on from this one, found {one.start!r}")
+                seen.add(one.start)
+                before = self.strategies[one.start]
+                if not before.has_adapter:
+                    raise ValueError(f"{where}: expected a strategy that trains an adapter, found {one.start!r}")
+                if not (before.has_head and one.has_head):
+                    raise ValueError(f"{where}: expected score_weight above 0 in both; the score is the head's")
+                one = before
         return self
 
     @model_validator(mode="after")
@@ -122,6 +143,7 @@ BLOCK_TYPES: dict[str, type[Block]] = {
     "strategy": Strategy,
     "adapter": Adapter,
     "training": Training,
+    "alignment": Alignment,
     "inference": Inference,
     "baselines": Baselines,
     "evaluation": Evaluation,
@@ -136,6 +158,7 @@ __all__ = [
     "RESERVED_FOLDERS",
     "SUBTYPES",
     "Adapter",
+    "Alignment",
     "Audit",
     "Baselines",
     "Block",

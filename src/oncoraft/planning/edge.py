@@ -34,7 +34,7 @@ log = logging.getLogger("oncoraft")
 
 
 # Arguments that name what a step writes, where it is not --out alone; every other path is an input.
-OUTPUTS = {"twin": ("out", "truth"), "split": ("train", "heldout", "all")}
+OUTPUTS = {"twin": ("out", "truth"), "split": ("train", "heldout", "all"), "rewards": ("out", "best")}
 OWN_STATE = "state"  # a folder that training fills by itself, whatever else is in it
 
 

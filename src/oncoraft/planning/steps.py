@@ -58,6 +58,21 @@ STEPS: dict[str, Step] = {
         ("strategy", "adapter", "training"),
         "Fine-tune one fold: language-modelling loss on the rationale, classification loss on the score head.",
     ),
+    "preferences": Step(
+        "oncoraft.alignment.preferences",
+        ("strategy", "training", "alignment"),
+        "Pairs of answers to a fold's training cases, ranked by verifiers or chosen by clinicians.",
+    ),
+    "align": Step(
+        "oncoraft.alignment.align",
+        ("strategy", "training", "alignment"),
+        "Go on from a trained fold by preferences (dpo) or by rewards of sampled answers (grpo).",
+    ),
+    "rewards": Step(
+        "oncoraft.alignment.reward_table",
+        ("alignment", "evaluation"),
+        "Rewards of held-out answers before and after alignment, with intervals.",
+    ),
     "infer": Step(
         "oncoraft.inference.infer", ("inference", "strategy"), "Score one shard of the held-out cases and write their rationales."
     ),

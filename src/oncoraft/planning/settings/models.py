@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from oncoraft.planning.settings.base import Block, Fraction, PathText
+from oncoraft.planning.settings.base import Block, Fraction, PathText, Slug
 
 
 class TinyModel(Block):
@@ -66,11 +66,18 @@ class Strategy(Block):
     score_weight: float = Field(1.0, ge=0, description="Weight of the loss of the score head; 0: no head, the score is read from the text.")
     score_loss: Literal["bce", "mse"] = Field("bce", description="bce: on the binary responder; mse: on the graded score 1.0/0.7/0.3/0.0.")
     examples: int = Field(0, ge=0, le=32, description="Training cases shown in the prompt (few-shot); for strategies that train nothing.")
+    method: Literal["supervised", "dpo", "grpo"] = Field(
+        "supervised",
+        description="supervised: on the training answers; dpo, grpo: from a trained strategy on, answers judged by verifiers (block `alignment`).",
+    )
+    start: Slug | None = Field(
+        None, alias="from", description="dpo and grpo: the strategy whose adapter and head of the same fold they start from."
+    )
 
     @property
     def is_trained(self) -> bool:
         """Whether anything is fitted; without losses the base model answers as it is."""
-        return self.language_model_weight > 0 or self.score_weight > 0
+        return self.is_aligned or self.language_model_weight > 0 or self.score_weight > 0
 
     @property
     def has_adapter(self) -> bool:
@@ -81,6 +88,31 @@ class Strategy(Block):
     def has_head(self) -> bool:
         """Whether training leaves a score head."""
         return self.score_weight > 0
+
+    @property
+    def is_aligned(self) -> bool:
+        """Whether it goes on from another strategy, by preferences or rewards."""
+        return self.method != "supervised"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_language_loss_unless_asked(cls, values: Any) -> Any:
+        """Alignment has a loss of its own; the language-modelling loss of the chosen answers may stand beside that of dpo."""
+        if isinstance(values, dict) and values.get("method", "supervised") != "supervised":
+            return {"language_model_weight": 0.0} | values
+        return values
+
+    @model_validator(mode="after")
+    def _a_place_to_start(self) -> Strategy:
+        if self.is_aligned and self.start is None:
+            raise ValueError(f"method {self.method}: expected `from`, the strategy that it goes on from")
+        if not self.is_aligned and self.start is not None:
+            raise ValueError("from: expected method dpo or grpo beside it")
+        if self.is_aligned and not self.adapter:
+            raise ValueError(f"method {self.method}: expected adapter: true; there is nothing else that could learn to answer otherwise")
+        if self.method == "grpo" and self.language_model_weight > 0:
+            raise ValueError("method grpo: expected language_model_weight 0; its answers are its own")
+        return self
 
     @model_validator(mode="after")
     def _something_to_learn_with(self) -> Strategy:
