@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import torch
 
-from oncoraft.alignment import align, preferences, updates
+from oncoraft.alignment import dpo, grpo, pairs
 from oncoraft.foundation.errors import InputError, RetryLater
 from oncoraft.models.cases import read_rows
 from oncoraft.planning.config import Config
-from tests.alignment.fold import align_command, make_pairs, preferences_command, run_alignment, settings, trained
+from tests.alignment.fold import align_command, entry_of, make_pairs, preferences_command, run_alignment, settings, trained
 from tests.training.fold import learned, logged
 
 
@@ -58,9 +58,7 @@ def test_grpo_logs_rewards_by_name_and_starts_from_a_ratio_of_one(fold: Path) ->
         assert entry["answers"] == 4 * entry["prompts"]
     assert logged(out)[0]["kl"] == pytest.approx(0, abs=1e-6)
     assert (out / "score_head.pt").is_file()
-    assert (out / "training_patients.txt").read_text() == (
-        fold / "raft/training_patients.txt"
-    ).read_text()
+    assert (out / "training_patients.txt").read_text() == (fold / "raft/training_patients.txt").read_text()
 
 
 class Stop(Exception):
@@ -73,7 +71,8 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(fold: Path, method: str, monkey
     given = settings(method, epochs=4 if method == "dpo" else 1)
     whole = run_alignment(fold, f"{method}-whole", given, *more)
     step = f"{'preference' if method == 'dpo' else 'policy'}_step"
-    real, taken = getattr(updates, step), [0]
+    module = {"dpo": dpo, "grpo": grpo}[method]
+    real, taken = getattr(module, step), [0]
 
     def failing(*given: Any, **named: Any) -> Any:
         taken[0] += 1
@@ -81,11 +80,11 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(fold: Path, method: str, monkey
             raise Stop
         return real(*given, **named)
 
-    monkeypatch.setattr(align, step, failing)
+    monkeypatch.setattr(module, step, failing)
     with pytest.raises(Stop):
-        align.main(align_command(fold, f"{method}-killed", given, *more))
+        entry_of(given)(align_command(fold, f"{method}-killed", given, *more))
     assert not (fold / f"{method}-killed").exists()
-    monkeypatch.setattr(align, step, real)
+    monkeypatch.setattr(module, step, real)
     resumed = run_alignment(fold, f"{method}-killed", given, *more)
     assert same(whole, resumed)
     assert len(logged(resumed)) == len(logged(whole))
@@ -100,8 +99,7 @@ def test_the_size_of_a_row_changes_nothing_but_rounding(fold: Path) -> None:
 
 
 def test_answers_that_are_all_alike_teach_nothing_and_are_counted(fold: Path) -> None:
-    alike = json.dumps(json.loads(settings()) | {"alignment": json.loads(settings(rewards={"length": 1.0}, max_new_tokens=4))["alignment"]})
-    out = run_alignment(fold, "alike", alike)
+    out = run_alignment(fold, "alike", settings(rewards={"length": 1.0}, max_new_tokens=4))
     entries = [entry for entry in logged(out) if entry["zero_variance_share"] == 1]
     assert all(entry["gradient_norm"] == 0 and entry["loss"] == 0 for entry in entries)
 
@@ -112,8 +110,8 @@ def test_clinicians_choices_of_other_folds_are_left_out_and_told(fold: Path, cap
     rows = [{"case_id": name, "chosen": "ECOG 1 matters", "rejected": "liver"} for name in ("c00", "c03", "elsewhere")]
     choices.write_text("".join(json.dumps(row) + "\n" for row in rows))
     out = fold / "by-hand.jsonl"
-    given = preferences_command(fold, settings("dpo", preferences=str(choices)))
-    assert preferences.main([word if word != str(fold / "pairs.jsonl") else str(out) for word in given]) == 0
+    given = preferences_command(fold, settings("preferences", file=str(choices)))
+    assert pairs.main([word if word != str(fold / "pairs.jsonl") else str(out) for word in given]) == 0
     written = read_lines(out)
     assert [row["case_id"] for row in written] == ["c00", "c03"]
     assert {row["by"] for row in written} == {"clinicians"}
@@ -158,7 +156,7 @@ def test_a_pair_of_another_fold_is_refused(fold: Path, tmp_path: Path) -> None:
     path = tmp_path / "pairs.jsonl"
     path.write_text("".join(json.dumps(row | {"case_id": "elsewhere"}) + "\n" for row in rows[:1]))
     with pytest.raises(InputError, match=r"line 1.*case of this fold's training file.*elsewhere"):
-        align.main(align_command(fold, "refused", settings("dpo"), "--pairs", str(path)))
+        dpo.main(align_command(fold, "refused", settings("dpo"), "--pairs", str(path)))
     assert not (fold / "refused").exists()
 
 
@@ -166,16 +164,16 @@ def test_sigterm_saves_the_state_and_asks_for_a_retry(fold: Path, monkeypatch: p
     import os
     import signal
 
-    real = updates.policy_step
+    real = grpo.policy_step
 
     def interrupted(*given: Any, **named: Any) -> Any:
         found = real(*given, **named)
         os.kill(os.getpid(), signal.SIGTERM)
         return found
 
-    monkeypatch.setattr(align, "policy_step", interrupted)
+    monkeypatch.setattr(grpo, "policy_step", interrupted)
     with pytest.raises(RetryLater, match="stopped after step 1 of 5"):
-        align.main(align_command(fold, "stopped", settings()))
+        grpo.main(align_command(fold, "stopped", settings()))
     assert list((fold / "state-stopped").glob("*/step-00000001.pt"))
 
 

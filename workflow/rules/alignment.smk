@@ -14,13 +14,6 @@ def start_files(wildcards):
     return [f"{start_folder(wildcards)}/{name}" for name in names]
 
 
-def pair_files(wildcards):
-    """The pairs of a fold, for direct preference optimisation."""
-    if plan.config.strategies[wildcards.strategy].method != "dpo":
-        return []
-    return [f"{run_folder(wildcards)}/fold-{wildcards.fold}/preferences.jsonl"]
-
-
 rule preferences:
     input:
         train="results/{cohort}/{model}/prompts/{design}/fold-{fold}/train.jsonl",
@@ -56,13 +49,13 @@ rule preferences:
         "exec python -m oncoraft preferences {input.train} --base {params.base:q} --fold-model {params.start} --tokens {input.tokens} --out {output.pairs} --threads {threads} --gpus {resources.gpu} --settings {params.settings:q} 2> {log}"
 
 
-rule align:
+rule dpo:
     input:
         train="results/{cohort}/{model}/prompts/{design}/fold-{fold}/train.jsonl",
         base=lambda wildcards: plan.base_files(wildcards.model),
         start=start_files,
         tokens=ancient("results/{cohort}/{model}/prompts/tokens.arrow"),
-        pairs=pair_files,
+        pairs="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/preferences.jsonl",
         audit="results/{cohort}/prompts/audit.json",
     output:
         adapter="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/adapter_model.safetensors",
@@ -73,11 +66,52 @@ rule align:
         patients="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/training_patients.txt",
         manifest="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/manifest.json",
     log:
-        "results/{cohort}/{model}/{strategy}/{design}/logs/align-{fold}.log",
+        "results/{cohort}/{model}/{strategy}/{design}/logs/dpo-{fold}.log",
     benchmark:
-        "results/{cohort}/{model}/{strategy}/{design}/benchmarks/align-{fold}.tsv"
+        "results/{cohort}/{model}/{strategy}/{design}/benchmarks/dpo-{fold}.tsv"
     wildcard_constraints:
-        strategy=plan.aligned_strategies(),
+        strategy=plan.aligned_strategies("dpo"),
+    conda:
+        "../../envs/train.yaml"
+    threads: threads_for
+    resources:
+        mem_mb=memory_for,
+        runtime=minutes_for(built=30, real=1440),
+        gpu=gpus_for,
+    params:
+        settings=settings_of("dpo"),
+        base=lambda wildcards: plan.base_folder(wildcards.model),
+        content=lambda wildcards: plan.base_content(wildcards.model),
+        start=start_folder,
+        model=subpath(output.manifest, parent=True),
+        state="results/{cohort}/{model}/{strategy}/{design}/state/fold-{fold}",
+    message:
+        "Aligning {wildcards.model} by {wildcards.strategy} (preferences), fold {wildcards.fold}"
+    shell:
+        "exec python -m oncoraft dpo {input.train} --base {params.base:q} --fold-model {params.start} --pairs {input.pairs} --out {params.model} --state {params.state} --tokens {input.tokens} --threads {threads} --gpus {resources.gpu} --settings {params.settings:q} 2> {log}"
+
+
+rule grpo:
+    input:
+        train="results/{cohort}/{model}/prompts/{design}/fold-{fold}/train.jsonl",
+        base=lambda wildcards: plan.base_files(wildcards.model),
+        start=start_files,
+        tokens=ancient("results/{cohort}/{model}/prompts/tokens.arrow"),
+        audit="results/{cohort}/prompts/audit.json",
+    output:
+        adapter="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/adapter_model.safetensors",
+        adapter_config="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/adapter_config.json",
+        head="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/score_head.pt",
+        told="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/alignment.json",
+        log="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/training_log.jsonl",
+        patients="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/training_patients.txt",
+        manifest="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/manifest.json",
+    log:
+        "results/{cohort}/{model}/{strategy}/{design}/logs/grpo-{fold}.log",
+    benchmark:
+        "results/{cohort}/{model}/{strategy}/{design}/benchmarks/grpo-{fold}.tsv"
+    wildcard_constraints:
+        strategy=plan.aligned_strategies("grpo"),
     conda:
         "../../envs/train.yaml"
     threads: threads_for
@@ -86,17 +120,16 @@ rule align:
         runtime=minutes_for(built=60, real=2880),
         gpu=gpus_for,
     params:
-        settings=settings_of("align"),
+        settings=settings_of("grpo"),
         base=lambda wildcards: plan.base_folder(wildcards.model),
         content=lambda wildcards: plan.base_content(wildcards.model),
         start=start_folder,
-        pairs=lambda wildcards, input: option("--pairs", input.pairs),
         model=subpath(output.manifest, parent=True),
         state="results/{cohort}/{model}/{strategy}/{design}/state/fold-{fold}",
     message:
-        "Aligning {wildcards.model} by {wildcards.strategy}, fold {wildcards.fold}"
+        "Aligning {wildcards.model} by {wildcards.strategy} (rewards), fold {wildcards.fold}"
     shell:
-        "exec python -m oncoraft align {input.train} --base {params.base:q} --fold-model {params.start} {params.pairs} --out {params.model} --state {params.state} --tokens {input.tokens} --threads {threads} --gpus {resources.gpu} --settings {params.settings:q} 2> {log}"
+        "exec python -m oncoraft grpo {input.train} --base {params.base:q} --fold-model {params.start} --out {params.model} --state {params.state} --tokens {input.tokens} --threads {threads} --gpus {resources.gpu} --settings {params.settings:q} 2> {log}"
 
 
 rule rewards:
@@ -118,7 +151,7 @@ rule rewards:
     wildcard_constraints:
         strategy=plan.aligned_strategies(),
     conda:
-        "../../envs/train.yaml"
+        "../../envs/data.yaml"
     threads: 1
     resources:
         mem_mb=4000,

@@ -190,7 +190,7 @@ def kept_of_alignment(strategy, run, folds):
     one = plan.config.strategies[strategy]
     if not one.is_aligned:
         return []
-    kept = expand(rules.align.output.told, **run, fold=folds)
+    kept = expand(getattr(rules, one.method).output.told, **run, fold=folds)
     if one.method == "dpo":
         kept += expand(rules.preferences.output, **run, fold=folds)
     return kept + expand(rules.rewards.output, **run)

@@ -1,8 +1,7 @@
-"""Align one fold: `oncoraft align train.jsonl --base MODEL_DIR --fold-model START_DIR --out FOLD_DIR --state STATE_DIR`.
+"""What both methods share: a fold is opened, its training goes on or starts, the score head is fitted again, a fold is published.
 
-Direct preference optimisation on pairs, or group-relative policy optimisation on answers sampled as it goes, from the adapter and the
-head of a supervised (or aligned) strategy of the same fold. What is written has the layout of `oncoraft train`, so that everything that
-follows is the same. The trainer's state lies in STATE_DIR: a killed job goes on where it stopped, to the same bytes.
+What is written has the layout of `oncoraft train`, so that everything that follows is the same. The trainer's state lies in STATE_DIR:
+a killed job goes on where it stopped, to the same bytes.
 """
 
 from __future__ import annotations
@@ -11,29 +10,25 @@ import argparse
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from oncoraft.alignment.policy import adapter_weights, open_policy
-from oncoraft.alignment.preferences import chosen_cases, read_pairs
 from oncoraft.alignment.refit import compared, prompt_states, refitted
-from oncoraft.alignment.rewards import Rewards
-from oncoraft.alignment.sampling import Writer
-from oncoraft.alignment.updates import batches, policy_step, preference_step
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.lease import hold_devices
 from oncoraft.foundation.provenance import canonical_json, file_digest, manifest, publishing, text_digest, write_json
 from oncoraft.foundation.publishing import claim
 from oncoraft.inference.opening import check_fold_model, trained_files
-from oncoraft.models.base import context_length, context_of_folder, device_for, load_tokenizer
+from oncoraft.models.base import context_of_folder, device_for, load_tokenizer
 from oncoraft.models.cases import Case, encode, read_rows
 from oncoraft.models.fold_model import HEAD_FILE, score_logit
 from oncoraft.models.model_folder import read_score_head
 from oncoraft.models.tokens import StoredTokens
-from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
+from oncoraft.planning.edge import read_settings, settings_record, step_parser
 from oncoraft.training.checkpoints import States, locked
 from oncoraft.training.launch import launched, run_on_every_gpu
 from oncoraft.training.loop import ending_with_75, go_through
@@ -43,16 +38,35 @@ from oncoraft.training.trainer import Entry, Trainer, new_optimizer
 
 log = logging.getLogger("oncoraft")
 ALIGNED = (*WRITTEN, "alignment.json")
-EXAMPLE = """\
-in:   a fold's training file, its base model, the folder of the strategy to start from, and for dpo the pairs of `oncoraft preferences`
-out:  adapter and score head as `oncoraft train` writes them, training_log.jsonl (a line a step: reward by verifier, divergence,
-      clipped share, lengths), alignment.json (the score head before and after its refit), training_patients.txt, manifest.json
+# Written into the fold's folder before it is aligned.
+BEFORE = ("preferences.jsonl", "preferences.jsonl.manifest.json")
 
-examples:
-  oncoraft align train.jsonl --base models/Qwen3-8B --fold-model raft/fold-0 --pairs preferences.jsonl --out dpo/fold-0 --state state/0
-  oncoraft align train.jsonl --base models/Qwen3-8B --fold-model dpo/fold-0 --out grpo/fold-0 --state state/0 --gpus 4
 
-A run that was stopped (SIGTERM: status 75) goes on from its last complete state when called again in the same way."""
+@dataclass(frozen=True)
+class Start:
+    """What a method begins with: the fold's cases, the model that learns and a copy of where it started.
+
+    Args:
+        texts: case -> (instruction, input) of its prompt.
+        reference: the starting adapter's weights by name.
+    """
+
+    given: argparse.Namespace
+    blocks: dict[str, Any]
+    trainer: Trainer
+    tokenizer: Any
+    cases: list[Case]
+    texts: dict[str, tuple[str, str]]
+    reference: dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What each step learns from, how one is taken, and how many optimiser steps that is."""
+
+    items: list[list[Any]]
+    take: Callable[[list[Any]], Entry]
+    updates_per_step: int
 
 
 def labelled(rows_of: Path, cases: Sequence[Case]) -> None:
@@ -68,54 +82,41 @@ def labelled(rows_of: Path, cases: Sequence[Case]) -> None:
         raise InputError(f"expected responders and non-responders; all {len(cases)} cases are of one class", file=rows_of)
 
 
-def steps_of(
+def align_fold(
+    method: str,
     given: argparse.Namespace,
     blocks: dict[str, Any],
-    trainer: Trainer,
-    cases: list[Case],
-    tokenizer: Any,
-    reference: dict[str, torch.Tensor],
-) -> tuple[list[list[Any]], Callable[[list[Any]], Entry]]:
-    """What each step learns from, and how one is taken."""
-    settings = blocks["alignment"]
-    if blocks["strategy"].method == "dpo":
-        vocabulary = int(trainer.model.config.vocab_size)
-        return batches(read_pairs(given.pairs, cases, vocabulary), settings), partial(preference_step, trainer, settings=settings)
-    texts = {row["case_id"]: (row["instruction"], row["input"]) for row in read_rows(given.train)}
-    longest, tokens = context_length(trainer.model), trainer.settings.tokens_per_micro_batch
-    writer = Writer(trainer.model, trainer.head, tokenizer, settings, Rewards(settings), texts, longest, tokens)
-    taken = partial(policy_step, trainer, settings=settings, writer=writer, reference=reference)
-    return batches(chosen_cases(cases, settings), settings), taken
-
-
-def align_fold(given: argparse.Namespace, blocks: dict[str, Any], device: torch.device, processes: Processes) -> None:
+    prepare: Callable[[Start], Prepared],
+    device: torch.device,
+    processes: Processes,
+) -> None:
     """Read, go on or start, align, refit the head, publish."""
-    strategy, settings = blocks["strategy"], blocks["alignment"]
+    strategy, settings = blocks["strategy"], blocks[method]
     training = blocks["training"].model_copy(update={"learning_rate": settings.learning_rate})
-    tokenizer = load_tokenizer(given.base)
+    rows, tokenizer = read_rows(given.train), load_tokenizer(given.base)
     stored = StoredTokens(given.tokens) if given.tokens else None
-    cases = encode(read_rows(given.train), tokenizer, context_of_folder(given.base) - 1, stored=stored)
+    cases = encode(rows, tokenizer, context_of_folder(given.base) - 1, stored=stored)
     labelled(given.train, cases)
     model, head = open_policy(given.base, given.fold_model, strategy, device, settings.score_head == "learns")
-    reference = adapter_weights(model)
     trainer = Trainer(model, head, None, None, strategy, training, None, processes)  # type: ignore[arg-type]
-    items, take = steps_of(given, blocks, trainer, cases, tokenizer, reference)
-    updates = len(items) * (settings.updates_per_batch if strategy.method == "grpo" else 1)
+    texts = {row["case_id"]: (row["instruction"], row["input"]) for row in rows}
+    start = Start(given, blocks, trainer, tokenizer, cases, texts, adapter_weights(model))
+    steps = prepare(start)
     learning_head = head if settings.score_head == "learns" else None
-    trainer.optimizer, trainer.schedule = new_optimizer(model, learning_head, training, updates)
+    trainer.optimizer, trainer.schedule = new_optimizer(model, learning_head, training, len(steps.items) * steps.updates_per_step)
     record = settings_record(given, blocks)
     states = States(given.state, key_of(given, record))
     if (state := states.last()) is not None:
         trainer.restore(state)
         if processes.is_first:
-            log.info("align: going on after step %d", trainer.step)
-    starting_head = given.fold_model / HEAD_FILE
-    go_through(trainer, items, len(items), take, lambda: states.save(trainer.step, trainer.state()))
-    told = refit(trainer, cases, reference, starting_head, settings.refit) if head is not None else {}
+            log.info("%s: going on after step %d", method, trainer.step)
+    go_through(trainer, steps.items, len(steps.items), steps.take, lambda: states.save(trainer.step, trainer.state()))
+    told = refit(trainer, cases, start.reference, given.fold_model / HEAD_FILE, settings.refit)
     if processes.is_first:
-        publish(given, trainer, cases, record, told)
+        publish(method, given, trainer, cases, record, told)
+        # After the outputs stand; the last state stays until the run has ended well (docs/reruns.md).
         states.finish(trainer.step, trainer.state())
-        log.info("align: %d steps by %s, last loss %.3f", trainer.step, strategy.method, trainer.log[-1]["loss"])
+        log.info("%s: %d steps, last loss %.3f", method, trainer.step, trainer.log[-1]["loss"])
 
 
 def refit(trainer: Trainer, cases: list[Case], reference: dict[str, torch.Tensor], starting: Path, wanted: bool) -> dict[str, Any]:
@@ -139,61 +140,77 @@ def key_of(given: argparse.Namespace, record: dict[str, Any]) -> str:
     """A digest of everything that defines a run: that of supervised training, and where it starts."""
     strategy_files = sorted(path for path in given.fold_model.iterdir() if path.is_file())
     files = {path.name: file_digest(path) for path in strategy_files}
-    pairs = file_digest(given.pairs) if given.pairs else None
+    pairs = [file_digest(path) for path in pair_files(given)]
     return text_digest(canonical_json({"run": run_key(given.train, given.base, record), "start": files, "pairs": pairs}))
 
 
-def publish(given: argparse.Namespace, trainer: Trainer, cases: list[Case], record: dict[str, Any], told: dict[str, Any]) -> None:
+def pair_files(given: argparse.Namespace) -> list[Path]:
+    """The file of pairs, for the method that has one."""
+    found = getattr(given, "pairs", None)
+    return [found] if found else []
+
+
+def publish(
+    method: str, given: argparse.Namespace, trainer: Trainer, cases: list[Case], record: dict[str, Any], told: dict[str, Any]
+) -> None:
     """Write the fold's folder, whole or not at all."""
     counts: dict[str, Any] = {"cases": len(cases), "patients": len({case.patient_id for case in cases})}
     counts |= {"responders": sum(bool(case.responder) for case in cases), "steps": trainer.step, "processes": trainer.processes.count}
-    with publishing(given.out, step="align", folders=[given.out], keeping=LATER, own=ALIGNED) as (folder,):
+    with publishing(given.out, step=method, folders=[given.out], keeping=(*LATER, *BEFORE), own=ALIGNED) as (folder,):
         write_fold(folder, trainer, cases)
-        write_json(folder / "alignment.json", {"method": trainer.strategy.method, "score_head": told, "last_step": trainer.log[-1]})
+        write_json(folder / "alignment.json", {"method": method, "score_head": told, "last_step": trainer.log[-1]})
         outputs = {given.out / path.name: path for path in sorted(folder.iterdir())}
-        inputs = [given.train, given.base, *([given.pairs] if given.pairs else [])]
+        inputs = [given.train, given.base, *pair_files(given)]
         inputs += [given.fold_model / name for name in (*trained_files(trainer.strategy), "manifest.json")]
-        note = manifest("align", inputs=inputs, outputs=outputs, settings=record, counts=counts, beside=given.out / "manifest.json")
+        note = manifest(method, inputs=inputs, outputs=outputs, settings=record, counts=counts, beside=given.out / "manifest.json")
         write_json(folder / "manifest.json", note)
 
 
-def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The command line."""
-    parser = step_parser("align", EXAMPLE)
+def aligning_parser(step: str, example: str) -> Any:
+    """The command line that both methods share."""
+    parser = step_parser(step, example)
     parser.add_argument("train", type=Path, metavar="TRAIN", help="training file written by `oncoraft split`")
     parser.add_argument("--base", type=Path, required=True, metavar="MODEL_DIR", help="base-model folder")
     parser.add_argument("--fold-model", type=Path, required=True, metavar="START_DIR", help="fold of the strategy to start from")
-    parser.add_argument("--pairs", type=Path, metavar="FILE", help="pairs written by `oncoraft preferences`, for dpo")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLD_DIR", help="folder for adapter, score head and log")
     parser.add_argument("--state", type=Path, required=True, metavar="STATE_DIR", help="folder for the trainer's state while it runs")
     parser.add_argument("--tokens", type=Path, metavar="FILE", help="token ids written by `oncoraft tokens`, read instead of tokenising")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads")
     parser.add_argument("--gpus", type=int, default=0, help="GPUs to use, a process each; 0: CPU")
-    return parser.parse_args(arguments)
+    return parser
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Align one fold; status 75 after SIGTERM, with the state saved."""
-    given = parse(arguments)
-    blocks = read_settings("align", given)
-    strategy = blocks["strategy"]
-    if not strategy.is_aligned:
-        raise InputError("expected a strategy of method dpo or grpo", column="strategy.method", found=strategy.method)
-    if (strategy.method == "dpo") != (given.pairs is not None):
-        raise InputError(f"--pairs: expected {'a file of pairs' if strategy.method == 'dpo' else 'none'} for method {strategy.method}")
-    check_fold_model(given.fold_model, strategy)
+def align(
+    method: str,
+    given: argparse.Namespace,
+    prepare: Callable[[Start], Prepared],
+    again: Callable[[Sequence[str] | None], int],
+    arguments: Sequence[str] | None,
+) -> int:
+    """Align one fold; status 75 after SIGTERM, with the state saved.
+
+    Args:
+        method: dpo or grpo.
+        given: the command line.
+        prepare: says what each step learns from.
+        again: the step's own entry, called in every process where there are several GPUs.
+        arguments: as the entry was called with them.
+
+    Raises:
+        InputError: a strategy of another method, or see the readers.
+    """
+    blocks = read_settings(method, given)
+    if blocks["strategy"].method != method:
+        raise InputError(f"expected a strategy of method {method}", column="strategy.method", found=blocks["strategy"].method)
+    check_fold_model(given.fold_model, blocks["strategy"])
     held = hold_devices(given.gpus)
     if given.gpus > 1 and not launched():
-        return run_on_every_gpu(main, arguments, given.gpus)
+        return run_on_every_gpu(again, arguments, given.gpus)
     torch.set_num_threads(given.threads)
     device = device_for(held)
     with ending_with_75(), joined(device.type == "cuda") as processes, ExitStack() as stack:
         if processes.is_first:
-            claim(given.out, step="align", folders=[given.out], keeping=LATER, own=ALIGNED)
+            claim(given.out, step=method, folders=[given.out], keeping=(*LATER, *BEFORE), own=ALIGNED)
             stack.enter_context(locked(given.state))
-        align_fold(given, blocks, device, processes)
+        align_fold(method, given, blocks, prepare, device, processes)
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(run(main))

@@ -20,6 +20,7 @@ from oncoraft.verifiers.direction import confidence, leans
 from oncoraft.verifiers.record import Record
 
 OPENING = re.compile(r"\A\s*(?:Score:[^\n]*\n)?\s*(?:Reasoning:[ \t]*\n)?")  # the published layout of an answer, up to its rationale
+GATE_FLOOR = 0.1  # of the mean is left where a gate stands at 0, so that among formless answers the better one still is
 Own = Callable[..., float | None]
 
 
@@ -61,6 +62,7 @@ class Rewards:
 
     def __init__(self, settings: Alignment) -> None:
         self.weights: dict[str, float] = {name: weight for name, weight in settings.rewards.items() if weight > 0}
+        self.gates: dict[str, float] = {name: least for name, least in settings.gates.items() if least > 0}
         self.own: dict[str, Own] = {}
         for name, reward in settings.own_rewards.items():
             self.own[name] = imported(name, reward.function)
@@ -82,7 +84,7 @@ class Rewards:
         for name, function in self.own.items():
             value = function(text=answer.text, prompt=answer.prompt, score=answer.score, responder=answer.responder)
             parts[name] = checked(name, value)
-        return Judged(parts, combined(parts, self.weights))
+        return Judged(parts, combined(parts, self.weights, self.gates))
 
     def _record(self, prompt: str) -> Record:
         if prompt not in self._records:
@@ -92,11 +94,23 @@ class Rewards:
         return self._records[prompt]
 
 
-def combined(parts: dict[str, float | None], weights: dict[str, float]) -> float | None:
-    """Weighted mean of the rewards that apply; None where none with a weight does."""
+def combined(parts: dict[str, float | None], weights: dict[str, float], gates: dict[str, float] | None = None) -> float | None:
+    """Weighted mean of the rewards that apply, shrunk where a gate is missed; None where none with a weight applies.
+
+    Args:
+        parts: rewards by name; None: does not apply.
+        weights: by name; a reward without one weighs nothing.
+        gates: least score by name.
+    """
     applying = {name: value for name, value in parts.items() if value is not None and weights.get(name, 0.0) > 0}
     total = sum(weights[name] for name in applying)
-    return sum(weights[name] * value for name, value in applying.items()) / total if total else None
+    if not total:
+        return None
+    mean = sum(weights[name] * value for name, value in applying.items()) / total
+    for name, least in (gates or {}).items():
+        if (value := parts.get(name)) is not None and value < least:
+            mean *= GATE_FLOOR + (1 - GATE_FLOOR) * value / least
+    return mean
 
 
 def stated_probability(text: str) -> float:

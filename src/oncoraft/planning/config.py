@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from oncoraft.foundation.errors import InputError
-from oncoraft.planning.settings.alignment import Alignment
+from oncoraft.planning.settings.alignment import Alignment, DirectPreference, GroupPolicy, Preferences
 from oncoraft.planning.settings.analysis import Baselines, Evaluation, Report, Selection, Survival
 from oncoraft.planning.settings.base import Block, Days, Fraction, PathText, Slug
 from oncoraft.planning.settings.cohort import SUBTYPES, CohortFilter, Definition, Design, Folds, Followup, Ingest, Labels, Regimens, Twin
@@ -63,6 +63,9 @@ class Config(Block):
     adapter: Adapter = Adapter()
     training: Training = Training()
     alignment: Alignment = Alignment()
+    preferences: Preferences = Preferences()
+    dpo: DirectPreference = DirectPreference()
+    grpo: GroupPolicy = GroupPolicy()
     inference: Inference = Inference()
     baselines: Baselines = Baselines()
     evaluation: Evaluation = Evaluation()
@@ -144,6 +147,9 @@ BLOCK_TYPES: dict[str, type[Block]] = {
     "adapter": Adapter,
     "training": Training,
     "alignment": Alignment,
+    "preferences": Preferences,
+    "dpo": DirectPreference,
+    "grpo": GroupPolicy,
     "inference": Inference,
     "baselines": Baselines,
     "evaluation": Evaluation,
@@ -167,15 +173,18 @@ __all__ = [
     "Days",
     "Definition",
     "Design",
+    "DirectPreference",
     "Evaluation",
     "Evidence",
     "Folds",
     "Followup",
     "Fraction",
+    "GroupPolicy",
     "Inference",
     "Ingest",
     "Labels",
     "Model",
+    "Preferences",
     "Prompts",
     "Rationales",
     "Regimens",

@@ -190,7 +190,7 @@ class Plan:
 
     def choice_files(self) -> list[str]:
         """The file of clinicians' choices that pairs are made from, if there is one."""
-        return [self.config.alignment.preferences] if self.config.alignment.preferences else []
+        return [self.config.preferences.file] if self.config.preferences.file else []
 
     def choice_content(self) -> str:
         """Digest of the file of clinicians' choices."""
@@ -217,7 +217,7 @@ class Plan:
         lines = _missing_of_study(self.config.study) if self.config.study is not None else []
         lines += [f"{file}: no such file (configuration block `rationales`)" for file in self.teacher_files() if not Path(file).is_file()]
         if any(one.method == "dpo" for one in self.config.strategies.values()):
-            key = "configuration key `alignment.preferences`"
+            key = "configuration key `preferences.file`"
             lines += [f"{file}: no such file ({key})" for file in self.choice_files() if not Path(file).is_file()]
         listed = self.filter_files(self.config.cohort)
         lines += [f"{file}: no such file (configuration key `cohort_filter.patients`)" for file in listed if not Path(file).is_file()]
@@ -239,7 +239,7 @@ def refuse_braces(config: Config) -> None:
         "prompts.instruction_file": config.prompts.instruction_file,
         "rationales.file": config.rationales.file,
         "rationales.endpoint_instruction": config.rationales.endpoint_instruction,
-        "alignment.preferences": config.alignment.preferences,
+        "preferences.file": config.preferences.file,
         **{f"models.{name}.path": model.path for name, model in config.models.items()},
     }
     for key, path in paths.items():

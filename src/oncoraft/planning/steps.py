@@ -59,14 +59,19 @@ STEPS: dict[str, Step] = {
         "Fine-tune one fold: language-modelling loss on the rationale, classification loss on the score head.",
     ),
     "preferences": Step(
-        "oncoraft.alignment.preferences",
-        ("strategy", "training", "alignment"),
-        "Pairs of answers to a fold's training cases, ranked by verifiers or chosen by clinicians.",
+        "oncoraft.alignment.pairs",
+        ("strategy", "training", "alignment", "preferences"),
+        "Pairs of answers to a fold's training cases, ranked by rewards or chosen by clinicians.",
     ),
-    "align": Step(
-        "oncoraft.alignment.align",
-        ("strategy", "training", "alignment"),
-        "Go on from a trained fold by preferences (dpo) or by rewards of sampled answers (grpo).",
+    "dpo": Step(
+        "oncoraft.alignment.dpo",
+        ("strategy", "training", "alignment", "dpo"),
+        "Go on from a trained fold by preferences: direct preference optimisation.",
+    ),
+    "grpo": Step(
+        "oncoraft.alignment.grpo",
+        ("strategy", "training", "alignment", "grpo"),
+        "Go on from a trained fold by rewards of sampled answers: group-relative policy optimisation.",
     ),
     "rewards": Step(
         "oncoraft.alignment.reward_table",

@@ -1,4 +1,4 @@
-"""The block of alignment: preference pairs, direct preference optimisation, group-relative policy optimisation, and their rewards."""
+"""Blocks of alignment: sampled answers and their rewards, preference pairs, and the two ways to learn from them."""
 
 from __future__ import annotations
 
@@ -32,39 +32,20 @@ class OwnReward(Block):
 
 
 class Alignment(Block):
-    """What follows supervised training (`strategies.<name>.method`): answers are sampled for training cases and judged by the verifiers."""
+    """What follows supervised training (`strategies.<name>.method`): answers are sampled for training cases, and judged by rewards."""
 
     cases: int | None = Field(1000, ge=2, description="Training cases per fold whose prompts are answered, by stable hash; null: all.")
-    epochs: int = Field(1, ge=1, description="Passes over these cases.")
     samples: int = Field(8, ge=2, le=64, description="Answers sampled for a prompt: the group of grpo, the candidates for a pair of dpo.")
     temperature: float = Field(1.0, gt=0, le=2, description="Sampling temperature; the probabilities of grpo are taken at it.")
     top_p: float = Field(1.0, gt=0, le=1, description="Nucleus of the sampling distribution.")
     max_new_tokens: int = Field(512, ge=4, description="Longest answer in tokens; the length reward falls where an answer is cut there.")
-    prompts_per_step: int = Field(8, ge=1, description="Prompts of an optimiser step (grpo), or pairs (dpo).")
-    learning_rate: float = Field(1e-5, gt=0, description="Peak learning rate of the adapters; warm-up and decay are those of `training`.")
-    beta: float = Field(0.1, gt=0, description="dpo: how strongly the reference holds; margins are multiplied by it.")
-    label_smoothing: float = Field(0.0, ge=0, lt=0.5, description="dpo: share of the pairs that may be the wrong way round.")
-    length_normalised: bool = Field(False, description="dpo: mean instead of summed log-probability of an answer's tokens.")
-    least_margin: Fraction = Field(0.05, description="dpo: least difference in reward between the two answers of a pair.")
-    preferences: PathText | None = Field(
-        None, description="dpo: JSONL of clinicians' choices (case_id, chosen, rejected) in place of pairs that the verifiers rank."
-    )
-    kl_weight: float = Field(0.04, ge=0, description="grpo: weight of the divergence from the starting model.")
-    clip: float = Field(0.2, gt=0, lt=1, description="grpo: the ratio of probabilities counts between 1 - clip and 1 + clip.")
-    updates_per_batch: int = Field(2, ge=1, le=16, description="grpo: optimiser steps on the same sampled answers.")
-    normalised_by: Literal["answer", "token"] = Field(
-        "answer", description="grpo: a mean within each answer first (as published), or over all tokens of a step alike."
-    )
-    score_head: Literal["frozen", "learns"] = Field(
-        "frozen", description="frozen: the head stays as it was while texts are aligned; learns: its loss stays in the objective."
-    )
-    refit: bool = Field(
-        True,
-        description="The head's input moves with the adapter, so that at the end it is fitted again: on states of the training cases under the "
-        "aligned adapter, to the scores that the starting model gave them. Ranking and calibration stay what they were.",
-    )
     rewards: dict[RewardName, float] = Field(
         REWARDS, description="Weight of each reward in the mean over those that apply to an answer; one that is left out weighs nothing."
+    )
+    gates: dict[RewardName, Fraction] = Field(
+        {"form": 0.5, "no_outcome": 1.0},
+        description="Least score of some rewards: below it the whole mean shrinks in proportion, so that true facts without grammar, or a text "
+        "that tells the outcome, cannot be bought off by the other rewards.",
     )
     own_rewards: dict[str, OwnReward] = Field(default_factory=dict, description="Rewards of one's own by name, beside these.")
     seed: int = Field(43, description="Which cases are answered, their order, and the draws of the answers.")
@@ -80,3 +61,47 @@ class Alignment(Block):
         if taken := set(self.own_rewards) & set(REWARDS):
             raise ValueError(f"own_rewards: {sorted(taken)[0]!r} is the name of a reward that is there already")
         return self
+
+
+class Preferences(Block):
+    """Pairs of answers for dpo."""
+
+    least_margin: Fraction = Field(0.05, description="Least difference in reward between the two answers of a pair.")
+    file: PathText | None = Field(
+        None, description="JSONL of clinicians' choices (case_id, chosen, rejected) in place of pairs that the rewards rank."
+    )
+
+
+class Optimisation(Block):
+    """What both methods share; warm-up, decay, clipping and the token budget are those of `training`."""
+
+    epochs: int = Field(1, ge=1, description="Passes over the pairs, or over the prompts.")
+    prompts_per_step: int = Field(8, ge=1, description="Pairs, or prompts, of an optimiser step.")
+    learning_rate: float = Field(1e-5, gt=0, description="Peak learning rate of the adapters.")
+    score_head: Literal["frozen", "learns"] = Field(
+        "frozen", description="frozen: the head stays as it was while texts are aligned; learns: its loss stays in the objective."
+    )
+    refit: bool = Field(
+        True,
+        description="The head's input moves with the adapter, so that at the end it is fitted again: on states of the training cases under the "
+        "aligned adapter, to the scores that the starting model gave them. Ranking and calibration stay what they were.",
+    )
+
+
+class DirectPreference(Optimisation):
+    """Direct preference optimisation."""
+
+    beta: float = Field(0.1, gt=0, description="How strongly the starting model holds; margins are multiplied by it.")
+    label_smoothing: float = Field(0.0, ge=0, lt=0.5, description="Share of the pairs that may be the wrong way round.")
+    length_normalised: bool = Field(False, description="Mean instead of summed log-probability of an answer's tokens.")
+
+
+class GroupPolicy(Optimisation):
+    """Group-relative policy optimisation."""
+
+    kl_weight: float = Field(0.04, ge=0, description="Weight of the divergence from the starting model.")
+    clip: float = Field(0.2, gt=0, lt=1, description="The ratio of probabilities counts between 1 - clip and 1 + clip.")
+    updates_per_batch: int = Field(2, ge=1, le=16, description="Optimiser steps on the same sampled answers.")
+    normalised_by: Literal["answer", "token"] = Field(
+        "answer", description="A mean within each answer first (as published), or over all tokens of a step alike."
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from oncoraft.alignment.objective import by_answer
 from oncoraft.alignment.policy import open_policy
 from oncoraft.alignment.rewards import Rewards
 from oncoraft.alignment.sampling import Sampled, Writer
-from oncoraft.alignment.updates import Pair, read
+from oncoraft.alignment.updates import read
 from oncoraft.answers import answer_token_ids, shortened, text_token_ids
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import read_jsonl, write_jsonl
@@ -45,9 +46,18 @@ out:  a JSON object a pair: case_id, patient_id, the token ids of opening, chose
 
 example:
   oncoraft preferences train.jsonl --base models/Qwen3-8B --fold-model raft/fold-0 --out preferences.jsonl --gpus 1
-Clinicians' choices take the place of the verifiers' where the configuration names a file of them, alignment.preferences: JSONL of
+Clinicians' choices take the place of the verifiers' where the configuration names a file of them, preferences.file: JSONL of
 case_id, chosen, rejected."""
+PROMPTS_AT_ONCE = 16  # between two movements of the progress bar
 CHOICE_KEYS = ("case_id", "chosen", "rejected")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two answers to a case, the better one first, and their log-probabilities under the starting model."""
+
+    group: Group
+    reference: tuple[float, float]
 
 
 def chosen_cases(cases: Sequence[Case], settings: Alignment) -> list[Case]:
@@ -66,11 +76,11 @@ def best_and_worst(one: Sampled, least_margin: float) -> tuple[int, int] | None:
     return (best, worst) if rewards[best] - rewards[worst] >= least_margin and rewards[best] > rewards[worst] else None
 
 
-def ranked_pairs(sampled: Sequence[Sampled], settings: Alignment) -> list[dict[str, Any]]:
+def ranked_pairs(sampled: Sequence[Sampled], least_margin: float) -> list[dict[str, Any]]:
     """One pair for each case whose answers differ enough."""
     found = []
     for one in sampled:
-        if (places := best_and_worst(one, settings.least_margin)) is None:
+        if (places := best_and_worst(one, least_margin)) is None:
             continue
         best, worst = places
         found.append(
@@ -162,13 +172,13 @@ def read_pairs(path: Path, cases: Sequence[Case], vocabulary: int) -> list[Pair]
             raise InputError("expected two log-probabilities", file=path, line=number, column="reference")
         found.append(Pair(group_of(row, by_case[row["case_id"]]), (float(numbers[0]), float(numbers[1]))))
     if not found:
-        raise InputError("expected at least one pair; lower alignment.least_margin or raise alignment.samples", file=path)
+        raise InputError("expected at least one pair; lower preferences.least_margin or raise alignment.samples", file=path)
     return found
 
 
 def make_pairs(given: argparse.Namespace, blocks: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """The rows to write, and what was counted."""
-    strategy, training, settings = blocks["strategy"], blocks["training"], blocks["alignment"]
+    strategy, training, settings, wanted = (blocks[name] for name in ("strategy", "training", "alignment", "preferences"))
     device = device_for(hold_devices(given.gpus))
     rows, tokenizer = read_rows(given.train), load_tokenizer(given.base)
     stored = StoredTokens(given.tokens) if given.tokens else None
@@ -180,14 +190,14 @@ def make_pairs(given: argparse.Namespace, blocks: dict[str, Any]) -> tuple[list[
     writer = Writer(model, head, tokenizer, settings, rewards, texts, context_length(model), training.tokens_per_micro_batch)
     answered = chosen_cases(cases, settings)
     counts: dict[str, Any] = {"training_cases": len(cases)}
-    if settings.preferences is not None:
+    if wanted.file is not None:
         scores = writer.scores(cases) if head is not None else {}
-        pairs = clinicians_pairs(Path(settings.preferences), cases, scores, tokenizer, settings.max_new_tokens)
+        pairs = clinicians_pairs(Path(wanted.file), cases, scores, tokenizer, settings.max_new_tokens)
     else:
         sampled: list[Sampled] = []
-        for start in tqdm(range(0, len(answered), settings.prompts_per_step), desc="sampling answers", unit="batch", disable=None):
-            sampled += writer.answers(answered[start : start + settings.prompts_per_step], 0)
-        pairs = ranked_pairs(sampled, settings)
+        for start in tqdm(range(0, len(answered), PROMPTS_AT_ONCE), desc="sampling answers", unit="batch", disable=None):
+            sampled += writer.answers(answered[start : start + PROMPTS_AT_ONCE], 0)
+        pairs = ranked_pairs(sampled, wanted.least_margin)
         totals = [judged.total for one in sampled for judged in one.judged if judged.total is not None]
         counts |= {"prompts": len(answered), "answers": sum(len(one.texts) for one in sampled), "too_close": len(sampled) - len(pairs)}
         counts |= {"mean_reward": round(sum(totals) / max(1, len(totals)), 6)}
@@ -214,12 +224,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     pairs, counts = make_pairs(given, blocks)
     if not pairs:
         raise InputError(
-            f"no pair of answers differs by {blocks['alignment'].least_margin} in reward; lower alignment.least_margin or raise alignment.samples",
+            f"no pair of answers differs by {blocks['preferences'].least_margin} in reward; lower preferences.least_margin or raise alignment.samples",
             file=given.train,
         )
     with publishing(given.out, beside, step="preferences") as (out, note):
         write_jsonl(out, pairs)
-        choices = blocks["alignment"].preferences
+        choices = blocks["preferences"].file
         inputs = [given.train, given.base, *([given.tokens] if given.tokens else []), *([Path(choices)] if choices else [])]
         inputs += [given.fold_model / name for name in (*trained_files(blocks["strategy"]), "manifest.json")]
         record = settings_record(given, blocks)
