@@ -52,44 +52,45 @@ def attention(
     """
     row: SharedRow = others[ARGUMENT]
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    # Split, not sliced: the backward pass of a slice fills a gradient of the whole row with zeros, that of a split does not.
+    sizes = [size for span in row.spans for size in (span.context, sum(span.answers))]
+    pieces = [part.split(sizes, dim=2) for part in (query, key, value)]
     parts = []
-    for span in row.spans:
-        parts.append(_context(query, key, value, span, scale, sliding_window))
+    for place, span in enumerate(row.spans):
+        context = [part[2 * place] for part in pieces]
+        parts.append(_context(context[0], context[1], context[2], scale, sliding_window))
         if any(span.answers):
-            parts.append(_answers(query, key, value, span, scale, sliding_window))
+            parts.append(_answers(context, [part[2 * place + 1] for part in pieces], span, scale, sliding_window))
     return torch.cat(parts, dim=1), None
 
 
-def _context(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, span: Span, scale: float, window: int | None) -> torch.Tensor:
+def _context(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float, window: int | None) -> torch.Tensor:
     """Causal attention within the context, (1, context, heads, head size)."""
-    here = slice(span.start, span.start + span.context)
-    query, key, value = query[:, :, here], key[:, :, here], value[:, :, here]
-    if window is None or span.context <= window:
+    length = query.shape[2]
+    if window is None or length <= window:
         grouped = query.shape[1] != key.shape[1]
         return scaled_dot_product_attention(query, key, value, is_causal=True, scale=scale, enable_gqa=grouped).transpose(1, 2)
-    place = torch.arange(span.context, device=query.device)
+    place = torch.arange(length, device=query.device)
     return _masked(query, key, value, visible(place, place, window), scale).transpose(1, 2)
 
 
-def _answers(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, span: Span, scale: float, window: int | None) -> torch.Tensor:
-    """Attention of every answer over the context and itself, (1, tokens of all answers, heads, head size)."""
-    device, count, longest = query.device, len(span.answers), max(span.answers)
+def _answers(context: list[torch.Tensor], own: list[torch.Tensor], span: Span, scale: float, window: int | None) -> torch.Tensor:
+    """Attention of every answer over the context and itself, (1, tokens of all answers, heads, head size).
+
+    Args:
+        context, own: query, key and value of the context's and of the answers' tokens, (1, heads, tokens, head size).
+    """
+    device, count, longest = own[0].device, len(span.answers), max(span.answers)
     lengths = torch.tensor(span.answers, device=device)
-    starts = span.start + span.context + lengths.cumsum(0) - lengths
     step = torch.arange(longest, device=device)
     is_there = step < lengths[:, None]
-    # Padding reads some token of the row; what it finds is dropped, and no real token sees it.
-    index = torch.where(is_there, starts[:, None] + step, span.start)
-
-    def own(part: torch.Tensor) -> torch.Tensor:
-        return part[0][:, index].transpose(0, 1)  # (answers, heads, longest, head size)
-
-    def before(part: torch.Tensor) -> torch.Tensor:
-        return part[:, :, span.start : span.start + span.context].expand(count, -1, -1, -1)
-
-    keys, values = (torch.cat([before(part), own(part)], dim=2) for part in (key, value))
+    # Padding reads some token of the answers; what it finds is dropped, and no real token sees it.
+    index = torch.where(is_there, (lengths.cumsum(0) - lengths)[:, None] + step, 0)
+    query, key, value = (part[0][:, index].transpose(0, 1) for part in own)  # (answers, heads, longest, head size)
+    keys = torch.cat([context[1].expand(count, -1, -1, -1), key], dim=2)
+    values = torch.cat([context[2].expand(count, -1, -1, -1), value], dim=2)
     mask = visible(span.context + step, torch.arange(span.context + longest, device=device), window)
-    found = _masked(own(query), keys, values, mask, scale).transpose(1, 2)  # (answers, longest, heads, head size)
+    found = _masked(query, keys, values, mask, scale).transpose(1, 2)  # (answers, longest, heads, head size)
     return found[is_there][None]
 
 
