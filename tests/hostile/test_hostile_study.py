@@ -16,6 +16,7 @@ import pytest
 
 from oncoraft.foundation.csv_file import FORMULA_STARTS
 from oncoraft.foundation.jsonl import read_jsonl
+from oncoraft.report.page import SCRIPT
 
 from .adding_up import check_cases, check_evidence, check_ledger, check_prompts
 from .conftest import HostileRun
@@ -23,10 +24,10 @@ from .study import AGENTS
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("hostile-run")]
 RUN = "tiny/raft/kfold"
-# What a page of text, tables and drawings is made of; nothing of it runs or fetches.
+# What a page of text, tables and drawings is made of; nothing of it fetches, and the one script is the page's own.
 TAGS = """html head meta title style body h1 h2 h3 p nav a ul ol li figure figcaption table caption thead tbody tr th td div pre
     blockquote span strong em b code br section header main footer details summary dl dt dd small sup sub svg g path rect circle line
-    polyline polygon text tspan defs use clippath marker title desc metadata symbol image ellipse lineargradient stop
+    polyline polygon text tspan defs use clippath marker title desc metadata symbol image ellipse lineargradient stop mark script
     rdf:rdf cc:work dc:type dc:date dc:format dc:creator dc:title cc:agent"""
 
 
@@ -111,8 +112,11 @@ def is_number(cell: str) -> bool:
 
 
 def test_the_page_holds_the_texts_of_the_data_as_text(hostile_run: HostileRun) -> None:
-    page = Page((hostile_run.results / "report" / "index.html").read_text(encoding="utf-8"))
+    text = (hostile_run.results / "report" / "index.html").read_text(encoding="utf-8")
+    page = Page(text)
     assert set(page.tags) <= set(TAGS.split())
+    assert page.tags["script"] == 1
+    assert SCRIPT.read_text(encoding="utf-8") in text
     assert not [name for name, _ in page.attributes if name.startswith("on")]
     links = [value for name, value in page.attributes if name in {"src", "href", "xlink:href"}]
     assert not [link for link in links if ":" in link and not link.startswith("data:image/")]

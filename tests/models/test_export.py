@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import ModelCard
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from oncoraft.foundation.errors import InputError
 from oncoraft.inference import predict
+from oncoraft.model_card.text import NOT_EVALUATED
 from oncoraft.models import export
 from oncoraft.models.model_folder import open_model_folder
 from tests.models.tiny_folds import ARCHITECTURES, build, rows
@@ -172,9 +174,18 @@ def test_a_multimodal_gemma_is_exported_as_its_text_model(tmp_path: Path) -> Non
         assert torch.allclose(model(input_ids=ids).logits, adapted(input_ids=ids).logits, atol=1e-3)
 
 
+def test_the_folder_has_its_card_and_the_manifest_names_it(one: Path) -> None:
+    card = ModelCard.load(one / "model" / "README.md")
+    assert NOT_EVALUATED in card.text
+    assert card.data.library_name == "transformers"
+    outputs = json.loads((one / "model" / "manifest.json").read_text())["outputs"]
+    assert outputs["README.md"] == export.file_digest(one / "model" / "README.md")
+    assert set(outputs) | {"manifest.json"} == {path.name for path in (one / "model").iterdir()}
+
+
 def test_two_exports_are_alike(one: Path) -> None:
     again = exported(one, "again")
-    for name in ("export.json", "config.json", "model-00001-of-00001.safetensors", "tokenizer.json"):
+    for name in ("export.json", "config.json", "model-00001-of-00001.safetensors", "tokenizer.json", "README.md"):
         assert (again / name).read_bytes() == (one / "model" / name).read_bytes(), name
 
 

@@ -112,10 +112,10 @@ def flow(drug_class: str, cancer_type: str) -> dict[str, Any]:
     }
 
 
-def results(home: Path, regimen_name: str, cancer_type: str, drug_class: str) -> Path:
-    """A cohort's results folder of one experiment."""
-    run = home / "tiny" / "raft" / "kfold"
-    for folder in (run / "metrics", run / "survival", home / "cases", home / "tables"):
+def experiment(home: Path, strategy: str, regimen_name: str, cancer_type: str) -> Path:
+    """An experiment's metrics, survival and predictions."""
+    run = home / "tiny" / strategy / "kfold"
+    for folder in (run / "metrics", run / "survival"):
         folder.mkdir(parents=True)
     (run / "metrics" / "metrics.json").write_text(json.dumps(metrics(cancer_type)))
     sentence = "Does the model beat the best baseline on the same evidence (regimen_prior)? By AUROC overall: not shown."
@@ -138,7 +138,46 @@ def results(home: Path, regimen_name: str, cancer_type: str, drug_class: str) ->
     (run / "survival" / "survival.json").write_text(json.dumps(told))
     curves(cancer_type).to_parquet(run / "survival" / "curves.parquet")
     (run / "predictions.jsonl").write_text(json.dumps({"rationale": regimen_name}) + "\n")
+    return run
+
+
+def results(home: Path, regimen_name: str, cancer_type: str, drug_class: str) -> Path:
+    """A cohort's results folder of one experiment."""
+    experiment(home, "raft", regimen_name, cancer_type)
+    cohort(home, cancer_type, drug_class)
+    return home
+
+
+def cohort(home: Path, cancer_type: str, drug_class: str) -> None:
+    """What an experiment stands on: cases, folds, source tables."""
+    for folder in (home / "cases", home / "tables"):
+        folder.mkdir(parents=True)
     (home / "cases" / "flow.json").write_text(json.dumps(flow(drug_class, cancer_type)))
     ledger = {key: [5] for key in ("rows_read", "rows_kept", "rows_refused", "rows_duplicate")}
     pd.DataFrame({"table": [drug_class], "status": "read"} | ledger).to_parquet(home / "tables" / "ledger.parquet")
+    folds = [{"case_id": f"P{k}_+0", "patient_id": f"P{k}", "design": "kfold", "fold": k % 2, "is_tuning": False} for k in range(90)]
+    pd.DataFrame(folds).to_parquet(home / "cases" / "folds.parquet")
+
+
+def large(home: Path, runs: int = 3, regimens: int = 50) -> Path:
+    """A cohort's results folder of several experiments, each with as many regimens as a large cohort shows."""
+    cohort(home, "Breast Cancer", "Chemo")
+    steps = pd.DataFrame({"months": [k / 2 for k in range(4, 124)], "survival": [0.99**k for k in range(120)]})
+    for place in range(runs):
+        run = experiment(home, f"strategy{place}", "Paclitaxel", "Breast Cancer")
+        told = json.loads((run / "survival" / "survival.json").read_text())
+        cancers = [f"{name} Cancer" for name in ("Breast", "Colorectal", "Non-Small Cell Lung", "Pancreatic", "Prostate")]
+        told["regimens"] = [
+            regimen(f"Drug{k} + Another{k}", cancers[k % 5], regimen=f"r{k}", adjusted_hazard_ratio=0.6 + k / 40) for k in range(regimens)
+        ]
+        told["counts"] |= {"attempted": regimens + 1, "shown": regimens, "tested": regimens}
+        pooled = {"regimens": regimens, "hazard_ratio": 1.1, "lower": 0.9, "upper": 1.4, "prediction_lower": 0.7, "prediction_upper": 1.8}
+        told["summary"]["adjusted"] = pooled | {"method": "random effects"}
+        (run / "survival" / "survival.json").write_text(json.dumps(told))
+        parts = [
+            steps.assign(lower=0.2, upper=0.9, at_risk=30, event_count=1, score_group=group, regimen=f"r{k}", cancer_type=cancers[k % 5])
+            for k in range(regimens)
+            for group in ("high", "low")
+        ]
+        pd.concat(parts, ignore_index=True).to_parquet(run / "survival" / "curves.parquet")
     return home

@@ -11,15 +11,17 @@ import pandas as pd
 import pytest
 
 from oncoraft.foundation.errors import InputError
-from oncoraft.report import figures
+from oncoraft.report import calibration, figures
+from oncoraft.report.calibration import calibration_rows
+from oncoraft.report.checks import of_run
 from oncoraft.report.collect import FRAMES, Run, read_json, read_runs
-from oncoraft.report.discrimination import breakdown_rows, calibration_rows, predictor_rows
-from oncoraft.report.discrimination import section as discrimination_section
+from oncoraft.report.discrimination import predictor_rows
 from oncoraft.report.headline import lines_of
 from oncoraft.report.small_cells import Guard
-from oncoraft.report.summary import headline_rows, of_run
-from oncoraft.report.survival import section as survival_section
-from oncoraft.report.tables import number, p_value, share, span, table
+from oncoraft.report.subgroups import breakdown_table
+from oncoraft.report.summary import headline_rows
+from oncoraft.report.survival import regimens
+from oncoraft.report.tables import Data, Table, number, p_value, plain, records, share, span
 
 
 @pytest.mark.parametrize(("value", "said"), [(None, "–"), (float("nan"), "–"), (0.0004, "< 0.001"), (0.0314, "0.031")])
@@ -36,11 +38,21 @@ def test_estimates_carry_their_interval_and_counts_their_whole() -> None:
 
 
 def test_missing_cells_are_dashes_and_headings_are_words() -> None:
-    told = table([{"a_b": "<script>", "c": None, "d": True, "e": 12345}])
-    assert told.rows == [["<script>", "–", "yes", "12,345"]]
-    assert told.columns[0] == "a b"
-    assert [told.is_text(column) for column in (1, 3)] == [False, False]
-    assert table([]).rows == []
+    told = plain(Data("any", [{"a_b": "<script>", "c": None, "d": True, "e": 12345}]))
+    assert texts(told) == [["<script>", "–", "yes", "12,345"]]
+    assert told.columns[0].title == "a b"
+    assert [told.columns[place].is_text for place in (1, 3)] == [False, False]
+    assert [cell.value for cell in told.rows[0]] == ["", "", "", "12345"]
+    assert plain(Data("none", [])).rows == []
+
+
+def texts(table: Table) -> list[list[str]]:
+    return [[cell.text for cell in row] for row in table.rows]
+
+
+def test_whole_numbers_stay_whole_in_the_files_where_some_are_missing() -> None:
+    frame = Data("any", [{"n": 3, "share": 0.5}, {"n": None, "share": 1}]).frame
+    assert frame.to_csv(index=False).splitlines() == ["n,share", "3,0.5", ",1.0"]
 
 
 def record(predictor: str, metric: str, scope: str, estimate: float | None, **more: object) -> dict[str, object]:
@@ -69,22 +81,22 @@ def run() -> Run:
 
 def test_every_predictor_has_a_row_with_the_lead_of_the_model_and_its_denominators(run: Run) -> None:
     first, second = predictor_rows(run)
-    assert first["model less this one"] == "–"
-    assert second["model less this one"] == "0.100 (0.050 to 0.150)"
+    assert first["lead"] is None
+    assert (second["lead"], second["lead_lower"], second["lead_upper"]) == (0.1, 0.05, 0.15)
     assert (second["cases"], second["responders"]) == (100, 30)
-    assert first["within regimen"] == "–"
+    assert first["within_regimen"] is None
 
 
 def test_a_predictor_without_a_group_gets_a_dash(run: Run) -> None:
-    rows = breakdown_rows(run, "cancer_type")
-    assert rows[0]["B (30 of 100)"] == "0.69 (0.60 to 0.80)"
-    assert rows[1]["B (30 of 100)"] == "–"
+    table = breakdown_table(run, "cancer_type", 1, "By cancer type")
+    assert [column.title for column in table.columns] == ["predictor", "A (30 of 100)", "B (30 of 100)"]
+    assert [row[2] for row in texts(table)] == ["0.69 (0.60 to 0.80)", "–"]
 
 
 def test_calibration_has_a_row_a_predictor_and_scale(run: Run) -> None:
     delivered = dataclasses.replace(run, metrics=[*run.metrics, record("model", "calibration_slope", "as_delivered", 0.77)])
-    slopes = {row["scores"]: row["calibration_slope"] for row in calibration_rows(delivered)}
-    assert slopes == {"recalibrated by the other folds": "1.000", "as delivered": "0.770 (0.600 to 0.800)"}
+    slopes = {row["scores"]: [row[f"calibration_slope{end}"] for end in ("", "_lower")] for row in calibration_rows(delivered)}
+    assert slopes == {"recalibrated": [1.0, None], "as delivered": [0.77, 0.6]}
 
 
 SURVIVAL = {
@@ -92,7 +104,7 @@ SURVIVAL = {
     "skipped": [],
     "cancer_types": [],
     "counts": {"attempted": 0},
-    "settings": {"horizons_months": [12]},
+    "settings": {"horizons_months": [12], "alpha": 0.05},
     "statement": "",
     "direction": "",
     "summary": {"adjusted": None, "adjusted_per_sd": None},
@@ -110,11 +122,13 @@ def of_folds(run: Run, design: str, folds: int) -> Run:
 
 def test_a_single_fold_is_told_to_be_cut_and_calibrated_as_it_is(run: Run) -> None:
     alone, five = of_folds(run, "panel_era", 1), run
-    assert "score of 0.5" in survival_section(alone, NOTHING_HIDDEN)["cut"]
-    assert "as they are" in discrimination_section(alone, NOTHING_HIDDEN)["scores"]
+    assert "score of 0.5" in regimens(alone, NOTHING_HIDDEN, 1)["cut"]
+    drawn = calibration.measured(alone, NOTHING_HIDDEN, 1)
+    assert drawn["delivered"] is None
+    assert "score as delivered" in drawn["recalibrated"].caption
     assert [row["scores"] for row in calibration_rows(alone)] == ["as delivered"]
-    assert "median score of the other folds" in survival_section(of_folds(run, "kfold", 5), NOTHING_HIDDEN)["cut"]
-    assert "recalibrated" in discrimination_section(five, NOTHING_HIDDEN)["scores"]
+    assert "median score of the other folds" in regimens(of_folds(run, "kfold", 5), NOTHING_HIDDEN, 1)["cut"]
+    assert "recalibrated" in calibration.measured(five, NOTHING_HIDDEN, 1)["recalibrated"].caption
 
 
 def test_folds_that_differ_by_design_are_not_flagged_for_it(run: Run) -> None:
@@ -123,9 +137,22 @@ def test_folds_that_differ_by_design_are_not_flagged_for_it(run: Run) -> None:
     assert [row for row in of_run(dataclasses.replace(apart, design="leave_cancer_out"), "") if row["what"] == "Pooling"] == []
 
 
+def test_the_score_as_delivered_is_drawn_at_its_own_mean_where_the_bins_tell_it(run: Run) -> None:
+    told = dataclasses.replace(run, calibration=run.calibration.assign(score=[0.5, 0.4, 0.3, 0.2, 0.1]))
+    points = figures.by_score(Data("calibration", records(told.calibration)))
+    assert [point["score"] for point in points] == [0.1, 0.2, 0.3, 0.4, 0.5]
+    assert points[0]["observed"] == pytest.approx(0.8)
+    drawn = calibration.measured(told, NOTHING_HIDDEN, 1)["delivered"]
+    assert "mean score as delivered" in drawn.caption
+    assert calibration.measured(run, NOTHING_HIDDEN, 1)["delivered"] is None
+
+
 def test_figures_are_the_same_bytes_every_time(run: Run) -> None:
-    assert figures.calibration(run) == figures.calibration(run)
-    assert str(figures.decision(run)).startswith("<svg")
+    data = Data("decision", records(run.decision))
+    drawn = figures.decision(run, data, 1)
+    assert drawn is not None
+    assert str(drawn.svg).startswith("<svg")
+    assert drawn.svg == figures.decision(run, data, 1).svg  # type: ignore[union-attr]
 
 
 def test_a_folder_without_metrics_is_told(tmp_path: Path) -> None:
@@ -172,13 +199,13 @@ def test_the_headline_table_names_each_run_and_what_they_are_all_held_against_on
         {"run": "m · raft · kfold", "auroc": [row("model", 0.7), row("regimen_prior", 0.65)]},
         {"run": "m · raft · panel_era", "auroc": [row("model", 0.55), row("regimen_prior", 0.62)]},
     ]
-    said = [(found["run"], found["predictor"], found["AUROC (95 % interval)"][:5]) for found in headline_rows({"runs": runs})]
+    said = [(found["run"], found["predictor"], found["estimate"]) for found in headline_rows({"runs": runs})]
     assert said == [
-        ("m · raft · kfold", "Language model", "0.700"),
-        ("m · zero · kfold", "Language model", "0.600"),
-        ("m · zero · kfold", "Language model, score read from its text", "0.500"),
-        ("m · raft · panel_era", "Language model", "0.550"),
-        ("any model · kfold", "Regimen prior", "0.650"),
-        ("any model · panel_era", "Regimen prior", "0.620"),
+        ("m · raft · kfold", "model", 0.7),
+        ("m · zero · kfold", "model", 0.6),
+        ("m · zero · kfold", "model_from_text", 0.5),
+        ("m · raft · panel_era", "model", 0.55),
+        ("any model · kfold", "regimen_prior", 0.65),
+        ("any model · panel_era", "regimen_prior", 0.62),
     ]
     assert [found["run"] for found in headline_rows({"runs": runs[:1]})] == ["m · zero · kfold"] * 3

@@ -196,6 +196,8 @@ COUNTS: dict[str, tuple[Callable[[FinishedRun], None], dict[str, int]]] = {
         {"split": 1, "train": 1, **AFTER_TRAINING, "infer": 2},
     ),
     "the report deleted": (without("report"), {"report": 1}),
+    "the report's data deleted": (without("report/data"), {"report": 1}),
+    "single patients taken out of the report": (setting(report={"individuals": False}), {"report": 1}),
     "logs and benchmarks deleted": (without("logs", "benchmarks", f"{RUN}/logs", f"{RUN}/benchmarks"), {}),
     "one input row": (one_row, {"ingest": 1, **AFTER_INGESTION}),
     "a study file replaced by an older one": (older_file, {"ingest": 1, **AFTER_INGESTION}),
@@ -233,6 +235,7 @@ CODE: dict[str, tuple[set[str], set[str]]] = {
     "survival/stratify.py": ({"survival"}, {"train", "infer", "gather", "baselines", "metrics"}),
     "survival/selection.py": ({"selection"}, {"train", "infer", "gather", "baselines", "metrics", "survival"}),
     "report/report.py": ({"report"}, {"train", "infer", "gather", "baselines", "metrics", "survival"}),
+    "model_card/text.py": ({"report"}, {"train", "infer", "gather", "baselines", "metrics", "survival"}),
     "report/templates": ({"report"}, {"train", "infer", "gather", "baselines", "metrics", "survival"}),
 }
 

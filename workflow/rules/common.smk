@@ -140,6 +140,17 @@ def runs(wildcards, product):
     )
 
 
+def records_of_patients(wildcards):
+    """What the report reads to draw single patients, where the settings ask for that."""
+    if not plan.config.report.individuals:
+        return []
+    prompts = expand(
+        f"results/{wildcards.cohort}/{{model}}/prompts/prompts.jsonl",
+        model=plan.config.models,
+    )
+    return [*expand(TABLES, cohort=wildcards.cohort), *prompts]
+
+
 def runs_of_design(wildcards):
     """The predictions of every model and strategy of one design."""
     return expand(
@@ -157,6 +168,7 @@ def kept_files(wildcards):
             kept += expand(getattr(rules, name).output, cohort=cohort)
     for model in filter(plan.is_built, plan.config.models):
         kept += expand(rules.base_model.output, model=model)
+    kept += expand(rules.report.output, cohort=plan.config.cohort)
     of_all = {"cohort": plan.config.cohort, "model": list(plan.config.models)}
     kept += expand(rules.render.output, **of_all)
     kept += expand(rules.tokens.output, **of_all)
@@ -194,6 +206,25 @@ def kept_of_alignment(strategy, run, folds):
     if one.method == "dpo":
         kept += expand(rules.preferences.output, **run, fold=folds)
     return kept + expand(rules.rewards.output, **run)
+
+
+def rewards_of_runs(wildcards):
+    """What the report shows of aligned strategies: rewards before and after, and each fold's account of its score head."""
+    found = []
+    for strategy in filter(plan.is_aligned, plan.config.strategies):
+        of_all = {"model": list(plan.config.models), "strategy": strategy}
+        for design in plan.config.folds.designs:
+            home = f"results/{wildcards.cohort}/{{model}}/{{strategy}}/{design}"
+            found += expand(
+                f"{home}/{{name}}",
+                name=["rewards.csv", "best_rewarded.jsonl"],
+                **of_all,
+            )
+            folds = list(plan.folds(design))
+            found += expand(
+                f"{home}/fold-{{fold}}/alignment.json", fold=folds, **of_all
+            )
+    return found
 
 
 def require_everything():

@@ -7,6 +7,8 @@ rule report:
         survival=lambda wildcards: runs(wildcards, "survival/survival.json"),
         predictions=lambda wildcards: runs(wildcards, "predictions.jsonl"),
         flow="results/{cohort}/cases/flow.json",
+        folds="results/{cohort}/cases/folds.parquet",
+        evidence="results/{cohort}/prompts/evidence.parquet",
         labels=lambda wildcards: (
             [f"results/{wildcards.cohort}/cases/label_truth.json"]
             if plan.has_truth(wildcards.cohort)
@@ -29,11 +31,35 @@ rule report:
             if len(plan.config.models) * len(plan.config.strategies) > 1
             else []
         ),
+        rewards=lambda wildcards: rewards_of_runs(wildcards),
+        cases=expand(
+            "results/{{cohort}}/cases/{name}.parquet",
+            name=["cases", "labels", "followup"],
+        ),
+        records=lambda wildcards: records_of_patients(wildcards),
         audit="results/{cohort}/prompts/audit.json",
         checks="results/{cohort}/tables/checks.json",
     output:
-        page="results/{cohort}/report/index.html",
-        headline="results/{cohort}/report/headline.json",
+        page=report(
+            "results/{cohort}/report/index.html",
+            caption="../report/page.rst",
+            category="The page",
+            labels={"cohort": "{cohort}", "what": "every table and figure"},
+        ),
+        headline=report(
+            "results/{cohort}/report/headline.json",
+            caption="../report/headline.rst",
+            category="The page",
+            labels={"cohort": "{cohort}", "what": "headline as JSON"},
+        ),
+        data=report(
+            directory("results/{cohort}/report/data"),
+            patterns=["{name}.{kind}"],
+            caption="../report/data.rst",
+            category="Figures and numbers",
+            subcategory="{kind}",
+            labels={"name": "{name}", "kind": "{kind}"},
+        ),
         manifest="results/{cohort}/report/manifest.json",
     log:
         "results/{cohort}/logs/report.log",

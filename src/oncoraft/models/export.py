@@ -25,6 +25,8 @@ from oncoraft.foundation.ownership import refuse_over_inputs
 from oncoraft.foundation.provenance import file_digest, manifest, publishing, write_json
 from oncoraft.foundation.publishing import claim
 from oncoraft.foundation.stable import stable_fraction
+from oncoraft.model_card.card import Card, read_card
+from oncoraft.model_card.text import model_card
 from oncoraft.models.base import context_length, final_hidden, first_line, load_base, load_tokenizer
 from oncoraft.models.cases import prompt_text, read_rows
 from oncoraft.models.fold_model import HEAD_FILE, check_digests, score_logit
@@ -40,7 +42,8 @@ SHARD_SIZE = "5GB"
 LARGEST_DRIFT = {"bfloat16": 0.1, "float16": 0.02, "float32": 0.001}
 EPILOG = """what goes in: a fold written by `oncoraft train` (adapter and score head) and the base model it was trained on, found from the
 fold's manifest when --base is left out. An 8B model needs about 35 GB of memory for the merge in fp32.
-what comes out: MODEL_DIR with config.json, model-*.safetensors, tokenizer, generation_config.json, score_head.pt, export.json.
+what comes out: MODEL_DIR with config.json, model-*.safetensors, tokenizer, generation_config.json, score_head.pt, export.json, and README.md,
+the model card, with the metrics that stand beside the fold; exported before there are any, it says that the model is not evaluated yet.
 
 example:
   oncoraft export --run results/demo/tiny-qwen3/raft/kfold/fold-0 --out models/fold-0
@@ -233,6 +236,12 @@ def merge_and_write(given: Any, base: Path, folder: Path, settings: Inference) -
     return {"dtype": name, "has_adapter": has_adapter, "hidden_size": width, "drift": moved}
 
 
+def card_of(run_folder: Path, base: Path) -> Card:
+    """The model card of a fold. Where its folder stands alone, or under another name, little is known of its run, and the card says so."""
+    number = run_folder.resolve().name.removeprefix("fold-")
+    return read_card(run_folder.resolve().parent, int(number) if number.isdigit() else None, own=run_folder.resolve(), base=base)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write one model folder."""
     parser = step_parser("export", EPILOG)
@@ -253,14 +262,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     base = find_base(given.run, given.base)
     refuse_over_inputs([given.out], [given.run, base])
     claim(given.out, step="export", folders=[given.out])
+    card = card_of(given.run, base)
     with publishing(given.out, step="export", folders=[given.out]) as (folder,):
         report = merge_and_write(given, base, folder, blocks["inference"])
         write_json(folder / "export.json", report)
+        (folder / "README.md").write_text(model_card(card), encoding="utf-8")
         outputs = {given.out / path.name: path for path in sorted(folder.iterdir())}
         settings = settings_record(given, blocks)
         inputs, beside = [given.run / name for name in ("manifest.json", HEAD_FILE)], given.out / "manifest.json"
         inputs += [file for file in sorted(given.run.glob("adapter_*")) if file.is_file()]
         inputs += [file for file in sorted(base.iterdir()) if file.suffix in {".json", ".safetensors", ".model", ".jinja"}]
+        inputs += card.files
         counts = report["drift"]
         write_json(
             folder / "manifest.json", manifest("export", inputs=inputs, outputs=outputs, settings=settings, counts=counts, beside=beside)

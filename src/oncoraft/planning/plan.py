@@ -98,6 +98,10 @@ class Plan:
         methods = (method,) if method else ("dpo", "grpo")
         return "|".join(name for name, one in self.config.strategies.items() if one.method in methods) or "(?!)"
 
+    def is_aligned(self, strategy: str) -> bool:
+        """Whether a strategy goes on from another."""
+        return self.config.strategies[strategy].is_aligned
+
     def start_of(self, strategy: str) -> str:
         """The strategy that an aligned one goes on from.
 

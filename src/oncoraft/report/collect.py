@@ -43,6 +43,7 @@ class Run:
     curves: pd.DataFrame
     examples: list[dict[str, Any]]
     verdict: dict[str, Any] = field(default_factory=dict)
+    scores: dict[str, float] = field(default_factory=dict)
     definitions: pd.DataFrame = field(default_factory=pd.DataFrame)
     comparability: pd.DataFrame = field(default_factory=pd.DataFrame)
     distribution: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -89,7 +90,8 @@ def read_run(path: Path) -> Run:
     survival = read_json(folder / "survival" / "survival.json")
     if survival is None:
         raise InputError("expected survival beside the metrics", file=folder / "survival" / "survival.json")
-    told = [row for row in read_jsonl(folder / "predictions.jsonl", ("rationale",)) if row["rationale"]]
+    predicted = read_jsonl(folder / "predictions.jsonl", ("rationale",))
+    told = [row for row in predicted if row["rationale"]]
     return Run(
         model=folder.parents[1].name,
         strategy=folder.parent.name,
@@ -98,6 +100,7 @@ def read_run(path: Path) -> Run:
         survival=survival,
         curves=pd.read_parquet(folder / "survival" / "curves.parquet"),
         examples=told,
+        scores={row["case_id"]: row["score"] for row in predicted if row.get("score") is not None},
         verdict=read_json(path.with_name("verdict.json")) or {},
         **{name: read_frame(path.with_name(f"{name}.csv")) for name in FRAMES},
     )

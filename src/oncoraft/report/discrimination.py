@@ -1,19 +1,45 @@
-"""What the report shows of one experiment's discrimination, calibration and utility."""
+"""What the report shows of one experiment's discrimination: of every predictor, by cancer type, fold and subgroup, and numbers that others publish."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from oncoraft.report import figures
+from oncoraft.report import figures, whiskers
 from oncoraft.report.collect import Run
 from oncoraft.report.names import predictor_name
+from oncoraft.report.sections import Sources, suffix
 from oncoraft.report.small_cells import COMPLEMENT, Guard
-from oncoraft.report.tables import number, records, span, table, words
+from oncoraft.report.tables import (
+    Column,
+    Data,
+    Figure,
+    Row,
+    Rows,
+    Table,
+    count,
+    interval,
+    is_missing,
+    number,
+    portion,
+    records,
+    span,
+    tabulate,
+    text,
+)
 
-Rows = list[dict[str, Any]]
-POOLED = ("calibration_slope", "calibration_in_the_large", "observed_to_expected", "integrated_calibration_index", "brier", "scaled_brier")
-SCALES = {"as_delivered": "as delivered", "as_scored": "as delivered", "recalibrated": "recalibrated by the other folds"}
 NOTHING = {"estimate": None, "lower": None, "upper": None}
+# Of the predictor table: name in the data -> (metric, scope), each with its interval where it has one.
+READINGS = {
+    "auroc": ("auroc", "mean_of_folds"),
+    "within_regimen": ("auroc_within_regimen", "mean_of_folds"),
+    "pooled": ("auroc", "pooled"),
+    "weighted": ("auroc", "inverse_probability_weighted"),
+    "auprc": ("auprc", "mean_of_folds"),
+    "prevalence": ("prevalence", "mean_of_folds"),
+}
+LEADS = {"lead": "auroc_difference", "lead_within": "auroc_within_regimen_difference"}
+LATER = "era: index on or after sequencing"
 
 
 def guarded(rows: Rows, guard: Guard) -> Rows:
@@ -49,98 +75,123 @@ def guarded(rows: Rows, guard: Guard) -> Rows:
     return shown
 
 
+def spread(name: str, record: Row | None) -> dict[str, Any]:
+    """An estimate and its interval under names of their own."""
+    found = record or NOTHING
+    return {name: found["estimate"], f"{name}_lower": found["lower"], f"{name}_upper": found["upper"]}
+
+
+def record(run: Run, metric: str, scope: str, predictor: str = "model", **more: Any) -> dict[str, Any] | None:
+    """The first record of the metrics with these fields."""
+    wanted = {"predictor": predictor, "metric": metric, "scope": scope} | more
+    return next((row for row in run.metrics if all(row[key] == value for key, value in wanted.items())), None)
+
+
 def predictor_rows(run: Run) -> Rows:
     """Discrimination, a predictor a row: mean of folds with interval, the model's lead over it, other readings, denominators."""
-    rows = []
+    rows: Rows = []
     for name in dict.fromkeys(row["predictor"] for row in run.metrics):
         mean = run.metric(name, "auroc")
-        if mean is not None:
-            lead = next((row for row in run.metrics if row["metric"] == "auroc_difference" and row["reference"] == name), None)
-            within, precision = (run.metric(name, metric) or NOTHING for metric in ("auroc_within_regimen", "auprc"))
-            pooled, weighted = (run.metric(name, "auroc", scope) or NOTHING for scope in ("pooled", "inverse_probability_weighted"))
-            later = group(run, name, "era: index on or after sequencing")
-            rows.append(
-                {
-                    "predictor": predictor_name(name),
-                    "AUROC, mean of folds (95 % interval)": span(mean, "estimate"),
-                    "model less this one": span(lead, "estimate") if lead else "–",
-                    "within regimen": span(within, "estimate"),
-                    "index on or after sequencing": span(later, "estimate"),
-                    "pooled": span(pooled, "estimate"),
-                    "weighted to all cases": span(weighted, "estimate"),
-                    "AUPRC": span(precision, "estimate"),
-                    "prevalence": number((run.metric(name, "prevalence") or NOTHING)["estimate"]),
-                    "cases": mean["n"],
-                    "responders": mean["events"],
-                }
-            )
+        if mean is None:
+            continue
+        row: dict[str, Any] = {"predictor": name}
+        for key, (metric, scope) in READINGS.items():
+            row |= spread(key, record(run, metric, scope, name))
+        row |= spread("later", record(run, "auroc", "subgroup", name, group=LATER))
+        for key, metric in LEADS.items():
+            row |= spread(key, record(run, metric, "mean_of_folds", reference=name))
+        rows.append(row | {"cases": mean["n"], "responders": mean["events"], "patients": mean["patients"]})
     return rows
 
 
-def group(run: Run, predictor: str, name: str) -> dict[str, Any]:
-    """AUROC of a predictor in one subgroup."""
-    wanted = (predictor, "auroc", "subgroup", name)
-    return next((row for row in run.metrics if (row["predictor"], row["metric"], row["scope"], row["group"]) == wanted), NOTHING)
+def spans(title: str, name: str, digits: int = 3) -> Column:
+    """An interval column of what `spread` wrote."""
+    return interval(title, name, f"{name}_lower", f"{name}_upper", digits)
 
 
-def breakdown_rows(run: Run, scope: str) -> Rows:
-    """AUROC of every predictor in every fold or cancer type, with the responders among the cases in the heading."""
-    rows: dict[str, dict[str, Any]] = {}
-    model = {
-        row["group"]: f"{words(row['events'])} of {words(row['n'])}"
-        for row in run.metrics
-        if (row["predictor"], row["scope"]) == ("model", scope)
-    }
-    for row in run.metrics:
-        if (row["metric"], row["scope"]) == ("auroc", scope) and row["group"] in model:
-            one = rows.setdefault(row["predictor"], {"predictor": predictor_name(row["predictor"])})
-            name = row["group"] if scope == "cancer_type" else f"fold {row['group']}"
-            one[f"{name} ({model[row['group']]})"] = (
-                span(row, "estimate", digits=2) if row["lower"] is not None else number(row["estimate"])
-            )
-    columns = list(dict.fromkeys(key for one in rows.values() for key in one))
-    return [{column: one.get(column, "–") for column in columns} for one in rows.values()]
+def own(row: Row) -> str:
+    """The model in colour, what it is held against in grey."""
+    return "high" if row["predictor"].startswith("model") else "grey"
 
 
-def subgroup_rows(run: Run) -> Rows:
-    """AUROC of the model in every subgroup; where there are too few, the reason."""
-    return [
-        {
-            "subgroup": row["group"],
-            "AUROC (95 % interval)": span(row, "estimate"),
-            "cases": row["n"],
-            "responders": row["events"],
-            "note": row["flags"] or None,
-        }
-        for row in run.metrics
-        if (row["predictor"], row["metric"], row["scope"]) == ("model", "auroc", "subgroup")
+def predictor_table(run: Run, number: int) -> Table:
+    """Every predictor, its AUROC drawn, the best first."""
+    rows = sorted(predictor_rows(run), key=lambda row: -(row["auroc"] if row["auroc"] is not None else -1))
+    data = Data(f"predictors-{number}", rows)
+    whisker = whiskers.whisker_of("auroc", colour=own)
+    columns = [
+        text("predictor", "predictor", predictor_name),
+        whiskers.column("AUROC, mean of folds", rows, whisker),
+        spans("(95 % interval)", "auroc"),
     ]
+    columns += [spans("within regimen", "within_regimen"), spans("AUPRC", "auprc")]
+    columns += [portion("responders", "responders", "cases"), count("cases", "cases")]
+    known = [row for row in rows if not is_missing(row["auroc"])]
+    names, told = [predictor_name(row["predictor"]) for row in known], [[span(row, "auroc", "auroc_lower", "auroc_upper")] for row in known]
+    drawn = whiskers.figure(known, names, told, ["AUROC (95 % interval)"], whisker, "AUROC, mean of folds")
+    caption = "Every predictor; intervals by resampling patients within folds"
+    return tabulate(data, columns, caption, figure=Figure(drawn, f"predictors-{number}", data=data) if known else None)
 
 
-def calibration_rows(run: Run) -> Rows:
-    """Calibration of the scores as delivered and, where there are other folds, recalibrated by them; a predictor and scale a row."""
-    found: dict[tuple[str, str], dict[str, Any]] = {}
-    for row in run.metrics:
-        if row["scope"] in SCALES and row["metric"] in POOLED:
-            blank = {"predictor": predictor_name(row["predictor"]), "scores": SCALES[row["scope"]]} | dict.fromkeys(POOLED, "–")
-            one = found.setdefault((row["predictor"], SCALES[row["scope"]]), blank)
-            one[row["metric"]] = span(row, "estimate") if row["lower"] is not None else number(row["estimate"])
-            one |= {"cases": row["n"], "responders": row["events"]}
-    return list(found.values())
+def other_areas(run: Run, number: int) -> Table:
+    """AUROC read in other ways."""
+    keep = ("predictor", "auroc", "later", "pooled", "weighted")
+    rows = [{key: value for key, value in row.items() if key.startswith(keep)} for row in predictor_rows(run)]
+    columns = [
+        text("predictor", "predictor", predictor_name),
+        spans("mean of folds", "auroc"),
+        spans("index on or after sequencing", "later"),
+    ]
+    columns += [spans("pooled over folds", "pooled"), spans("weighted to all cases", "weighted")]
+    return tabulate(Data(f"other-areas-{number}", rows), columns, "The same AUROC, read in other ways")
 
 
-def comparability_rows(run: Run) -> Rows:
+def leads(run: Run, number: int) -> Table | None:
+    """The model's lead over every other predictor on the same cases, over all and within regimen."""
+    rows = [row for row in predictor_rows(run) if not is_missing(row["lead"])]
+    if not rows:
+        return None
+    data = Data(
+        f"leads-{number}", [{key: value for key, value in row.items() if key == "predictor" or key.startswith("lead")} for row in rows]
+    )
+    columns: list[Column] = [text("model less", "predictor", predictor_name)]
+    drawn = None
+    for name, title in (("lead", "AUROC over all cases"), ("lead_within", "AUROC within regimen")):
+        whisker = whiskers.whisker_of(name, 0, colour=lambda row: "grey" if row["predictor"] == "oracle" else "high")
+        columns += [whiskers.column(title, rows, whisker), spans("(95 % interval)", name)]
+        if drawn is None:
+            names = [f"model less {predictor_name(row['predictor'])}" for row in rows]
+            told = [
+                [span(row, "lead", "lead_lower", "lead_upper"), span(row, "lead_within", "lead_within_lower", "lead_within_upper")]
+                for row in rows
+            ]
+            drawn = whiskers.figure(rows, names, told, ["over all cases", "within regimen"], whisker, "difference of AUROC, over all cases")
+    caption = f"Lead of {run.name} over each baseline on the same cases; right of zero the model is ahead"
+    return tabulate(data, columns, caption, figure=Figure(drawn, f"leads-{number}", data=data) if drawn else None)
+
+
+def comparability_table(run: Run, number: int) -> Table:
     """Accuracy, precision, recall, specificity and F1 at two thresholds: numbers that others publish."""
     rows: dict[tuple[str, str], dict[str, Any]] = {}
+    measures: dict[str, None] = {}
     for row in records(run.comparability):
-        low, high = number(row["lowest_threshold"], 2), number(row["highest_threshold"], 2)
-        blank = {
-            "predictor": predictor_name(row["predictor"]),
-            "threshold": f"{row['rule']} ({low})" if low == high else f"{row['rule']} ({low} to {high})",
-        }
-        rows.setdefault((row["predictor"], row["rule"]), blank)[row["measure"]] = span(row, "estimate", digits=2)
-    columns = list(dict.fromkeys(key for one in rows.values() for key in one))
-    return [{column: one.get(column, "–") for column in columns} for one in rows.values()]
+        keep = {name: row[name] for name in ("predictor", "rule", "lowest_threshold", "highest_threshold")}
+        rows.setdefault((row["predictor"], row["rule"]), keep).update(spread(row["measure"], row))
+        measures[row["measure"]] = None
+
+    def threshold(row: Row) -> str:
+        low, high = number_(row["lowest_threshold"]), number_(row["highest_threshold"])
+        return f"{row['rule']} ({low})" if low == high else f"{row['rule']} ({low} to {high})"
+
+    columns = [text("predictor", "predictor", predictor_name), Column("threshold", threshold, is_text=True)]
+    columns += [spans(measure, measure, 2) for measure in measures]
+    blank = dict.fromkeys(key for one in rows.values() for key in one)
+    return tabulate(Data(f"comparability-{number}", [blank | one for one in rows.values()]), columns, "Numbers that others publish")
+
+
+def number_(value: float | None) -> str:
+    """A threshold."""
+    return number(value, 2)
 
 
 def not_measured(run: Run) -> str | None:
@@ -156,27 +207,32 @@ def not_measured(run: Run) -> str | None:
     return None
 
 
-def section(run: Run, guard: Guard) -> dict[str, Any]:
-    """Discrimination of one experiment, ready for the template; `run.metrics` are guarded already."""
-    reason = not_measured(run)
-    scaled = any(row["scope"] == "recalibrated" for row in run.metrics)
+def each(sources: Sources, show: Callable[[Run, Guard, int], dict[str, Any]]) -> dict[str, Any]:
+    """A section that says the same of every experiment: its name and place, why nothing could be measured, and what `show` finds."""
+    told = [
+        {"name": run.name, "number": place, "suffix": suffix(place), "not_measured": not_measured(run)} | show(run, sources.guard, place)
+        for place, run in enumerate(sources.runs, 1)
+    ]
+    return {"runs": told}
+
+
+def brief(runs: Sequence[Run], metric: str, what: str, scope: str = "mean_of_folds", digits: int = 3) -> str:
+    """One number of the first experiment, for the heading of a section."""
+    found = record(runs[0], metric, scope)
+    return f"{what} {span(found, 'estimate', digits=digits)}" if found and not is_missing(found["estimate"]) else "not estimated"
+
+
+def measured(run: Run, guard: Guard, number: int) -> dict[str, Any]:
+    """How well the scores part responders from others; `run.metrics` are guarded already."""
     return {
-        "name": run.name,
-        "not_measured": reason,
-        "leads": None if reason else figures.leads(run),
-        "predictors": figures.predictors(run),
-        "roc": figures.roc(run),
-        "tornado": figures.tornado(run),
-        "calibration": figures.calibration(run)
-        if guard.smallest <= 1 or run.calibration.empty or run.calibration["n"].min() >= guard.smallest
-        else None,
-        "distribution": figures.distribution(run) if guard.smallest <= 1 else None,
-        "decision": figures.decision(run),
-        "metric_table": table(predictor_rows(run)),
-        "cancer_type_table": table(breakdown_rows(run, "cancer_type"), "AUROC by cancer type (responders of evaluable cases)"),
-        "fold_table": table(breakdown_rows(run, "fold"), "AUROC by fold (responders of evaluable cases)"),
-        "subgroup_table": table(subgroup_rows(run), "AUROC of the model by subgroup"),
-        "calibration_table": table(calibration_rows(run), "Calibration, 95 % intervals"),
-        "comparability_table": table(comparability_rows(run), "Numbers that others publish"),
-        "scores": "scores recalibrated by the other folds" if scaled else "scores as they are, since one fold has no others",
+        "metrics": Data(f"metrics-{number}", run.metrics),
+        "metric_table": predictor_table(run, number),
+        "other_areas": other_areas(run, number),
+        "roc": figures.roc(run, number),
+        "comparability_table": comparability_table(run, number),
     }
+
+
+def section(sources: Sources) -> dict[str, Any]:
+    """Discrimination."""
+    return each(sources, measured) | {"brief": brief(sources.runs, "auroc", "AUROC")}

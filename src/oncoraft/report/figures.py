@@ -1,163 +1,270 @@
-"""Figures of discrimination and utility as inline SVG; each is None where there is nothing to draw."""
+"""Figures of discrimination, calibration and utility; each is None where there is nothing to draw."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
-from markupsafe import Markup
-from matplotlib.axes import Axes
 
 from oncoraft.report.collect import Run
-from oncoraft.report.drawing import GREY, HIGH, LINES, LOW, svg
 from oncoraft.report.names import predictor_name
-from oncoraft.report.tables import records, span
-from oncoraft.report.text import label
+from oncoraft.report.plot import DASHES, Canvas, Point, Scale, axes, legend
+from oncoraft.report.tables import Data, Figure, Row, records
 
-LEADS = {"auroc_difference": "over all", "auroc_within_regimen_difference": "within regimen"}
-
-
-def intervals(axes: Axes, rows: list[dict[str, Any]], names: list[str], own: list[bool]) -> None:
-    """Estimates with their intervals, a name a line, from the top."""
-    for place, (row, is_own) in enumerate(zip(rows[::-1], own[::-1])):
-        colour = HIGH if is_own else GREY
-        if row["lower"] is not None and row["lower"] == row["lower"]:
-            axes.plot([row["lower"], row["upper"]], [place, place], color=colour, lw=2)
-        axes.plot(row["estimate"], place, "o", color=colour)
-    axes.set_yticks(range(len(rows)), [label(name) for name in names[::-1]])
-    axes.set_ylim(-0.6, len(rows) - 0.4)
+LEFT, TOP = 56.0, 12.0
+LEAST = 10  # cases in a bin below which its observed share is not drawn
 
 
-def told(names: list[str], rows: list[dict[str, Any]]) -> str:
-    """Names with estimates and intervals, for readers who cannot see a figure."""
-    return "; ".join(f"{name} {span(row, 'estimate')}" for name, row in zip(names, rows))
+def square(width: float, height: float, below: float = 44.0, limit: float = 1.0) -> tuple[Canvas, Scale, Scale]:
+    """A canvas with a plane from 0 to `limit` both ways."""
+    bottom = TOP + height
+    return Canvas(LEFT + width + 14, bottom + below), Scale(0, limit, LEFT, LEFT + width), Scale(0, limit, bottom, TOP)
 
 
-def predictors(run: Run) -> Markup | None:
-    """Mean-of-folds AUROC with interval of every predictor."""
-    rows = [row for row in run.metrics if (row["metric"], row["scope"]) == ("auroc", "mean_of_folds") and row["estimate"] is not None]
-    if not rows:
-        return None
-    rows.sort(key=lambda row: -row["estimate"])
-    figure, axes = plt.subplots(figsize=(6.5, 0.4 * len(rows) + 0.8))
-    names = [predictor_name(row["predictor"]) for row in rows]
-    intervals(axes, rows, names, [row["predictor"].startswith("model") for row in rows])
-    axes.axvline(0.5, color=GREY, lw=0.8, ls=":")
-    axes.set_xlabel("AUROC, mean of folds (95 % interval)")
-    return svg(figure, "AUROC, mean of folds: " + told(names, rows))
+def style(name: str, place: int) -> tuple[str, float, str]:
+    """Colour, width and dash of a predictor's line: the model stands out, the others differ by their dashes."""
+    return ("high", 2.2, "") if name == "model" else ("grey", 1.3, DASHES[1 + place % (len(DASHES) - 1)])
 
 
-def leads(run: Run) -> Markup | None:
-    """What the model is ahead of every other predictor, over all cases and within regimen."""
-    found = {
-        metric: [
-            row
-            for row in run.metrics
-            if (row["predictor"], row["metric"], row["scope"]) == ("model", metric, "mean_of_folds") and row["estimate"] is not None
+def mean_roc(run: Run) -> list[dict[str, Any]]:
+    """Mean over folds of the ROC curves on a grid."""
+    grid = np.linspace(0, 1, 101)
+    rows: list[dict[str, Any]] = []
+    for name, found in run.roc.groupby("predictor"):
+        curves = [np.interp(grid, fold["false_positive_rate"], fold["true_positive_rate"]) for _, fold in found.groupby("fold")]
+        mean = np.mean(curves, axis=0)
+        rows += [
+            {"predictor": str(name), "false_positive_rate": round(float(x), 2), "true_positive_rate": float(y)} for x, y in zip(grid, mean)
         ]
-        for metric in LEADS
-    }
-    references = [row["reference"] for row in found["auroc_difference"]]
-    if not references:
+    return rows
+
+
+def by_predictor(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """Rows of each predictor, the model last, so that it is drawn on top."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(str(row["predictor"]), []).append(row)
+    return dict(sorted(found.items(), key=lambda pair: pair[0] == "model"))
+
+
+def roc(run: Run, number: int) -> Figure | None:
+    """ROC curves, mean over folds."""
+    if run.roc.empty:
         return None
-    figure, panels = plt.subplots(1, 2, figsize=(8, 0.36 * len(references) + 0.9), sharey=True)
-    words = []
-    for axes, (metric, where) in zip(panels, LEADS.items()):
-        rows = sorted((row for row in found[metric] if row["reference"] in references), key=lambda row: references.index(row["reference"]))
-        names = [f"less {predictor_name(row['reference'])}" for row in rows]
-        intervals(axes, rows, names, [row["reference"] != "oracle" for row in rows])
-        axes.axvline(0, color=GREY, lw=0.8)
-        axes.set_xlabel(f"Difference of AUROC, {where}")
-        words.append(f"{where}: {told(names, rows)}")
-    return svg(figure, "Model less each baseline, difference of AUROC, " + ". ".join(words))
+    data = Data(f"roc-{number}", mean_roc(run))
+    curves = by_predictor(data.rows)
+    canvas, x, y = square(330, 330, 52 + 16 * len(curves))
+    axes(canvas, x, y, "false positive rate", "true positive rate")
+    canvas.line([(x(0), y(0)), (x(1), y(1))], "grey", 0.8)
+    entries = []
+    for place, (name, rows) in enumerate(curves.items()):
+        colour, width, dash = style(name, place)
+        canvas.line([(x(row["false_positive_rate"]), y(row["true_positive_rate"])) for row in rows], colour, width, dash)
+        entries.append((predictor_name(name), colour, dash))
+    legend(canvas, x.start, y.start + 54, entries[::-1])
+    said = "ROC curves, mean over folds; the areas under them stand in the table of predictors."
+    return Figure(canvas.svg(said), f"roc-{number}", "ROC curves, mean over folds.", data)
 
 
-def tornado(run: Run) -> Markup | None:
+def wilson(events: float, n: float) -> tuple[float, float]:
+    """95 % interval of a share by Wilson's score; it takes cases as independent."""
+    z, share = 1.959964, events / n
+    middle, half = share + z * z / (2 * n), z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
+
+
+def reliability(points: Sequence[dict[str, float]], histogram: Sequence[tuple[float, float, float]], title: str) -> Canvas:
+    """Observed share against score with intervals; below, where the score is cut in bins of equal width, how many cases hold each."""
+    limit = min(1.0, math.ceil(10 * max(max(one["score"], one["upper"]) for one in points)) / 10)
+    canvas, x, y = square(330, 300, 122 if histogram else 44, limit)
+    axes(canvas, x, y, "" if histogram else title, "observed share of responders")
+    canvas.line([(x(0), y(0)), (x(limit), y(limit))], "grey", 0.8, "4 3")
+    for point in points:
+        canvas.line([(x(point["score"]), y(point["lower"])), (x(point["score"]), y(point["upper"]))], "high", 1.2)
+        canvas.dot(x(point["score"]), y(point["observed"]), 3.5, "high")
+    canvas.line([(x(point["score"]), y(point["observed"])) for point in points], "high", 1.2)
+    if not histogram:
+        return canvas
+    top, bottom = y.start + 34, y.start + 84
+    most = max(n for _, _, n in histogram)
+    for low, high, n in histogram:
+        if low < limit:
+            canvas.bar(x(low), bottom - (bottom - top) * n / most, x(high) - x(low) - 0.5, (bottom - top) * n / most, "high")
+    canvas.line([(x(0), bottom), (x(limit), bottom)], width=0.8)
+    canvas.text(x.start - 7, top + 8, f"{most:,.0f}", 10, "end")
+    canvas.text(x.start - 7, bottom, "0", 10, "end")
+    canvas.text(13.0, (top + bottom) / 2, "cases", 11, "middle", transform=f"rotate(-90 13 {(top + bottom) / 2:.1f})")
+    canvas.text((x.start + x.end) / 2, bottom + 22, title, 12, "middle")
+    return canvas
+
+
+def said_of(points: Sequence[dict[str, float]], what: str) -> str:
+    """The points in words."""
+    return (
+        f"{what}, score and observed share of responders: "
+        + "; ".join(f"{one['score']:.2f}: {one['observed']:.2f}" for one in points)
+        + "."
+    )
+
+
+INTERVALS = "Bars: 95 % intervals (Wilson) that take cases as independent."
+
+
+def calibration(data: Data, is_recalibrated: bool) -> Figure | None:
+    """Observed share of responders in tenths of the cases, by the score recalibrated by the other folds or, where there are none, as it is."""
+    points = []
+    for row in data.rows:
+        if row["predictor"] == "model":
+            lower, upper = wilson(row["responders"], row["n"])
+            points.append({"score": row["probability"], "observed": row["observed"], "lower": lower, "upper": upper, "n": row["n"]})
+    if not points:
+        return None
+    how = "score recalibrated on other patients" if is_recalibrated else "score as delivered"
+    drawn = reliability(points, (), how).svg(said_of(points, f"Calibration of the model, {how}"))
+    return Figure(drawn, data.name, f"Tenths of the cases by {how}. {INTERVALS}", data)
+
+
+def by_score(data: Data) -> list[dict[str, float]]:
+    """The same tenths at their mean score as delivered, where the evaluation tells it."""
+    points = []
+    for row in data.rows:
+        if row["predictor"] == "model" and row.get("score") is not None:
+            lower, upper = wilson(row["responders"], row["n"])
+            points.append({"score": row["score"], "observed": row["observed"], "lower": lower, "upper": upper})
+    return sorted(points, key=lambda point: point["score"])
+
+
+def by_distribution(data: Data) -> list[dict[str, float]]:
+    """Bins of equal width with enough cases, from the distribution of scores by class."""
+    points = []
+    for row in data.rows:
+        if row["predictor"] == "model" and (n := row["responders"] + row["others"]) >= LEAST:
+            lower, upper = wilson(row["responders"], n)
+            middle = (row["lower_edge"] + row["upper_edge"]) / 2
+            points.append({"score": middle, "observed": row["responders"] / n, "lower": lower, "upper": upper})
+    return points
+
+
+def delivered(tenths: Data, data: Data, number: int) -> Figure | None:
+    """Observed share of responders by the score as delivered, and how many cases hold each score.
+
+    Args:
+        tenths: the bins of the recalibrated score; drawn here where they tell the mean score as delivered too.
+        data: the distribution of scores as delivered, by class; none where it may not be shown.
+        number: of the experiment.
+    """
+    points, source = by_score(tenths), tenths
+    how = "Tenths of the cases, at their mean score as delivered."
+    if not points:
+        points, source = by_distribution(data), data
+        how = f"Score as delivered, bins of equal width with {LEAST} cases or more."
+    if not points:
+        return None
+    own = [row for row in data.rows if row["predictor"] == "model"]
+    narrowest = min((row["upper_edge"] - row["lower_edge"] for row in own), default=0.0)
+    # Bins that were joined because they held few are as tall as their cases are dense.
+    bars = [
+        (low, high, (row["responders"] + row["others"]) * narrowest / (high - low))
+        for row in own
+        for low, high in [(row["lower_edge"], row["upper_edge"])]
+    ]
+    drawn = reliability(points, bars, "score as delivered").svg(said_of(points, "Calibration of the model, score as delivered"))
+    return Figure(drawn, f"calibration-delivered-{number}", f"{how} {INTERVALS}", source)
+
+
+def distribution(data: Data, number: int) -> Figure | None:
+    """Scores as delivered, by class: responders up, others down, each as a share of its class."""
+    own = [row for row in data.rows if row["predictor"] == "model"]
+    sums = {name: sum(row[name] for row in own) for name in ("responders", "others")}
+    if not own or not all(sums.values()):
+        return None
+    narrowest = min(row["upper_edge"] - row["lower_edge"] for row in own)
+
+    def height(row: Row, name: str) -> float:
+        """The share of a class in a bin; in a bin that was joined from several, the mean of theirs, so that areas compare."""
+        return float(row[name] / sums[name] * narrowest / (row["upper_edge"] - row["lower_edge"]))
+
+    most = max(height(row, name) for row in own for name in sums)
+    canvas = Canvas(400, 300)
+    x, y = Scale(0, 1, LEFT, 386), Scale(-most, most, 240, TOP)
+    canvas.line([(x.start, y.end), (x.start, y.start), (x.end, y.start)], width=0.8)
+    for name, sign, colour in (("responders", 1, "high"), ("others", -1, "low")):
+        for row in own:
+            tall = y(0) - y(height(row, name))
+            canvas.bar(
+                x(row["lower_edge"]) + 0.5, y(0) - tall if sign > 0 else y(0), x(row["upper_edge"]) - x(row["lower_edge"]) - 1, tall, colour
+            )
+        canvas.text(x.end, y(0) - 100 * sign + 4, f"{name}, n = {sums[name]:,}", 11, "end")
+    for tick in x.ticks():
+        canvas.line([(x(tick), y.start), (x(tick), y.start + 4)], width=0.8)
+        canvas.text(x(tick), y.start + 16, f"{tick:g}", 11, "middle")
+    canvas.line([(x.start, y(0)), (x.end, y(0))], width=0.8)
+    for at in (-most, 0.0, most):
+        canvas.text(x.start - 7, y(at) + 4, f"{abs(at):.0%}", 11, "end")
+    canvas.text((x.start + x.end) / 2, y.start + 36, "score as delivered", 12, "middle")
+    canvas.text(13.0, y(0), "share of the class", 12, "middle", transform=f"rotate(-90 13 {y(0):.1f})")
+    middle = [(row["lower_edge"] + row["upper_edge"]) / 2 for row in own]
+    means = ", ".join(f"{name} {np.average(middle, weights=[row[name] for row in own]):.2f}" for name in sums)
+    return Figure(
+        canvas.svg(f"Distribution of the model's scores by class; mean score of {means}."),
+        f"distribution-{number}",
+        "Scores as delivered, by class.",
+        data,
+    )
+
+
+def within(points: Sequence[Point], x: Scale, y: Scale) -> list[Point]:
+    """Points as drawn, as far as the first that falls below the plane, cut where it leaves."""
+    drawn: list[Point] = []
+    for place, (at, value) in enumerate(points):
+        if value >= y.low:
+            drawn.append((x(at), y(value)))
+            continue
+        if place:
+            last, before = points[place - 1]
+            drawn.append((x(last + (at - last) * (before - y.low) / (before - value)), y(y.low)))
+        break
+    return drawn
+
+
+def decision(run: Run, data: Data, number: int) -> Figure | None:
+    """Net benefit against the threshold at which one would act, with the interval of the model's, beside treating all and none."""
+    own = [row for row in data.rows if row["predictor"] == "model"]
+    if not own:
+        return None
+    top = max(row["net_benefit"] for row in data.rows)
+    if top <= 0:
+        return None
+    curves = by_predictor(data.rows)
+    x = Scale(0, max(row["threshold"] for row in own), LEFT + 8, 500)
+    y = Scale(-0.25 * top, 1.1 * top, 300, TOP)
+    canvas = Canvas(520, 300 + 56 + 16 * (len(curves) + 2))
+    inside = [(x(row["threshold"]), y(row["upper"])) for row in own] + [(x(row["threshold"]), y(row["lower"])) for row in own[::-1]]
+    canvas.area(inside, "high")
+    axes(canvas, x, y, "threshold probability of response", "net benefit per case")
+    canvas.line([(x.start, y(0)), (x.end, y(0))], "low", 1.4, "2 2")
+    canvas.line(within([(row["threshold"], row["treat_all"]) for row in own], x, y), "low", 1.4)
+    entries = [("act on all", "low", ""), ("act on none", "low", "2 2")]
+    for place, (name, rows) in enumerate(curves.items()):
+        colour, width, dash = style(name, place)
+        canvas.line(within([(row["threshold"], row["net_benefit"]) for row in rows], x, y), colour, width, dash)
+        entries.insert(0, (predictor_name(name), colour, dash))
+    legend(canvas, x.start, y.start + 56, entries)
+    ahead = [row["threshold"] for row in own if row["net_benefit"] > row["treat_all"] and row["net_benefit"] > 0]
+    where = f"thresholds {min(ahead):.2f} to {max(ahead):.2f}" if ahead else "no threshold"
+    caption = "Net benefit of acting on a recalibrated score, in true responders per case; band: 95 % interval of the model's."
+    return Figure(
+        canvas.svg(f"Decision curves; the model is above acting on all and on none at {where}."), f"decision-{number}", caption, data
+    )
+
+
+def definition_rows(run: Run) -> list[dict[str, Any]]:
     """AUROC of the model by label definition, the widest off the one that trains first."""
     main = run.metric("model", "auroc")
     if run.definitions.empty or main is None or main["estimate"] is None:
-        return None
+        return []
     own = run.definitions[run.definitions["predictor"] == "model"].dropna(subset=["estimate"])
-    if own.empty:
-        return None
-    own = own.assign(off=(own["estimate"] - main["estimate"]).abs()).sort_values("off", ascending=False, kind="stable")
-    rows = records(own)
-    figure, axes = plt.subplots(figsize=(6.5, 0.3 * len(rows) + 0.9))
-    intervals(axes, rows, [str(row["label"]) for row in rows], [row["label"] == main["label"] for row in rows])
-    axes.axvline(main["estimate"], color=GREY, lw=0.8, ls=":")
-    axes.set_xlabel("AUROC by label definition, mean of folds (95 % interval)")
-    return svg(figure, "AUROC by label definition: " + told([str(row["label"]) for row in rows], rows))
-
-
-def roc(run: Run) -> Markup | None:
-    """Mean over folds of the ROC curves."""
-    if run.roc.empty:
-        return None
-    grid = np.linspace(0, 1, 101)
-    figure, axes = plt.subplots(figsize=(4.6, 4.4))
-    for number, (name, rows) in enumerate(run.roc.groupby("predictor")):
-        curves = [np.interp(grid, fold["false_positive_rate"], fold["true_positive_rate"]) for _, fold in rows.groupby("fold")]
-        style: Any = {"color": HIGH, "lw": 2} if name == "model" else {"color": GREY, "lw": 1, "ls": LINES[number % 4]}
-        axes.plot(grid, np.mean(curves, axis=0), label=predictor_name(str(name)), **style)
-    axes.plot([0, 1], [0, 1], color=GREY, lw=0.6)
-    axes.set(xlabel="False positive rate", ylabel="True positive rate", aspect="equal")
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
-    return svg(figure, "ROC curves, mean over folds; the areas stand in the table that follows.")
-
-
-def calibration(run: Run) -> Markup | None:
-    """Observed share of responders against the score, in tenths of the cases, the histogram of the scores below."""
-    shown = run.calibration[run.calibration["predictor"].isin(["model", "oracle"])] if not run.calibration.empty else run.calibration
-    if shown.empty:
-        return None
-    figure, (axes, below) = plt.subplots(2, 1, figsize=(4.6, 5.2), sharex=True, height_ratios=(4, 1))
-    limit = max(0.3, float(shown[["probability", "observed"]].to_numpy().max()) * 1.1)
-    axes.plot([0, limit], [0, limit], color=GREY, lw=0.6)
-    for name, rows in shown.groupby("predictor"):
-        style: Any = {"color": HIGH if name == "model" else GREY, "ms": 4, "lw": 1}
-        axes.plot(rows["probability"], rows["observed"], "o-", label=predictor_name(str(name)), **style)
-    own = shown[shown["predictor"] == "model"]
-    below.bar(own["probability"], own["n"], width=limit / 60, color=HIGH)
-    axes.set(ylabel="Observed share of responders", xlim=(0, limit), ylim=(0, limit))
-    below.set(xlabel="Score", ylabel="Cases")
-    axes.legend(frameon=False, fontsize=8, loc="upper left")
-    points = "; ".join(f"{row.probability:.2f}: {row.observed:.2f}" for row in own.itertuples())
-    return svg(figure, f"Calibration of the model, score and observed share of responders: {points}.")
-
-
-def distribution(run: Run) -> Markup | None:
-    """Scores as delivered, by class: responders up, others down, each as a share of its class."""
-    own = run.distribution[run.distribution["predictor"] == "model"] if not run.distribution.empty else run.distribution
-    if own.empty or not own[["responders", "others"]].sum().min():
-        return None
-    figure, axes = plt.subplots(figsize=(4.6, 3.2))
-    width = own["upper_edge"] - own["lower_edge"]
-    for name, sign, colour in (("responders", 1, HIGH), ("others", -1, LOW)):
-        axes.bar(own["lower_edge"], sign * own[name] / own[name].sum(), width, align="edge", color=colour, label=name.capitalize())
-    axes.axhline(0, color=GREY, lw=0.6)
-    axes.set(xlabel="Score as delivered", ylabel="Share of the class", xlim=(0, 1))
-    axes.legend(frameon=False, fontsize=8)
-    middle = (own["lower_edge"] + own["upper_edge"]) / 2
-    means = ", ".join(f"{name} {np.average(middle, weights=own[name]):.2f}" for name in ("responders", "others"))
-    return svg(figure, f"Distribution of the model's scores by class; mean score of {means}.")
-
-
-def decision(run: Run) -> Markup | None:
-    """Net benefit against the threshold at which one would act, with the interval of the model's, beside treating all and none."""
-    if run.decision.empty:
-        return None
-    figure, axes = plt.subplots(figsize=(5.4, 4.0))
-    for place, (name, rows) in enumerate(run.decision.groupby("predictor")):
-        style: Any = {"color": HIGH, "lw": 2} if name == "model" else {"color": GREY, "lw": 1, "ls": LINES[place % 4]}
-        axes.plot(rows["threshold"], rows["net_benefit"], label=predictor_name(str(name)), **style)
-    every = run.decision[run.decision["predictor"] == "model"]
-    axes.fill_between(every["threshold"], every["lower"], every["upper"], color=HIGH, alpha=0.15, lw=0)
-    axes.plot(every["threshold"], every["treat_all"], color=LOW, lw=1, label="Act on all")
-    axes.axhline(0, color=LOW, lw=1, ls=":", label="Act on none")
-    top = float(run.decision["net_benefit"].max())
-    axes.set(xlabel="Threshold probability of response", ylabel="Net benefit per case", ylim=(-0.25 * top, 1.1 * top) if top > 0 else None)
-    axes.legend(frameon=False, fontsize=7)
-    ahead = every[(every["net_benefit"] > every["treat_all"]) & (every["net_benefit"] > 0)]["threshold"]
-    where = f"thresholds {ahead.min():.2f} to {ahead.max():.2f}" if len(ahead) else "no threshold"
-    return svg(figure, f"Decision curves; the model is above acting on all and on none at {where}.")
+    own = own.assign(off=(own["estimate"] - main["estimate"]).abs(), trains=own["label"] == main["label"])
+    return records(own.sort_values("off", ascending=False, kind="stable").drop(columns="off"))

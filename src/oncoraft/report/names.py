@@ -11,6 +11,7 @@ PREDICTORS = {
     "gradient_boosting": "Gradient boosting",
     "tfidf_logistic": "TF-IDF logistic regression",
     "oracle": "Oracle (twin only)",
+    "disease_extent": "Disease extent",
 }
 
 

@@ -25,7 +25,7 @@ def visible(value: Any) -> Any:
     return "".join(REPLACEMENT if _is_unseen(letter) else letter for letter in value)
 
 
-def label(text: str) -> str:
+def label(text: str, length: int = LABEL_LENGTH) -> str:
     """A name short enough for a figure: one line, cut with an ellipsis."""
     line = " ".join(visible(text).split())
-    return line if len(line) <= LABEL_LENGTH else line[: LABEL_LENGTH - 1] + "…"
+    return line if len(line) <= length else line[: length - 1] + "…"

@@ -64,3 +64,8 @@ class Report(Block):
         ge=1,
         description="Counts of fewer people are hidden, on the page and in its data, with what would give them away; curves end where fewer are at risk. 1 hides nothing.",
     )
+    individuals: bool = Field(
+        False,
+        description="Draw pictures in which one patient can be told from another: swimmer plots, waterfalls, timelines of single cases with "
+        "their prompts, and write their data. Meant for synthetic cohorts.",
+    )
