@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from oncoraft.report.report import main
-from tests.report import made
+from tests.report import made, made_cases
 from tests.report.browser import axe_source, chromium, measured, needs_browser
 
 LAYOUT = (Path(__file__).parent / "layout.js").read_text(encoding="utf-8")
@@ -21,14 +21,16 @@ pytestmark = needs_browser
 
 def written(results: Path, home: Path) -> Path:
     page = home / "page" / "index.html"
-    assert main([str(results), "--out", str(page), "--settings", json.dumps({"report": {"smallest_cell": 1}})]) == 0
+    assert main([str(results), "--out", str(page), "--settings", json.dumps({"report": {"smallest_cell": 1, "individuals": True}})]) == 0
     return page
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("page")
-    return written(made.results(home / "results", LONG, "Non-Small Cell Lung Cancer", "Chemo + Immuno"), home)
+    results = made.results(home / "results", LONG, "Non-Small Cell Lung Cancer", "Chemo + Immuno")
+    made_cases.write(results, made_cases.cohort())
+    return written(results, home)
 
 
 @pytest.fixture(scope="module")

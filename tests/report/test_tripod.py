@@ -90,6 +90,18 @@ def test_what_was_not_run_is_not_reported_and_what_failed_is_said(results: Path)
     assert "the audit failed" in answers(results)["TRIPOD+AI", "9b"]["answer"]
 
 
+def test_compute_is_what_the_logs_of_the_folds_say(results: Path) -> None:
+    assert answers(results)["TRIPOD-LLM", "12"]["reported"] == NOT_REPORTED
+    for fold in range(2):
+        log = results / "tiny" / "raft" / "kfold" / f"fold-{fold}" / "training_log.jsonl"
+        log.parent.mkdir()
+        steps = [{"step": step, "tokens": 6000, "tokens_per_second": 100.0, "memory_gib": 0.5} for step in (1, 2)]
+        log.write_text("".join(json.dumps(step) + "\n" for step in steps))
+    told = answers(results)["TRIPOD-LLM", "12"]
+    assert told["reported"] == YES
+    assert "24,000 tokens in 4.0 minutes over 2 folds" in told["answer"]
+
+
 def test_a_real_cohort_is_not_told_to_be_synthetic(results: Path) -> None:
     path = results / "tiny" / "raft" / "kfold" / "metrics" / "metrics.json"
     assert answers(results)["TRIPOD+AI", "17"]["reported"] == YES  # the twin's patients need no ethics committee

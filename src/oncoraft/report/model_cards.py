@@ -24,7 +24,7 @@ from oncoraft.report.collect import Run
 from oncoraft.report.sections import Sources
 from oncoraft.report.tables import Data, Document, Rows, tabulate, text
 
-COLUMNS = [text("item", "what"), text("told", "told")]
+COLUMNS = [text("fact", "what"), text("as the card tells it", "told")]
 
 
 def card_of(sources: Sources, run: Run) -> Card:

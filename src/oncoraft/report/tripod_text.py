@@ -202,10 +202,10 @@ def compute(facts: Facts) -> Answer:
     told = []
     for run in facts.runs:
         if rows := training_rows(facts.sources, run):
-            tokens, hours = sum(row["tokens"] for row in rows), sum(row["hours"] for row in rows)
+            tokens, minutes = sum(row["tokens"] for row in rows), sum(row["minutes"] for row in rows)
             processes = facts.fold(run, "counts", "processes")
             each = f", {processes} processes each" if processes and processes > 1 else ""
-            told.append(f"{run.name}: {tokens:,} tokens in {hours:.2f} hours over {len(rows)} folds{each}")
+            told.append(f"{run.name}: {tokens:,} tokens in {minutes:.1f} minutes over {len(rows)} folds{each}")
     return Answer(f"Training: {'; '.join(told)}." if told else None, "#compute", f"{facts.home(facts.first)}/fold-0/training_log.jsonl")
 
 

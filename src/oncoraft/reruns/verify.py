@@ -30,7 +30,7 @@ log = logging.getLogger("oncoraft")
 # Folders whose files are no results, and files that stand beside them: they change with every run and no manifest names them.
 ASIDE = {"logs", "benchmarks", "state", "_workflow", ".snakemake", ".sources"}
 CRATE = "ro-crate-metadata.json"
-BESIDE = {"README.md", CRATE}
+BESIDE = {"README.md", CRATE, ".snakemake_timestamp"}  # the last is the engine's mark in a folder that a rule declares
 WORKFLOW = "_workflow"  # covered by the crate's digests
 # Commands that leave no manifest in a results tree, or are two others in one.
 OTHER_STEPS = {"cases", "prompts", "export", "predict", "headline", "why", "verify", "crate", "compare"}
