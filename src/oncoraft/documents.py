@@ -30,14 +30,15 @@ def config_document() -> str:
     lines = [
         "# Configuration",
         "",
-        "`config.yaml` is the demo and a tour of the settings; `msk_chord.yaml` the published reproduction; `ablation.yaml` is read after",
-        "`config.yaml`. A key that is left out has the default below, which is that of the real study. Unknown keys are refused. A step reads only",
+        "`config.yaml` is the demo and a tour of the settings; `msk_chord.yaml` the published reproduction; `ablation.yaml` and `alignment.yaml`",
+        "are read after `config.yaml`. A key that is left out has the default below, which is that of the real study. Unknown keys are refused. A step reads only",
         "its own blocks, so a change reruns exactly the steps that read it. This page is made from `src/oncoraft/planning/config.py` by `make docs`.",
         "",
         "```",
         "snakemake --cores all                                                                      the demo",
         "snakemake --cores all --configfile config/msk_chord.yaml --config study=PATH               a real study",
         "snakemake --cores all --configfile config/config.yaml config/ablation.yaml                 the demo with ablations",
+        "snakemake --cores all --configfile config/config.yaml config/alignment.yaml                the demo aligned: raft, dpo, grpo",
         "```",
         "",
     ]
@@ -80,7 +81,7 @@ def _table(fields: list[tuple[str, FieldInfo]]) -> list[str]:
             if field.is_required()
             else json.dumps(field.get_default(call_default_factory=True), default=lambda value: value.model_dump())
         )
-        rows.append(f"| `{name}` | `{default}` | {field.description or ''} |")
+        rows.append(f"| `{field.alias or name}` | `{default}` | {field.description or ''} |")
     return rows
 
 

@@ -56,3 +56,12 @@ def test_each_case_has_a_stream_of_its_own() -> None:
     assert torch.equal(uniforms(41, ["a", "b", "c"], 4), together[:, :4])  # a shorter answer is the beginning of a longer one
     assert not torch.equal(uniforms(42, ["a"], 8)[0], together[0])
     assert len(torch.unique(together)) == 24
+
+
+def test_a_draw_from_the_whole_vocabulary_follows_its_probabilities_without_a_sort() -> None:
+    logits = torch.tensor([[1.0, 0.0, 2.0, -1.0]])
+    places = (torch.arange(20_000, dtype=torch.float64) + 0.5) / 20_000
+    drawn = torch.cat([draw(logits, place[None], 0.8, 1.0) for place in places[::20]])
+    share = torch.bincount(drawn, minlength=4) / len(drawn)
+    torch.testing.assert_close(share, torch.softmax(logits[0] / 0.8, dim=0), atol=2e-3, rtol=0)
+    assert draw(logits, torch.tensor([1 - 1e-16], dtype=torch.float64), 0.8, 1.0).item() == 3

@@ -235,7 +235,38 @@ def kept_files(wildcards):
             )
             for one in (rules.gather, rules.metrics, rules.survival):
                 kept += expand(one.output, **run)
+            kept += kept_of_alignment(strategy, run, folds["fold"])
     return kept
+
+
+def kept_of_alignment(strategy, run, folds):
+    """What an aligned strategy leaves beside what every strategy leaves."""
+    one = plan.config.strategies[strategy]
+    if not one.is_aligned:
+        return []
+    kept = expand(getattr(rules, one.method).output.told, **run, fold=folds)
+    if one.method == "dpo":
+        kept += expand(rules.preferences.output, **run, fold=folds)
+    return kept + expand(rules.rewards.output, **run)
+
+
+def rewards_of_runs(wildcards):
+    """What the report shows of aligned strategies: rewards before and after, and each fold's account of its score head."""
+    found = []
+    for strategy in filter(plan.is_aligned, plan.config.strategies):
+        of_all = {"model": list(plan.config.models), "strategy": strategy}
+        for design in plan.config.folds.designs:
+            home = f"results/{wildcards.cohort}/{{model}}/{{strategy}}/{design}"
+            found += expand(
+                f"{home}/{{name}}",
+                name=["rewards.csv", "best_rewarded.jsonl"],
+                **of_all,
+            )
+            folds = list(plan.folds(design))
+            found += expand(
+                f"{home}/fold-{{fold}}/alignment.json", fold=folds, **of_all
+            )
+    return found
 
 
 def require_everything():

@@ -31,6 +31,7 @@ rule report:
             if len(plan.config.models) * len(plan.config.strategies) > 1
             else []
         ),
+        rewards=lambda wildcards: rewards_of_runs(wildcards),
         cases=expand(
             "results/{{cohort}}/cases/{name}.parquet",
             name=["cases", "labels", "followup"],

@@ -30,6 +30,11 @@ def draw(logits: torch.Tensor, uniform: torch.Tensor, temperature: float, top_p:
     """
     if temperature == 0:
         return logits.argmax(dim=-1)
+    if top_p >= 1:
+        # The nucleus is the whole vocabulary: any order serves inversion, and sorting is what a draw costs.
+        total = torch.softmax(logits / temperature, dim=-1).double().cumsum(dim=-1)
+        place = torch.searchsorted(total, uniform.to(total)[:, None] * total[:, -1:], right=True)
+        return place.clamp(max=logits.shape[-1] - 1)[:, 0]
     probability, token = torch.sort(torch.softmax(logits / temperature, dim=-1), dim=-1, descending=True, stable=True)
     # float64, as the draws are: over a large vocabulary fp32 rounding would move the border of the nucleus.
     total = probability.double().cumsum(dim=-1)

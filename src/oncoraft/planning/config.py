@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from oncoraft.foundation.errors import InputError
+from oncoraft.planning.settings.alignment import Alignment, DirectPreference, GroupPolicy, Preferences
 from oncoraft.planning.settings.analysis import Baselines, Evaluation, Report, Selection, Survival
 from oncoraft.planning.settings.base import Block, Days, Fraction, PathText, Slug
 from oncoraft.planning.settings.cohort import SUBTYPES, CohortFilter, Definition, Design, Folds, Followup, Ingest, Labels, Regimens, Twin
@@ -61,6 +62,10 @@ class Config(Block):
     strategies: dict[Slug, Strategy] = Field({"raft": Strategy()}, min_length=1, description="Training strategies by name.")
     adapter: Adapter = Adapter()
     training: Training = Training()
+    alignment: Alignment = Alignment()
+    preferences: Preferences = Preferences()
+    dpo: DirectPreference = DirectPreference()
+    grpo: GroupPolicy = GroupPolicy()
     inference: Inference = Inference()
     baselines: Baselines = Baselines()
     evaluation: Evaluation = Evaluation()
@@ -87,6 +92,25 @@ class Config(Block):
             for part in ("adapter", "language_model_weight", "score_weight", "score_loss"):
                 if getattr(one, part) != getattr(lender, part):
                     raise ValueError(f"{key}: expected {part} {getattr(lender, part)} as in {one.model_of!r}, found {getattr(one, part)}")
+        return self
+
+    @model_validator(mode="after")
+    def _strategies_to_start_from(self) -> Config:
+        for name, one in self.strategies.items():
+            seen = {name}
+            while one.start is not None:
+                where = f"strategies.{name}.from"
+                if one.start not in self.strategies:
+                    raise ValueError(f"{where}: expected one of {', '.join(self.strategies)}, found {one.start!r}")
+                if one.start in seen:
+                    raise ValueError(f"{where}: expected a strategy that does not itself go on from this one, found {one.start!r}")
+                seen.add(one.start)
+                before = self.strategies[one.start]
+                if not before.has_adapter:
+                    raise ValueError(f"{where}: expected a strategy that trains an adapter, found {one.start!r}")
+                if not (before.has_head and one.has_head):
+                    raise ValueError(f"{where}: expected score_weight above 0 in both; the score is the head's")
+                one = before
         return self
 
     @model_validator(mode="after")
@@ -135,6 +159,10 @@ BLOCK_TYPES: dict[str, type[Block]] = {
     "strategy": Strategy,
     "adapter": Adapter,
     "training": Training,
+    "alignment": Alignment,
+    "preferences": Preferences,
+    "dpo": DirectPreference,
+    "grpo": GroupPolicy,
     "inference": Inference,
     "baselines": Baselines,
     "evaluation": Evaluation,
@@ -149,6 +177,7 @@ __all__ = [
     "RESERVED_FOLDERS",
     "SUBTYPES",
     "Adapter",
+    "Alignment",
     "Audit",
     "Baselines",
     "Block",
@@ -157,15 +186,18 @@ __all__ = [
     "Days",
     "Definition",
     "Design",
+    "DirectPreference",
     "Evaluation",
     "Evidence",
     "Folds",
     "Followup",
     "Fraction",
+    "GroupPolicy",
     "Inference",
     "Ingest",
     "Labels",
     "Model",
+    "Preferences",
     "Prompts",
     "Rationales",
     "Regimens",

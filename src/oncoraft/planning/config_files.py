@@ -155,9 +155,14 @@ def _keys_at(model: Any, location: list[str]) -> list[str]:
     for part in location:
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             break
-        if part in model.model_fields:
-            model = _model_inside(model.model_fields[part].annotation)
-    return sorted(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+        if part in (fields := keys_of(model)):
+            model = _model_inside(fields[part].annotation)
+    return sorted(keys_of(model)) if isinstance(model, type) and issubclass(model, BaseModel) else []
+
+
+def keys_of(model: type[BaseModel]) -> dict[str, Any]:
+    """Key as it is written -> field."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def _model_inside(annotation: Any) -> Any:

@@ -34,7 +34,12 @@ log = logging.getLogger("oncoraft")
 
 
 # Arguments that name what a step writes, where it is not --out alone; every other path is an input.
-OUTPUTS = {"twin": ("out", "truth"), "split": ("train", "heldout", "tuning", "all"), "infer": ("out", "tuning_out")}
+OUTPUTS = {
+    "twin": ("out", "truth"),
+    "split": ("train", "heldout", "tuning", "all"),
+    "infer": ("out", "tuning_out"),
+    "rewards": ("out", "best"),
+}
 OWN_STATE = "state"  # a folder that training fills by itself, whatever else is in it
 
 

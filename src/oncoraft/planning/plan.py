@@ -91,9 +91,28 @@ class Plan:
 
     def strategies_with(self, *, adapter: bool, head: bool) -> str:
         """A wildcard's pattern for the strategies that train just these parts; it matches nothing where there are none."""
-        own = {name: one for name, one in self.config.strategies.items() if one.model_of is None}
-        names = [name for name, one in own.items() if (one.has_adapter, one.has_head) == (adapter, head)]
-        return "|".join(names) or "(?!)"
+        supervised = {name: one for name, one in self.config.strategies.items() if not one.is_aligned and one.model_of is None}
+        return "|".join(name for name, one in supervised.items() if (one.has_adapter, one.has_head) == (adapter, head)) or "(?!)"
+
+    def aligned_strategies(self, method: str | None = None) -> str:
+        """A wildcard's pattern for the strategies that go on from another, by one method or any; nothing where there are none."""
+        methods = (method,) if method else ("dpo", "grpo")
+        return "|".join(name for name, one in self.config.strategies.items() if one.method in methods) or "(?!)"
+
+    def is_aligned(self, strategy: str) -> bool:
+        """Whether a strategy goes on from another."""
+        return self.config.strategies[strategy].is_aligned
+
+    def start_of(self, strategy: str) -> str:
+        """The strategy that an aligned one goes on from.
+
+        Raises:
+            KeyError: it goes on from none.
+        """
+        start = self.config.strategies[strategy].start
+        if start is None:
+            raise KeyError(strategy)
+        return start
 
     def trainer_of(self, strategy: str) -> str:
         """The strategy whose fold models a strategy scores with: its own, unless it borrows another's."""
@@ -104,7 +123,7 @@ class Plan:
         return sorted({one.control for one in self.config.strategies.values() if one.control})
 
     def fold_model_names(self, strategy: str) -> list[str]:
-        """Names of the files that training leaves for inference; none where a strategy trains nothing."""
+        """Names of the files that training or alignment leaves for inference; none where a strategy trains nothing."""
         one = self.config.strategies[strategy]
         adapter = ["adapter_config.json", "adapter_model.safetensors"] if one.has_adapter else []
         head = ["score_head.pt"] if one.has_head else []
@@ -191,6 +210,14 @@ class Plan:
         given = {"file": block.file, "endpoint": block.endpoint_instruction, "template": None}[block.teacher]
         return [given] if given is not None else []
 
+    def choice_files(self) -> list[str]:
+        """The file of clinicians' choices that pairs are made from, if there is one."""
+        return [self.config.preferences.file] if self.config.preferences.file else []
+
+    def choice_content(self) -> str:
+        """Digest of the file of clinicians' choices."""
+        return self.content.of(Path(file) for file in self.choice_files())
+
     def has_truth(self, cohort: str) -> bool:
         """Whether the true response probabilities are known, as they are for a twin."""
         return self.config.study is None or cohort == PRETRAINING
@@ -211,6 +238,9 @@ class Plan:
         """What a real run needs and does not find, one line each: study tables and base models."""
         lines = _missing_of_study(self.config.study) if self.config.study is not None else []
         lines += [f"{file}: no such file (configuration block `rationales`)" for file in self.teacher_files() if not Path(file).is_file()]
+        if any(one.method == "dpo" for one in self.config.strategies.values()):
+            key = "configuration key `preferences.file`"
+            lines += [f"{file}: no such file ({key})" for file in self.choice_files() if not Path(file).is_file()]
         listed = self.filter_files(self.config.cohort)
         lines += [f"{file}: no such file (configuration key `cohort_filter.patients`)" for file in listed if not Path(file).is_file()]
         lines += [
@@ -237,6 +267,7 @@ def refuse_braces(config: Config) -> None:
         "prompts.instruction_file": config.prompts.instruction_file,
         "rationales.file": config.rationales.file,
         "rationales.endpoint_instruction": config.rationales.endpoint_instruction,
+        "preferences.file": config.preferences.file,
         **{f"models.{name}.path": model.path for name, model in config.models.items()},
     }
     for key, path in paths.items():

@@ -28,6 +28,7 @@ UNCOUNTED = {
     "oncoraft.planning.config_files",
     "oncoraft.planning.yaml_file",
     "oncoraft.planning.settings",
+    "oncoraft.planning.settings.alignment",
     "oncoraft.planning.settings.analysis",
     "oncoraft.planning.settings.base",
     "oncoraft.planning.settings.cohort",

@@ -63,6 +63,26 @@ STEPS: dict[str, Step] = {
         ("strategy", "adapter", "training"),
         "Fine-tune one fold: language-modelling loss on the rationale, classification loss on the score head.",
     ),
+    "preferences": Step(
+        "oncoraft.alignment.pairs",
+        ("strategy", "training", "alignment", "preferences"),
+        "Pairs of answers to a fold's training cases, ranked by rewards or chosen by clinicians.",
+    ),
+    "dpo": Step(
+        "oncoraft.alignment.dpo",
+        ("strategy", "training", "alignment", "dpo"),
+        "Go on from a trained fold by preferences: direct preference optimisation.",
+    ),
+    "grpo": Step(
+        "oncoraft.alignment.grpo",
+        ("strategy", "training", "alignment", "grpo"),
+        "Go on from a trained fold by rewards of sampled answers: group-relative policy optimisation.",
+    ),
+    "rewards": Step(
+        "oncoraft.alignment.reward_table",
+        ("alignment", "evaluation"),
+        "Rewards of held-out answers before and after alignment, with intervals.",
+    ),
     "infer": Step(
         "oncoraft.inference.infer", ("inference", "strategy"), "Score one shard of the held-out cases and write their rationales."
     ),

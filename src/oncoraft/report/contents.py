@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from oncoraft.report import (
+    aligned,
     calibration,
     cohort,
     discrimination,
@@ -37,6 +38,7 @@ SECTIONS = (
     Section("assumptions", "Assumptions", "Survival", "assumptions.jinja", survival.assumption_section),
     Section("rationales", "Rationales", "Model", "rationales.jinja", rationales.section),
     Section("timelines", "Two cases in time", "Model", "timelines.jinja", pictures.timelines),
+    Section("alignment", "Alignment", "Model", "aligned.jinja", aligned.section),
     Section("comparison", "Runs compared", "Model", "comparison.jinja", runs.comparison),
     Section("compute", "Compute and cost", "Model", "compute.jinja", runs.compute),
     Section("model-card", "Model card", "Record", "model_card.jinja", model_cards.section),

@@ -11,8 +11,9 @@ import math
 import resource
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -137,21 +138,35 @@ def memory_gib(device: torch.device) -> float:
 
 
 def train(trainer: Trainer, cases: list[Case], save: Callable[[], None]) -> None:
-    """Run (or go on) to the last step, saving now and then; on SIGTERM or an interrupt save and stop.
+    """Run (or go on) to the last step; see `go_through`."""
+    go_through(trainer, steps_of(cases, trainer.settings), steps_in(len(cases), trainer.settings), partial(take_step, trainer), save)
+
+
+def go_through(
+    trainer: Trainer, batches: Iterable[list[Any]], total: int, take: Callable[[list[Any]], Entry], save: Callable[[], None]
+) -> None:
+    """Take every step that is not taken yet, saving now and then; on SIGTERM or an interrupt save and stop.
+
+    Args:
+        trainer: knows how many steps it has taken.
+        batches: what each step learns from, from the first on.
+        total: how many there are.
+        take: takes one step.
+        save: writes the trainer's state.
 
     Raises:
         RetryLater: stopped by a signal after its state was saved.
     """
-    total, processes = steps_in(len(cases), trainer.settings), trainer.processes
+    processes = trainer.processes
     trainer.model.train()
     if trainer.head is not None:
         trainer.head.train()
     progress = Progress(total, trainer.step, processes.is_first)
     with stop_asked() as asked:
-        for number, batch in enumerate(steps_of(cases, trainer.settings), 1):
+        for number, batch in enumerate(batches, 1):
             if number <= trainer.step:
                 continue
-            progress.show(take_step(trainer, batch))
+            progress.show(take(batch))
             # Asked of all: a signal may reach one process alone, for which the others would wait in the next sum.
             stop = processes.any(asked(), trainer.device)
             if processes.is_first and (stop or trainer.step % trainer.settings.checkpoint_every_steps == 0):

@@ -17,5 +17,6 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 class Block(BaseModel):
     """A part of the configuration: frozen, typed, closed to unknown keys."""
 
-    # Without the namespaces pydantic warns of keys that begin with model_; YAML's .nan and .inf would pass for floats.
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
+    # Without the namespaces pydantic warns of keys that begin with model_; YAML's .nan and .inf would pass for floats. A key that is
+    # no name in Python (`from`) is an alias, and is written as it is read.
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False, serialize_by_alias=True)

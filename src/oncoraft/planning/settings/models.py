@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -72,11 +72,18 @@ class Strategy(Block):
         "held-out cases shown with the drugs of another regimen.",
     )
     model_of: Slug | None = Field(None, description="Score with the fold models of this strategy and train nothing.")
+    method: Literal["supervised", "dpo", "grpo"] = Field(
+        "supervised",
+        description="supervised: on the training answers; dpo, grpo: from a trained strategy on, answers judged by verifiers (block `alignment`).",
+    )
+    start: Slug | None = Field(
+        None, alias="from", description="dpo and grpo: the strategy whose adapter and head of the same fold they start from."
+    )
 
     @property
     def is_trained(self) -> bool:
         """Whether anything is fitted; without losses the base model answers as it is."""
-        return self.language_model_weight > 0 or self.score_weight > 0
+        return self.is_aligned or self.language_model_weight > 0 or self.score_weight > 0
 
     @property
     def has_adapter(self) -> bool:
@@ -87,6 +94,33 @@ class Strategy(Block):
     def has_head(self) -> bool:
         """Whether training leaves a score head."""
         return self.score_weight > 0
+
+    @property
+    def is_aligned(self) -> bool:
+        """Whether it goes on from another strategy, by preferences or rewards."""
+        return self.method != "supervised"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_language_loss_unless_asked(cls, values: Any) -> Any:
+        """Alignment has a loss of its own; the language-modelling loss of the chosen answers may stand beside that of dpo."""
+        if isinstance(values, dict) and values.get("method", "supervised") != "supervised":
+            return {"language_model_weight": 0.0} | values
+        return values
+
+    @model_validator(mode="after")
+    def _a_place_to_start(self) -> Strategy:
+        if self.is_aligned and self.start is None:
+            raise ValueError(f"method {self.method}: expected `from`, the strategy that it goes on from")
+        if not self.is_aligned and self.start is not None:
+            raise ValueError("from: expected method dpo or grpo beside it")
+        if self.is_aligned and (self.control or self.model_of):
+            raise ValueError(f"method {self.method}: expected neither control nor model_of beside it")
+        if self.is_aligned and not self.adapter:
+            raise ValueError(f"method {self.method}: expected adapter: true; there is nothing else that could learn to answer otherwise")
+        if self.method == "grpo" and self.language_model_weight > 0:
+            raise ValueError("method grpo: expected language_model_weight 0; its answers are its own")
+        return self
 
     @model_validator(mode="after")
     def _something_to_learn_with(self) -> Strategy:
