@@ -112,10 +112,6 @@ def doubled(name: str) -> Callable[[Tables], Tables]:
             "labels.parquet, column definition: expected labels of",
         ),
         (lambda tables: tables | {"cases": tables["cases"].drop(columns="regimen")}, "cases.parquet, column regimen: expected this column"),
-        (
-            lambda tables: tables | {"labels": tables["labels"].assign(responder=True)},
-            "expected responders and non-responders among the 240",
-        ),
     ],
 )
 def test_a_row_that_would_change_numbers_unsaid_is_refused_with_its_place(
@@ -152,6 +148,21 @@ def test_a_line_that_is_no_prediction_is_refused(text: str, tables: Tables, tmp_
     (tmp_path / "predictions.jsonl").write_text(text + "\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"predictions\.jsonl, line 1"):
         main(arguments)
+
+
+@pytest.mark.parametrize(
+    ("responder", "why"), [(True, "all of them responders"), (False, "none of them responders"), (None, "no evaluable")]
+)
+def test_cases_of_one_class_give_a_record_that_says_why_there_is_no_area(
+    responder: bool | None, why: str, tables: Tables, tmp_path: Path
+) -> None:
+    labels = tables["labels"].assign(responder=pd.array([responder] * len(tables["labels"]), dtype="boolean"))
+    assert main(write(tables | {"labels": labels}, tmp_path)) == 0
+    records = json.loads((tmp_path / "metrics" / "metrics.json").read_text())
+    assert {row["estimate"] for row in records} == {None}
+    (own,) = [row for row in records if (row["predictor"], row["scope"]) == ("model", "mean_of_folds")]
+    assert why in own["flags"]
+    assert why in json.loads((tmp_path / "metrics" / "verdict.json").read_text())["sentence"]
 
 
 def test_what_is_missing_is_counted(tables: Tables, tmp_path: Path) -> None:

@@ -179,7 +179,6 @@ BAD = {
     "an exit that is missing": (spoil("followup", "exit_days", None), "line 5, column exit_days: expected a number of days"),
     "an event that is missing": (spoil("followup", "event", None), "line 5, column event: expected true or false"),
     "no prediction": (lambda tables: tables.update(predictions=tables["predictions"].head(0)), "expected at least one prediction"),
-    "no follow-up": (lambda tables: tables.update(followup=tables["followup"].assign(endpoint="ttnt")), "rows of the endpoint 'os'"),
 }
 
 
@@ -238,6 +237,15 @@ def test_no_event_in_a_group_is_the_reason_for_no_ratio(tmp_path: Path) -> None:
     assert rows
     assert all((row["hazard_ratio"], row["no_ratio"]) == (None, "no event in the high group") for row in rows)
     assert all(row["likelihood_ratio_p"] < 1e-6 for row in rows)
+
+
+def test_a_cohort_without_follow_up_has_no_regimen_and_counts_none(tmp_path: Path) -> None:
+    tables = write_study(tmp_path)
+    tables["followup"] = tables["followup"].assign(endpoint="ttnt")
+    write_tables(tmp_path, tables)
+    assert survival(tmp_path) == 0
+    found = json.loads((tmp_path / "survival" / "survival.json").read_text())
+    assert (found["regimens"], found["counts"]["attempted"]) == ([], 0)
 
 
 def test_a_cohort_too_small_for_any_curve_has_a_table_of_curves_with_its_columns_and_no_row(study: Path, tmp_path: Path) -> None:
