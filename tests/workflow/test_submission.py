@@ -37,7 +37,6 @@ GOLDEN: dict[str, tuple[str, int, int, int, int]] = {
     "tokens": ("cpu", 30, 4000, 1, 0),
     "leakage": ("cpu", 30, 4000, 1, 0),
     "split": ("cpu", 30, 4000, 1, 0),
-    "control": ("cpu", 30, 4000, 1, 0),
     "train": ("gpu", 2880, 64000, 8, 1),
     "infer": ("gpu", 1440, 64000, 8, 1),
     "recalibrate": ("cpu", 30, 4000, 1, 0),

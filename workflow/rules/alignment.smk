@@ -2,18 +2,6 @@
 # of held-out answers before and after. What an aligned fold leaves has the layout of a trained one.
 
 
-def start_folder(wildcards):
-    """The fold that alignment starts from: the same fold of another strategy."""
-    start = plan.start_of(wildcards.strategy)
-    return f"results/{wildcards.cohort}/{wildcards.model}/{start}/{wildcards.design}/fold-{wildcards.fold}"
-
-
-def start_files(wildcards):
-    """What training left of it."""
-    names = plan.fold_model_names(plan.start_of(wildcards.strategy))
-    return [f"{start_folder(wildcards)}/{name}" for name in names]
-
-
 rule preferences:
     input:
         train="results/{cohort}/{model}/prompts/{design}/fold-{fold}/train.jsonl",

@@ -235,19 +235,25 @@ def kept_files(wildcards):
             )
             for one in (rules.gather, rules.metrics, rules.survival):
                 kept += expand(one.output, **run)
-            kept += kept_of_alignment(strategy, run, folds["fold"])
+            if plan.is_aligned(strategy):
+                aligned = (rules.dpo, rules.grpo)[plan.method_of(strategy) == "grpo"]
+                kept += expand(aligned.output.told, **run, fold=folds["fold"])
+                kept += expand(rules.rewards.output, **run)
+            if plan.method_of(strategy) == "dpo":
+                kept += expand(rules.preferences.output, **run, fold=folds["fold"])
     return kept
 
 
-def kept_of_alignment(strategy, run, folds):
-    """What an aligned strategy leaves beside what every strategy leaves."""
-    one = plan.config.strategies[strategy]
-    if not one.is_aligned:
-        return []
-    kept = expand(getattr(rules, one.method).output.told, **run, fold=folds)
-    if one.method == "dpo":
-        kept += expand(rules.preferences.output, **run, fold=folds)
-    return kept + expand(rules.rewards.output, **run)
+def start_folder(wildcards):
+    """The fold that alignment starts from: the same fold of another strategy."""
+    start = plan.start_of(wildcards.strategy)
+    return f"results/{wildcards.cohort}/{wildcards.model}/{start}/{wildcards.design}/fold-{wildcards.fold}"
+
+
+def start_files(wildcards):
+    """What training left of it."""
+    names = plan.fold_model_names(plan.start_of(wildcards.strategy))
+    return [f"{start_folder(wildcards)}/{name}" for name in names]
 
 
 def rewards_of_runs(wildcards):

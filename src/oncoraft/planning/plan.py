@@ -103,6 +103,10 @@ class Plan:
         """Whether a strategy goes on from another."""
         return self.config.strategies[strategy].is_aligned
 
+    def method_of(self, strategy: str) -> str:
+        """How a strategy is trained: supervised, dpo or grpo."""
+        return self.config.strategies[strategy].method
+
     def start_of(self, strategy: str) -> str:
         """The strategy that an aligned one goes on from.
 
