@@ -7,7 +7,8 @@ no cohort. Response follows the time to relapse, so that a model which knows who
 of survival: the truth of every score is a hazard ratio of 1. Each seed writes a study in the source's format and goes through ingestion,
 cases, labels, follow-up, folds, evidence and prompts; the model is a TF-IDF logistic regression fitted out of fold on the prompts
 themselves, and the hazard ratio is that of the survival step. Told of the prompts as they are, and with the statement planted in them:
-how often the interval holds 1.
+how often the interval holds 1. Beside it the same model trained on the cohort of the seed before: scores out of fold share their training patients,
+and where labels and survival go together, their sum over the folds varies more than a Cox model knows.
 """
 
 from __future__ import annotations
@@ -126,8 +127,17 @@ def scores(table: pd.DataFrame) -> pd.DataFrame:
     return table[["case_id", "patient_id", "fold"]].assign(score=score)
 
 
-def through_the_product(seed: int, patients: int, work: Path) -> Iterator[tuple[str, dict[str, float | None]]]:
-    """The survival record of the regimen for the prompts as they are and for those with the statement."""
+def scores_of_another(table: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    """Scores of a model trained on another cohort: case_id, patient_id, fold, score."""
+    both = pd.concat([other[other["responder"].notna()], table], ignore_index=True)
+    label, count = both["responder"].fillna(False).to_numpy(bool), len(both) - len(table)
+    tuning = both["is_tuning"].to_numpy(bool)[:count]
+    parts = Parts(np.flatnonzero(~tuning), np.flatnonzero(tuning), np.arange(count, len(both)), label)
+    return table[["case_id", "patient_id", "fold"]].assign(score=tfidf_logistic(both)(parts).score)
+
+
+def prepared(seed: int, patients: int, work: Path) -> tuple[pd.DataFrame, pd.DataFrame, Path]:
+    """Through the product up to the prompts: cases with label, fold and `text`; their covariates; the folder of cases."""
     study, tables, cases, facts, prompts = (work / name for name in ("study", "tables", "cases", "evidence.parquet", "prompts.jsonl"))
     write_study(records(cohort(seed, patients)), study)
     assert ingest.main([str(study), "--out", str(tables)]) == 0
@@ -142,11 +152,19 @@ def through_the_product(seed: int, patients: int, work: Path) -> Iterator[tuple[
     folds = read["folds"].loc[read["folds"]["design"] == "kfold", ["case_id", "fold", "is_tuning"]]
     table = read["cases"].merge(labels, on="case_id", validate="one_to_one").merge(folds, on="case_id", validate="one_to_one")
     table["text"] = table["case_id"].map(texts)
-    covariates = clinical_covariates(read["cases"], pd.read_parquet(facts))
-    unseen = table["index_day"] < 0
-    planted = table.assign(text=table["text"] + np.where(unseen, f"\n- {STATEMENT}", ""))
-    for name, given in (("as they are", table), ("with the statement", planted)):
-        frame = frame_of(scores(given), covariates, read_followup(cases / "followup.parquet", "os"))
+    return table, clinical_covariates(read["cases"], pd.read_parquet(facts)), cases
+
+
+def survival(
+    table: pd.DataFrame, covariates: pd.DataFrame, cases: Path, other: pd.DataFrame | None
+) -> Iterator[tuple[str, dict[str, float | None]]]:
+    """The survival record of the regimen for the prompts as they are, for those with the statement, and for a model of another cohort."""
+    planted = table.assign(text=table["text"] + np.where(table["index_day"] < 0, f"\n- {STATEMENT}", ""))
+    found = {"as they are": scores(table), "with the statement": scores(planted)}
+    if other is not None:
+        found["as they are, trained on another cohort"] = scores_of_another(table, other)
+    for name, predictions in found.items():
+        frame = frame_of(predictions, covariates, read_followup(cases / "followup.parquet", "os"))
         shown, skipped, _ = analyse(frame, ["cancer_type", "regimen"], Survival(bootstrap=0))
         assert len(shown) == 1, skipped
         yield name, shown[0]
@@ -162,14 +180,17 @@ def main() -> None:
     logging.disable(logging.WARNING)
     held: dict[tuple[str, str], list[bool]] = defaultdict(list)
     ratios: dict[tuple[str, str], list[float]] = defaultdict(list)
+    before: pd.DataFrame | None = None
     for seed in range(given.first, given.first + given.seeds):
         with tempfile.TemporaryDirectory() as work:
-            for name, record in through_the_product(seed, given.patients, Path(work)):
+            table, covariates, cases = prepared(seed, given.patients, Path(work))
+            for name, record in survival(table, covariates, cases, before):
                 for prefix in ("adjusted_", "adjusted_per_sd_", ""):
                     key, lower, upper = (name, prefix), record[f"{prefix}lower"], record[f"{prefix}upper"]
                     if lower is not None and upper is not None:
                         held[key].append(lower <= 1 <= upper)
                         ratios[key].append(float(record[f"{prefix}hazard_ratio"] or np.nan))
+        before = table
     words = {"adjusted_": "adjusted, low against high", "adjusted_per_sd_": "adjusted, per standard deviation", "": "raw, low against high"}
     print(f"{given.seeds} seeds, truth 1; prompts, hazard ratio: interval holds 1 (of so many), ratio in the middle")
     for (name, prefix), found in held.items():
