@@ -135,6 +135,7 @@ def experiment(home: Path, strategy: str, regimen_name: str, cancer_type: str) -
     told["counts"] = {"attempted": 2, "shown": 1, "tested": 1, "skipped": 1, "cases": 79}
     told["settings"] = {"horizons_months": [12], "alpha": 0.05}
     told["summary"] = {"adjusted": None, "adjusted_per_sd": None, "raw": None}
+    told |= {"endpoint": "overall_survival", "anchor": "index", "further_endpoints": []}
     (run / "survival" / "survival.json").write_text(json.dumps(told))
     curves(cancer_type).to_parquet(run / "survival" / "curves.parquet")
     (run / "predictions.jsonl").write_text(json.dumps({"rationale": regimen_name}) + "\n")

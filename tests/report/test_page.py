@@ -103,11 +103,14 @@ SURVIVAL = {
     "regimens": [],
     "skipped": [],
     "cancer_types": [],
-    "counts": {"attempted": 0},
+    "counts": {"attempted": 0, "tested": 0},
     "settings": {"horizons_months": [12], "alpha": 0.05},
     "statement": "",
     "direction": "",
     "summary": {"adjusted": None, "adjusted_per_sd": None},
+    "endpoint": "overall_survival",
+    "anchor": "index",
+    "further_endpoints": [],
 }
 NOTHING_HIDDEN = Guard(1)
 
@@ -129,6 +132,13 @@ def test_a_single_fold_is_told_to_be_cut_and_calibrated_as_it_is(run: Run) -> No
     assert [row["scores"] for row in calibration_rows(alone)] == ["as delivered"]
     assert "median score of the other folds" in regimens(of_folds(run, "kfold", 5), NOTHING_HIDDEN, 1)["cut"]
     assert "recalibrated" in calibration.measured(five, NOTHING_HIDDEN, 1)["recalibrated"].caption
+
+
+def test_the_page_says_which_endpoint_it_follows_and_from_which_day(run: Run) -> None:
+    later = SURVIVAL | {"endpoint": "time_to_next_treatment", "anchor": "sequencing"}
+    shown = regimens(dataclasses.replace(of_folds(run, "kfold", 5), survival=later | {"further_endpoints": [SURVIVAL]}), NOTHING_HIDDEN, 1)
+    assert (shown["endpoint"], shown["anchor"]) == ("time to next treatment", "first sequencing")
+    assert [row[:3] for row in texts(shown["endpoints"])] == [["time to next treatment", "0", "0"], ["overall survival", "0", "0"]]
 
 
 def test_folds_that_differ_by_design_are_not_flagged_for_it(run: Run) -> None:

@@ -18,3 +18,12 @@ PREDICTORS = {
 def predictor_name(predictor: str) -> str:
     """The name of a predictor for people."""
     return PREDICTORS.get(predictor, predictor)
+
+
+# What time runs to, and what from.
+ENDPOINTS = {
+    "overall_survival": "overall survival",
+    "progression_free_survival": "progression-free survival",
+    "time_to_next_treatment": "time to next treatment",
+}
+ANCHORS = {"index": "index date", "diagnosis": "diagnosis", "sequencing": "first sequencing"}

@@ -10,14 +10,22 @@ import pandas as pd
 from oncoraft.report import survival_figures, survival_tables
 from oncoraft.report.collect import Run
 from oncoraft.report.forest import forest
+from oncoraft.report.names import ANCHORS, ENDPOINTS
 from oncoraft.report.sections import Sources, suffix
 from oncoraft.report.small_cells import Guard
-from oncoraft.report.tables import Data, Rows, count, number, records, span, tabulate, text
+from oncoraft.report.tables import Data, Rows, count, interval, number, records, span, tabulate, text
 
 MEDIAN_CUT = "groups cut, in each fold, at the median score of the other folds, of the regimen where they hold 50 such cases, else of the cancer type or of all"
 FIXED_CUT = "groups cut at a score of 0.5, since one fold has no others to take a median from"
 NAMED = 5  # regimens in a sentence; all of them stand in the forest
 BY_CANCER = "By cancer type, first case of each patient, the regimen a stratum"
+BY_ENDPOINT = [
+    text("endpoint", "endpoint"),
+    count("tested regimens", "tested"),
+    count("the score adds in", "added"),
+    interval("pooled adjusted HR (95 % interval)", "hazard_ratio"),
+    interval("a further regimen", "hazard_ratio", "prediction_lower", "prediction_upper"),
+]
 SKIPPED = [
     text("regimen", "regimen_name"),
     text("cancer type", "cancer_type"),
@@ -99,6 +107,18 @@ def summary_data(run: Run, number: int) -> Data:
     return Data(f"survival-summary-{number}", rows)
 
 
+def endpoint_rows(survival: dict[str, Any]) -> Rows:
+    """The headline's endpoint and the others: in how many regimens the score adds, and the pooled adjusted ratio."""
+    nothing = dict.fromkeys(("hazard_ratio", "lower", "upper", "prediction_lower", "prediction_upper"))
+    alpha = survival["settings"]["alpha"]
+    return [
+        {"endpoint": ENDPOINTS[one["endpoint"]], "anchor": ANCHORS[one["anchor"]], "tested": one["counts"]["tested"]}
+        | {"added": sum(row["q"] is not None and row["q"] <= alpha for row in one["regimens"])}
+        | {name: (one["summary"]["adjusted"] or nothing)[name] for name in nothing}
+        for one in (survival, *survival["further_endpoints"])
+    ]
+
+
 def each(sources: Sources, show: Any) -> dict[str, Any]:
     """A section that says the same of every experiment's survival."""
     told = []
@@ -115,6 +135,13 @@ def regimens(run: Run, guard: Guard, number: int) -> dict[str, Any]:
         "statement": survival["statement"],
         "direction": survival["direction"],
         "counts": survival["counts"],
+        "endpoint": ENDPOINTS[survival["endpoint"]],
+        "anchor": ANCHORS[survival["anchor"]],
+        "endpoints": tabulate(
+            Data(f"endpoints-{number}", endpoint_rows(survival)),
+            BY_ENDPOINT,
+            "Every endpoint, each with a false-discovery family of its own",
+        ),
         "cut": MEDIAN_CUT if run.folds > 1 else FIXED_CUT,
         "summary": summary_data(run, number),
         "data": Data(f"regimens-{number}", survival_tables.plain_fields(survival["regimens"], guard)),

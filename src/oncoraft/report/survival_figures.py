@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from oncoraft.report.collect import Run
+from oncoraft.report.names import ANCHORS, ENDPOINTS
 from oncoraft.report.plot import Canvas, Point, Scale, axes, steps
 from oncoraft.report.small_cells import Guard
 from oncoraft.report.survival_tables import CUT, guarded, medians
@@ -47,7 +48,7 @@ def numbers_at_risk(canvas: Canvas, record: Row, shown: list[float], x: Scale, g
                 canvas.text(x(month), height, words(guard.count(count)), 10.5, "middle")
 
 
-def kaplan_meier(record: Row, rows: list[Row], shown: Row, guard: Guard) -> tuple[Canvas, str]:
+def kaplan_meier(record: Row, rows: list[Row], shown: Row, guard: Guard, endpoint: str, anchor: str) -> tuple[Canvas, str]:
     """One panel, and what it says in words.
 
     Args:
@@ -55,6 +56,7 @@ def kaplan_meier(record: Row, rows: list[Row], shown: Row, guard: Guard) -> tupl
         rows: its curves, as far as they may be drawn.
         shown: the record with small counts marked.
         guard: what marks the numbers at risk.
+        endpoint, anchor: what time runs to, and what from.
     """
     start, months = record["curve_from_months"] or 0.0, list(record["at_risk"]["months"])
     last = max(6.0, *(row["months"] for row in rows))
@@ -65,12 +67,13 @@ def kaplan_meier(record: Row, rows: list[Row], shown: Row, guard: Guard) -> tupl
     ratio = f"adjusted HR {span(record, *CUT, digits=2)}, q {p_value(record['q'])}; raw HR {span(record, 'hazard_ratio', digits=2)}"
     canvas.text(8.0, 50.0, ratio, 11)
     under = ticks(months, last)
-    axes(canvas, x, y, "months from index date", "overall survival", under, (0, 0.25, 0.5, 0.75, 1))
+    axes(canvas, x, y, f"months from {ANCHORS[anchor]}", ENDPOINTS[endpoint], under, (0, 0.25, 0.5, 0.75, 1))
     told, median = [], medians(record)
     for place, (name, colour) in enumerate(GROUPS):
         curve(canvas, [row for row in rows if row["score_group"] == name], start, x, y, colour)
         died, of = words(shown[f"events_{name}"]), words(shown[f"n_{name}"])
-        told.append(f"{name} score: {died} of {of} died, median {median_text(median, name)}")
+        happened = "died" if endpoint == "overall_survival" else "had an event"
+        told.append(f"{name} score: {died} of {of} {happened}, median {median_text(median, name)}")
         height = BOTTOM + 104 + 16 * place
         canvas.line([(8, height - 4), (20, height - 4)], colour, 2)
         canvas.text(24.0, height, told[-1], 11)
@@ -89,7 +92,7 @@ def gallery(run: Run, data: Data, guard: Guard, number: int) -> list[dict[str, A
         rows = by_regimen.get((record["regimen"], record["cancer_type"]))
         if not rows:
             continue
-        canvas, said = kaplan_meier(record, rows, shown, guard)
+        canvas, said = kaplan_meier(record, rows, shown, guard, run.survival["endpoint"], run.survival["anchor"])
         name = f"{record['regimen_name']}, {record['cancer_type']}"
         begins = record["curve_from_months"]
         conditional = f"From month {begins:.1f}, conditional on reaching it. " if begins else ""
