@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,17 @@ READERS = {"headline", "why", "verify", "predict"}  # they print, and write no f
 Words = Callable[[Path, Path], list[object]]
 TABLES, CASES, PROMPTS = "tables", "cases", "prompts"
 FOLD, RUN = "tiny/prompts/kfold/fold-0", "tiny/raft/kfold"
+
+
+def aligning(method: str) -> str:
+    """Settings of a strategy that goes on from raft."""
+    return json.dumps({"strategy": {"method": method, "from": "raft"}})
+
+
+def of_a_fold(run: Path) -> list[object]:
+    """A training file, its base model and a trained fold."""
+    return [run / FOLD / "train.jsonl", "--base", run.parent / "pretraining/tiny/base", "--fold-model", run / RUN / "fold-0"]
+
 
 # Step -> its arguments, from the results of a finished run and the path that it is told to write.
 TO_A_FOLDER: dict[str, Words] = {
@@ -40,6 +52,29 @@ TO_A_FOLDER: dict[str, Words] = {
         out,
         "--state",
         out.parent / "state",
+    ],
+    "dpo": lambda run, out: [
+        *of_a_fold(run),
+        "--pairs",
+        run / FOLD / "train.jsonl",
+        "--out",
+        out,
+        "--state",
+        out.parent / "state",
+        "--settings",
+        aligning("dpo"),
+    ],
+    "grpo": lambda run, out: [*of_a_fold(run), "--out", out, "--state", out.parent / "state", "--settings", aligning("grpo")],
+    "control": lambda run, out: [
+        "drug_only",
+        run / CASES,
+        *(word for name in ("train", "heldout", "tuning") for word in (f"--{name}", run / FOLD / f"{name}.jsonl")),
+        "--evidence",
+        run / PROMPTS / "evidence.parquet",
+        "--tokenizer",
+        run.parent / "pretraining/tiny/base",
+        "--out",
+        out,
     ],
     "export": lambda run, out: ["--run", run / RUN / "fold-0", "--out", out],
     "metrics": lambda run, out: [
@@ -79,6 +114,17 @@ TO_A_FILE: dict[str, Words] = {
         "--out",
         out,
     ],
+    "preferences": lambda run, out: [*of_a_fold(run), "--out", out, "--settings", aligning("dpo")],
+    "rewards": lambda run, out: [
+        *(word for name in ("before", "after") for word in (f"--{name}", run / RUN / "predictions.jsonl")),
+        "--heldout",
+        run / FOLD / "heldout.jsonl",
+        "--out",
+        out,
+        "--best",
+        out.with_name("best.jsonl"),
+    ],
+    "recalibrate": lambda run, out: [*sorted((run / RUN / "fold-0/predictions").glob("tuning-?.jsonl")), "--fold", 0, "--out", out],
     "gather": lambda run, out: [
         *sorted((run / RUN).glob("fold-*/predictions/shard-?.jsonl")),
         "--heldout",

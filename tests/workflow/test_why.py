@@ -43,7 +43,7 @@ class TestOnAFinishedRun:
         assert re.search(r"^train, 2 jobs    \d+", text, re.M)
         assert "    training.learning_rate: 0.001 -> 0.0011\n" in text
         assert re.search(r"^infer, 4 jobs .*\n    after train\n", text, re.M)
-        assert re.search(r"^10 of \d+ jobs are not current; by earlier runs (\d+ s|\d+ min \d\d s) of computing$", text, re.M)
+        assert re.search(r"^12 of \d+ jobs are not current; by earlier runs (\d+ s|\d+ min \d\d s) of computing$", text, re.M)
         assert "--forcerun" not in text
 
     def test_the_costs_are_those_of_the_benchmark_files(self, copy: FinishedRun) -> None:
@@ -79,7 +79,7 @@ class TestOnAFinishedRun:
         assert "the engine by itself would run 0 of them" in text
         forced = text.split("--forcerun ")[1].split()
         assert len(forced) == 2
-        expected = {"train": 2, "infer": 4, "gather": 1, "metrics": 1, "survival": 1, "report": 1}
+        expected = {"train": 2, "infer": 4, "recalibrate": 2, "gather": 1, "metrics": 1, "survival": 1, "report": 1}
         assert count(copy.jobs("--forcerun", *forced)) == expected
 
     def test_a_new_model_never_ran_and_costs_what_the_others_did(self, copy: FinishedRun) -> None:
