@@ -14,7 +14,7 @@ import pytest
 from oncoraft.foundation.provenance import file_digest
 from oncoraft.planning.steps import STEPS
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small-run")]
 READERS = {"headline", "why", "verify", "predict"}  # they print, and write no file
 Words = Callable[[Path, Path], list[object]]
 TABLES, CASES, PROMPTS = "tables", "cases", "prompts"

@@ -10,8 +10,8 @@ rule preferences:
         tokens=ancient("results/{cohort}/{model}/prompts/tokens.arrow"),
         choices=lambda wildcards: plan.choice_files(),
     output:
-        pairs="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/preferences.jsonl",
-        manifest="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/preferences.jsonl.manifest.json",
+        pairs="results/{cohort}/{model}/{strategy}/{design}/preferences/fold-{fold}.jsonl",
+        manifest="results/{cohort}/{model}/{strategy}/{design}/preferences/fold-{fold}.jsonl.manifest.json",
     log:
         "results/{cohort}/{model}/{strategy}/{design}/logs/preferences-{fold}.log",
     benchmark:
@@ -43,7 +43,7 @@ rule dpo:
         base=lambda wildcards: plan.base_files(wildcards.model),
         start=start_files,
         tokens=ancient("results/{cohort}/{model}/prompts/tokens.arrow"),
-        pairs="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/preferences.jsonl",
+        pairs="results/{cohort}/{model}/{strategy}/{design}/preferences/fold-{fold}.jsonl",
         audit="results/{cohort}/prompts/audit.json",
     output:
         adapter="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/adapter_model.safetensors",

@@ -38,8 +38,6 @@ from oncoraft.training.trainer import Entry, Trainer, new_optimizer
 
 log = logging.getLogger("oncoraft")
 ALIGNED = (*WRITTEN, "alignment.json")
-# Written into the fold's folder before it is aligned.
-BEFORE = ("preferences.jsonl", "preferences.jsonl.manifest.json")
 
 
 @dataclass(frozen=True)
@@ -156,7 +154,7 @@ def publish(
     """Write the fold's folder, whole or not at all."""
     counts: dict[str, Any] = {"cases": len(cases), "patients": len({case.patient_id for case in cases})}
     counts |= {"responders": sum(bool(case.responder) for case in cases), "steps": trainer.step, "processes": trainer.processes.count}
-    with publishing(given.out, step=method, folders=[given.out], keeping=(*LATER, *BEFORE), own=ALIGNED) as (folder,):
+    with publishing(given.out, step=method, folders=[given.out], keeping=LATER, own=ALIGNED) as (folder,):
         write_fold(folder, trainer, cases)
         write_json(folder / "alignment.json", {"method": method, "score_head": told, "last_step": trainer.log[-1]})
         outputs = {given.out / path.name: path for path in sorted(folder.iterdir())}
@@ -210,7 +208,7 @@ def align(
     device = device_for(held)
     with ending_with_75(), joined(device.type == "cuda") as processes, ExitStack() as stack:
         if processes.is_first:
-            claim(given.out, step=method, folders=[given.out], keeping=(*LATER, *BEFORE), own=ALIGNED)
+            claim(given.out, step=method, folders=[given.out], keeping=LATER, own=ALIGNED)
             stack.enter_context(locked(given.state))
         align_fold(method, given, blocks, prepare, device, processes)
     return 0
