@@ -49,25 +49,28 @@ def regimen(draw: np.random.Generator, cases: int, kind: str, effect: float = 0.
     return table.iloc[seen], low[seen]
 
 
-def p_values(table: pd.DataFrame, low: Array) -> list[float]:
-    """The p of each of `TESTS`; nan where there is none."""
+def p_values(table: pd.DataFrame, low: Array, means_only: bool = False) -> list[float]:
+    """The p of each of `TESTS`; nan where there is none, or where the restricted means alone are wanted."""
+    if means_only:
+        found = restricted_mean_difference(subjects_of(table), ~low, HORIZON, 10)
+        return [found.p if found and test == "restricted mean" else float("nan") for test in TESTS]
     subjects, fold = subjects_of(table), strata_of(table, ["fold"], sequenced=False)
     raw, naive = cox(subjects, low, fold), cox(subjects.without_delayed_entry(), low, fold)
     means = restricted_mean_difference(subjects, ~low, HORIZON, 10)
-    adjusted, entry = gain(table, low, intended=COVARIATES), entry_records(subjects, low, fold)
+    adjusted, entry = gain(table, low, intended=COVARIATES, states=False), entry_records(subjects, low, fold)
     found = [log_rank(subjects, low, fold)[1], raw and raw.p, naive and naive.p, means and means.p, adjusted["likelihood_ratio_p"]]
     found += [adjusted["adjusted_p"], entry["entry_adjusted_p"], entry["restricted_p"]]
     return [float("nan") if value is None else float(value) for value in found]
 
 
-def sizes(families: int, regimens: int, cases: int) -> None:
+def sizes(families: int, regimens: int, cases: int, means_only: bool = False) -> None:
     """Print the size of each test and the share of families with a discovery."""
     print(f"{families} families of {regimens} null regimens of {cases} cases: share of p < 0.05 (families with a q <= 0.05)")
     print("test: " + " / ".join(KINDS), flush=True)
     rows: dict[str, list[str]] = defaultdict(list)
     for place, kind in enumerate(KINDS):
         draw = np.random.default_rng(place)
-        p = np.array([[p_values(*regimen(draw, cases, kind)) for _ in range(regimens)] for _ in range(families)])
+        p = np.array([[p_values(*regimen(draw, cases, kind), means_only) for _ in range(regimens)] for _ in range(families)])
         for test, mine in zip(TESTS, p.transpose(2, 0, 1)):
             known = mine[~np.isnan(mine)]
             found = np.mean([np.nanmin(false_discovery(family)) <= 0.05 for family in mine if not np.isnan(family).all()] or [np.nan])
@@ -94,7 +97,7 @@ def coverage(seeds: int, cases: int) -> None:
         for seed in range(seeds):
             table, low = regimen(np.random.default_rng(10_000 + seed), cases, kind, float(np.log(truth)))
             subjects = subjects_of(table)
-            adjusted, raw = gain(table, low, intended=COVARIATES), cox(subjects, low, table["fold"].to_numpy())
+            adjusted, raw = gain(table, low, intended=COVARIATES, states=False), cox(subjects, low, table["fold"].to_numpy())
             if means := restricted_mean_difference(subjects, ~low, HORIZON, 10):
                 difference = true_restricted_mean(means.start, 0.0) - true_restricted_mean(means.start, float(np.log(truth)))
                 held["restricted mean"].append(means.interval[0] <= difference <= means.interval[1])
@@ -144,11 +147,14 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=200)
     parser.add_argument("--seeds", type=int, default=200)
     parser.add_argument("--selection-only", action="store_true", help="the last simulation alone")
+    parser.add_argument("--means-only", action="store_true", help="sizes of the test of restricted means alone")
     given = parser.parse_args()
     if given.selection_only:
         selection(given.seeds)
         return
-    sizes(given.families, given.regimens, given.cases)
+    sizes(given.families, given.regimens, given.cases, given.means_only)
+    if given.means_only:
+        return
     coverage(given.seeds, given.cases)
     selection(given.seeds)
 
