@@ -161,21 +161,42 @@ def training_text(card: Card) -> dict[str, str]:
     settings = card.training.get("settings")
     if not settings:
         return {}
-    how, train, adapter, counts = settings["strategy"], settings["training"], settings["adapter"], card.training["counts"]
-    lora = f"LoRA, rank {adapter['rank']}, alpha {adapter['alpha']:g}, on {', '.join(adapter['target_modules'])}"
+    how, counts = settings["strategy"], card.training["counts"]
+    method = how.get("method", "supervised")
     memory = f", at most {card.memory_gib:.1f} GiB" if card.memory_gib else ""
     versions = ", ".join(f"{name} {value}" for name, value in card.training.get("versions", {}).items())
     first = " in the first fold" if card.fold is None else ""
     processes = f"{counts['processes']} process{'es' if counts['processes'] != 1 else ''}"
+    return {
+        **(supervised_text(settings) if method == "supervised" else aligned_text(settings, method)),
+        "training set": f"{count(counts['cases'])} cases of {count(counts['patients'])} patients{first}",
+        "training compute": f"{card.tokens:,} tokens in {card.hours:.2f} hours, {processes}{memory}",
+        "versions": versions,
+    }
+
+
+def supervised_text(settings: dict[str, Any]) -> dict[str, str]:
+    """How a strategy was trained on the teacher's answers."""
+    how, train, adapter = settings["strategy"], settings["training"], settings["adapter"]
+    lora = f"LoRA, rank {adapter['rank']}, alpha {adapter['alpha']:g}, on {', '.join(adapter['target_modules'])}"
     return {
         "body": lora if how["adapter"] else "frozen",
         "score head": "yes" if how["score_weight"] else "none",
         "loss": f"{how['language_model_weight']:g} × language model + {how['score_weight']:g} × score ({how['score_loss']})",
         "optimiser": f"{train['epochs']} epochs, global batch {train['global_batch_size']}, learning rate {train['learning_rate']:g}, head "
         f"{train['score_head_learning_rate']:g}, seed {train['seed']}",
-        "training set": f"{count(counts['cases'])} cases of {count(counts['patients'])} patients{first}",
-        "training compute": f"{card.tokens:,} tokens in {card.hours:.2f} hours, {processes}{memory}",
-        "versions": versions,
+    }
+
+
+def aligned_text(settings: dict[str, Any], method: str) -> dict[str, str]:
+    """How a strategy went on from another, by preferences or rewards."""
+    block, alignment = settings[method], settings["alignment"]
+    rewards = ", ".join(f"{name} {weight:g}" for name, weight in alignment["rewards"].items() if weight)
+    return {
+        "body": f"the adapter of “{settings['strategy']['from']}” of the same fold",
+        "score head": f"its score head, {'fitted again to the starting scores' if block['refit'] else 'as it was'}",
+        "loss": f"{method}: {alignment['samples']} answers a prompt, rewards {rewards}",
+        "optimiser": f"{block['epochs']} epochs, {block['prompts_per_step']} prompts a step, learning rate {block['learning_rate']:g}, seed {alignment['seed']}",
     }
 
 

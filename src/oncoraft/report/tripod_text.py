@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from oncoraft.model_card.text import aligned_text, supervised_text
 from oncoraft.report.collect import Run
 from oncoraft.report.facts import Facts, dig
 from oncoraft.report.names import predictor_name
@@ -21,16 +22,9 @@ def strategy(facts: Facts, run: Run) -> str | None:
     settings = facts.fold(run, "settings")
     if not settings:
         return f"{run.name}: the base model as it is, nothing trained."
-    how, train, adapter = settings["strategy"], settings["training"], settings["adapter"]
-    body = (
-        f"LoRA of rank {adapter['rank']}, alpha {adapter['alpha']:g}, on {', '.join(adapter['target_modules'])}"
-        if how["adapter"]
-        else "frozen body"
-    )
-    return (
-        f"{run.name}: {body}; loss {how['language_model_weight']:g} × language model + {how['score_weight']:g} × score ({how['score_loss']}); {train['epochs']} "
-        f"epochs of batches of {train['global_batch_size']}, learning rate {train['learning_rate']:g} (head {train['score_head_learning_rate']:g}), seed {train['seed']}."
-    )
+    method = settings["strategy"].get("method", "supervised")
+    told = supervised_text(settings) if method == "supervised" else aligned_text(settings, method)
+    return f"{run.name}: {'; '.join(f'{what}: {words}' for what, words in told.items())}."
 
 
 def model_building(facts: Facts) -> Answer:
