@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from oncoraft.report.report import main
 from tests.report import made, made_cases
@@ -43,6 +45,22 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_nothing_is_cut_overlaps_or_scrolls_sideways(page: Path, tmp_path: Path, width: int) -> None:
     assert measured(page, tmp_path, "tell(innerWidth)", width=width) == width
     assert measured(page, tmp_path, LAYOUT, width=width) == []
+
+
+@pytest.mark.parametrize(("width", "flags"), [(1280, ()), (768, ()), (500, ()), (1280, DARK)], ids=["desk", "tablet", "phone", "dark"])
+def test_a_picture_of_the_first_screen_is_kept_to_be_looked_at(page: Path, tmp_path: Path, width: int, flags: tuple[str, ...]) -> None:
+    """In the folder that ONCORAFT_PICTURES names, else in the test's own; headless Chromium makes no window narrower than 500 pixels."""
+    name = f"report-{width}{'-dark' if flags else ''}.png"
+    picture = Path(os.environ.get("ONCORAFT_PICTURES") or tmp_path) / name
+    chromium(page, tmp_path, f"--screenshot={picture}", f"--window-size={width},1600", *flags)
+    image = Image.open(picture).convert("RGB")
+    assert image.width == width
+    counted = image.getcolors(2**24)
+    assert counted is not None
+    share, ground = max(counted)
+    assert len(counted) > 50  # letters, lines and colours, and not a blank page
+    assert share < 0.99 * image.width * image.height
+    assert (sum(ground) < 384) == bool(flags)  # a dark page has a dark ground
 
 
 def test_figures_and_tables_do_not_crowd_one_another_when_there_are_many(large: Path, tmp_path: Path) -> None:
