@@ -207,7 +207,7 @@ def main(work: Path) -> None:
     calm = ["--cores", "8", "--resources", "gpu=2", "--set-threads", *threads, "--configfile", given, "--quiet", "all"]
     subprocess.run(snakemake(undisturbed, *calm), env=env, check=True)
     odd = differences(run / "results", undisturbed / "results")
-    check(not odd, "the results are those of an undisturbed run on this machine" + (f": {odd[:5]}" if odd else ""))
+    check(not odd, "the results are those of an undisturbed run on this machine" + (f": {odd[:12]}" if odd else ""))
 
 
 if __name__ == "__main__":

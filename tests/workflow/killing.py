@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -14,9 +16,15 @@ from typing import Any, NamedTuple
 
 # What differs between any two runs, and the page about the tree that a checkout holds.
 ASIDE = {"logs", "benchmarks", "state", ".snakemake", ".sources", "README.md"}
-# What of a training log is measured and not computed.
-CLOCK = {"tokens_per_second", "share_of_roof", "memory_gib", "seconds"}
+# What of a training log, and of the report's tables of compute, is measured and not computed.
+CLOCK = {"tokens_per_second", "share_of_roof", "memory_gib", "seconds", "minutes", "hours"}
+CLOCK |= {"processor_minutes", "processor_hours", "training_hours"}
 LOG = "training_log.jsonl"
+# Files that hold such numbers: their digests differ between runs too.
+TIMED = {"compute-total.csv", "training.csv", "jobs.csv"}
+PAGE = "index.html"
+COMPUTE = re.compile(r'<details class="section"><summary><h2>Compute and cost</h2>.*?(?=\n<details class="section">|\n</main>)', re.DOTALL)
+MEASURED = re.compile(r"[\d.,]+(?= (?:hours|GiB))")
 
 
 class Blow(NamedTuple):
@@ -106,10 +114,16 @@ def comparable(file: Path) -> Any:
     if file.name.endswith("manifest.json"):
         record = json.loads(file.read_text())
         for part in ("inputs", "outputs"):
-            record[part] = {path: digest for path, digest in record[part].items() if Path(path).name not in {LOG, "manifest.json"}}
+            record[part] = {path: digest for path, digest in record[part].items() if Path(path).name not in {LOG, PAGE, "manifest.json", *TIMED}}
         record.pop("digest", None)
         record["counts"] = {key: value for key, value in record["counts"].items() if key not in {*CLOCK, "resumed_from"}}
         return record
+    if file.name in TIMED and file.parent.name == "data":
+        with file.open(encoding="utf-8", newline="") as stream:
+            rows = [{key: value for key, value in row.items() if key not in CLOCK} for row in csv.DictReader(stream)]
+        return sorted(rows, key=str)
+    if file.name == PAGE:
+        return MEASURED.sub("#", COMPUTE.sub("", file.read_text(encoding="utf-8")))
     return file.read_bytes()
 
 
