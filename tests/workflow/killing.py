@@ -114,7 +114,9 @@ def comparable(file: Path) -> Any:
     if file.name.endswith("manifest.json"):
         record = json.loads(file.read_text())
         for part in ("inputs", "outputs"):
-            record[part] = {path: digest for path, digest in record[part].items() if Path(path).name not in {LOG, PAGE, "manifest.json", *TIMED}}
+            record[part] = {
+                path: digest for path, digest in record[part].items() if Path(path).name not in {LOG, PAGE, "manifest.json", *TIMED}
+            }
         record.pop("digest", None)
         record["counts"] = {key: value for key, value in record["counts"].items() if key not in {*CLOCK, "resumed_from"}}
         return record

@@ -30,6 +30,7 @@ rule preferences:
         base=lambda wildcards: plan.base_folder(wildcards.model),
         content=lambda wildcards: plan.base_content(wildcards.model),
         choices_content=lambda wildcards: plan.choice_content(),
+        own_rewards=lambda wildcards: plan.own_reward_content(),
         start=start_folder,
     message:
         "Pairs of answers for {wildcards.model} by {wildcards.strategy}, fold {wildcards.fold}"
@@ -109,6 +110,7 @@ rule grpo:
         gpu=gpus_for,
     params:
         settings=settings_of("grpo"),
+        own_rewards=lambda wildcards: plan.own_reward_content(),
         base=lambda wildcards: plan.base_folder(wildcards.model),
         content=lambda wildcards: plan.base_content(wildcards.model),
         start=start_folder,
@@ -146,6 +148,7 @@ rule rewards:
         runtime=30,
     params:
         settings=settings_of("rewards"),
+        own_rewards=lambda wildcards: plan.own_reward_content(),
     message:
         "Rewards of held-out answers before and after {wildcards.strategy}, {wildcards.model}"
     shell:

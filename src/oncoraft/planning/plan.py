@@ -13,20 +13,18 @@ from typing import Any
 
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import canonical_json
-from oncoraft.knowledge.study_files import case_list_files, data_files, find_file
+from oncoraft.knowledge.study_files import case_list_files, data_files
 from oncoraft.knowledge.tables import DERIVED_TABLES, TABLES
 from oncoraft.planning.config import PRETRAINING, CohortFilter, Config
 from oncoraft.planning.config_files import check_config
 from oncoraft.planning.content import Content
+from oncoraft.planning.missing import missing_of_model, missing_of_study, module_on_path
 from oncoraft.planning.settings.analysis import CLINICAL_TABLES
 from oncoraft.planning.sources import code_digest
 from oncoraft.planning.steps import STEPS
 
 BUILT_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
-INDEX = "model.safetensors.index.json"
 CLOCK_SKEW_SECONDS = 60  # between this machine and a file server
-# Ingestion does without them; a workflow, whose every target rests on cases, does not.
-NEEDED_FOR_CASES = ("timeline_treatment", "timeline_specimen")
 TABLE_NAMES = tuple(table.name for table in (*TABLES, *DERIVED_TABLES))
 
 
@@ -222,6 +220,17 @@ class Plan:
         """Digest of the file of clinicians' choices."""
         return self.content.of(Path(file) for file in self.choice_files())
 
+    def own_reward_files(self) -> dict[str, Path | None]:
+        """Reward of the user's own -> the file of its module on the Python path of the jobs; None where there is none.
+
+        Looked for by name alone: nothing of the user's is imported while a workflow is planned.
+        """
+        return {name: module_on_path(reward.function.partition(":")[0]) for name, reward in self.config.alignment.own_rewards.items()}
+
+    def own_reward_content(self) -> str:
+        """Digest of the modules that hold rewards of the user's own; what those import themselves is not in it."""
+        return self.content.of({file for file in self.own_reward_files().values() if file is not None})
+
     def has_truth(self, cohort: str) -> bool:
         """Whether the true response probabilities are known, as they are for a twin."""
         return self.config.study is None or cohort == PRETRAINING
@@ -240,11 +249,18 @@ class Plan:
 
     def missing(self) -> list[str]:
         """What a real run needs and does not find, one line each: study tables and base models."""
-        lines = _missing_of_study(self.config.study) if self.config.study is not None else []
+        lines = missing_of_study(self.config.study) if self.config.study is not None else []
         lines += [f"{file}: no such file (configuration block `rationales`)" for file in self.teacher_files() if not Path(file).is_file()]
         if any(one.method == "dpo" for one in self.config.strategies.values()):
             key = "configuration key `preferences.file`"
             lines += [f"{file}: no such file ({key})" for file in self.choice_files() if not Path(file).is_file()]
+        if any(one.is_aligned for one in self.config.strategies.values()):
+            lines += [
+                f"{self.config.alignment.own_rewards[name].function}: no such module in the folder of the run, and none is installed "
+                f"(configuration key `alignment.own_rewards.{name}.function`)"
+                for name, file in self.own_reward_files().items()
+                if file is None
+            ]
         listed = self.filter_files(self.config.cohort)
         lines += [f"{file}: no such file (configuration key `cohort_filter.patients`)" for file in listed if not Path(file).is_file()]
         lines += [
@@ -253,7 +269,7 @@ class Plan:
             if not Path(file).is_file()
         ]
         for name, model in self.config.models.items():
-            lines += _missing_of_model(name, model.path)
+            lines += missing_of_model(name, model.path)
         return lines
 
 
@@ -279,45 +295,3 @@ def refuse_braces(config: Config) -> None:
             raise InputError(
                 f"{key}: expected a path without braces, which the engine takes for wildcards; a link by another name will do", found=path
             )
-
-
-def _missing_of_study(study: str) -> list[str]:
-    """What a study folder lacks: the folder, or a table without which it cannot be read."""
-    folder = Path(study)
-    if not folder.is_dir():
-        return [f"{study}: no such study folder (configuration key `study`)"]
-    lines = []
-    for table in TABLES:
-        try:
-            if find_file(folder, table) is None and (table.required or table.name in NEEDED_FOR_CASES):
-                why = f"without it: {table.without}" if table.without else f"a study cannot be read without its {table.name} table"
-                lines.append(f"{folder / table.file}: missing; {why}")
-        except InputError as error:
-            lines.append(str(error))
-    return lines
-
-
-def _missing_of_model(name: str, path: str | None) -> list[str]:
-    """What a base-model folder lacks: the folder, its configuration, weights or tokenizer."""
-    if path is None:
-        return []
-    folder, key = Path(path), f"models.{name}.path"
-    if not folder.is_dir():
-        return [f"{path}: no such base-model folder (configuration key `{key}`)"]
-    wanted = {
-        "config.json": ("config.json",),
-        "weights (*.safetensors)": ("*.safetensors",),
-        "a tokenizer (tokenizer.json or tokenizer.model)": ("tokenizer.json", "tokenizer.model", "vocab.json"),
-    }
-    lacking = [what for what, patterns in wanted.items() if not any(any(folder.glob(pattern)) for pattern in patterns)]
-    lacking += [f"{name}, which {INDEX} names" for name in _indexed_weights(folder / INDEX) if not (folder / name).is_file()]
-    return [f"{path}: lacks {what} (configuration key `{key}`)" for what in lacking]
-
-
-def _indexed_weights(index: Path) -> list[str]:
-    """Weight files that an index names; none where there is no index, or one that cannot be read, of which loading tells more."""
-    try:
-        named: list[str] = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
-        return []
-    return named
