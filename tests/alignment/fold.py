@@ -1,12 +1,15 @@
 """A tiny trained fold to align, and the steps of alignment called on it."""
 
 import json
+import multiprocessing
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from oncoraft.alignment import dpo, grpo, pairs
 from oncoraft.planning.config import Alignment, DirectPreference, GroupPolicy, Preferences, Strategy, Training
+from oncoraft.training.launch import free_port
 from tests.training.fold import run_training, write_fold_inputs
 
 
@@ -53,3 +56,23 @@ def entry_of(given: str) -> Callable[[list[str]], int]:
 def run_alignment(folder: Path, name: str, given: str, *more: str) -> Path:
     assert entry_of(given)(align_command(folder, name, given, *more)) == 0
     return folder / name
+
+
+def take_part(rank: int, port: int, method: str, command: list[str]) -> None:
+    """Be one of two processes that align a fold together."""
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    raise SystemExit({"dpo": dpo, "grpo": grpo}[method].main(command))
+
+
+def run_in_two(method: str, command: list[str]) -> None:
+    """Align in two processes; forked from a server that has imported everything once, so that it costs a second and not a minute."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["oncoraft.alignment.dpo", "oncoraft.alignment.grpo"])
+    port = free_port()
+    both = [context.Process(target=take_part, args=(rank, port, method, command)) for rank in (0, 1)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join(timeout=240)
+    assert [process.exitcode for process in both] == [0, 0]

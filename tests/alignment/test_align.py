@@ -11,7 +11,7 @@ from oncoraft.alignment import dpo, grpo, pairs
 from oncoraft.foundation.errors import InputError, RetryLater
 from oncoraft.models.cases import read_rows
 from oncoraft.planning.config import Config
-from tests.alignment.fold import align_command, entry_of, make_pairs, preferences_command, run_alignment, settings, trained
+from tests.alignment.fold import align_command, entry_of, make_pairs, preferences_command, run_alignment, run_in_two, settings, trained
 from tests.training.fold import learned, logged
 
 
@@ -37,6 +37,39 @@ def test_pairs_hold_the_better_answer_first_and_what_the_starting_model_thinks_o
     assert rows
     assert all(row["chosen_reward"] > row["rejected_reward"] and row["by"] == "verifiers" for row in rows)
     assert all(len(row["reference"]) == 2 and max(row["reference"]) < 0 for row in rows)
+
+
+def test_several_pairs_of_a_prompt_share_no_answer_and_each_has_its_own_references(fold: Path) -> None:
+    given = settings("preferences", pairs_per_prompt=2)
+    command = [word if word != str(fold / "pairs.jsonl") else str(fold / "more.jsonl") for word in preferences_command(fold, given)]
+    assert pairs.main(command) == 0
+    rows, single = read_lines(fold / "more.jsonl"), read_lines(fold / "pairs.jsonl")
+    assert len(rows) > len(single)
+    answers = [
+        (row["case_id"], tuple(row[side]), row["reference"][place]) for row in rows for place, side in enumerate(("chosen", "rejected"))
+    ]
+    assert len({(case, tokens) for case, tokens, _ in answers}) >= len(answers) - 2  # two samples may happen to be the same text
+    known = {(row["case_id"], tuple(row["chosen"])): row["reference"] for row in single}
+    for row in rows:
+        if (key := (row["case_id"], tuple(row["chosen"]))) in known:
+            assert row["reference"] == pytest.approx(known[key], abs=1e-3)
+    out = run_alignment(fold, "more", settings("dpo"), "--pairs", str(fold / "more.jsonl"))
+    assert logged(out)[0]["margin"] == pytest.approx(0, abs=1e-4)  # every pair is held against its own reference
+
+
+@pytest.mark.parametrize("method", ["dpo", "grpo"])
+def test_two_processes_end_where_one_does(fold: Path, method: str) -> None:
+    more = ("--pairs", str(fold / "pairs.jsonl")) if method == "dpo" else ()
+    given = settings(method)
+    one = run_alignment(fold, f"{method}-one", given, *more)
+    run_in_two(method, align_command(fold, f"{method}-two", given, *more))
+    two = fold / f"{method}-two"
+    assert '"processes": 2' in (two / "manifest.json").read_text()
+    for name, value in learned(one).items():
+        torch.testing.assert_close(learned(two)[name], value, rtol=1e-3, atol=1e-4)
+    for alone, shared in zip(logged(one), logged(two), strict=True):
+        assert alone["loss"] == pytest.approx(shared["loss"], rel=1e-3, abs=1e-5)
+        assert alone["tokens"] == shared["tokens"]
 
 
 def test_dpo_moves_the_adapter_towards_the_chosen_answers_and_leaves_the_head_to_its_refit(fold: Path) -> None:

@@ -41,11 +41,11 @@ def preference_step(trainer: Trainer, pairs: Sequence[Pair], settings: DirectPre
     mine = list(pairs)[processes.rank :: processes.count]
     chosen_tokens = sum(len(pair.group.answers[0]) for pair in pairs)
     total = torch.zeros(5, device=trainer.device)
-    references = {pair.group.case.case_id: pair.reference for pair in mine}
+    references = {id(pair.group): pair.reference for pair in mine}  # a case may have several pairs
     for part in micro_groups([pair.group for pair in mine], trainer.settings.tokens_per_micro_batch):
         row, tokens, states = read(trainer, part)
         answers = by_answer(tokens, row.lengths, settings.length_normalised).view(-1, 2)
-        known = torch.tensor([references[group.case.case_id] for group in part], device=trainer.device)
+        known = torch.tensor([references[id(group)] for group in part], device=trainer.device)
         if settings.length_normalised:
             known = known / row.lengths.view(-1, 2)
         losses, margin = preference_losses(answers[:, 0], answers[:, 1], known[:, 0], known[:, 1], settings.beta, settings.label_smoothing)

@@ -67,28 +67,29 @@ def chosen_cases(cases: Sequence[Case], settings: Alignment) -> list[Case]:
     return sorted(kept, key=lambda case: case.case_id)
 
 
-def best_and_worst(one: Sampled, least_margin: float) -> tuple[int, int] | None:
-    """Places of the answers of highest and lowest reward, the first of equals; None where their rewards are too close."""
+def best_and_worst(one: Sampled, least_margin: float, most: int = 1) -> list[tuple[int, int]]:
+    """Places of answers that make a pair, the better one first: best and worst, second best and second worst, and so on.
+
+    Args:
+        one: the answers to a prompt.
+        least_margin: least difference in reward of a pair.
+        most: pairs of a prompt; no answer stands in two.
+    """
     rewards = {place: judged.total for place, judged in enumerate(one.judged) if judged.total is not None}
-    if not rewards:
-        return None
-    best, worst = max(rewards, key=lambda place: rewards[place]), min(rewards, key=lambda place: rewards[place])
-    return (best, worst) if rewards[best] - rewards[worst] >= least_margin and rewards[best] > rewards[worst] else None
+    ranked = sorted(rewards, key=lambda place: (-rewards[place], place))
+    found = list(zip(ranked[: min(most, len(ranked) // 2)], reversed(ranked), strict=False))
+    return [(best, worst) for best, worst in found if rewards[best] - rewards[worst] >= least_margin and rewards[best] > rewards[worst]]
 
 
-def ranked_pairs(sampled: Sequence[Sampled], least_margin: float) -> list[dict[str, Any]]:
-    """One pair for each case whose answers differ enough."""
-    found = []
-    for one in sampled:
-        if (places := best_and_worst(one, least_margin)) is None:
-            continue
-        best, worst = places
-        found.append(
-            row_of(one.group.case, one.group.opening, [one.group.answers[place] for place in places])
-            | {"chosen_text": one.texts[best], "rejected_text": one.texts[worst]}
-            | {"chosen_reward": one.judged[best].total, "rejected_reward": one.judged[worst].total, "by": "verifiers"}
-        )
-    return found
+def ranked_pairs(sampled: Sequence[Sampled], least_margin: float, most: int = 1) -> list[dict[str, Any]]:
+    """The pairs of each case whose answers differ enough."""
+    return [
+        row_of(one.group.case, one.group.opening, [one.group.answers[best], one.group.answers[worst]])
+        | {"chosen_text": one.texts[best], "rejected_text": one.texts[worst]}
+        | {"chosen_reward": one.judged[best].total, "rejected_reward": one.judged[worst].total, "by": "verifiers"}
+        for one in sampled
+        for best, worst in best_and_worst(one, least_margin, most)
+    ]
 
 
 def row_of(case: Case, begun: Sequence[int], answers: Sequence[Sequence[int]]) -> dict[str, Any]:
@@ -134,15 +135,16 @@ def clinicians_pairs(path: Path, cases: Sequence[Case], scores: dict[str, float]
 def with_references(trainer: Trainer, pairs: list[dict[str, Any]], cases: Sequence[Case]) -> list[dict[str, Any]]:
     """The rows with the summed log-probability of both answers under the model as it is."""
     by_case = {case.case_id: case for case in cases}
-    groups = {row["case_id"]: group_of(row, by_case[row["case_id"]]) for row in pairs}
-    known: dict[str, list[float]] = {}
-    ordered = sorted(groups.values(), key=lambda group: (-group.length, group.case.case_id))
+    groups = [group_of(row, by_case[row["case_id"]]) for row in pairs]
+    known: dict[int, list[float]] = {}
+    ordered = sorted(range(len(groups)), key=lambda place: (-groups[place].length, groups[place].case.case_id, place))
     with torch.no_grad():
-        for part in micro_groups(ordered, trainer.settings.tokens_per_micro_batch):
+        for part in micro_groups([groups[place] for place in ordered], trainer.settings.tokens_per_micro_batch):
             row, tokens, _ = read(trainer, part)
             summed = by_answer(tokens, row.lengths).view(-1, 2).tolist()
-            known.update((group.case.case_id, two) for group, two in zip(part, summed, strict=True))
-    return [row | {"reference": known[row["case_id"]]} for row in pairs]
+            for two in summed:
+                known[ordered[len(known)]] = two
+    return [row | {"reference": known[place]} for place, row in enumerate(pairs)]
 
 
 def group_of(row: dict[str, Any], case: Case) -> Group:
@@ -159,7 +161,7 @@ def read_pairs(path: Path, cases: Sequence[Case], vocabulary: int) -> list[Pair]
     by_case = {case.case_id: case for case in cases}
     keys = ("case_id", "opening", "chosen", "rejected", "reference")
     found = []
-    for number, row in enumerate(read_jsonl(path, keys, once="case_id", expected="pairs written by `oncoraft preferences`"), 1):
+    for number, row in enumerate(read_jsonl(path, keys, expected="pairs written by `oncoraft preferences`"), 1):
         if row["case_id"] not in by_case:
             raise InputError("expected a case of this fold's training file", file=path, line=number, column="case_id", found=row["case_id"])
         for key in ("opening", "chosen", "rejected"):
@@ -197,9 +199,13 @@ def make_pairs(given: argparse.Namespace, blocks: dict[str, Any]) -> tuple[list[
         sampled: list[Sampled] = []
         for start in tqdm(range(0, len(answered), PROMPTS_AT_ONCE), desc="sampling answers", unit="batch", disable=None):
             sampled += writer.answers(answered[start : start + PROMPTS_AT_ONCE], 0)
-        pairs = ranked_pairs(sampled, wanted.least_margin)
+        pairs = ranked_pairs(sampled, wanted.least_margin, wanted.pairs_per_prompt)
         totals = [judged.total for one in sampled for judged in one.judged if judged.total is not None]
-        counts |= {"prompts": len(answered), "answers": sum(len(one.texts) for one in sampled), "too_close": len(sampled) - len(pairs)}
+        counts |= {
+            "prompts": len(answered),
+            "answers": sum(len(one.texts) for one in sampled),
+            "too_close": len(sampled) - len({row["case_id"] for row in pairs}),
+        }
         counts |= {"mean_reward": round(sum(totals) / max(1, len(totals)), 6)}
     return with_references(trainer, pairs, cases), counts | {"pairs": len(pairs)}
 

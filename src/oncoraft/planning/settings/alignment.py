@@ -67,6 +67,9 @@ class Preferences(Block):
     """Pairs of answers for dpo."""
 
     least_margin: Fraction = Field(0.05, description="Least difference in reward between the two answers of a pair.")
+    pairs_per_prompt: int = Field(
+        1, ge=1, description="Pairs of a prompt's answers: best and worst, then second best and second worst, and so on; no answer twice."
+    )
     file: PathText | None = Field(
         None, description="JSONL of clinicians' choices (case_id, chosen, rejected) in place of pairs that the rewards rank."
     )
