@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from oncoraft.verifiers.claims import Claim
+from oncoraft.verifiers.damage import EACH, damage
 from oncoraft.verifiers.finding import Finding, Verdict
 from oncoraft.verifiers.text import Span, sentences, word_set
 
@@ -106,7 +107,12 @@ def form(text: str, claims: Iterable[Claim], prompt: str, instruction: str = "")
     findings += [Finding(span, "noted", "copied from the prompt") for span in copied]
     breath = 1.0 if _longest_breath(tokens) <= LONGEST_BREATH else 0.0
     plain = 0.0 if controls else 1.0
-    return Verdict(min(length, balance, grammar, own, breath, plain, _sentence_share(text), _variety(words)), tuple(sorted(findings)))
+    places = damage(text)
+    findings += places
+    whole = max(0.0, 1.0 - EACH * len(places))
+    return Verdict(
+        min(length, balance, grammar, own, breath, plain, whole, _sentence_share(text), _variety(words)), tuple(sorted(findings))
+    )
 
 
 def _breaches(tokens: list[tuple[str, int, int]]) -> list[Span]:

@@ -1,0 +1,49 @@
+"""Damage that a writer leaves who has lost the thread: words run together, stems that stutter, a clause said twice.
+
+Seen in samples of small models, whose texts are fluent between such places; the grammar of neighbours (`form`) reads past them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from oncoraft.verifiers.finding import Finding
+from oncoraft.verifiers.text import Span
+
+# "escPalbociclib", "treatmentPSA", "rising5"; "mRNA", "ctDNA" and "McCune" have fewer small letters before.
+RUN_TOGETHER = re.compile(r"\b[A-Za-z]*(?:[a-z]{2}[A-Z][a-z]{2,}|[a-z]{4}[A-Z]{2,}|[a-z]{6}\d|\ufffd)\w*")
+NO_SPACE = re.compile(r"[a-z\d],[a-z]{2,}|[a-z]{3,}\.[A-Z][a-z]+")  # "sign,ductings"; "1,000" and "e.g." stand
+STUTTER = re.compile(r"\b\w*?([A-Za-z]{4,}?)\1\w*", re.IGNORECASE)  # "taxanetaxane"
+CLAUSE_ENDS = re.compile(r"[.,;:!?\n]|\band\b")
+LEAST_CLAUSE = 4  # words; shorter ones recur in sound texts
+RELATIVE = {"which", "that", "who"}
+EACH = 0.5  # of the mark that one such place costs
+
+
+def damage(text: str) -> list[Finding]:
+    """Every damaged place, in order."""
+    patterns = ((RUN_TOGETHER, "words run together"), (NO_SPACE, "words run together"), (STUTTER, "a word that stutters"))
+    found = [Finding(Span(*match.span()), "contradicted", reason) for pattern, reason in patterns for match in pattern.finditer(text)]
+    return sorted([*found, *_said_twice(text)])
+
+
+def _said_twice(text: str) -> Iterator[Finding]:
+    """Clauses of four words or more that have stood before, word for word, or that say themselves twice in a row."""
+    seen: set[str] = set()
+    start = 0
+    for end in [*(match.start() for match in CLAUSE_ENDS.finditer(text)), len(text)]:
+        words = re.findall(r"\S+", text[start:end].lower().strip(".,;:!?\n"))
+        words = words[1:] if words[:1] == ["and"] else words
+        half = len(words) // 2
+        clause = " ".join(words)
+        if words[:1] and words[0] in RELATIVE:  # "which weighs against a benefit" may well end two sentences
+            clause = ""
+        if (
+            clause
+            and len(words) >= LEAST_CLAUSE
+            and (clause in seen or (half >= LEAST_CLAUSE and words[-half:] == words[-2 * half : -half]))
+        ):
+            yield Finding(Span(start, end), "contradicted", "said twice")
+        seen.add(clause)
+        start = end
