@@ -7,7 +7,8 @@ all, since answers are padded behind their end and a causal mask hides what come
 
 from __future__ import annotations
 
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention
@@ -80,18 +81,36 @@ def _answers(context: list[torch.Tensor], own: list[torch.Tensor], span: Span, s
     Args:
         context, own: query, key and value of the context's and of the answers' tokens, (1, heads, tokens, head size).
     """
-    device, count, longest = own[0].device, len(span.answers), max(span.answers)
-    lengths = torch.tensor(span.answers, device=device)
-    step = torch.arange(longest, device=device)
+    layout = _layout(span.context, span.answers, window, own[0].device)
+    query, key, value = (part[0][:, layout.index].transpose(0, 1) for part in own)  # (answers, heads, longest, head size)
+    keys = torch.cat([context[1].expand(len(span.answers), -1, -1, -1), key], dim=2)
+    values = torch.cat([context[2].expand(len(span.answers), -1, -1, -1), value], dim=2)
+    found = _masked(query, keys, values, layout.mask, scale).transpose(1, 2)  # (answers, longest, heads, head size)
+    return found.flatten(0, 1).index_select(0, layout.real)[None]
+
+
+class Layout(NamedTuple):
+    """How the answers of a group lie as a small batch, each padded behind its end.
+
+    Args:
+        index: token of the answers' tokens at each place, (answers, longest); padding reads some token, and no real one sees it.
+        real: places of `index`, counted through, that are no padding, (tokens of all answers,).
+        mask: what each place of an answer sees of context and answer, (longest, context + longest).
+    """
+
+    index: torch.Tensor
+    real: torch.Tensor
+    mask: torch.Tensor
+
+
+@lru_cache(maxsize=1024)  # the same in every layer, forward and backward; a few kilobytes each
+def _layout(context: int, answers: tuple[int, ...], window: int | None, device: torch.device) -> Layout:
+    longest = max(answers)
+    lengths, step = torch.tensor(answers, device=device), torch.arange(longest, device=device)
     is_there = step < lengths[:, None]
-    # Padding reads some token of the answers; what it finds is dropped, and no real token sees it.
     index = torch.where(is_there, (lengths.cumsum(0) - lengths)[:, None] + step, 0)
-    query, key, value = (part[0][:, index].transpose(0, 1) for part in own)  # (answers, heads, longest, head size)
-    keys = torch.cat([context[1].expand(count, -1, -1, -1), key], dim=2)
-    values = torch.cat([context[2].expand(count, -1, -1, -1), value], dim=2)
-    mask = visible(span.context + step, torch.arange(span.context + longest, device=device), window)
-    found = _masked(query, keys, values, mask, scale).transpose(1, 2)  # (answers, longest, heads, head size)
-    return found[is_there][None]
+    mask = visible(context + step, torch.arange(context + longest, device=device), window)
+    return Layout(index, is_there.flatten().nonzero()[:, 0], mask)
 
 
 def visible(asking: torch.Tensor, asked: torch.Tensor, window: int | None) -> torch.Tensor:

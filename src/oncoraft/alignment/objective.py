@@ -33,7 +33,9 @@ def token_log_probabilities(
     """
 
     def part(rows: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-        return -nn.functional.cross_entropy(logits_of(model, rows) / temperature, wanted, reduction="none")
+        logits = logits_of(model, rows)
+        # Not divided by 1: it costs a copy of all logits, forward and backward.
+        return -nn.functional.cross_entropy(logits if temperature == 1.0 else logits / temperature, wanted, reduction="none")
 
     rows = max(1, at_once // model.config.vocab_size)
     if len(states) <= rows:
