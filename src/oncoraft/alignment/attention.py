@@ -82,7 +82,7 @@ def _answers(context: list[torch.Tensor], own: list[torch.Tensor], span: Span, s
         context, own: query, key and value of the context's and of the answers' tokens, (1, heads, tokens, head size).
     """
     layout = _layout(span.context, span.answers, window, own[0].device)
-    query, key, value = (part[0][:, layout.index].transpose(0, 1) for part in own)  # (answers, heads, longest, head size)
+    query, key, value = (part[0][:, layout.places].transpose(0, 1) for part in own)  # (answers, heads, longest, head size)
     keys = torch.cat([context[1].expand(len(span.answers), -1, -1, -1), key], dim=2)
     values = torch.cat([context[2].expand(len(span.answers), -1, -1, -1), value], dim=2)
     found = _masked(query, keys, values, layout.mask, scale).transpose(1, 2)  # (answers, longest, heads, head size)
@@ -93,12 +93,12 @@ class Layout(NamedTuple):
     """How the answers of a group lie as a small batch, each padded behind its end.
 
     Args:
-        index: token of the answers' tokens at each place, (answers, longest); padding reads some token, and no real one sees it.
-        real: places of `index`, counted through, that are no padding, (tokens of all answers,).
+        places: token of the answers' tokens at each place, (answers, longest); padding reads some token, and no real one sees it.
+        real: places of `places`, counted through, that are no padding, (tokens of all answers,).
         mask: what each place of an answer sees of context and answer, (longest, context + longest).
     """
 
-    index: torch.Tensor
+    places: torch.Tensor
     real: torch.Tensor
     mask: torch.Tensor
 
