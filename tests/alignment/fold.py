@@ -1,7 +1,6 @@
 """A tiny trained fold to align, and the steps of alignment called on it."""
 
 import json
-import multiprocessing
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 from oncoraft.alignment import dpo, grpo, pairs
 from oncoraft.planning.config import Alignment, DirectPreference, GroupPolicy, Preferences, Strategy, Training
 from oncoraft.training.launch import free_port
+from tests.forked import context
 from tests.training.fold import run_training, write_fold_inputs
 
 
@@ -66,9 +66,7 @@ def take_part(rank: int, port: int, method: str, command: list[str]) -> None:
 
 
 def run_in_two(method: str, command: list[str]) -> None:
-    """Align in two processes; forked from a server that has imported everything once, so that it costs a second and not a minute."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["oncoraft.alignment.dpo", "oncoraft.alignment.grpo"])
+    """Align in two processes; forked, so that it costs seconds and not a minute."""
     port = free_port()
     both = [context.Process(target=take_part, args=(rank, port, method, command)) for rank in (0, 1)]
     for process in both:

@@ -7,6 +7,7 @@ import pytest
 
 from oncoraft.cli import main, usage
 from oncoraft.planning.steps import STEPS
+from tests.forked import oncoraft
 
 
 def test_usage_lists_every_step_in_the_order_of_the_data() -> None:
@@ -24,7 +25,7 @@ def test_an_unknown_step_is_answered_with_the_nearest(capsys: pytest.CaptureFixt
 
 @pytest.mark.parametrize("step", STEPS)
 def test_every_step_explains_itself(step: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "oncoraft", step, "--help"], capture_output=True, text=True)
+    done = oncoraft(step, "--help")
     assert done.returncode == 0, done.stderr
     assert STEPS[step].summary.split()[0] in done.stdout
     assert len(done.stdout.splitlines()) >= 6

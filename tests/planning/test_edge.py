@@ -14,6 +14,7 @@ import pytest
 
 from oncoraft.cli import main
 from oncoraft.planning.edge import run
+from tests.forked import oncoraft
 
 TWIN = ["twin", "--patients", "60", "--seed", "5", "--processes", "1"]
 
@@ -49,8 +50,7 @@ def test_a_path_without_a_name_of_its_own_is_refused_in_one_line(
 )
 def test_a_pipe_or_device_as_an_input_is_refused_and_not_waited_for(words: list[str], tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    command = [sys.executable, "-m", "oncoraft", *(word.format(pipe=tmp_path / "pipe") for word in words)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    done = oncoraft(*(word.format(pipe=tmp_path / "pipe") for word in words), cwd=tmp_path, timeout=60)
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1

@@ -1,7 +1,6 @@
 """Which source files a step depends on, and when its digest changes."""
 
 import importlib
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 
 from oncoraft.planning import sources
 from oncoraft.planning.steps import STEPS
+from tests.forked import modules_after_importing
 
 SRC = Path(__file__).parents[2] / "src"
 
@@ -68,8 +68,7 @@ def test_the_digest_changes_with_code_and_data_that_the_step_uses_and_with_nothi
 @pytest.mark.parametrize("step", STEPS)
 def test_the_walked_imports_are_those_that_importing_the_step_really_brings_in(step: str) -> None:
     module = STEPS[step].module
-    code = f"import importlib, json, sys; importlib.import_module({module!r}); print(json.dumps([m for m in sys.modules if m.split('.')[0] == 'oncoraft']))"
-    loaded = set(json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout))
+    loaded = modules_after_importing(module)
     packages = {name for name in loaded if Path(getattr(importlib.import_module(name), "__file__", "") or "").name == "__init__.py"}
     assert loaded - packages <= set(sources.closure(module))
 

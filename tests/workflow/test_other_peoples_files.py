@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pytest
 
 from oncoraft.foundation.provenance import file_digest
 from oncoraft.planning.steps import STEPS
+from tests.forked import oncoraft
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small-run")]
 READERS = {"headline", "why", "verify", "predict"}  # they print, and write no file
@@ -152,7 +151,7 @@ def digest_of(folder: Path) -> dict[str, object]:
 
 def called(step: str, words: list[object]) -> str:
     """What a step says that must refuse: status 2 and one line."""
-    done = subprocess.run([sys.executable, "-m", "oncoraft", step, *map(str, words)], capture_output=True, text=True)
+    done = oncoraft(step, *words)
     lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
@@ -230,7 +229,7 @@ def test_an_output_that_is_an_input_or_holds_one_is_refused(out: str, small_run:
     shutil.copytree(small_run / "results" / "small" / RUN / "fold-0", tmp_path / "results/small" / RUN / "fold-0")
     before = digest_of(tmp_path)
     words = ["--run", tmp_path / "results/small" / RUN / "fold-0", "--out", out, "--base", small_run / "results/pretraining/tiny/base"]
-    done = subprocess.run([sys.executable, "-m", "oncoraft", "export", *map(str, words)], capture_output=True, text=True, cwd=tmp_path)
+    done = oncoraft("export", *words, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert "expected an output apart from the inputs" in done.stderr
     assert digest_of(tmp_path) == before
@@ -246,5 +245,5 @@ def test_what_a_step_wrote_by_hand_it_replaces_by_hand(results: Path, tmp_path: 
     ):
         words = (TO_A_FOLDER | TO_A_FILE)[step](results, tmp_path / name)
         for _ in range(2):
-            done = subprocess.run([sys.executable, "-m", "oncoraft", step, *map(str, words)], capture_output=True, text=True)
+            done = oncoraft(step, *words)
             assert done.returncode == 0, done.stderr
