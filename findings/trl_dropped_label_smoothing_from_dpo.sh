@@ -4,7 +4,7 @@
 # Guess: a setting that a trainer takes changes what it trains, as it did through trl 0.28: the conservative loss for labels of which some are wrong.
 # Fact:  from 0.29 on the sigmoid loss, which is the default, does not read it. 0.3 is taken, kept in the saved arguments, and the run equals one
 #        with 0.0 to the last bit; a wrong value is refused only for other losses. Whoever wants it has to write the loss anew: `robust` with the same
-#        number is another one (debiased, no longer bounded below by it).
+#        number is another one, without a lower bound.
 # Why:   preferences over clinical texts are noisy (two oncologists agree on about seven of ten), so that a paper's configuration names 0.1 to 0.3. Run again
 #        after an upgrade, it trains another objective, with no word in log or file.
 set -euo pipefail

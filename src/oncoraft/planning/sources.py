@@ -8,12 +8,12 @@ constant `DATA_FILES`, relative to its folder; a folder stands for all that is i
 
 from __future__ import annotations
 
-import ast
 import hashlib
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from oncoraft.planning.readings import readings
 from oncoraft.planning.steps import STEPS
 
 PACKAGE = "oncoraft"
@@ -26,6 +26,8 @@ UNCOUNTED = {
     "oncoraft.planning.steps",
     "oncoraft.planning.config",
     "oncoraft.planning.config_files",
+    "oncoraft.planning.readings",
+    "oncoraft.planning.sources",
     "oncoraft.planning.yaml_file",
     "oncoraft.planning.settings",
     "oncoraft.planning.settings.alignment",
@@ -65,32 +67,16 @@ class Source(NamedTuple):
 
 @cache
 def source(name: str) -> Source:
-    """Read a module's syntax tree; docstrings are taken out before the digest, comments are not in it."""
+    """What counts of a module: see `oncoraft.planning.readings`."""
     file = module_file(name)
     assert file is not None, name
-    tree = ast.parse(file.read_bytes())
-    data = _data_files(tree, file.parent)
-    imported: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            imported.update(alias.name for alias in node.names if alias.name.split(".")[0] == PACKAGE)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == PACKAGE:
-            imported.add(node.module)
-            # `from package import module` names the module in its alias alone.
-            imported.update(f"{node.module}.{alias.name}" for alias in node.names)
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node, clean=False):
-            node.body = node.body[1:] or [ast.Pass()]
-    modules = frozenset(module for module in imported if module_file(module))
-    # ast.dump leaves out places, so that layout does not count.
-    return Source(modules, data, hashlib.sha256(ast.dump(tree).encode()).digest())
+    reading = readings().of(file.read_bytes(), PACKAGE)
+    modules = frozenset(module for module in reading.imported if module_file(module))
+    return Source(modules, _data_paths(reading.data, file.parent), bytes.fromhex(reading.digest))
 
 
-def _data_files(tree: ast.Module, folder: Path) -> tuple[Path, ...]:
-    """Files named by a module's top-level `DATA_FILES`."""
-    names: tuple[str, ...] = ()
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and any(isinstance(target, ast.Name) and target.id == "DATA_FILES" for target in node.targets):
-            names = ast.literal_eval(node.value)
+def _data_paths(names: tuple[str, ...], folder: Path) -> tuple[Path, ...]:
+    """The files that a module's `DATA_FILES` stand for."""
     paths = [folder / name for name in names]
     return tuple(sorted(file for path in paths for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file()))
 
@@ -116,4 +102,5 @@ def code_digest(step: str) -> str:
         total.update(name.encode() + source(name).digest)
     for file in sorted({file for name in modules for file in source(name).data}):
         total.update(file.relative_to(ROOT).as_posix().encode() + hashlib.sha256(file.read_bytes()).digest())
+    readings().keep()
     return total.hexdigest()[:16]
