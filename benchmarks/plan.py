@@ -1,7 +1,7 @@
 """How long the plan of the full reproduction takes: three models, five folds, every strategy; nothing is run.
 
 `python benchmarks/plan.py [--runs 3]` prints wall and CPU seconds of `snakemake -n` (the engine's own start included), the number of
-jobs, and fails above ten seconds of CPU. A study folder with all its files and base-model folders with their files are made up, so
+jobs. A study folder with all its files and base-model folders with their files are made up, so
 that every rule has its inputs to look at.
 """
 
@@ -20,7 +20,6 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).parents[1]
-LIMIT_SECONDS = 10.0
 MODEL_FILES = (
     "config.json",
     "model-00001-of-00002.safetensors",
@@ -71,8 +70,8 @@ def plan_once(folder: Path, config: Path) -> tuple[float, float, int]:
     return wall, cpu, len(done.stdout.splitlines())
 
 
-def main() -> int:
-    """Plan a few times; status 1 where the median takes longer than the limit."""
+def main() -> None:
+    """Plan a few times, and print the medians."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=3, help="dry runs; the median counts")
     given = parser.parse_args()
@@ -82,11 +81,8 @@ def main() -> int:
         runs = [plan_once(folder, config) for _ in range(given.runs)]
     cpu = sorted(seconds for _, seconds, _ in runs)[len(runs) // 2]
     wall = sorted(seconds for seconds, _, _ in runs)[len(runs) // 2]
-    print(
-        json.dumps({"jobs": runs[0][2], "cpu_seconds": round(cpu, 2), "wall_seconds": round(wall, 2), "limit_cpu_seconds": LIMIT_SECONDS})
-    )
-    return 0 if cpu <= LIMIT_SECONDS else 1
+    print(json.dumps({"jobs": runs[0][2], "cpu_seconds": round(cpu, 2), "wall_seconds": round(wall, 2)}))
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()
