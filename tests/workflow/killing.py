@@ -20,11 +20,11 @@ ASIDE = {"logs", "benchmarks", "state", ".snakemake", ".sources", "README.md"}
 CLOCK = {"tokens_per_second", "share_of_roof", "memory_gib", "seconds", "minutes", "hours"}
 CLOCK |= {"processor_minutes", "processor_hours", "training_hours"}
 LOG = "training_log.jsonl"
-# Files that hold such numbers: their digests differ between runs too.
+# Tables of the report that hold such numbers.
 TIMED = {"compute-total.csv", "training.csv", "jobs.csv"}
 PAGE = "index.html"
 COMPUTE = re.compile(r'<details class="section"><summary><h2>Compute and cost</h2>.*?(?=\n<details class="section">|\n</main>)', re.DOTALL)
-MEASURED = re.compile(r"[\d.,]+(?= (?:hours|GiB))")
+MEASURED = re.compile(r"[\d.,]+(?= (?:minutes|hours|GiB))")  # as sentences of the report say it
 
 
 class Blow(NamedTuple):
@@ -107,6 +107,11 @@ def unlock(command: Sequence[str], environment: dict[str, str], folder: Path) ->
     subprocess.run([*command, "--unlock"], env=environment, cwd=folder, check=True, capture_output=True)
 
 
+def is_measured(file: Path) -> bool:
+    """Whether a file may hold a time or a memory, so that its digest says nothing; it is compared itself."""
+    return file.name in {LOG, PAGE, "manifest.json"} or file.parent.name == "data"
+
+
 def comparable(file: Path) -> Any:
     """The content of a file as far as two runs must agree on it: all of it, but for the clock."""
     if file.name == LOG:
@@ -114,9 +119,7 @@ def comparable(file: Path) -> Any:
     if file.name.endswith("manifest.json"):
         record = json.loads(file.read_text())
         for part in ("inputs", "outputs"):
-            record[part] = {
-                path: digest for path, digest in record[part].items() if Path(path).name not in {LOG, PAGE, "manifest.json", *TIMED}
-            }
+            record[part] = {path: digest for path, digest in record[part].items() if not is_measured(Path(path))}
         record.pop("digest", None)
         record["counts"] = {key: value for key, value in record["counts"].items() if key not in {*CLOCK, "resumed_from"}}
         return record
@@ -124,7 +127,7 @@ def comparable(file: Path) -> Any:
         with file.open(encoding="utf-8", newline="") as stream:
             rows = [{key: value for key, value in row.items() if key not in CLOCK} for row in csv.DictReader(stream)]
         return sorted(rows, key=str)
-    if file.name == PAGE:
+    if file.name == PAGE or file.parent.name == "data":
         return MEASURED.sub("#", COMPUTE.sub("", file.read_text(encoding="utf-8")))
     return file.read_bytes()
 
