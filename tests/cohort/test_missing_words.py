@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from random import Random
+from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
-from hypothesis import given
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from oncoraft.cases.build import main as cases
 from oncoraft.cohort.cells import type_distinct
-from oncoraft.knowledge.missing import MISSING_WORDS
+from oncoraft.cohort.ingest import main as ingest
+from oncoraft.cohort.reader import unquoted
 from oncoraft.knowledge.tables import TABLES, Column, table
+from oncoraft.prompts.build import main as prompts
 
-from .test_reader_faults import MUTATIONS, PATIENT, SAMPLE, SPECIMEN, TREATMENT, ingested, put, swap
+from ..knowledge.test_missing import missing_texts
+from .test_reader_faults import MUTATIONS, PATIENT, PROGRESSION, SAMPLE, SPECIMEN, TREATMENT, ingested, put, swap
+from .test_second_study import bladder_study
 
 COLUMNS = [column for specification in TABLES if specification.layout == "rows" for column in specification.columns]
 MAF = b"Hugo_Symbol\tVariant_Classification\tHGVSp_Short\tTumor_Sample_Barcode\tReference_Allele\tStrand\n"
@@ -26,16 +32,75 @@ def own_words(column: Column) -> set[str]:
     return {word.casefold() for word in (*column.vocabulary, *(word for word, _ in column.aliases), *column.literal)}
 
 
-@given(st.sampled_from(COLUMNS), st.sampled_from(sorted(MISSING_WORDS)), st.randoms(use_true_random=False))
-def test_a_word_for_missing_is_missing_in_every_column_that_does_not_list_it(column: Column, word: str, random: Random) -> None:
-    written = "".join(random.choice([letter.upper(), letter.lower()]) for letter in word)
-    values, bad = type_distinct(column, pa.array([f" {written} "]))
-    if word in own_words(column):
+@given(st.sampled_from(COLUMNS), missing_texts())
+@settings(deadline=None)
+def test_a_word_for_missing_is_missing_in_every_column_that_does_not_list_it(column: Column, written: str) -> None:
+    values, bad = type_distinct(column, pa.array([written]))
+    if unquoted(written.strip()).casefold() in own_words(column):
         assert values[0].as_py() is not None
         assert not bad[0]
     else:
         assert values[0].as_py() is None
         assert bad[0] == (not column.nullable)
+
+
+# What reaches a case, of a study that has it all: columns of text by their tables.
+TEXTS = {
+    "DATA_CLINICAL_PATIENT.txt": ("SEX", "SMOKER"),
+    SAMPLE: ("CANCER_TYPE_DETAILED", "SAMPLE_TYPE", "METASTATIC_SITE", "PRIMARY_SITE", "MSI_TYPE", "MSI_COMMENT"),
+    TREATMENT: ("EVENT_TYPE", "SUBTYPE"),
+    PROGRESSION: ("PROCEDURE_TYPE",),
+    "data_mutations_extended.txt": ("HGVSp_Short",),
+}
+ROWS = 40
+
+
+def rewritten(study: Path, words: Mapping[tuple[str, str, int], str]) -> None:
+    """Put a word into some cells, by file, header and row; a column that the file lacks is added, with a value in every other cell."""
+    for file in {file for file, _, _ in words}:
+        start = [line for line in (study / file).read_text().split("\n") if line.startswith("#")]
+        header, *rows = [line.split("\t") for line in (study / file).read_text().split("\n") if line and not line.startswith("#")]
+        for name in (*TEXTS[file], *(name for other, name, _ in words if other == file)):
+            if name not in header:
+                header.append(name)
+                rows = [[*row, "Liver" if "SITE" in name else "Stable" if name == "MSI_TYPE" else "words"] for row in rows]
+        for (other, name, at), word in words.items():
+            if other == file:
+                rows[at % len(rows)][header.index(name)] = word
+        (study / file).write_text("\n".join([*start, *("\t".join(row) for row in (header, *rows))]) + "\n")
+
+
+def what_cases_are_told(study: Path, out: Path) -> tuple[list[str], list[str], str]:
+    """Regimens, cancer types and prompts of a study."""
+    assert ingest([str(study), "--out", str(out / "tables")]) == 0
+    assert cases([str(out / "tables"), "--out", str(out / "cases")]) == 0
+    assert prompts([str(out / "tables"), str(out / "cases"), "--out", str(out / "prompts.jsonl")]) == 0
+    found = parquet.read_table(out / "cases" / "cases.parquet")
+    return found["regimen"].to_pylist(), found["cancer_type"].to_pylist(), (out / "prompts.jsonl").read_text()
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            [(file, name) for file, names in TEXTS.items() for name in names] + [(SAMPLE, "CANCER_TYPE"), (TREATMENT, "AGENT")]
+        ).flatmap(lambda place: st.tuples(st.just(place[0]), st.just(place[1]), st.integers(0, ROWS - 1))),
+        missing_texts(),
+        min_size=20,
+        max_size=40,
+    )
+)
+@settings(deadline=None, max_examples=3, phases=[Phase.generate])
+def test_no_word_for_missing_tells_a_case_anything_that_an_empty_cell_does_not(words: dict[tuple[str, str, int], str]) -> None:
+    own = {column.source: own_words(column) for column in COLUMNS}
+    words = {place: word for place, word in words.items() if unquoted(word.strip()).casefold() not in own.get(place[1], set())}
+    told = []
+    with TemporaryDirectory() as folder:
+        for name, cells in (("words", words), ("nothing", dict.fromkeys(words, ""))):
+            study = bladder_study(Path(folder) / name / "study")
+            rewritten(study, cells)
+            told.append(what_cases_are_told(study, Path(folder) / name))
+    assert told[0] == told[1]
+    assert "Liver".lower() in told[0][2].lower()
 
 
 @pytest.mark.parametrize("word", [b"NA", b"[Not Available]", b"unknown", b"None", b"-", b"."])

@@ -23,7 +23,7 @@ def tsv(path: Path, header: list[str], rows: list[list[object]], comments: int =
 
 def bladder_study(folder: Path) -> Path:
     """Forty patients, everything from their number: follow-up 200 to 980 days, a regimen at day 10, scans every 60 days."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     numbers = range(1, PATIENTS + 1)
     ids = {number: f"URO_{number:03d}" for number in numbers}
     days = {number: 200 + 20 * (number - 1) for number in numbers}

@@ -59,3 +59,8 @@ def test_the_frame_that_is_written_is_left_as_it_was(tmp_path: Path) -> None:
 def test_numbers_in_a_column_of_mixed_values_stay_numbers(tmp_path: Path) -> None:
     write_csv(tmp_path / "t.csv", pd.DataFrame({"value": pd.Series([-1.5, "-x", None], dtype=object)}))
     assert (tmp_path / "t.csv").read_text() == '"value"\n-1.5\n"\'-x"\n""\n'
+
+
+def test_whole_numbers_stay_whole_beside_what_is_missing(tmp_path: Path) -> None:
+    write_csv(tmp_path / "x.csv", pd.DataFrame({"n": [20, None, "<10"], "m": [1, None, 3]}, dtype=object))
+    assert (tmp_path / "x.csv").read_text() == '"n","m"\n20,1\n"",""\n"<10",3\n'

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from itertools import cycle
 from pathlib import Path
 
-from oncoraft.knowledge.missing import MISSING_WORDS
+from oncoraft.knowledge.missing import MACHINES, WORDS
 
 from .corruptions import Text
 
@@ -62,7 +62,7 @@ def spoken(words: dict[bytes, bytes]) -> Callable[[bytes, int], bytes]:
 
 def with_missing_words(path: Path) -> None:
     """Every thirteenth cell of the columns that no row needs is a word for missing, all of them in turn."""
-    words = cycle(sorted(word.encode() for word in MISSING_WORDS))
+    words = cycle(sorted(dress.format(word).encode() for word in (*WORDS, *MACHINES) for dress in ("{}", "[{}]", "({})")))
     text = Text(path)
     rows = text.cells()
     free = [at for at, name in enumerate(text.header) if name not in KEYS]

@@ -116,3 +116,15 @@ def test_a_rationale_of_no_case_and_a_missing_key_are_named(files: list[str], tm
     with pytest.raises(SystemExit) as caught:
         main([*files, "--fold", "0"])
     assert caught.value.code == 2
+
+
+def test_a_cohort_without_labels_or_without_rationales_is_told_so_and_not_that_a_file_is_empty(files: list[str], tmp_path: Path) -> None:
+    words = [*files, "--all", str(tmp_path / "corpus.jsonl")]
+    write_jsonl(Path(files[1]), [])
+    with pytest.raises(InputError, match=r"rationales\.jsonl: expected a rationale of at least one labelled case, found 'none of 30'"):
+        main(words)
+    labels = pd.read_parquet(tmp_path / "labels.parquet")
+    labels.assign(category="NE", score=float("nan"), responder=None).to_parquet(tmp_path / "labels.parquet")
+    with pytest.raises(InputError, match=r"labels\.parquet, column score: expected cases that definition 'strict' can judge.*'none of 40'"):
+        main(words)
+    assert not (tmp_path / "corpus.jsonl").exists()

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import Bounds, LinearConstraint, milp
 
+from oncoraft.foundation.provenance import write_json
 from oncoraft.report.report import main
 from oncoraft.report.small_cells import COMPLEMENT, Guard, hidden
 from tests.report import made
@@ -118,3 +119,32 @@ def test_page_and_data_end_at_the_smallest_cell(tmp_path: Path) -> None:
     calibration = pd.read_csv(tmp_path / "10" / "data" / "calibration-1.csv", dtype=str)
     assert calibration["observed"].tolist()[0] == COMPLEMENT
     assert calibration["responders"].tolist() == ["<10", COMPLEMENT], "the metrics tell the responders of all bins"
+
+
+def test_runs_compared_and_the_text_model_hide_small_counts_and_what_tells_them_by_difference(tmp_path: Path) -> None:
+    results = made.results(tmp_path / "results", "Drug", "Cancer", "Class")
+    nothing = dict.fromkeys(("difference", "lower", "upper", "bootstrap_p"), 0.1)
+    of_areas = {"metric": "auroc", "n": 40, "events": 20, "patients": 40} | nothing
+    pairs = [
+        {
+            "first": "a",
+            "second": "b",
+            "not_estimated": None,
+            "differences": [of_areas, of_areas | {"events": 36}, of_areas | {"n": 7, "events": 3}],
+        },
+        {"first": "a", "second": "c", "not_estimated": "nobody", "n": 4, "differences": []},
+    ]
+    (results / "comparisons" / "kfold").mkdir(parents=True)
+    write_json(results / "comparisons" / "kfold" / "comparison.json", pairs)
+    told = {"auroc_rationale": 0.9, "auroc_prompt": 0.6, "cases": 8, "words_for_response": [], "words_against_response": []}
+    (results / "tiny" / "prompts" / "kfold").mkdir(parents=True)
+    write_json(results / "tiny" / "prompts" / "kfold" / "leakage.json", told)
+    shown = {}
+    for smallest in (1, 10):
+        out = tmp_path / str(smallest) / "index.html"
+        assert main([str(results), "--out", str(out), "--settings", json.dumps({"report": {"smallest_cell": smallest}})]) == 0
+        rows = pd.read_csv(out.parent / "data" / "comparison.csv", dtype=str)
+        leakage = pd.read_csv(out.parent / "data" / "leakage.csv", dtype=str)["cases"].tolist()
+        shown[smallest] = [*zip(rows["n"], rows["events"].fillna("")), *leakage]
+    assert shown[1] == [("40", "20"), ("40", "36"), ("7", "3"), ("4", ""), "8"]
+    assert shown[10] == [("40", "20"), ("40", COMPLEMENT), ("<10", "<10"), ("<10", ""), "<10"]

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from oncoraft.knowledge.missing import MISSING_WORDS
+from oncoraft.knowledge.missing import CANDIDATES, is_missing_word
 from oncoraft.knowledge.tables import Column, Table
 
 ARROW_TYPES = {"text": pa.string(), "integer": pa.int32(), "number": pa.float64(), "day": pa.int32(), "boolean": pa.bool_()}
@@ -78,7 +78,9 @@ def type_distinct(column: Column, texts: pa.StringArray) -> tuple[pa.Array, np.n
 def _is_missing(column: Column, trimmed: pa.StringArray) -> pa.BooleanArray:
     """Which texts say that there is no value, words that the column itself lists excepted."""
     own = {word.casefold() for word in (*column.vocabulary, *(word for word, _ in column.aliases), *column.literal)}
-    return pc.is_in(pc.utf8_lower(trimmed), value_set=pa.array(sorted(MISSING_WORDS - own), pa.string()))
+    maybe = pc.fill_null(pc.match_substring_regex(trimmed, CANDIDATES, ignore_case=True), False)
+    words = [text for text in trimmed.filter(maybe).to_pylist() if text.casefold() not in own and is_missing_word(text)]
+    return pc.is_in(trimmed, value_set=pa.array(words, pa.string()))
 
 
 def is_quoted(texts: pa.StringArray) -> np.ndarray:

@@ -7,7 +7,8 @@ import pandas as pd
 
 from oncoraft.evidence.allow_list import SPECIMEN_TABLES
 from oncoraft.evidence.known import Tables, closest, facts, in_figures, known_records
-from oncoraft.knowledge.missing import MISSING_WORDS
+from oncoraft.evidence.words import clean
+from oncoraft.knowledge.missing import is_missing_word
 from oncoraft.knowledge.protein_changes import is_silent_class, is_unchanged, protein_change
 
 TMB_BANDS = [-np.inf, 2, 6, 10, np.inf]
@@ -118,7 +119,7 @@ def specimen(specimens: pd.DataFrame, known: str) -> dict[str, pd.DataFrame]:
             reading=last["sample_type"].replace(SPECIMENS),
             event=EVENTS[known],
         ),
-        "specimen_site": facts(last, site.str.lower()),
+        "specimen_site": facts(last, clean(site)),
         "organ": facts(last, last["primary_site"].where(last["primary_site"] != "")),
         "specimen_histology": facts(last, last["cancer_type_detailed"].str.lower()),
         "tumor_purity": facts(last, in_figures(purity)),
@@ -198,6 +199,11 @@ def _copy_number(tables: Tables, samples: pd.Series) -> pd.DataFrame:
     return _placed(pd.DataFrame({"sample_id": rows["sample_id"], "name": value, "value": value}), rows["gene"])
 
 
+def _told(words: pd.Series) -> pd.Series:
+    """Words, null where they are missing or say so: tables of an older reader may hold such words."""
+    return words.where(~words.map({word: is_missing_word(word) for word in words.dropna().unique()}).eq(True))
+
+
 def _structural_variants(tables: Tables, samples: pd.Series) -> pd.DataFrame:
     """Rearrangements, partners in alphabetical order; a fusion is one of two genes that the source calls so.
 
@@ -206,9 +212,7 @@ def _structural_variants(tables: Tables, samples: pd.Series) -> pd.DataFrame:
     """
     rows = tables["sv"]
     rows = rows[rows["sample_id"].isin(samples)]
-    sites = [
-        rows[name].where(~rows[name].fillna("").str.lower().isin(MISSING_WORDS)) for name in ("site1_hugo_symbol", "site2_hugo_symbol")
-    ]
+    sites = [_told(rows[name]) for name in ("site1_hugo_symbol", "site2_hugo_symbol")]
     both, any_known = sites[0].notna() & sites[1].notna(), sites[0].notna() | sites[1].notna()
     first, second = (one.where(one.notna(), other).astype(str) for one, other in (sites, sites[::-1]))
     alone = first == second
@@ -216,7 +220,7 @@ def _structural_variants(tables: Tables, samples: pd.Series) -> pd.DataFrame:
     kind, event, frame = (rows[name].fillna("").str.lower() for name in ("class", "event_info", "site2_effect_on_frame"))
     told = event.str.contains("fusion") & ~event.str.contains(r"antisense|out[ -]of[ -]frame")
     fused = both & ~alone & (kind.str.contains("fusion") | told | frame.str.contains(r"^in[ _-]?frame"))
-    inside = "intragenic " + kind.where(~kind.str.contains("fusion") & ~kind.isin(MISSING_WORDS), "rearrangement")
+    inside = "intragenic " + kind.where(~kind.str.contains("fusion") & _told(kind).notna(), "rearrangement")
     how = inside.where(both & alone, "rearrangement").mask(fused, "fusion")
     pair = low.where(alone, low + "-" + high)
     value = pair + " " + how

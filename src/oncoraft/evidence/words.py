@@ -6,19 +6,14 @@ import re
 
 import pandas as pd
 
-# Words that fill a cell and say nothing: their statement is left out. "Other" alone names no thing.
+from oncoraft.knowledge.missing import is_missing_word
+
+# Words that fill a cell and say nothing, beside those for missing: their statement is left out. "Other" alone names no thing.
 EMPTY = frozenset(
     (
         "other",
-        "unknown",
         "unk",
-        "none",
-        "n/a",
-        "na",
-        "not applicable",
-        "not available",
         "not disclosed",
-        "unspecified",
         "unclassified",
         "unstaged",
         "unknown/unstaged",
@@ -86,4 +81,4 @@ def _clean(word: str) -> str | None:
         text = pattern.sub(replacement, text)
     text = " ".join(text.split()).strip(" ,;")
     text = WHOLE.get(text, text)
-    return None if not text or text in EMPTY else text
+    return None if text in EMPTY or is_missing_word(text) else text

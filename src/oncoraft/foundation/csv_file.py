@@ -30,5 +30,6 @@ def write_csv(path: Path, frame: pd.DataFrame) -> None:
     safe.columns = pd.Index([neutral(name) for name in frame.columns])
     for place, kind in enumerate(frame.dtypes):
         if not (pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_datetime64_any_dtype(kind)):
-            safe.isetitem(place, frame.iloc[:, place].astype(object).map(neutral).array)
+            # Not by `map`, which makes 20 and nothing 20.0 and nothing.
+            safe.isetitem(place, pd.Series([neutral(cell) for cell in frame.iloc[:, place]], frame.index, dtype=object).array)
     safe.to_csv(path, index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n", encoding="utf-8")

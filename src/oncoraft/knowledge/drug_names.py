@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from oncoraft.knowledge.drugs import drugs
+from oncoraft.knowledge.missing import is_missing_word
 
 DATA_FILES = ("drug_names.csv",)
 TABLE = Path(__file__).parent / DATA_FILES[0]
@@ -56,6 +57,7 @@ MARKED = (re.compile(r"\s*(?:\+|;|&|\||(?<![A-Z])(?:AND|WITH|PLUS|W/)(?![A-Z]))\
 JOINED = (re.compile(r"-"), re.compile(r"\s+"))
 HYPHENS = re.compile("[‐‑‒–—−﹣－]")
 MARKS = re.compile("[®™©]|\\((?:R|TM)\\)")
+SLASHED = re.compile(r"(?<![A-Z0-9])N\s*/\s*[AK](?![A-Z0-9])")  # a word for missing that holds a mark
 LEAST_NAME = 4  # letters of an unknown part that may stand for an agent ("A/B" alone is none)
 
 
@@ -109,7 +111,23 @@ def resolve(text: str) -> Resolution:
         an unknown name as it stands, upper-case with single spaces, `way` "unknown".
     """
     name = plain(text)
+    if known := _one(name):
+        return known
+    name = _told(name)
     return _known(name) or Resolution((name,), "unknown")
+
+
+def _told(name: str) -> str:
+    """A name without the parts of it that say that nothing is known: `CARBOPLATIN + NA`, `NIVOLUMAB (unknown)`."""
+    name = SLASHED.sub("NA", name)
+    if (match := BRACKETS.match(name)) and match["outside"]:
+        left = [part for part in (match["outside"], match["inside"]) if not is_missing_word(part)]
+        name = left[0] if len(left) == 1 else name
+    for mark in MARKED:
+        parts = mark.split(name)
+        left = [part for part in parts if not is_missing_word(part)]
+        name = " + ".join(left) if left and len(left) < len(parts) else name
+    return name
 
 
 def _known(name: str) -> Resolution | None:

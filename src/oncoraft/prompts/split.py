@@ -6,6 +6,7 @@ without an answer; held-out rows are all cases of the fold, evaluable or not, wi
 
 from __future__ import annotations
 
+import argparse
 import logging
 from collections.abc import Sequence
 from itertools import combinations
@@ -111,6 +112,20 @@ def tuning_part(frame: pd.DataFrame, folds: pd.DataFrame, design: str, fold: int
     return joined[(joined["own_fold"] != fold) & joined["is_tuning"] & joined["responder"].notna()].assign(output="")
 
 
+def refuse_nothing_to_learn(frame: pd.DataFrame, definition: str, given: argparse.Namespace) -> None:
+    """A cohort none of whose cases has an answer trains nothing.
+
+    Raises:
+        InputError: no case has a label, or none of those that have one has a rationale.
+    """
+    labelled = int(frame["score"].notna().sum())
+    if not labelled:
+        wanted = f"expected cases that definition {definition!r} can judge; without one nothing can be trained (`oncoraft flow` says why there is none)"
+        raise InputError(wanted, file=given.cases / "labels.parquet", column="score", found=f"none of {len(frame)}")
+    if (frame["output"] == "").all():
+        raise InputError("expected a rationale of at least one labelled case", file=given.rationales, found=f"none of {labelled}")
+
+
 def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Plain rows for JSONL; missing labels are null."""
     plain = frame.reindex(columns=ROW).astype(object)
@@ -158,9 +173,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             refuse_shared_patients({"training": train, "held out": held_out, "tuning": parts[given.tuning]})
         record = given.train.with_name("manifest.json")
         inputs.append(given.cases / "folds.parquet")
+    refuse_nothing_to_learn(frame, blocks["labels"].definition, given)
     # Small cohorts may have nobody to tune on; then there is no recalibration, and it is said.
     if empty := [path for path, part in parts.items() if part.empty and path != given.tuning]:
-        raise InputError("expected at least one case in each file", file=min(empty))
+        reason = "expected at least one case in each file; every labelled one is in the fold held out, or kept for tuning"
+        raise InputError(reason, file=min(empty), found="none")
     counts = {path.stem: {"cases": len(part), "patients": part["patient_id"].nunique()} for path, part in parts.items()}
     with publishing(*parts, record, step="split") as temporary:
         for part, path in zip(parts.values(), temporary):

@@ -10,13 +10,14 @@ import pandas as pd
 
 from oncoraft.report.collect import Run, read_json
 from oncoraft.report.sections import Sources
+from oncoraft.report.small_cells import Guard
 from oncoraft.report.tables import Data, Rows, count, decimals, interval, portion, records, tabulate, text
 
 LEDGER = ["table", "status", "rows_read", "rows_kept", "rows_refused", "rows_duplicate"]
 SCOPES = {"all": "all", "sequenced_by_index": "sequenced by their index date"}
 
 
-def leakage_rows(results: Path, runs: Sequence[Run]) -> Rows:
+def leakage_rows(results: Path, runs: Sequence[Run], guard: Guard) -> Rows:
     """What a text model reads of the label in rationales and in prompts, for every model and design that has a run."""
     rows = []
     for model, design in sorted({(run.model, run.design) for run in runs}):
@@ -24,7 +25,8 @@ def leakage_rows(results: Path, runs: Sequence[Run]) -> Rows:
         if not found:
             continue
         why = found.get("not_estimated")
-        row = {name: None if why else found[name] for name in ("auroc_rationale", "auroc_prompt", "cases")}
+        row = {name: None if why else found[name] for name in ("auroc_rationale", "auroc_prompt")}
+        row["cases"] = None if why else guard.count(found["cases"])
         telling = f"not estimated: {why}" if why else ", ".join(found["words_for_response"][:5] + found["words_against_response"][:5])
         rows.append({"model": model, "design": design, **row, "telling_words": telling})
     return rows
@@ -80,7 +82,9 @@ def section(sources: Sources) -> dict[str, Any]:
         "audit": audit,
         "audit_told": f"{audit['cases']:,} cases, {audit['statements']:,} statements." if audit else "",
         "leakage": tabulate(
-            Data("leakage", leakage_rows(sources.results, sources.runs)), LEAKAGE, "AUROC of a text model that reads rationales, or prompts"
+            Data("leakage", leakage_rows(sources.results, sources.runs, sources.guard)),
+            LEAKAGE,
+            "AUROC of a text model that reads rationales, or prompts",
         ),
         "selection": tabulate(
             Data("selection", selection_rows(sources.results, sources.designs)),

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import csv
-import json
-from pathlib import Path
 from typing import Any
 
-from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.jsonl import read_jsonl
 from oncoraft.report.collect import Run, read_json
 from oncoraft.report.sections import Sources
 from oncoraft.report.tables import Data, Rows, count, decimals, interval, tabulate, text
@@ -28,10 +26,9 @@ def comparison_rows(sources: Sources) -> Rows:
     """Runs against one another, pair by pair, from comparisons/; a pair of which nothing could be estimated has a row that says why."""
     nothing = dict.fromkeys(("difference", "lower", "upper", "bootstrap_p", "events", "patients"))
     keep = ("metric", "difference", "lower", "upper", "bootstrap_p", "n", "events", "patients")
-    counts = ("n", "events", "patients")
     return [
         {"design": design, "first": pair["first"], "second": pair["second"]}
-        | {name: sources.guard.count(row[name]) if name in counts else row[name] for name in keep}
+        | sources.guard.rows([{name: row[name] for name in keep}], [("n", "events"), ("patients",)])[0]
         for design in sources.designs
         for pair in read_json(sources.results / "comparisons" / design / "comparison.json") or []
         for row in pair["differences"] or [nothing | {"metric": f"not estimated: {pair['not_estimated']}", "n": pair["n"]}]
@@ -45,27 +42,12 @@ def comparison(sources: Sources) -> dict[str, Any]:
     return {"brief": brief, "table": tabulate(Data("comparison", rows), COMPARISON, "Differences of runs on the same cases")}
 
 
-def log_of(path: Path) -> list[dict[str, Any]]:
-    """The steps of a training.
-
-    Raises:
-        InputError: a line is not JSON.
-    """
-    found = []
-    for place, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            found.append(json.loads(line))
-        except json.JSONDecodeError as error:
-            raise InputError(f"expected JSON ({error.msg})", file=path, line=place) from None
-    return found
-
-
 def training_rows(sources: Sources, run: Run) -> Rows:
     """What each fold's training took, by its log: steps, tokens, seconds in steps, memory."""
     rows: Rows = []
     home = sources.results / run.model / run.strategy / run.design
     for path in sorted(home.glob("fold-*/training_log.jsonl")):
-        steps = log_of(path)
+        steps = read_jsonl(path, ("step", "tokens"), expected="the log of a training")
         if steps:
             seconds = sum(step["tokens"] / step["tokens_per_second"] for step in steps if step.get("tokens_per_second"))
             tokens = sum(step["tokens"] for step in steps)

@@ -86,4 +86,4 @@ def of_groups(run: Run, guard: Guard, number: int) -> dict[str, Any]:
 def section(sources: Sources) -> dict[str, Any]:
     """Subgroups."""
     groups = sum((row["predictor"], row["metric"], row["scope"]) == ("model", "auroc", "subgroup") for row in sources.runs[0].metrics)
-    return each(sources, of_groups) | {"brief": f"{groups} subgroups"}
+    return each(sources, of_groups) | {"brief": f"{groups} subgroup{'' if groups == 1 else 's'}"}
