@@ -32,7 +32,7 @@ from oncoraft.planning.config import Regimens
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
 log = logging.getLogger("oncoraft")
-SPECIMENS = "data_timeline_specimen.txt"
+SPECIMENS, SAMPLES = "data_timeline_specimen.txt", "data_clinical_sample.txt"
 COLUMNS = {
     "clinical_patient": ["patient_id", "prior_med_to_msk"],
     "clinical_sample": ["sample_id", "cancer_type", "gene_panel", "sample_type", "metastatic_site"],
@@ -171,8 +171,7 @@ def build(tables: dict[str, pd.DataFrame], rules: Regimens) -> tuple[pd.DataFram
     sequenced = kept["patient_id"].isin(with_specimen(tables)["patient_id"])
     counts |= {"rows_without_specimen": int((~sequenced).sum()), "patients_without_specimen": kept.loc[~sequenced, "patient_id"].nunique()}
     if not sequenced.any():
-        found = f"none of {kept['patient_id'].nunique()} treated patients"
-        raise InputError("expected at least one treated patient with a sequenced specimen and its cancer type", file=SPECIMENS, found=found)
+        raise _nobody_sequenced(kept["patient_id"], tables)
     intervals, aside = for_a_cancer(kept[sequenced], cancers, rules, diagnoses.cohort_cancers(tables))
     counts |= aside
     if intervals.empty:
@@ -188,12 +187,21 @@ def build(tables: dict[str, pd.DataFrame], rules: Regimens) -> tuple[pd.DataFram
     return cases, counts
 
 
+def _nobody_sequenced(treated: pd.Series, tables: dict[str, pd.DataFrame]) -> InputError:
+    """Why no treated patient can be a case: none has a dated specimen, or none of these a cancer type."""
+    found = f"none of {treated.nunique()} treated patients"
+    if treated.isin(tables["timeline_specimen"]["patient_id"]).any():
+        wanted = "expected the cancer type of a sequenced specimen, by this column or by ONCOTREE_CODE, of at least one treated patient"
+        return InputError(wanted, file=SAMPLES, column="CANCER_TYPE", found=found)
+    return InputError("expected at least one treated patient with a sequenced specimen", file=SPECIMENS, found=found)
+
+
 def with_specimen(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """The first sequenced specimen of each patient that has a cancer type: patient_id, specimen_id, gene_panel."""
-    specimens = tables["timeline_specimen"].sort_values(["patient_id", "start_day", "sample_id"]).drop_duplicates("patient_id")
+    specimens = tables["timeline_specimen"].sort_values(["patient_id", "start_day", "sample_id"])
     samples = tables["clinical_sample"].dropna(subset=["cancer_type"])[["sample_id", "gene_panel"]]
-    found = specimens[["patient_id", "sample_id"]].merge(samples, on="sample_id", validate="one_to_one")
-    return found.rename(columns={"sample_id": "specimen_id"})
+    found = specimens[["patient_id", "sample_id"]].merge(samples, on="sample_id", validate="many_to_one").drop_duplicates("patient_id")
+    return found.reset_index(drop=True).rename(columns={"sample_id": "specimen_id"})
 
 
 def describe(cases: pd.DataFrame, kept: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:

@@ -64,7 +64,7 @@ def _site(source: str) -> Column:
 
 PATIENT_COLUMNS = (
     patient(),
-    column("GENDER", required=False, vocabulary=("Female", "Male", "Unknown"), known="always", other_headers=("SEX",)),
+    column("GENDER", required=False, vocabulary=("Female", "Male", "Unknown"), known="always", other_headers=("SEX",), without="no sex in the evidence"),
     column("RACE", required=False, vocabulary=RACES, known="always"),
     column("ETHNICITY", required=False, vocabulary=ETHNICITIES, known="always", note="one value holds two spaces in the source"),
     column(
@@ -76,6 +76,7 @@ PATIENT_COLUMNS = (
         minimum=0,
         maximum=130,
         bounded=True,
+        without="no age in the evidence",
         note="age at data cut or death, capped at 89; `>89` is read as 90",
     ),
     column("STAGE_HIGHEST_RECORDED", required=False, vocabulary=("Stage 1-3", "Stage 4", "Unknown"), known="never"),
@@ -132,7 +133,13 @@ SAMPLE_COLUMNS = (
     patient(),
     column("GLEASON_SAMPLE_LEVEL", "integer", required=False, **GLEASON),
     flag("PDL1_POSITIVE", "Yes", "No", required=False),
-    column("CANCER_TYPE", required=False, vocabulary=CANCER_TYPES, note="any word is kept; where it is empty, ONCOTREE_CODE tells it"),
+    column(
+        "CANCER_TYPE",
+        required=False,
+        vocabulary=CANCER_TYPES,
+        note="any word is kept; where it is empty, ONCOTREE_CODE tells it",
+        without="ONCOTREE_CODE alone tells the cancer type, and where that is lacking too there are no cases",
+    ),
     column("SAMPLE_TYPE", required=False, vocabulary=("Primary", "Metastasis", "Unknown", "Local Recurrence")),
     column("SAMPLE_CLASS", required=False, vocabulary=("Tumor",)),
     column("METASTATIC_SITE", required=False, note="spellings vary in case"),

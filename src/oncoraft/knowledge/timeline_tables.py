@@ -92,7 +92,13 @@ def _timeline(
     start = (
         patient(),
         column("START_DATE", "day", nullable=False),
-        column("STOP_DATE", "day", required=False, note="blank" if name != "treatment" else "last administration or order"),
+        column(
+            "STOP_DATE",
+            "day",
+            required=False,
+            note="blank" if name != "treatment" else "last administration or order",
+            without="" if name != "treatment" else "each agent counts as given on its first day alone",
+        ),
         column("EVENT_TYPE", required=False, vocabulary=(event_type,)),
     )
     second = (column("SUBTYPE", required=False, vocabulary=subtype),) if has_subtype else ()
@@ -134,7 +140,7 @@ def _verdict(source: str) -> Column:
 
 
 STYLE = column("STYLE_COLOR", required=False, known="never", note="display colour")
-PROCEDURE = column("PROCEDURE_TYPE", required=False, vocabulary=PROCEDURES)
+PROCEDURE = column("PROCEDURE_TYPE", required=False, vocabulary=PROCEDURES, without="no word on the kind of imaging")
 
 
 def _regions(true: str, false: str) -> tuple[Column, ...]:
