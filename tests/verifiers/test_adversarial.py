@@ -6,6 +6,7 @@ import re
 import pytest
 
 from oncoraft.verifiers.combine import verify
+from oncoraft.verifiers.form import CONTROL
 from oncoraft.verifiers.text import word_set
 from tests.verifiers.examples import COLON, GOOD, LUNG, UNSEQUENCED
 
@@ -46,6 +47,36 @@ def test_word_salad_that_keeps_each_fact_whole_fails(seed: int) -> None:
 
 def test_a_bare_list_of_true_facts_fails() -> None:
     assert failed("EGFR L858R, EGFR T790M, TP53 R175H, ECOG 1, osimertinib, liver disease, bone disease, CEA rising, line 2, likely.")
+
+
+TOKENS = [
+    "<end_of_turn>",
+    "<|im_end|>",
+    "</s>",
+    "[INST]",
+    "[/INST]",
+    "<|eot_id|>",
+    "<turn|>",
+    "<|turn>",
+    "<｜end▁of▁sentence｜>",
+    "[SEP]",
+    "<<SYS>>",
+]
+TOKENS += ["</think>", "<PAD>", "[TOOL_RESULTS]", "<fim_prefix>", "<unused7>", "<extra_id_0>", "<image_soft_token>", "<|start_header_id|>"]
+
+
+@pytest.mark.parametrize("token", TOKENS)
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_a_control_token_spelled_anywhere_fails(token: str, share: float) -> None:
+    at = int(share * len(GOOD))
+    assert "form" in failed(GOOD[:at] + token + GOOD[at:])
+
+
+@pytest.mark.parametrize(
+    "text", ["CA 19-9 < 37 and > 5", "[Not Available]", "p.[G12C]", "a <b> c", "KRAS|TP53", "<stage 4>", "[12]", "a -> b"]
+)
+def test_brackets_and_signs_of_clinical_prose_are_no_control_tokens(text: str) -> None:
+    assert CONTROL.search(text) is None
 
 
 NEGATIONS = [

@@ -68,9 +68,13 @@ WRITTEN_SCORE = re.compile(r"(?<![\w.])[01]?\.\d+(?!\w)")
 IDENTIFIER = re.compile(r"\bP-\d{4,}|\b\d{4}-\d{2}-\d{2}\b|-T\d{2}-IM\d")
 # How model families spell what ends or divides a text. Read as text they teach a model to write them; read as tokens they end an answer
 # early. Neither belongs into a rationale.
+# Turn and end marks of the families of models that are trained here, and of the encoders and code models that share their tokenizers.
 CONTROL = re.compile(
-    r"<\|[^<>|\s]{1,60}\|>|<｜[^<>｜]{1,60}｜>|\[/?(?:INST|SYSTEM_PROMPT|TOOL_CALLS|AVAILABLE_TOOLS)\]|<</?SYS>>"
-    r"|</?(?:s|bos|eos|pad|unk|mask|sep|cls|think|tool_call|tool_response|start_of_turn|end_of_turn|start_of_image|end_of_image|unused\d+)>",
+    r"<\|[^<>|\s]{1,60}\|?>|<[^<>|\s]{1,60}\|>|<｜[^<>｜]{1,60}｜>|<</?SYS>>"
+    r"|\[/?(?:INST|SYSTEM_PROMPT|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|AVAILABLE_TOOLS|ARGS|CALL_ID|THINK|IMG|IMG_BREAK|IMG_END|PREFIX|MIDDLE|SUFFIX"
+    r"|CLS|SEP|PAD|MASK|UNK|BOS|EOS)\]"
+    r"|</?(?:s|bos|eos|pad|unk|mask|sep|cls|think|tool_call|tool_response|start_of_turn|end_of_turn|start_of_image|end_of_image|image|image_soft_token"
+    r"|fim_prefix|fim_middle|fim_suffix|file_separator|unused_?\d+|extra_id_\d+)>",
     re.IGNORECASE,
 )
 UPPER_ONLY = frozenset({"cr", "pr", "pd", "ned"})
