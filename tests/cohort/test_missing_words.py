@@ -16,6 +16,7 @@ from oncoraft.cases.build import main as cases
 from oncoraft.cohort.cells import type_distinct
 from oncoraft.cohort.ingest import main as ingest
 from oncoraft.cohort.reader import unquoted
+from oncoraft.knowledge.missing import is_missing_word
 from oncoraft.knowledge.tables import TABLES, Column, table
 from oncoraft.prompts.build import main as prompts
 
@@ -139,3 +140,29 @@ def test_an_id_of_digits_keeps_its_zeros_in_every_table(tmp_path: Path) -> None:
     assert set(parquet.read_table(tables / "timeline_treatment.parquet")["patient_id"].to_pylist()) == {"7", "007"}
     assert set(parquet.read_table(tables / "cna.parquet")["sample_id"].to_pylist()) == {"007-T01-IM6", "7-T01-IM5", "1e5-T01-IM6"}
     assert SPECIMEN not in {row["file"] for row in parquet.read_table(tables / "rejects.parquet").to_pylist()}
+
+
+NAMES = st.text(
+    st.one_of(st.sampled_from("0123456789.eE-+"), st.characters(exclude_categories=["C", "Z"], exclude_characters='"#')),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(st.lists(NAMES.filter(lambda name: not is_missing_word(name)), min_size=3, max_size=3, unique=True))
+@settings(deadline=None, max_examples=15, phases=[Phase.generate])
+def test_ids_of_any_text_are_kept_as_that_text_in_every_table(names: list[str]) -> None:
+    def renamed(files: dict[str, bytes]) -> None:
+        for file in files:
+            for number, name in enumerate(names, 1):
+                files[file] = files[file].replace(b"P-000000%d" % number, name.encode())
+
+    with TemporaryDirectory() as folder:
+        status, tables = ingested(Path(folder), renamed)
+        assert status == 0
+        assert parquet.read_table(tables / "clinical_patient.parquet")["patient_id"].to_pylist() == [names[1], names[0], names[2]]
+        assert set(parquet.read_table(tables / "timeline_specimen.parquet")["patient_id"].to_pylist()) == set(names)
+        assert set(parquet.read_table(tables / "timeline_treatment.parquet")["patient_id"].to_pylist()) == set(names[:2])
+        samples = [f"{names[0]}-T01-IM6", f"{names[1]}-T01-IM5", f"{names[2]}-T01-IM6"]
+        assert parquet.read_table(tables / "clinical_sample.parquet")["sample_id"].to_pylist() == samples
+        assert set(parquet.read_table(tables / "cna.parquet")["sample_id"].to_pylist()) == set(samples)

@@ -43,7 +43,11 @@ def test_a_salt_or_ester_is_the_same_agent(data: st.DataObject, agent: str, salt
         assert resolve(data.draw(written(f"{agent} {salt}"))).agents == (agent,)
 
 
-@given(data=st.data(), agent=st.sampled_from(AGENTS), how=st.sampled_from((" 100 mg", " tablet", " injection", " 2.5 mg/ml", " (oral)")))
+@given(
+    data=st.data(),
+    agent=st.sampled_from(AGENTS),
+    how=st.sampled_from((" 100 mg", " tablet", " injection", " 2.5 mg/ml", " (oral)", " weekly", " q21 days", " 5 mg PO BID")),
+)
 def test_a_dose_or_pack_is_the_same_agent(data: st.DataObject, agent: str, how: str) -> None:
     assert resolve(data.draw(written(agent + how))).agents == (agent,)
 
@@ -87,6 +91,12 @@ def test_any_text_resolves_to_some_agent_without_loss(text: str) -> None:
         ("cabozantinib (S)-malate", ("CABOZANTINIB",), "salt"),
         ("nabpaclitaxel", ("PACLITAXEL PROTEIN-BOUND",), "spelling"),
         ("Paclitaxel (Abraxane)", ("PACLITAXEL PROTEIN-BOUND",), "brand"),
+        ("PACLitaxel (Taxol) 80 mg/m2 weekly", ("PACLITAXEL",), "brand"),
+        ("osimertinib 80 mg PO QD", ("OSIMERTINIB",), "form"),
+        ("pembrolizumab 200 mg IV q3w", ("PEMBROLIZUMAB",), "form"),
+        ("Carboplatin AUC 5 + pemetrexed 500 mg/m2", ("CARBOPLATIN", "PEMETREXED"), "combination"),
+        ("tucatinib hemiethanolate", ("TUCATINIB",), "salt"),
+        ("carboplatin + [Not Available]", ("CARBOPLATIN",), "name"),
         ("Keytruda®", ("PEMBROLIZUMAB",), "brand"),
         ("TAS-102", ("TIPIRACIL-TRIFLURIDINE",), "code"),
         ("irinotecan hydrochloride", ("IRINOTECAN",), "salt"),

@@ -62,7 +62,7 @@ def test_the_same_residue_before_and_after_is_no_change(one: str, at: int) -> No
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "NA", "n/a", "?", "p.?", "p.(?)", ".", "-", "[Not Available]", "null", "None", "NaN", "unknown", "p."]
+    "text", ["", " ", "NA", "n/a", "?", "p.?", "p.(?)", ".", "-", "[Not Available]", "null", "None", "NaN", "unknown", "p.", "p.0?"]
 )
 def test_what_tells_no_change_is_missing(text: str) -> None:
     assert protein_change(text) is None
@@ -80,6 +80,9 @@ def test_what_tells_no_change_is_missing(text: str) -> None:
         ("M1_?", "M1?"),
         ("p.=", "="),
         ("promoter", "promoter"),
+        ("p.Leu858%3D", "L858="),
+        ("p.R132H (c.395G>A)", "R132H"),
+        ("p.Arg132His/c.395G>A", "R132H"),
     ],
 )
 def test_older_notations(text: str, expected: str) -> None:
@@ -87,8 +90,11 @@ def test_older_notations(text: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["Silent", "silent", "SILENT", "synonymous_variant", "Intron", "5'UTR", "3_prime_UTR_variant", "5'FLANK", "rna"]
+    "word",
+    ["Silent", "silent", "SILENT", "synonymous_variant", "Intron", "5'UTR", "3_prime_UTR_variant", "5'FLANK", "rna"]
+    + ["synonymous SNV", "UTR3", "intronic", "upstream;downstream", "intron_variant,synonymous_variant"],
 )
 def test_silent_classes_are_known_in_any_case(word: str) -> None:
     assert is_silent_class(word)
     assert not is_silent_class("Missense_Mutation")
+    assert not is_silent_class(f"{word},missense_variant")

@@ -64,7 +64,14 @@ def _site(source: str) -> Column:
 
 PATIENT_COLUMNS = (
     patient(),
-    column("GENDER", required=False, vocabulary=("Female", "Male", "Unknown"), known="always", other_headers=("SEX",), without="no sex in the evidence"),
+    column(
+        "GENDER",
+        required=False,
+        vocabulary=("Female", "Male", "Unknown"),
+        known="always",
+        other_headers=("SEX",),
+        without="no sex in the evidence",
+    ),
     column("RACE", required=False, vocabulary=RACES, known="always"),
     column("ETHNICITY", required=False, vocabulary=ETHNICITIES, known="always", note="one value holds two spaces in the source"),
     column(

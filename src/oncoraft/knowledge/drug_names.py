@@ -31,11 +31,13 @@ SALTS = (
     r"|\(?[ls]\)?-malate|dimaleate|malate|maleate|bitartrate|tartrate|ditartrate|hemifumarate|fumarate|succinate|acetate|diacetate|pamoate|embonate"
     "|phosphate|sulfate|sulphate|hemisulfate|nitrate|lactate|dilactate|gluconate|oxalate|benzoate|adipate|decanoate|enanthate|valerate|caproate"
     "|ditromethamine|tromethamine|meglumine|arginine|dimethyl sulfoxide|monohydrate|dihydrate|trihydrate|sesquihydrate|hemihydrate|hydrate"
-    "|anhydrous|heptahydrate|hexahydrate|pentahydrate|free base|lysine"
+    "|anhydrous|heptahydrate|hexahydrate|pentahydrate|free base|lysine|hemiethanolate|ethanolate|dimeglumine"
 )
 FORMS = (
     r"injections?|inj|infusions?|tablets?|tabs?|capsules?|caps?|oral(?:ly)?|p\.?o\.?|i\.?v\.?|i\.?m\.?|s\.?c\.?|subq|sq|intravenous|intramuscular"
     r"|subcutaneous|solution|suspension|powder|vials?|depot|implant|kit|pen|syringes?|extended[- ]release|er|xr|pf|preservative[- ]free|generic|biosimilar"
+    r"|(?:once|twice)?\s*(?:daily|weekly|biweekly|monthly)|q\.?\d+(?:-\d+)?\s*(?:w(?:eek|k)?s?|d(?:ay)?s?|h(?:r|our)?s?)|q\.?d\.?|b\.?i\.?d\.?|t\.?i\.?d\.?"
+    r"|every\s+\d+\s+(?:days|weeks|hours)|auc\s*=?\s*\d+(?:\.\d+)?"
     r"|\d+(?:[.,]\d+)?\s*(?:mg|mcg|µg|μg|ug|g|ml|units?|iu|mci)(?:\s*/\s*(?:\d+\s*)?(?:m2|m²|kg|ml|day|dose))?"
 )
 ENDINGS: tuple[tuple[Way, re.Pattern[str]], ...] = (
@@ -114,7 +116,7 @@ def resolve(text: str) -> Resolution:
     if known := _one(name):
         return known
     name = _told(name)
-    return _known(name) or Resolution((name,), "unknown")
+    return _known(name) or _known(_without_form(name)) or Resolution((name,), "unknown")
 
 
 def _told(name: str) -> str:
@@ -148,6 +150,14 @@ def _one(name: str) -> Resolution | None:
             return None
         found = names().get(key(bare))
     return Resolution(found.agents, way) if way and len(found.agents) == 1 else found
+
+
+def _without_form(name: str) -> str:
+    """A name without dose, pack and schedule behind it: `PACLITAXEL (TAXOL) 80 MG/M2 WEEKLY` is then a name with its brand."""
+    form = dict(ENDINGS)["form"]
+    while (shorter := form.sub("", name).strip(" ,-")) and shorter != name:
+        name = shorter
+    return name
 
 
 def _bracketed(name: str) -> Resolution | None:

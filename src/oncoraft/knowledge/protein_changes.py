@@ -28,8 +28,10 @@ SHIFT = re.compile(r"([A-Z*]\d+)([A-Z*]?)FS(?:[*X]?(\d+|\?)?)?")
 EXTENSION = re.compile(r"(M1|[*X]\d+)([A-Z]?)EXT([*X]?-?\d+|[*X]?\?|[*X])?")
 SUBSTITUTION = re.compile(r"([A-Z*])(\d+)([A-Z*=?])")
 # Beside the words for missing: what callers write where no protein change is told (`p.0`: there is no protein).
-UNTOLD = ("0", "-9")
+UNTOLD = ("0", "0?", "-9")
 UNCHANGED = "="
+# The change of the coding sequence that some callers write behind that of the protein.
+CODING = re.compile(r" ?[(/;,|]? ?\bc\.[^ ()]{1,80}\)?$", re.IGNORECASE)
 # Variant classes of the MAF that change no protein, and the terms of the Sequence Ontology for them; without case or marks.
 SILENT_CLASSES = frozenset(
     [
@@ -48,11 +50,21 @@ SILENT_CLASSES = frozenset(
         "upstreamgenevariant",
         "downstreamgenevariant",
         "igr",
-        "intergenicvariant",
         "rna",
         "stopretainedvariant",
         "startretainedvariant",
         "noncodingexonvariant",
+        "intergenicvariant",
+        "lincrna",
+        # ANNOVAR's words for the same.
+        "synonymoussnv",
+        "intronic",
+        "utr3",
+        "utr5",
+        "upstream",
+        "downstream",
+        "intergenic",
+        *(f"ncrna{place}" for place in ("exonic", "intronic", "utr3", "utr5")),
     ]
 )
 
@@ -71,7 +83,11 @@ def protein_change(text: str) -> str | None:
     if simple := SIMPLE.fullmatch(text):
         first, place, second = simple.groups()
         return f"{first}{place}{UNCHANGED if first == second else second}"
-    wrapped = WRAPPING.match(" ".join(text.split()))
+    # VEP writes `=` as `%3D`, as in a web address.
+    plain = " ".join(text.replace("%3D", UNCHANGED).replace("%3d", UNCHANGED).split())
+    while (shorter := CODING.sub("", plain).strip()) != plain:
+        plain = shorter
+    wrapped = WRAPPING.match(plain)
     bare = wrapped["change"].strip() if wrapped else ""
     if is_missing_word(bare) or bare in UNTOLD:
         return None
@@ -110,5 +126,6 @@ def is_unchanged(change: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def is_silent_class(word: str) -> bool:
-    """Whether a variant class changes no protein, whatever its case and marks: `Silent`, `SILENT`, `5'UTR`, `synonymous_variant`."""
-    return "".join(letter for letter in word.lower() if letter.isalnum()) in SILENT_CLASSES
+    """Whether a variant class, or every one of several, changes no protein, whatever its case and marks: `Silent`, `5'UTR`, `synonymous SNV`."""
+    parts = ["".join(letter for letter in part if letter.isalnum()) for part in re.split(r"[,;&|]", word.lower())]
+    return all(part in SILENT_CLASSES for part in parts)

@@ -116,7 +116,9 @@ def case_list(path: Path) -> frozenset[str]:
     fields = meta_fields(path)
     if "case_list_ids" not in fields:
         raise InputError("expected a case list with a line `case_list_ids:`", file=path)
-    return frozenset(fields["case_list_ids"].split())
+    ids = fields["case_list_ids"]
+    # Separated by tabs (cBioPortal file formats, "Case Lists"), so that an id may hold a space; lists of older hands have spaces alone.
+    return frozenset(one.strip() for one in (ids.split("\t") if "\t" in ids else ids.split()) if one.strip())
 
 
 def data_files(study: Path) -> dict[str, Path]:
