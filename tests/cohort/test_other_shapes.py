@@ -242,7 +242,23 @@ def test_a_specimen_that_is_sequenced_twice_counts_from_its_first_day_whatever_t
 
 @pytest.mark.parametrize(
     ("written", "age"),
-    [(">89", 90), ("> 89", 90), (">=90", 90), ("90+", 90), ("≥90", 90), ("89 or older", 89), ("<18", 17), ("<=18", 18), ("70", 70)],
+    [
+        (">89", 90),
+        ("> 89", 90),
+        (">=90", 90),
+        ("90+", 90),
+        ("≥90", 90),
+        ("89 or older", 89),
+        ("<18", 17),
+        ("<=18", 18),
+        ("70", 70),
+        ("over 89", 90),
+        ("> 89 years", 90),
+        (">89.0", 90),
+        ("90+ years", 90),
+        ("90 years or older", 90),
+        ("Under 18 yrs", 17),
+    ],
 )
 def test_an_age_that_is_given_by_a_bound_is_read_and_told(written: str, age: int, tmp_path: Path) -> None:
     status, tables = ingested(tmp_path, swap(PATIENT, b"\t70\t", f"\t{written}\t".encode()))

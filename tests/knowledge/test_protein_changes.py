@@ -91,8 +91,22 @@ def test_older_notations(text: str, expected: str) -> None:
 
 @pytest.mark.parametrize(
     "word",
-    ["Silent", "silent", "SILENT", "synonymous_variant", "Intron", "5'UTR", "3_prime_UTR_variant", "5'FLANK", "rna"]
-    + ["synonymous SNV", "UTR3", "intronic", "upstream;downstream", "intron_variant,synonymous_variant"],
+    [
+        "Silent",
+        "silent",
+        "SILENT",
+        "synonymous_variant",
+        "Intron",
+        "5'UTR",
+        "3_prime_UTR_variant",
+        "5'FLANK",
+        "rna",
+        "synonymous SNV",
+        "UTR3",
+        "intronic",
+        "upstream;downstream",
+        "intron_variant,synonymous_variant",
+    ],
 )
 def test_silent_classes_are_known_in_any_case(word: str) -> None:
     assert is_silent_class(word)

@@ -37,6 +37,8 @@ def message_for(tmp_path: Path, text: str) -> str:
         ("cohort: Has Spaces\n", "cohort: expected string should match pattern"),
         ("cohort: pretraining\n", "'pretraining' is the name of the tiny models' own population"),
         ("models: {tables: {path: x}}\n", "'tables' is the name of a results folder"),
+        ("folds: {seed: 1:30}\n", "line 1: expected YAML (1:30 would be read as a number to another base"),
+        ("labels:\n  lag_days: 017\n", "line 2: expected YAML (017 would be read as a number to another base"),
         ("- a\n", "expected a mapping of configuration keys, found 'list'"),
         ("a: [\n", "expected YAML"),
     ],

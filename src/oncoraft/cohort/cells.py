@@ -13,7 +13,13 @@ from oncoraft.knowledge.tables import Column, Table
 
 ARROW_TYPES = {"text": pa.string(), "integer": pa.int32(), "number": pa.float64(), "day": pa.int32(), "boolean": pa.bool_()}
 DAY = r"^[+-]?[0-9]+(\.0*)?$"
-BOUND = r"^(?:(>|>=|≥|<|<=|≤)\s*([0-9]{1,9})|([0-9]{1,9})\s*(\+|(?:or|and) (?:over|older|above)))$"
+_OVER = r"over|above|older than|more than|greater than"
+_UNDER = r"under|below|younger than|less than"
+BOUND = (
+    rf"^(?:(>|>=|≥|<|<=|≤|{_OVER}|{_UNDER})\s*([0-9]{{1,9}})(?:\.0*)?"
+    r"|([0-9]{1,9})(?:\.0*)?\s*(\+|(?:years? )?(?:or|and) (?:over|older|above|more|under|younger|below|less)))"
+    r"\s*(?:years?|yrs?|yo|y)?\.?(?: (?:of age|old))?$"
+)
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 QUOTED = r'^".*"$'
 CONTROL = r"[\x00-\x1f\x7f]"
@@ -95,7 +101,7 @@ def is_bound(column: Column, texts: pa.StringArray) -> np.ndarray:
     """Which texts give a number by a bound, in a column that allows it."""
     if not column.bounded:
         return np.zeros(len(texts), dtype=bool)
-    return np.asarray(pc.match_substring_regex(_bare(texts), BOUND).to_numpy(zero_copy_only=False), dtype=bool)
+    return np.asarray(pc.match_substring_regex(_bare(texts), BOUND, ignore_case=True).to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def is_unknown_word(column: Column, values: pa.Array) -> np.ndarray:
@@ -141,12 +147,12 @@ def _booleans(column: Column, present: pa.StringArray) -> pa.Array:
 
 
 def _within_bounds(present: pa.StringArray) -> pa.StringArray:
-    """Bounds as the nearest whole number that keeps them: `>89` and `90+` are 90, `<18` is 17."""
-    steps = {">": 1, "<": -1}
+    """Bounds as the nearest whole number that keeps them: `>89`, `over 89 years` and `90+` are 90, `<18` is 17."""
+    steps = {">": 1, "<": -1} | dict.fromkeys(_OVER.split("|"), 1) | dict.fromkeys(_UNDER.split("|"), -1)
     read = []
     for text in present.to_pylist():
-        match = re.match(BOUND, text or "")
-        read.append(str(int(match[2] or match[3]) + steps.get(match[1], 0)) if match else text)
+        match = re.match(BOUND, text or "", re.IGNORECASE)
+        read.append(str(int(match[2] or match[3]) + steps.get((match[1] or "").lower(), 0)) if match else text)
     return pa.array(read, pa.string())
 
 

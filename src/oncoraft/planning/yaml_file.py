@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.input_file import require_file
 
 MERGE = "tag:yaml.org,2002:merge"
+NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+# YAML 1.1 counts 017 in eights and 1:30 in sixties, which YAML 1.2 and people do not.
+OTHER_BASE = re.compile(r"[-+]?(?:0[0-7_]+|[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?)")
 
 
 class StrictLoader(yaml.SafeLoader):
@@ -33,7 +37,11 @@ class StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        """A value; one that Python refuses to make (5,000 digits, the 31st of February) is named by its line."""
+        """A value; one that Python refuses to make (5,000 digits, the 31st of February), or that means another number than it says, is
+        named by its line."""
+        if node.tag in NUMBERS and OTHER_BASE.fullmatch(node.value):
+            problem = f"{node.value} would be read as a number to another base; write it in tens, or as text in quotes"
+            raise yaml.constructor.ConstructorError(problem=problem, problem_mark=node.start_mark)
         try:
             return super().construct_object(node, deep)
         except ValueError as error:
