@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from oncoraft.foundation.provenance import write_json
+from oncoraft.report.cohort import of_few_together
 from oncoraft.report.report import main
 from oncoraft.report.small_cells import COMPLEMENT, Guard, hidden
 from tests.report import made
@@ -148,3 +150,31 @@ def test_runs_compared_and_the_text_model_hide_small_counts_and_what_tells_them_
         shown[smallest] = [*zip(rows["n"], rows["events"].fillna("")), *leakage]
     assert shown[1] == [("40", "20"), ("40", "36"), ("7", "3"), ("4", ""), "8"]
     assert shown[10] == [("40", "20"), ("40", COMPLEMENT), ("<10", "<10"), ("<10", ""), "<10"]
+
+
+def characteristic(name: str, level: str | None, cancer: str, n: int, of: int, unit: str = "patients") -> dict[str, object]:
+    return {"characteristic": name, "level": level, "cancer_type": cancer, "unit": unit, "n": n, "of": of, "share": n / of}
+
+
+@given(st.lists(st.integers(1, 60), min_size=2, max_size=5), st.integers(2, 15), st.randoms(use_true_random=False))
+@settings(deadline=None, max_examples=40)
+def test_no_percentage_of_table_one_tells_the_size_of_a_small_cancer_type(sizes: list[int], smallest: int, random: Random) -> None:
+    whole, rows, women_of_all = sum(sizes), [], 0
+    for number, size in enumerate(sizes):
+        women = random.randint(0, size)
+        women_of_all += women
+        rows.append(characteristic("Patients", None, f"cancer {number}", size, whole))
+        rows += [characteristic("Sex", "female", f"cancer {number}", women, size)] if women else []
+        rows += [characteristic("Sex", "male", f"cancer {number}", size - women, size)] if women < size else []
+        rows.append(characteristic("Drug class", "Chemo", f"cancer {number}", size, size, "cases"))
+    rows = [characteristic("Patients", None, "all", whole, whole), characteristic("Sex", "female", "all", women_of_all, whole), *rows]
+    shown = of_few_together(rows, smallest)
+    of = {row["cancer_type"]: row["of"] for row in shown if row["characteristic"] == "Drug class"}
+    assert sum(of.values()) == whole
+    assert min(of.values()) >= smallest or len(of) == 1
+    for level in ("female", "male"):
+        counts = [sum(row["n"] for row in some if (row["level"], row["cancer_type"] == "all") == (level, False)) for some in (rows, shown)]
+        assert counts[0] == counts[1]
+    assert all(row["n"] <= row["of"] and row["share"] == row["n"] / row["of"] for row in shown)
+    if min(sizes) >= smallest:
+        assert shown == rows

@@ -101,6 +101,41 @@ def table_one_marks(records: Rows, guard: Guard) -> dict[Any, str]:
     return guard.marks(counts, sums)
 
 
+POOLED = "other cancer types"
+
+
+def of_few_together(records: Rows, smallest: int) -> Rows:
+    """Table 1 with the cancer types of few patients or cases in one column, with the next larger one if they are few together.
+
+    The percentages of a column tell its size; the sizes of all others, less that of the whole, would tell the size of a small one.
+    Medians of several types are not known, and left out.
+    """
+    sizes: dict[str, dict[str, int]] = {}
+    for row in records:
+        if row["unit"] in ("patients", "cases") and row["cancer_type"] != "all":
+            size = row["n"] if row["characteristic"] == "Patients" else row["of"]
+            sizes.setdefault(row["cancer_type"], {})[row["unit"]] = int(size)
+    ordered = sorted(sizes, key=lambda name: min(sizes[name].values()))
+    few = [name for name in ordered if min(sizes[name].values()) < smallest]
+    while few and len(few) < len(ordered) and any(0 < size < smallest for size in _together(sizes, few).values()):
+        few.append(ordered[len(few)])
+    if not few:
+        return records
+    whole, pooled = _together(sizes, few), {}
+    for row in records:
+        if row["cancer_type"] in few and "median" not in row:
+            of = row["of"] if row["characteristic"] == "Patients" else whole[row["unit"]]
+            one = pooled.setdefault((row["characteristic"], row["level"]), row | {"cancer_type": POOLED, "n": 0, "of": of})
+            one["n"] += row["n"]
+    return [row for row in records if row["cancer_type"] not in few] + [row | {"share": row["n"] / row["of"]} for row in pooled.values()]
+
+
+def _together(sizes: dict[str, dict[str, int]], names: Sequence[str]) -> dict[str, int]:
+    """The patients and the cases of several cancer types."""
+    # A patient of two cancers is counted with the first, so that a type may have cases alone.
+    return {unit: sum(sizes[name].get(unit, 0) for name in names) for unit in ("patients", "cases")}
+
+
 NUMBERS = ("n", "share", "median", "lower_quartile", "upper_quartile")
 
 
@@ -131,6 +166,7 @@ def characteristic_cell(row: Row, cancer: str) -> str:
 
 def table_one(records: Rows, guard: Guard) -> Table:
     """Table 1, a cancer type a column."""
+    records = of_few_together(records, guard.smallest)
     cancers = list(dict.fromkeys(row["cancer_type"] for row in records))
     columns = [text("level", "level", lambda level: "" if is_missing(level) else words(level))]
     columns += [Column(one, lambda row, one=one: characteristic_cell(row, one)) for one in cancers]  # type: ignore[misc]
