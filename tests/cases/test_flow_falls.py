@@ -117,6 +117,27 @@ def test_without_treatment_or_specimens_there_are_no_cases_and_one_line_says_so(
     assert not (folder / "cases" / "cases.parquet").exists()
 
 
+def test_without_a_cancer_type_of_any_specimen_one_line_names_the_columns_that_tell_it(tmp_path: Path) -> None:
+    folder = study(tmp_path)
+    edited(folder, "clinical_sample", pd.read_parquet(folder / "clinical_sample.parquet").assign(cancer_type=None))
+    with pytest.raises(InputError, match=r"data_clinical_sample\.txt, column CANCER_TYPE: expected the cancer type .* or by ONCOTREE_CODE"):
+        build.main([str(folder), "--out", str(folder / "cases"), "--settings", SETTINGS])
+
+
+def test_a_patient_whose_first_specimen_has_no_cancer_type_is_described_by_the_next_that_has(tmp_path: Path) -> None:
+    folder = study(tmp_path)
+    before = built(folder)
+    samples, specimens = (pd.read_parquet(folder / f"{name}.parquet") for name in ("clinical_sample", "timeline_specimen"))
+    own = samples["sample_id"].str.startswith("b")
+    later = samples[own].assign(sample_id="b-T02-IM6")
+    edited(folder, "clinical_sample", pd.concat([samples.assign(cancer_type=samples["cancer_type"].mask(own)), later], ignore_index=True))
+    day = specimens[specimens["patient_id"] == "b"].assign(sample_id="b-T02-IM6", start_day=1)
+    edited(folder, "timeline_specimen", pd.concat([specimens, day], ignore_index=True))
+    assert built(folder) == before
+    cases = pd.read_parquet(folder / "cases" / "cases.parquet")
+    assert set(cases.loc[cases["patient_id"] == "b", "cancer_type"]) == set(later["cancer_type"])
+
+
 @pytest.mark.parametrize(
     ("patients", "cases", "reasons"),
     [(11, 20, [("x", 1, 0)]), (9, 21, [("x", 1, 0)]), (9, 18, [("x", 1, 1)]), (9, 18, [("x", 1, 3)])],
