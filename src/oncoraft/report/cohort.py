@@ -121,7 +121,8 @@ def of_few_together(records: Rows, smallest: int) -> Rows:
         few.append(ordered[len(few)])
     if not few:
         return records
-    whole, pooled = _together(sizes, few), {}
+    whole = _together(sizes, few)
+    pooled: dict[Any, dict[str, Any]] = {}
     for row in records:
         if row["cancer_type"] in few and "median" not in row:
             of = row["of"] if row["characteristic"] == "Patients" else whole[row["unit"]]
