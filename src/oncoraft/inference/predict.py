@@ -93,7 +93,7 @@ def prompt_of(row: Any, path: Path, number: int | None) -> tuple[str, str]:
     return str(row.get("case_id") or (f"line {number}" if number else path.stem)), prompt_text(row)
 
 
-def encoded(prompts: Sequence[tuple[str, str]], tokenizer: Any, longest: int, path: Path) -> list[Case]:
+def encoded(prompts: Sequence[tuple[str, str]], tokenizer: Any, longest: int, path: Path | None) -> list[Case]:
     """Token ids of every prompt.
 
     Raises:
