@@ -1,0 +1,186 @@
+"""What the page serves: models with their processes, how each reads a case, and where its scores stand."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.jsonl import json_line
+from oncoraft.knowledge.tables import table
+from oncoraft.page.asking import Case, Reading
+from oncoraft.page.groups import curves_of
+from oncoraft.page.service import Worker
+from oncoraft.page.standing import Standing
+from oncoraft.page.study import Study, fold_of, prompt_settings
+from oncoraft.planning.config import Evidence, Inference, Prompts
+from oncoraft.prompts.render import renderer_of
+
+log = logging.getLogger("oncoraft")
+ANSWER_ROOM = 1  # token that has to be left for the answer
+PROGNOSTIC = (
+    "Scores are prognostic within a regimen: they say who does better among those who received it. They do not say which regimen to choose: "
+    "that a case scores higher with one than with another is no evidence that it would do better with it."
+)
+
+
+def cancer_types() -> tuple[str, ...]:
+    """Those of the source."""
+    return next(column.vocabulary for column in table("clinical_sample").columns if column.name == "cancer_type")
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model folder as the page serves it.
+
+    Args:
+        worker: its process.
+        standing: where its scores stand; None where no run of it is at hand.
+        prompts, evidence: how its cases are put into words.
+    """
+
+    worker: Worker
+    standing: Standing | None
+    prompts: Prompts
+    evidence: Evidence
+    study: Study | None
+
+    @property
+    def name(self) -> str:
+        """As the page calls it."""
+        return self.worker.name
+
+    @property
+    def reading(self) -> Reading:
+        """How its cases are put into words."""
+        types = dict.fromkeys([*cancer_types(), *self._types])
+        # Until the model is there its context is not known, and the budget alone bounds a prompt.
+        longest = self.worker.longest - ANSWER_ROOM if self.worker.longest else self.prompts.token_budget
+        return Reading(self._renderer, self.evidence, min(self.prompts.token_budget, longest), self.worker.count, self.study, tuple(types))
+
+    @cached_property
+    def _renderer(self) -> Any:
+        return renderer_of(self.prompts)
+
+    @cached_property
+    def _types(self) -> list[str]:
+        known = self.study.cases["cancer_type"].unique() if self.study is not None and self.study.has_patients else []
+        return sorted(map(str, known))
+
+    def folder_warning(self) -> list[str]:
+        """Whether the folder has gone since the model was loaded."""
+        if (self.worker.folder / "config.json").is_file():
+            return []
+        return [f"The folder of model {self.name} is no longer there; what answers is the copy in memory, until the page is closed."]
+
+    def stands(self, case: Case, score: float) -> dict[str, Any]:
+        """What the run knows of a score: scale, regimen, interval, score group and curves, warnings."""
+        told: dict[str, Any] = {"scale": None, "regimen": None, "interval": None, "curves": None}
+        if self.standing is None:
+            return told | {"warnings": self.folder_warning()}
+        told |= {"scale": self.standing.scale(score), "interval": self.standing.interval(score)}
+        if case.regimen and case.cancer_type:
+            told["regimen"] = self.standing.of_regimen(case.regimen, case.cancer_type)
+            told["curves"] = curves_of(self.standing, case.regimen, case.cancer_type, score)
+        warned = self.standing.warnings(case.regimen, case.cancer_type, case.fields, case.patient)
+        return told | {"warnings": [*self.folder_warning(), *warned]}
+
+
+@dataclass
+class Page:
+    """Everything that is served.
+
+    Args:
+        models: by name, in the order given.
+        study: of patients; None: none can be looked up.
+        results: folder that may be browsed; None: none.
+        keep: folder to which answers are written; None: nothing is kept.
+    """
+
+    models: dict[str, Model]
+    study: Study | None
+    results: Path | None
+    keep: Path | None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def model(self, name: str | None) -> Model:
+        """A model by its name; the first where none is named.
+
+        Raises:
+            InputError: there is none of that name.
+        """
+        if name is None:
+            return next(iter(self.models.values()))
+        if name not in self.models:
+            raise InputError(f"expected one of the models served: {', '.join(self.models)}", column="model")
+        return self.models[name]
+
+    def kept(self, case: Case, record: dict[str, Any], model: str) -> None:
+        """Write an answer down, where that was asked for."""
+        if self.keep is None:
+            return
+        told = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "model": model, "prompt": case.prompt, "answer": record}
+        with self.lock, (self.keep / "answers.jsonl").open("a", encoding="utf-8") as stream:
+            stream.write(json_line(told))
+
+    def warm(self) -> None:
+        """Read what the first answer will need, while the models load."""
+        for model in self.models.values():
+            try:
+                if self.study is not None and self.study.has_patients:
+                    _ = self.study.cases
+                    _ = self.study.usual_fields
+                if model.standing is not None:
+                    _ = model.standing.heldout
+                    model.standing.interval(0.5)
+            except (InputError, OSError) as error:
+                log.warning("page: %s", error)
+
+
+def models_of(
+    folders: Sequence[Path], study: Study | None, blocks: dict[str, Any], threads: int, gpus: int, results: Sequence[Study] = ()
+) -> dict[str, Model]:
+    """Models by name; the settings of a prompt are those of the run that a model comes from, else the configuration's."""
+    found: dict[str, Model] = {}
+    inference: Inference = blocks["inference"]
+    for folder in folders:
+        name = folder.resolve().name
+        if name in found:
+            name = f"{folder.resolve().parent.name}/{name}"
+        if name in found:
+            raise InputError("--model: expected folders of different names", file=folder)
+        fold, home = None, None
+        for home in results:
+            if (fold := fold_of(folder, home.root)) is not None:
+                break
+        prompts, evidence = blocks["prompts"], blocks["evidence"]
+        if fold is not None and home is not None:
+            prompts = Prompts(**(prompt_settings(fold) or prompts.model_dump()))
+            evidence = home.evidence_settings
+        worker = Worker(name, folder, inference, threads, gpus)
+        standing = Standing(home, fold) if fold is not None and home is not None else None
+        found[name] = Model(worker, standing, prompts, evidence, study)
+    return found
+
+
+def described(model: Model) -> dict[str, Any]:
+    """A model as the API tells of it."""
+    record = model.worker
+    told = {"name": model.name, "state": record.state, "reason": record.reason if record.state == "refused" else "", "context_tokens": record.longest}
+    run = None if model.standing is None else model.standing.run.as_posix().split("/")[-3:]
+    return told | {"template": model.prompts.template, "run": "/".join(run) if run else None, "waiting": len(record.told)}
+
+
+def plain(told: dict[str, Any]) -> dict[str, Any]:
+    """What stands in `stands` that is data and no drawing."""
+    curves = told.get("curves")
+    bare = None if curves is None else {name: curves.get(name) for name in ("group", "said", "reason")}
+    found: dict[str, Any] = json.loads(json.dumps({**told, "curves": bare}))
+    return found
