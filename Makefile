@@ -3,14 +3,17 @@ PYTHON ?= python3
 CORES ?= all
 BIN := .venv/bin
 STAMP := .venv/.installed
+DEMO := results/demo/tiny-qwen3/raft/kfold/fold-0
+MODEL := results/models/demo
 # Nothing is fetched once set up: model code must not look for a hub.
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup reproduce test check format docs lock clean
+.PHONY: help setup reproduce page test check format docs lock clean
 
 help:
 	@echo "make reproduce   the whole workflow on the synthetic twin with a tiny model; says where the report is"
+	@echo "make page        a local web page of one case, on the demo's model (made first if it is not there)"
 	@echo "make test        formatter, linter, types, import rules, then every test"
 	@echo "make check       the first four alone"
 	@echo "make format      write what the formatters want"
@@ -29,6 +32,11 @@ $(STAMP): requirements.lock pyproject.toml
 reproduce: setup
 	@$(BIN)/snakemake --cores $(CORES) --workflow-profile workflow/profiles/default
 	@$(BIN)/oncoraft headline results/demo/report
+
+page: setup
+	@test -f $(DEMO)/score_head.pt || $(MAKE) --no-print-directory reproduce
+	@test -f $(MODEL)/score_head.pt || $(BIN)/oncoraft export --run $(DEMO) --out $(MODEL)
+	@$(BIN)/oncoraft page --model $(MODEL) --results results/demo --open
 
 test: check
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist loadgroup
@@ -58,4 +66,4 @@ lock:
 	rm -rf .venv-lock
 
 clean:
-	rm -rf results/demo results/pretraining
+	rm -rf results/demo results/pretraining results/models

@@ -31,6 +31,7 @@ def test_the_package_keeps_it() -> None:
         ("inference/infer.py", "import oncoraft.training.loop"),
         ("training/train.py", "import oncoraft.evaluation.metrics"),
         ("prompts/render.py", "import oncoraft.models.base"),
+        ("page/api.py", "import oncoraft.training.loop"),
         ("rationales/rationales.py", "import oncoraft.evidence.facts"),
         ("verifiers/factual.py", "import oncoraft.planning.config"),
         ("planning/plan.py", "import oncoraft.verifiers.factual"),

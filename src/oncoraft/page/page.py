@@ -12,6 +12,8 @@ import os
 import secrets
 import socket
 import tempfile
+import threading
+import webbrowser
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +53,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=PORT, help=f"port ({PORT}); 0: any that is free")
     parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help=f"another address than loopback; a token is made, or is {TOKEN_VARIABLE}")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="folder to write every prompt and answer to; without it nothing is kept")
+    parser.add_argument("--open", action="store_true", help="open the page in this machine's browser")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads of each model")
     parser.add_argument("--gpus", type=int, default=0, help="GPUs that must be visible; 0: CPU")
     given: argparse.Namespace = parser.parse_args(arguments)
@@ -166,7 +169,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         page = prepare(given, study, blocks)
         app = create(page, given.host, token)
         shown = "localhost" if is_loopback(given.host) else f"[{given.host}]" if ":" in given.host else given.host
-        print(f"page: http://{shown}:{bound.getsockname()[1]}/{f'?token={token}' if token else ''} (Ctrl-C ends it)", flush=True)
+        address = f"http://{shown}:{bound.getsockname()[1]}/{f'?token={token}' if token else ''}"
+        print(f"page: {address} (Ctrl-C ends it)", flush=True)
+        if given.open:
+            # The socket listens already: a browser that is quicker than the server waits.
+            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
         # No access log: addresses of patients would stand in it.
         server = uvicorn.Server(uvicorn.Config(app, access_log=False, log_level="warning", timeout_graceful_shutdown=2, server_header=False))
         server.run(sockets=[bound])

@@ -1,0 +1,202 @@
+"""The interface: the answer of `oncoraft predict`, every form of a case, one line for what cannot be answered."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pandas as pd
+import pytest
+
+from oncoraft.inference import predict
+from oncoraft.page.served import Page
+from tests.models.tiny_folds import rows
+from tests.page.conftest import SETTINGS, Serve, until
+
+CASE = {"instruction": "How likely is a response to this treatment?", "input": "Drugs: osimertinib\nPatient: ECOG 1; line 2\nGenomics: EGFR L858R"}
+ENTRIES = [
+    {"field": "drug", "value": "tagrisso"},
+    {"field": "cancer_type", "value": "non-small cell lung cancer"},
+    {"field": "ecog", "value": "1", "days": 3},
+    {"field": "specimen_type", "value": "Primary", "days": 10},
+    {"field": "mutation", "value": "egfr p.Leu858Arg"},
+]
+
+
+def events(client: httpx.Client, address: str, **body: Any) -> list[dict[str, Any]]:
+    with client.stream("POST", address, **body) as response:
+        assert response.status_code == 200, response.read()
+        return [json.loads(line) for line in response.iter_lines()]
+
+
+def test_the_answer_is_that_of_predict_to_the_last_digit(
+    client: httpx.Client, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "case.json"
+    file.write_text(json.dumps(CASE))
+    capsys.readouterr()
+    assert predict.main(["--model", str(home / "model"), "--case", str(file), "--json", "--threads", "1", "--settings", SETTINGS_OF_PREDICT]) == 0
+    told = json.loads(capsys.readouterr().out)
+    said = events(client, "/api/predict", json=CASE)
+    assert [one["event"] for one in said][0::len(said) - 1] == ["score", "answer"]
+    assert said[-1]["record"] == told
+    assert said[0]["record"]["score"] == told["score"]
+    # Half a character at the end is not told before it is whole.
+    assert told["rationale"].rstrip("\ufffd").endswith("".join(one["text"] for one in said[1:-1]))
+    assert client.post("/api/score", json=CASE).json()["score"] == told["score"]
+
+
+SETTINGS_OF_PREDICT = json.dumps({"inference": json.loads(SETTINGS)["inference"]})
+
+
+def test_many_at_once_get_each_their_own_answer(client: httpx.Client) -> None:
+    cases = [{"case_id": row["case_id"], "instruction": row["instruction"], "input": row["input"]} for row in rows(8)]
+    alone = [events(client, "/api/predict", json=case)[-1]["record"] for case in cases]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda case: events(client, "/api/predict", json=case)[-1]["record"], cases))
+    assert [one["score"] for one in together] == [one["score"] for one in alone]
+    assert [one["case_id"] for one in together] == [case["case_id"] for case in cases]
+    assert len({one["score"] for one in together}) == 8
+    # The text is drawn from each case's own numbers: whom it was written beside must not show.
+    assert [one["rationale"] for one in together] == [one["rationale"] for one in alone]
+
+
+def test_a_case_that_is_entered_reads_as_the_workflow_would_write_it(client: httpx.Client) -> None:
+    told = client.post("/api/render", json={"entries": ENTRIES}).json()
+    assert "- Osimertinib (EGFR inhibitor)" in told["input"]
+    assert "- ECOG performance status 1 (3 days before treatment)" in told["input"]
+    assert "- Mutations: EGFR L858R" in told["input"]
+    assert (told["regimen"], told["cancer_type"]) == ("osimertinib", "Non-Small Cell Lung Cancer")
+    again = client.post("/api/score", json={name: told[name] for name in ("instruction", "input")}).json()
+    assert client.post("/api/score", json={"entries": ENTRIES}).json()["score"] == again["score"]
+
+
+def test_a_patient_reads_as_in_the_evidence_of_the_workflow(client: httpx.Client, home: Path) -> None:
+    evidence = pd.read_parquet(home / "results" / "prompts" / "evidence.parquet")
+    cases = pd.read_parquet(home / "results" / "cases" / "cases.parquet")
+    for _, case in cases.iloc[[0, 4, 20]].iterrows():
+        at = {"patient_id": case["patient_id"], "index_day": int(case["index_day"])}
+        told = client.post("/api/render", json={"patient": at}).json()
+        expected = evidence[evidence["case_id"] == case["case_id"]]["text"].tolist()
+        assert [one["text"] for one in told["statements"]] == expected
+    assert at["index_day"] in {row["index_day"] for row in client.get("/api/cases", params={"patient_id": at["patient_id"]}).json()}
+
+
+def test_a_patient_on_another_day_with_other_drugs_knows_nothing_of_later(client: httpx.Client, home: Path) -> None:
+    cases = pd.read_parquet(home / "results" / "cases" / "cases.parquet")
+    lung = cases[(cases["cancer_type"] == "Non-Small Cell Lung Cancer") & (cases["index_day"] > 100)].iloc[0]
+    day = int(lung["index_day"]) - 1
+    at = {"patient_id": lung["patient_id"], "index_day": day, "agents": ["alectinib"]}
+    told = client.post("/api/render", json={"patient": at}).json()
+    assert "Alectinib (ALK inhibitor)" in told["input"]
+    assert all(one["days"] is None or one["days"] >= 0 for one in told["statements"])
+    at["agents"] = ["alectinip"]
+    assert "did you mean alectinib" in client.post("/api/render", json={"patient": at}).json()["error"]
+
+
+def test_a_score_says_where_it_stands(client: httpx.Client) -> None:
+    told = client.post("/api/score", json={"entries": ENTRIES}).json()["standing"]
+    assert told["scale"]["n"] == len(told["scale"]["scores"]) == 150
+    assert told["scale"]["below"] == pytest.approx(sum(one < 0.5 for one in told["scale"]["scores"]) / 150, abs=1)
+    assert told["regimen"]["n"] == 60 == told["regimen"]["responders"]["n"] + told["regimen"]["others"]["n"] + told["regimen"]["not_evaluable"]
+    assert told["interval"][0] < client.post("/api/score", json={"entries": ENTRIES}).json()["probability"] < told["interval"][1]
+    assert told["curves"]["group"] in {"high", "low"}
+    assert any("nearly every case" in said for said in told["warnings"])
+    strange = [*ENTRIES[1:], {"field": "drug", "value": "alectinib"}]
+    assert any("holds no case of this regimen" in said for said in client.post("/api/score", json={"entries": strange}).json()["standing"]["warnings"])
+
+
+def test_what_moved_the_score_is_what_is_scored_without_it(client: httpx.Client) -> None:
+    told = client.post("/api/moved", json={"entries": ENTRIES}).json()
+    assert {row["statement"] for row in told["statements"]} >= {"EGFR L858R", "ECOG performance status 1 (3 days before treatment)"}
+    changes = [abs(row["change"]) for row in told["statements"]]
+    assert changes == sorted(changes, reverse=True)
+    row = next(row for row in told["statements"] if row["statement"].startswith("ECOG"))
+    without = client.post("/api/score", json={"entries": [one for one in ENTRIES if one["field"] != "ecog"]}).json()["score"]
+    assert row["score_without"] == pytest.approx(without, abs=1e-5)
+    assert row["change"] == pytest.approx(told["score"] - without, abs=1e-5)
+    lines = client.post("/api/moved", json=CASE).json()["statements"]
+    assert {row["statement"] for row in lines} == {"Drugs: osimertinib", "ECOG 1", "line 2", "Genomics: EGFR L858R"}
+
+
+def test_a_file_of_cases_is_answered_whole_and_in_order(client: httpx.Client) -> None:
+    body = "".join(json.dumps(row) + "\n" for row in rows(20))
+    said = events(client, "/api/batch", content=body)
+    *cases, end = said
+    answers = [one["record"] for one in sorted(cases, key=lambda one: one["place"])]
+    assert [one["case_id"] for one in answers] == [f"c{n:02d}" for n in range(20)]
+    assert [one["done"] for one in cases] == list(range(1, 21))
+    text = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in answers)
+    assert end == {"event": "end", "cases": 20, "failed": 0, "sha256": hashlib.sha256(text.encode()).hexdigest(), "model": "model"}
+    single = client.post("/api/score", json={name: rows(3)[2][name] for name in ("instruction", "input")}).json()["score"]
+    assert answers[2]["score"] == single
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ('{"instruction": "a", "input": "b"}\n{"input": 3}', "line 2"),
+        ("[1]", "line 1: expected a JSON object"),
+        ('{"instruction": "a"', "line 1: expected a JSON object"),
+        ("", "expected at least one case"),
+        (b"\xff\xfe", "UTF-8"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_with_its_line(client: httpx.Client, body: Any, said: str) -> None:
+    found = client.post("/api/batch", content=body)
+    assert found.status_code == 422
+    assert said in found.json()["error"]
+
+
+def test_a_prompt_that_is_too_long_is_refused_and_never_cut(client: httpx.Client) -> None:
+    found = client.post("/api/score", json={"prompt": "x" * 9000})
+    assert found.status_code == 503
+    assert "expected a prompt of fewer than 4096 tokens" in found.json()["error"]
+
+
+def test_who_leaves_is_not_waited_for(client: httpx.Client, served: tuple[str, Page]) -> None:
+    worker = served[1].model(None).worker
+    with client.stream("POST", "/api/predict", json=CASE) as response:
+        next(response.iter_lines())
+    until(lambda: not worker.told)
+    assert client.post("/api/score", json=CASE).status_code == 200
+
+
+def test_a_killed_process_is_told_of_and_started_again(serve: Serve, home: Path, tmp_path: Path) -> None:
+    """And a model folder that has gone is told of: first while its copy in memory answers, then where it is missed."""
+    import shutil
+
+    folder = shutil.copytree(home / "model", tmp_path / "model")
+    address, page = serve("--model", folder, "--keep", tmp_path / "kept")
+    worker = page.model(None).worker
+    with httpx.Client(base_url=address, timeout=240, trust_env=False) as client:
+        until(lambda: worker.state == "ready")
+        assert client.post("/api/score", json=CASE).status_code == 200
+        kept = [json.loads(line) for line in (tmp_path / "kept" / "answers.jsonl").read_text().splitlines()]
+        assert kept[0]["prompt"].startswith(CASE["instruction"])
+        assert worker.process is not None
+        os.kill(worker.process.pid, signal.SIGSTOP)
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(lambda: client.post("/api/score", json=CASE))
+            until(lambda: bool(worker.told))
+            os.kill(worker.process.pid, signal.SIGKILL)
+            found = asked.result()
+        assert found.status_code == 503
+        assert "SIGKILL; the machine may have run out of memory; it is being started again" in found.json()["error"]
+        assert client.post("/api/score", json=CASE).status_code == 200  # waits for the new process
+        shutil.rmtree(folder)
+        told = client.post("/api/score", json=CASE).json()
+        assert "no longer there" in told["standing"]["warnings"][0]
+        os.kill(worker.process.pid, signal.SIGKILL)
+        until(lambda: worker.state == "refused")
+        found = client.post("/api/score", json=CASE)
+        assert found.status_code == 503
+        assert "expected a base-model folder" in found.json()["error"]
+        assert client.get("/api/health").json()["models"][0]["state"] == "refused"
+        assert client.get("/").status_code == 200
