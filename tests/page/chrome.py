@@ -72,7 +72,10 @@ class Chrome:
         if found.get("method") == "Log.entryAdded":
             self.said.append(found["params"]["entry"]["text"])
         if found.get("method") == "Runtime.exceptionThrown":
-            self.said.append(found["params"]["exceptionDetails"]["text"] + str(found["params"]["exceptionDetails"].get("exception", {}).get("description")))
+            self.said.append(
+                found["params"]["exceptionDetails"]["text"]
+                + str(found["params"]["exceptionDetails"].get("exception", {}).get("description"))
+            )
         return found
 
     def ask(self, script: str) -> Any:
@@ -85,7 +88,9 @@ class Chrome:
         """Until an expression is true."""
         end = time.monotonic() + seconds
         while not (found := self.ask(script)):
-            assert time.monotonic() < end, f"{script} was never true; the page says {self.ask('document.body.innerText')[-1500:]!r} {self.said}"
+            assert time.monotonic() < end, (
+                f"{script} was never true; the page says {self.ask('document.body.innerText')[-1500:]!r} {self.said}"
+            )
             time.sleep(0.05)
         return found
 

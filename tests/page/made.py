@@ -56,9 +56,12 @@ def results(home: Path, fold: Path) -> Path:
     # One regimen that is large enough for curves.
     cases["regimen"] = cases["regimen"].mask(is_lung, "osimertinib")
     cases["regimen_name"] = cases["regimen_name"].mask(is_lung, "Osimertinib")
-    cases = cases.assign(stop_day=cases["index_day"] + 60, drug_class="Targeted", is_chemoradiation=False, is_before_sequencing=cases["index_day"] < 0)
+    cases = cases.assign(
+        stop_day=cases["index_day"] + 60, drug_class="Targeted", is_chemoradiation=False, is_before_sequencing=cases["index_day"] < 0
+    )
     for name in ("tables", "cases", "prompts", "report/data"):
         (home / name).mkdir(parents=True)
+    tables["timeline_treatment"] = tables["timeline_treatment"].assign(source_line=range(len(tables["timeline_treatment"])))
     for name, frame in tables.items():
         frame.to_parquet(home / "tables" / f"{name}.parquet", index=False)
     cases.to_parquet(home / "cases" / "cases.parquet", index=False)
@@ -66,7 +69,9 @@ def results(home: Path, fold: Path) -> Path:
     evidence.to_parquet(home / "prompts" / "evidence.parquet", index=False)
     write_json(home / "prompts" / "evidence.parquet.manifest.json", {"settings": {"evidence": {"genomics_known": "sequenced"}}})
     responder = draw.random(len(cases)) < 0.4
-    pd.DataFrame({"case_id": cases["case_id"], "definition": "strict", "responder": responder}).to_parquet(home / "cases" / "labels.parquet")
+    pd.DataFrame({"case_id": cases["case_id"], "definition": "strict", "responder": responder}).to_parquet(
+        home / "cases" / "labels.parquet"
+    )
     followup = {"case_id": cases["case_id"], "endpoint": "os", "entry_days": np.maximum(0, -cases["index_day"]).astype(float)}
     leave = followup["entry_days"] + draw.exponential(400, len(cases)).round() + 5
     pd.DataFrame({**followup, "exit_days": leave, "event": draw.random(len(cases)) < 0.7}).to_parquet(home / "cases" / "followup.parquet")
@@ -86,10 +91,26 @@ def _run(home: Path, fold: Path, cases: pd.DataFrame, draw: np.random.Generator)
         "".join(json.dumps({"case_id": a, "patient_id": b, "fold": c, "score": d, "rationale": None}) + "\n" for a, b, c, d in rows)
     )
     (run / "metrics").mkdir()
-    auroc = {"predictor": "model", "metric": "auroc", "scope": "mean_of_folds", "label": "strict", "estimate": 0.61, "lower": 0.5, "upper": 0.7}
+    auroc = {
+        "predictor": "model",
+        "metric": "auroc",
+        "scope": "mean_of_folds",
+        "label": "strict",
+        "estimate": 0.61,
+        "lower": 0.5,
+        "upper": 0.7,
+    }
     write_json(run / "metrics" / "metrics.json", [auroc | {"n": 200, "events": 80}])
     write_json(run / "metrics" / "verdict.json", {"sentence": "Nothing is shown."})
     (run.parents[1] / "prompts").mkdir()
-    write_json(run.parents[1] / "prompts" / "prompts.jsonl.manifest.json", {"settings": {"prompts": {"template": "full", "token_budget": 3500}}})
-    words = [str(run / "predictions.jsonl"), str(home / "cases"), str(home / "prompts" / "evidence.parquet"), "--out", str(run / "survival")]
+    write_json(
+        run.parents[1] / "prompts" / "prompts.jsonl.manifest.json", {"settings": {"prompts": {"template": "full", "token_budget": 3500}}}
+    )
+    words = [
+        str(run / "predictions.jsonl"),
+        str(home / "cases"),
+        str(home / "prompts" / "evidence.parquet"),
+        "--out",
+        str(run / "survival"),
+    ]
     assert stratify.main([*words, "--settings", json.dumps({"survival": SETTINGS})]) == 0

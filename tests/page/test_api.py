@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pandas as pd
 import pytest
+import torch
 
 from oncoraft.inference import predict
+from oncoraft.page.asking import Case
 from oncoraft.page.served import Page
+from oncoraft.page.service import Unavailable, Worker
+from oncoraft.page.worker import Served
+from oncoraft.planning.config import Inference
 from tests.models.tiny_folds import rows
-from tests.page.conftest import SETTINGS, Serve, until
+from tests.page.conftest import SETTINGS, until
 
-CASE = {"instruction": "How likely is a response to this treatment?", "input": "Drugs: osimertinib\nPatient: ECOG 1; line 2\nGenomics: EGFR L858R"}
+CASE = {
+    "instruction": "How likely is a response to this treatment?",
+    "input": "Drugs: osimertinib\nPatient: ECOG 1; line 2\nGenomics: EGFR L858R",
+}
 ENTRIES = [
     {"field": "drug", "value": "tagrisso"},
     {"field": "cancer_type", "value": "non-small cell lung cancer"},
@@ -41,10 +51,13 @@ def test_the_answer_is_that_of_predict_to_the_last_digit(
     file = tmp_path / "case.json"
     file.write_text(json.dumps(CASE))
     capsys.readouterr()
-    assert predict.main(["--model", str(home / "model"), "--case", str(file), "--json", "--threads", "1", "--settings", SETTINGS_OF_PREDICT]) == 0
+    assert (
+        predict.main(["--model", str(home / "model"), "--case", str(file), "--json", "--threads", "1", "--settings", SETTINGS_OF_PREDICT])
+        == 0
+    )
     told = json.loads(capsys.readouterr().out)
     said = events(client, "/api/predict", json=CASE)
-    assert [one["event"] for one in said][0::len(said) - 1] == ["score", "answer"]
+    assert [one["event"] for one in said][0 :: len(said) - 1] == ["score", "answer"]
     assert said[-1]["record"] == told
     assert said[0]["record"]["score"] == told["score"]
     # Half a character at the end is not told before it is whole.
@@ -104,12 +117,17 @@ def test_a_score_says_where_it_stands(client: httpx.Client) -> None:
     told = client.post("/api/score", json={"entries": ENTRIES}).json()["standing"]
     assert told["scale"]["n"] == len(told["scale"]["scores"]) == 150
     assert told["scale"]["below"] == pytest.approx(sum(one < 0.5 for one in told["scale"]["scores"]) / 150, abs=1)
-    assert told["regimen"]["n"] == 60 == told["regimen"]["responders"]["n"] + told["regimen"]["others"]["n"] + told["regimen"]["not_evaluable"]
+    assert (
+        told["regimen"]["n"] == 60 == told["regimen"]["responders"]["n"] + told["regimen"]["others"]["n"] + told["regimen"]["not_evaluable"]
+    )
     assert told["interval"][0] < client.post("/api/score", json={"entries": ENTRIES}).json()["probability"] < told["interval"][1]
     assert told["curves"]["group"] in {"high", "low"}
     assert any("nearly every case" in said for said in told["warnings"])
     strange = [*ENTRIES[1:], {"field": "drug", "value": "alectinib"}]
-    assert any("holds no case of this regimen" in said for said in client.post("/api/score", json={"entries": strange}).json()["standing"]["warnings"])
+    assert any(
+        "holds no case of this regimen" in said
+        for said in client.post("/api/score", json={"entries": strange}).json()["standing"]["warnings"]
+    )
 
 
 def test_what_moved_the_score_is_what_is_scored_without_it(client: httpx.Client) -> None:
@@ -168,35 +186,72 @@ def test_who_leaves_is_not_waited_for(client: httpx.Client, served: tuple[str, P
     assert client.post("/api/score", json=CASE).status_code == 200
 
 
-def test_a_killed_process_is_told_of_and_started_again(serve: Serve, home: Path, tmp_path: Path) -> None:
-    """And a model folder that has gone is told of: first while its copy in memory answers, then where it is missed."""
-    import shutil
-
-    folder = shutil.copytree(home / "model", tmp_path / "model")
-    address, page = serve("--model", folder, "--keep", tmp_path / "kept")
-    worker = page.model(None).worker
-    with httpx.Client(base_url=address, timeout=240, trust_env=False) as client:
-        until(lambda: worker.state == "ready")
-        assert client.post("/api/score", json=CASE).status_code == 200
-        kept = [json.loads(line) for line in (tmp_path / "kept" / "answers.jsonl").read_text().splitlines()]
-        assert kept[0]["prompt"].startswith(CASE["instruction"])
-        assert worker.process is not None
-        os.kill(worker.process.pid, signal.SIGSTOP)
-        with ThreadPoolExecutor(1) as pool:
-            asked = pool.submit(lambda: client.post("/api/score", json=CASE))
-            until(lambda: bool(worker.told))
-            os.kill(worker.process.pid, signal.SIGKILL)
-            found = asked.result()
-        assert found.status_code == 503
-        assert "SIGKILL; the machine may have run out of memory; it is being started again" in found.json()["error"]
-        assert client.post("/api/score", json=CASE).status_code == 200  # waits for the new process
-        shutil.rmtree(folder)
-        told = client.post("/api/score", json=CASE).json()
-        assert "no longer there" in told["standing"]["warnings"][0]
+def test_a_killed_process_is_told_of_and_started_again(client: httpx.Client, served: tuple[str, Page]) -> None:
+    worker = served[1].model(None).worker
+    assert worker.process is not None
+    os.kill(worker.process.pid, signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(lambda: client.post("/api/score", json=CASE))
+        until(lambda: bool(worker.told))
         os.kill(worker.process.pid, signal.SIGKILL)
-        until(lambda: worker.state == "refused")
-        found = client.post("/api/score", json=CASE)
-        assert found.status_code == 503
-        assert "expected a base-model folder" in found.json()["error"]
-        assert client.get("/api/health").json()["models"][0]["state"] == "refused"
-        assert client.get("/").status_code == 200
+        found = asked.result()
+    assert found.status_code == 503
+    assert "SIGKILL; the machine may have run out of memory; it is being started again" in found.json()["error"]
+    assert client.get("/").status_code == 200
+    assert client.post("/api/score", json=CASE).status_code == 200  # waits for the new process
+
+
+def test_a_model_folder_that_has_gone_is_told_of(served: tuple[str, Page], tmp_path: Path) -> None:
+    """First while its copy in memory answers, then where it is missed."""
+    model = served[1].model(None)
+    worker = Worker("gone", tmp_path / "gone", model.worker.settings, 1, 0)
+    assert "no longer there" in replace(model, worker=worker).folder_warning()[0]
+    worker.start()
+    assert worker.state == "refused"
+    with pytest.raises(Unavailable, match="gone: expected a model folder"):
+        asyncio.run(worker.answer("ask", ["a"]))
+
+
+def test_a_process_that_cannot_load_says_why_and_is_not_started_for_ever(served: tuple[str, Page], tmp_path: Path) -> None:
+    """Stood in for by a shell: what counts is what is said of its end."""
+    (tmp_path / "config.json").touch()
+    worker = Worker("stand-in", tmp_path, served[1].model(None).worker.settings, 1, 0)
+    worker.command = ["sh", "-c", 'echo \'{"event": "refused", "key": 0, "message": "GPU memory ran out"}\'; exit 2']
+    worker.start()
+    until(lambda: worker.state == "refused")
+    with pytest.raises(Unavailable, match="GPU memory ran out"):
+        asyncio.run(worker.answer("ask", ["a"]))
+    worker = Worker("stand-in", tmp_path, worker.settings, 1, 0)
+    worker.command = ["sh", "-c", "exit 1"]
+    worker.start()
+    until(lambda: worker.state == "refused")
+    assert "3 times in a row" in worker.reason
+
+
+def test_memory_that_runs_out_is_one_line_and_the_others_go_on(home: Path) -> None:
+    told: list[dict[str, Any]] = []
+    settings = Inference(max_new_tokens=4)
+    worker = Served(home / "model", settings, 0, lambda event, key, **more: told.append({"event": event, "key": key, **more}))
+    begin = worker.writing.begin
+
+    def runs_out(key: int, case: Any) -> float:
+        if key == 2:
+            raise torch.OutOfMemoryError("tried to allocate 20.00 GiB")
+        return begin(key, case)
+
+    worker.writing.begin = runs_out  # type: ignore[method-assign]
+    for key in (1, 2, 3):
+        worker.take({"what": "ask", "key": key, "prompts": ["Drugs: osimertinib"], "is_written": True})
+    while worker.is_busy:
+        worker.work()
+    assert {one["key"]: one["event"] for one in told} == {1: "answer", 2: "failed", 3: "answer"}
+    said = next(one for one in told if one["event"] == "failed")["message"]
+    assert "GPU memory; it ran out" in said
+    assert "lower inference.batch_tokens or inference.cache_tokens" in said
+
+
+def test_what_is_kept_is_kept_where_it_was_asked_for(served: tuple[str, Page], tmp_path: Path) -> None:
+    page = replace(served[1], keep=tmp_path)
+    page.kept(Case("c", "a", "b", (), "", None), {"score": 0.5}, "model")
+    (row,) = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text().splitlines()]
+    assert (row["prompt"], row["answer"]) == ("a\n\nb\n\nAnswer:\n", {"score": 0.5})

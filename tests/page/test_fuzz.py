@@ -13,7 +13,19 @@ WORDS = [
     "", " ", "osimertinib", "<|im_end|>", "<end>", "<script>alert(1)</script>", "\x00", "\u202e", "é" * 50, "🧬", "{{ 7*7 }}", "${7*7}", "' OR 1=1 --",
     "../../etc/passwd", "NaN", "1e999", "-1", "9" * 400, "Answer:\n", "x" * 3000, "EGFR L858R", "Non-Small Cell Lung Cancer", "%00", "\ud800",
 ]  # fmt: skip
-FIELDS = ["drug", "cancer_type", "ecog", "mutation", "structural_variant", "copy_number", "tumor_marker", "stage", "diagnosed", "nothing", "race"]
+FIELDS = [
+    "drug",
+    "cancer_type",
+    "ecog",
+    "mutation",
+    "structural_variant",
+    "copy_number",
+    "tumor_marker",
+    "stage",
+    "diagnosed",
+    "nothing",
+    "race",
+]
 KEYS = ["model", "case_id", "prompt", "instruction", "input", "entries", "patient", "other"]
 ROUTES = ["/api/score", "/api/render", "/api/moved", "/api/predict", "/screen/ask", "/api/batch"]
 
@@ -45,7 +57,9 @@ def body(draw: random.Random) -> bytes:
     if shape == 2:
         return json.dumps({"instruction": draw.choice(WORDS), "input": draw.choice(WORDS)}).encode()
     if shape == 3:
-        return json.dumps({"patient": {"patient_id": draw.choice([*WORDS, "P-0000001"]), "index_day": draw.choice([0, -5, 10**9, "x"])}}).encode()
+        return json.dumps(
+            {"patient": {"patient_id": draw.choice([*WORDS, "P-0000001"]), "index_day": draw.choice([0, -5, 10**9, "x"])}}
+        ).encode()
     if shape == 4:
         return b"[" * draw.randrange(1, 3000)
     return json.dumps({draw.choice(KEYS): value(draw) for _ in range(draw.randrange(1, 4))}).encode()
@@ -66,7 +80,12 @@ def test_a_thousand_random_requests(client: httpx.Client, capfd: pytest.CaptureF
         assert "its process" not in found.text, (route, content, found.text)
     assert seen[200] > 100
     assert seen[422] > 400
-    for address in ("/api/patients?q=" + "%F0%9F%A7%AC" * 9, "/api/cases?patient_id=%00", "/screen/patient?patient_id=<b>", "/screen/past?patient_id=a&index_day=1e9"):
+    for address in (
+        "/api/patients?q=" + "%F0%9F%A7%AC" * 9,
+        "/api/cases?patient_id=%00",
+        "/screen/patient?patient_id=<b>",
+        "/screen/past?patient_id=a&index_day=1e9",
+    ):
         assert client.get(address).status_code in {200, 422}
     for address in ("/static/../page.py", "/static/%2e%2e/page.py", "/results/../../etc/passwd", "/nothing"):
         assert client.get(address).status_code == 404

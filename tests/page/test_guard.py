@@ -28,7 +28,9 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": str(size).encode()})
 
 
-def asked(guard: Guard, method: str = "POST", path: str = "/", host: str = "localhost:8181", content: Any = b"x", **headers: str) -> httpx.Response:
+def asked(
+    guard: Guard, method: str = "POST", path: str = "/", host: str = "localhost:8181", content: Any = b"x", **headers: str
+) -> httpx.Response:
     async def go() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(guard), base_url="http://localhost:8181") as client:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -104,7 +106,9 @@ def test_every_answer_forbids_what_the_page_does_not_need() -> None:
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-@pytest.mark.parametrize("path", ["../secret.html", "report/../../secret.html", "report/link.html", "tables/one.csv", "report/x\0.html", "a" * 5000, "report"])
+@pytest.mark.parametrize(
+    "path", ["../secret.html", "report/../../secret.html", "report/link.html", "tables/one.csv", "report/x\0.html", "a" * 5000, "report"]
+)
 def test_no_file_but_those_of_a_report_is_read(tmp_path: Path, path: str) -> None:
     root = tmp_path / "results"
     for folder in ("report", "tables"):

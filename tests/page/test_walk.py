@@ -66,7 +66,8 @@ def test_a_case_is_scored_changed_and_compared(opened: Chrome, client: httpx.Cli
         image = Image.open(opened.picture(pictures / f"page-{width}.png"))
         assert image.width == width
         counted = image.convert("RGB").getcolors(2**24)
-        assert counted is not None and len(counted) > 50
+        assert counted is not None
+        assert len(counted) > 50
     assert violations(opened) == []
     opened.width(1280)
     opened.click("#hold")

@@ -21,6 +21,7 @@ from oncoraft.page.asking import Asked, Case, as_file
 from oncoraft.page.form import sections
 from oncoraft.page.served import PROGNOSTIC, Model, Page, described, plain
 from oncoraft.page.service import Event, Unavailable
+from oncoraft.page.study import Study
 
 LINES = "application/x-ndjson"
 MOST_CASES, AT_ONCE = 2000, 16
@@ -50,7 +51,8 @@ async def moved(model: Model, case: Case, score: float) -> list[dict[str, Any]]:
     event = await model.worker.answer("compare", [case.prompt, *(part.without for part in parts)], is_later=True)
     whole, *without = event["scores"]
     rows = [
-        {"section": part.section, "statement": part.text, "score_without": less, "change": whole - less} for part, less in zip(parts, without)
+        {"section": part.section, "statement": part.text, "score_without": less, "change": whole - less}
+        for part, less in zip(parts, without)
     ]
     return sorted(rows, key=lambda row: -abs(row["change"]))
 
@@ -116,7 +118,7 @@ async def batch(page: Page, model: Model, cases: Sequence[Case], is_written: boo
         except Unavailable as error:
             return place, {"event": "case", "place": place, "record": {"case_id": case.case_id}, "failed": str(error)}
 
-    running = {asyncio.create_task(one(*next_one)) for next_one, _ in zip(waiting, range(AT_ONCE))}
+    running = {asyncio.create_task(one(*next_one)) for _, next_one in zip(range(AT_ONCE), waiting)}
     try:
         while running:
             ended, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
@@ -149,6 +151,14 @@ def lines_response(events: AsyncIterator[Event]) -> StreamingResponse:
 def router(page: Page) -> APIRouter:
     """The routes."""
     api = APIRouter(prefix="/api", responses=ANSWERS)
+    _add_state(api, page)
+    _add_cases(api, page)
+    _add_patients(api, page)
+    return api
+
+
+def _add_state(api: APIRouter, page: Page) -> None:
+    """What there is, and how it is."""
 
     @api.get("/health")
     async def health() -> dict[str, Any]:
@@ -170,8 +180,25 @@ def router(page: Page) -> APIRouter:
     @api.get("/form")
     async def form() -> list[dict[str, Any]]:
         """Every field that can be entered: its section, words or bounds, and unit."""
-        names = ("name", "label", "unit", "choices", "is_closed", "is_number", "minimum", "maximum", "has_days", "is_repeated", "details", "note")
+        names = (
+            "name",
+            "label",
+            "unit",
+            "choices",
+            "is_closed",
+            "is_number",
+            "minimum",
+            "maximum",
+            "has_days",
+            "is_repeated",
+            "details",
+            "note",
+        )
         return [{"section": section, **{name: getattr(one, name) for name in names}} for section, some in sections() for one in some]
+
+
+def _add_cases(api: APIRouter, page: Page) -> None:
+    """What is asked of cases."""
 
     @api.post("/render")
     async def rendered(asked: Asked) -> dict[str, Any]:
@@ -213,22 +240,23 @@ def router(page: Page) -> APIRouter:
         cases = [await read_case(chosen, one) for one in asked]
         return lines_response(batch(page, chosen, cases, rationales))
 
+
+def _add_patients(api: APIRouter, page: Page) -> None:
+    """Who can be looked up."""
+
+    def study() -> Study:
+        if page.study is None or not page.study.has_patients:
+            raise InputError("expected a folder of patients: start the page with --results or --study")
+        return page.study
+
     @api.get("/patients")
     async def patients(q: str = Query("", max_length=200)) -> list[str]:
         """Patients of the study whose id holds a text."""
-        if page.study is None or not page.study.has_patients:
-            raise InputError("expected a results folder with tables and cases (--results), or a study folder (--study)")
-        return await run_in_threadpool(page.study.patients, q)
+        return await run_in_threadpool(study().patients, q)
 
     @api.get("/cases")
     async def cases_of(patient_id: str = Query(max_length=200)) -> list[dict[str, Any]]:
         """A patient's treatment cases: index days and regimens."""
-        if page.study is None or not page.study.has_patients:
-            raise InputError("expected a results folder with tables and cases (--results), or a study folder (--study)")
-        found = await run_in_threadpool(page.study.cases_of, patient_id)
+        found = await run_in_threadpool(study().cases_of, patient_id)
         rows: list[dict[str, Any]] = found[["case_id", "index_day", "regimen_name", "cancer_type"]].to_dict("records")  # type: ignore[assignment]
         return rows
-
-    return api
-
-

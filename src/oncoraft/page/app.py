@@ -21,7 +21,9 @@ from oncoraft.page.served import Page
 from oncoraft.page.service import Unavailable
 
 log = logging.getLogger("oncoraft")
-SUMMARY = "Scores and rationales of single cases by the model folders that are served. Nothing is kept of what is sent unless --keep was given."
+SUMMARY = (
+    "Scores and rationales of single cases by the model folders that are served. Nothing is kept of what is sent unless --keep was given."
+)
 
 
 def said(status: int, reason: str) -> JSONResponse:
@@ -85,7 +87,13 @@ def create(page: Page, host: str = "127.0.0.1", token: str | None = None) -> Gua
 
     # FastAPI's own documentation pages load scripts from elsewhere: `/api` is ours.
     app = FastAPI(
-        title="OncoRAFT page", version=__version__, summary=SUMMARY, lifespan=life, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
+        title="OncoRAFT page",
+        version=__version__,
+        summary=SUMMARY,
+        lifespan=life,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
     )
     _add_refusals(app)
     app.include_router(api.router(page))

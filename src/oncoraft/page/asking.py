@@ -52,7 +52,9 @@ class Asked(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     model: Name | None = Field(None, description="which of the models served; the first where none is named")
-    case_id: Name = Field("case", min_length=1, description="seeds the draws of the rationale, as a file's name does for `oncoraft predict`")
+    case_id: Name = Field(
+        "case", min_length=1, description="seeds the draws of the rationale, as a file's name does for `oncoraft predict`"
+    )
     prompt: Text | None = None
     instruction: Text | None = None
     input: Text | None = None
@@ -126,7 +128,12 @@ class Reading:
             Wrong: entries that cannot be read.
             InputError: none of the forms or several, or a patient that is not there.
         """
-        forms = (asked.prompt is not None, asked.instruction is not None or asked.input is not None, asked.entries is not None, asked.patient is not None)
+        forms = (
+            asked.prompt is not None,
+            asked.instruction is not None or asked.input is not None,
+            asked.entries is not None,
+            asked.patient is not None,
+        )
         if sum(forms) != 1:
             raise InputError("expected one of: prompt; instruction and input; entries; patient", found=sum(forms))
         if asked.entries is not None:

@@ -15,7 +15,9 @@ REPORT_FILES = frozenset((".html", ".csv", ".svg", ".md", ".json"))
 def report_policy() -> str:
     """The report's own policy, in a sandbox: its script runs, and cannot ask this server anything."""
     own = f"style-src {digest(STYLE_SHEET)}; script-src {digest(SCRIPT)}"
-    return f"sandbox allow-scripts allow-downloads allow-popups; default-src 'none'; {own}; img-src data:; base-uri 'none'; form-action 'none'"
+    return (
+        f"sandbox allow-scripts allow-downloads allow-popups; default-src 'none'; {own}; img-src data:; base-uri 'none'; form-action 'none'"
+    )
 
 
 def report_file(root: Path, path: str) -> Path | None:

@@ -50,15 +50,15 @@ COLUMNS = {
 }
 # What the workflow makes of other entries.
 DERIVED = frozenset(
-    ("drug_mechanism", "diagnosis", "imaging_history", "imaging_days", "organ", "tmb_value", "msi_comment", "not_listed", "prior_agents")
-    + ("agents_of_other_cancer", "mutations_profiled", "copy_number_profiled", "structural_variants_profiled")
+    ["drug_mechanism", "diagnosis", "imaging_history", "imaging_days", "organ", "tmb_value", "msi_comment", "not_listed", "prior_agents", "agents_of_other_cancer", "mutations_profiled", "copy_number_profiled", "structural_variants_profiled"]
 )
 REPEATED = frozenset(
-    ("progression", "cancer_presence", "tumor_sites", "tumor_marker", "ecog", "pdl1", "mmr", "gleason", "prior_regimen", "radiation")
-    + ("surgery", "mutation", "copy_number", "structural_variant", "drug", "other_cancer", "outside_treatment")
+    ["progression", "cancer_presence", "tumor_sites", "tumor_marker", "ecog", "pdl1", "mmr", "gleason", "prior_regimen", "radiation", "surgery", "mutation", "copy_number", "structural_variant", "drug", "other_cancer", "outside_treatment"]
 )
 OF_DIAGNOSIS = frozenset(("stage", "histology", "primary_site", "clinical_group", "pathological_group", "extent"))
-OF_SPECIMEN = frozenset(("specimen_site", "specimen_histology", "tumor_purity", "msi", "msi_score", "tmb", *("mutation", "copy_number", "structural_variant")))
+OF_SPECIMEN = frozenset(
+    ("specimen_site", "specimen_histology", "tumor_purity", "msi", "msi_score", "tmb", *("mutation", "copy_number", "structural_variant"))
+)
 DATED = REPEATED - {"drug", "mutation", "copy_number", "structural_variant"} | {"diagnosed", "specimen_type"}
 WITHOUT_VALUE = frozenset(("diagnosed", "radiation", "surgery"))
 LABELS = {
@@ -302,7 +302,9 @@ def read_value(asked: Input, text: str) -> str:
             value = math.nan
         low, high = asked.minimum, asked.maximum
         if not math.isfinite(value) or (low is not None and value < low) or (high is not None and value > high):
-            span = f" from {low:g} to {high:g}" if low is not None and high is not None else f" of at least {low:g}" if low is not None else ""
+            span = (
+                f" from {low:g} to {high:g}" if low is not None and high is not None else f" of at least {low:g}" if low is not None else ""
+            )
             raise ValueError(f"expected a number{span}" + (f" ({asked.unit})" if asked.unit else ""))
         column = column_of(asked.field)
         if (column is None or column.kind == "integer") and value != int(value):

@@ -51,7 +51,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--results", type=Path, metavar="DIR", help="results folder of one cohort, or one that holds several")
     parser.add_argument("--study", type=Path, metavar="STUDY", help="study folder in cBioPortal's format; read when the page starts")
     parser.add_argument("--port", type=int, default=PORT, help=f"port ({PORT}); 0: any that is free")
-    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help=f"another address than loopback; a token is made, or is {TOKEN_VARIABLE}")
+    parser.add_argument(
+        "--host", default="127.0.0.1", metavar="ADDRESS", help=f"another address than loopback; a token is made, or is {TOKEN_VARIABLE}"
+    )
     parser.add_argument("--keep", type=Path, metavar="DIR", help="folder to write every prompt and answer to; without it nothing is kept")
     parser.add_argument("--open", action="store_true", help="open the page in this machine's browser")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads of each model")
@@ -175,7 +177,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # The socket listens already: a browser that is quicker than the server waits.
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
         # No access log: addresses of patients would stand in it.
-        server = uvicorn.Server(uvicorn.Config(app, access_log=False, log_level="warning", timeout_graceful_shutdown=2, server_header=False))
+        server = uvicorn.Server(
+            uvicorn.Config(app, access_log=False, log_level="warning", timeout_graceful_shutdown=2, server_header=False)
+        )
         server.run(sockets=[bound])
     return 0
 

@@ -126,7 +126,12 @@ def _add_specimen(rows: Rows, entries: Sequence[Entry], one: dict[str, Entry]) -
     at = {"patient_id": PERSON, "start_day": -(one["specimen_type"].days or 0), "sample_id": SPECIMEN}
     rows["timeline_specimen"].append(dict(at))
     rows["timeline_specimen_surgery"].append(dict(at))
-    sample = {"patient_id": PERSON, "sample_id": SPECIMEN, "cancer_type": one["cancer_type"].value, "sample_type": one["specimen_type"].value}
+    sample = {
+        "patient_id": PERSON,
+        "sample_id": SPECIMEN,
+        "cancer_type": one["cancer_type"].value,
+        "sample_type": one["specimen_type"].value,
+    }
     names = {"specimen_histology": "cancer_type_detailed", "msi": "msi_type", "tmb": "tmb_nonsynonymous"}
     for name in OF_SPECIMEN & one.keys() - {"mutation", "copy_number", "structural_variant", "specimen_site"}:
         sample[names.get(name, name)] = cell(one[name])

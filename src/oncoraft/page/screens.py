@@ -26,6 +26,7 @@ from oncoraft.page.past import past
 from oncoraft.page.served import PROGNOSTIC, Model, Page, described
 from oncoraft.page.service import Event, Unavailable
 from oncoraft.page.strip import lanes_of, strip
+from oncoraft.page.study import Study
 from oncoraft.report.page import STYLE_SHEET
 from oncoraft.report.text import visible
 
@@ -51,7 +52,9 @@ def filled(name: str, **values: Any) -> str:
 
 def agents() -> list[str]:
     """Agents that can be entered, lower case."""
-    return sorted(name.lower() for name, drug in drugs().items() if not (drug.is_aside or drug.is_tracer or drug.is_unrelated or is_masked(name)))
+    return sorted(
+        name.lower() for name, drug in drugs().items() if not (drug.is_aside or drug.is_tracer or drug.is_unrelated or is_masked(name))
+    )
 
 
 def result_of(model: Model, case: Case, record: dict[str, Any], stands: dict[str, Any]) -> str:
@@ -79,7 +82,12 @@ async def shown(page: Page, model: Model, asked: Asked) -> AsyncIterator[Event]:
             else:
                 record = event["record"]
                 marks = await run_in_threadpool(marked, record["rationale"] or "", statements_of(case), record["score"])
-                yield {**own, "event": "answer", "record": record, "html": filled("answer", marks=marks, record=record, statements=statements_of(case))}
+                yield {
+                    **own,
+                    "event": "answer",
+                    "record": record,
+                    "html": filled("answer", marks=marks, record=record, statements=statements_of(case)),
+                }
         rows = await moved(model, case, record["score"])
         yield {**own, "event": "moved", "html": filled("moved", rows=rows, record=record)}
         yield {**own, "event": "done"}
@@ -90,6 +98,13 @@ async def shown(page: Page, model: Model, asked: Asked) -> AsyncIterator[Event]:
 def router(page: Page, app: FastAPI) -> APIRouter:
     """The routes."""
     ui = APIRouter(include_in_schema=False)
+    _add_pages(ui, page, app)
+    _add_pieces(ui, page)
+    return ui
+
+
+def _add_pages(ui: APIRouter, page: Page, app: FastAPI) -> None:
+    """Whole pages, and the files that they are made of."""
 
     @ui.get("/")
     async def index() -> HTMLResponse:
@@ -113,33 +128,6 @@ def router(page: Page, app: FastAPI) -> APIRouter:
     async def documentation() -> HTMLResponse:
         return HTMLResponse(filled("api", schema=app.openapi()))
 
-    @ui.get("/screen/models")
-    async def models() -> HTMLResponse:
-        return HTMLResponse(filled("models", models=[described(one) for one in page.models.values()]))
-
-    @ui.get("/screen/patients")
-    async def patients(q: Id = "") -> HTMLResponse:
-        found = await run_in_threadpool(page.study.patients, q) if page.study is not None and page.study.has_patients else []
-        return HTMLResponse(filled("patients", patients=found, text=q))
-
-    @ui.get("/screen/patient")
-    async def patient(patient_id: Id) -> HTMLResponse:
-        if page.study is None or not page.study.has_patients:
-            raise InputError("expected a folder of patients: start the page with --results or --study")
-        cases = await run_in_threadpool(page.study.cases_of, patient_id)
-        return HTMLResponse(filled("patient", patient_id=patient_id, cases=cases.to_dict("records")))
-
-    @ui.get("/screen/past")
-    async def timeline(patient_id: Id, index_day: Annotated[int, Query(ge=-60_000, le=60_000)]) -> HTMLResponse:
-        if page.study is None or not page.study.has_patients:
-            raise InputError("expected a folder of patients: start the page with --results or --study")
-        return HTMLResponse(filled("past", picture=await run_in_threadpool(past, page.study, patient_id, index_day)))
-
-    @ui.post("/screen/ask")
-    async def ask(asked: Asked) -> StreamingResponse:
-        model = page.model(asked.model)
-        return lines_response(shown(page, model, asked))
-
     @ui.get("/results")
     async def results() -> HTMLResponse:
         found = await run_in_threadpool(listed, page.results) if page.results is not None else None
@@ -152,5 +140,34 @@ def router(page: Page, app: FastAPI) -> APIRouter:
             return Response("there is no such file of a report\n", status_code=404, media_type="text/plain")
         return FileResponse(found, headers={"content-security-policy": report_policy()} if found.suffix == ".html" else None)
 
-    return ui
 
+def _add_pieces(ui: APIRouter, page: Page) -> None:
+    """Pieces that are put into the page."""
+
+    def study() -> Study:
+        if page.study is None or not page.study.has_patients:
+            raise InputError("expected a folder of patients: start the page with --results or --study")
+        return page.study
+
+    @ui.get("/screen/models")
+    async def models() -> HTMLResponse:
+        return HTMLResponse(filled("models", models=[described(one) for one in page.models.values()]))
+
+    @ui.get("/screen/patients")
+    async def patients(q: Id = "") -> HTMLResponse:
+        found = await run_in_threadpool(study().patients, q)
+        return HTMLResponse(filled("patients", patients=found, text=q))
+
+    @ui.get("/screen/patient")
+    async def patient(patient_id: Id) -> HTMLResponse:
+        cases = await run_in_threadpool(study().cases_of, patient_id)
+        return HTMLResponse(filled("patient", patient_id=patient_id, cases=cases.to_dict("records")))
+
+    @ui.get("/screen/past")
+    async def timeline(patient_id: Id, index_day: Annotated[int, Query(ge=-60_000, le=60_000)]) -> HTMLResponse:
+        return HTMLResponse(filled("past", picture=await run_in_threadpool(past, study(), patient_id, index_day)))
+
+    @ui.post("/screen/ask")
+    async def ask(asked: Asked) -> StreamingResponse:
+        model = page.model(asked.model)
+        return lines_response(shown(page, model, asked))

@@ -173,7 +173,12 @@ def models_of(
 def described(model: Model) -> dict[str, Any]:
     """A model as the API tells of it."""
     record = model.worker
-    told = {"name": model.name, "state": record.state, "reason": record.reason if record.state == "refused" else "", "context_tokens": record.longest}
+    told = {
+        "name": model.name,
+        "state": record.state,
+        "reason": record.reason if record.state == "refused" else "",
+        "context_tokens": record.longest,
+    }
     run = None if model.standing is None else model.standing.run.as_posix().split("/")[-3:]
     return told | {"template": model.prompts.template, "run": "/".join(run) if run else None, "waiting": len(record.told)}
 

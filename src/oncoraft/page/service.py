@@ -58,6 +58,10 @@ class Worker:
     def start(self) -> None:
         """Start the process and the two threads that speak with it."""
         self.state, self.starts = "loading", self.starts + 1
+        if not (self.folder / "config.json").is_file():
+            # Told at once: a process takes seconds to find it out.
+            self.state, self.reason = "refused", f"{self.folder}: expected a model folder written by `oncoraft export`; it is not there"
+            return
         # A session of its own: Ctrl-C in the terminal is for the page, which then ends this process by closing its input.
         self.process = subprocess.Popen(
             self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", start_new_session=True
@@ -119,7 +123,7 @@ class Worker:
         if self.state != "refused":
             log.warning("page: %s; it is started again", self.reason)
             self.start()
-        else:
+        if self.state == "refused":
             log.error("page: %s", self.reason)
         for tell in waiting.values():
             tell({"event": "failed", "message": self.reason + again})
@@ -151,7 +155,11 @@ class Worker:
             Unavailable: the model could not be loaded, or too many ask.
         """
         loop, queue = asyncio.get_running_loop(), asyncio.Queue[Event]()
-        key = self._ask(lambda event: loop.call_soon_threadsafe(queue.put_nowait, event), {"what": what, "prompts": list(prompts), **more})
+
+        def tell(event: Event) -> None:
+            loop.call_soon_threadsafe(queue.put_nowait, event)
+
+        key = self._ask(tell, {"what": what, "prompts": list(prompts), **more})
         try:
             while True:
                 event = await queue.get()

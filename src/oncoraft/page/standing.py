@@ -18,8 +18,8 @@ import pandas as pd
 from oncoraft.foundation.jsonl import read_jsonl
 from oncoraft.page.study import Study
 from oncoraft.predictions import read_predictions
-from oncoraft.recalibration import Recalibration, logit, read_recalibration, sigmoid
 from oncoraft.recalibration import FILE as RECALIBRATION
+from oncoraft.recalibration import Recalibration, logit, read_recalibration, sigmoid
 from oncoraft.report.collect import read_json
 
 NORMAL = 1.959963984540054  # 97.5 % of a standard normal
@@ -81,7 +81,9 @@ class Standing:
     @cached_property
     def tuning(self) -> pd.DataFrame:
         """The fold's tuning cases with score and label; empty where they are not kept."""
-        rows = [row for path in sorted((self.fold / "predictions").glob("tuning-*.jsonl")) for row in read_jsonl(path, ("score", "responder"))]
+        rows = [
+            row for path in sorted((self.fold / "predictions").glob("tuning-*.jsonl")) for row in read_jsonl(path, ("score", "responder"))
+        ]
         return pd.DataFrame(rows, columns=["patient_id", "score", "responder"])
 
     @cached_property

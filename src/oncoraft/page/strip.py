@@ -7,8 +7,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from oncoraft.report.plot import Scale
 from oncoraft.report.picture import Picture
+from oncoraft.report.plot import Scale
 from oncoraft.report.response import evenly
 
 WIDTH, LEFT, ROW, TOP = 560.0, 150.0, 26.0, 30.0

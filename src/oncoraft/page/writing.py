@@ -112,7 +112,8 @@ class Writing:
     @torch.inference_mode()
     def step(self) -> tuple[list[tuple[int, str]], list[tuple[int, Result]]]:
         """One token of every row: (key, new text) of those that go on, (key, result) of those that end here."""
-        assert self.cache is not None and self.hidden is not None
+        assert self.cache is not None
+        assert self.hidden is not None
         places = [len(row.tokens) - row.begun for row in self.rows]
         chances = torch.stack([row.draws[place] for row, place in zip(self.rows, places)]).to(self.engine.device)
         drawn = draw(self.engine.logits(self.hidden), chances, self.settings.temperature, self.settings.top_p)
@@ -128,9 +129,9 @@ class Writing:
         if self.rows:
             starts = [row.filled for row in self.rows]
             token = drawn[kept][:, None]
-            self.hidden = self.engine.extend(
-                self.cache, torch.tensor(starts, device=self.engine.device), token, min(starts), max(starts)
-            )[:, 0]
+            self.hidden = self.engine.extend(self.cache, torch.tensor(starts, device=self.engine.device), token, min(starts), max(starts))[
+                :, 0
+            ]
             for row in self.rows:
                 row.filled += 1
         return told, results
@@ -146,7 +147,8 @@ class Writing:
             if not self.rows:
                 self.clear()
             else:
-                assert self.cache is not None and self.hidden is not None
+                assert self.cache is not None
+                assert self.hidden is not None
                 self.cache.keep(kept)
                 self.hidden = self.hidden[kept]
         return kept
