@@ -87,7 +87,8 @@ class Chrome:
     def wait(self, script: str, seconds: float = SECONDS) -> Any:
         """Until an expression is true."""
         end = time.monotonic() + seconds
-        while not (found := self.ask(script)):
+        # Truth alone: an element cannot be handed out by its value.
+        while not (found := self.ask(f"Boolean({script})")):
             assert time.monotonic() < end, (
                 f"{script} was never true; the page says {self.ask('document.body.innerText')[-1500:]!r} {self.said}"
             )

@@ -115,7 +115,7 @@ async def batch(page: Page, model: Model, cases: Sequence[Case], is_written: boo
             event = await model.worker.answer("ask", [case.prompt], **more)
             await run_in_threadpool(page.kept, case, event["record"], model.name)
             return place, {"event": "case", "place": place, "record": event["record"]}
-        except Unavailable as error:
+        except (Unavailable, InputError) as error:
             return place, {"event": "case", "place": place, "record": {"case_id": case.case_id}, "failed": str(error)}
 
     running = {asyncio.create_task(one(*next_one)) for _, next_one in zip(range(AT_ONCE), waiting)}

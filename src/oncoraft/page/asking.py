@@ -77,7 +77,8 @@ class Case:
 
     Attributes:
         prompt: what the model reads; `text`: the patient's part of it.
-        statements: of the evidence, those that the budget left in; none where the prompt was given as text.
+        statements: of the evidence, those that the prompt shows; none where it was given as text.
+        known: fields of which the evidence tells something, shown or not.
         regimen, cancer_type: as the cohort calls them; empty and None where the text does not tell.
         unheard: what was entered and is not shown; `cut`: what the budget left out.
     """
@@ -91,17 +92,13 @@ class Case:
     patient: str | None = None
     unheard: tuple[str, ...] = ()
     cut: tuple[str, ...] = ()
+    known: frozenset[str] = frozenset()
     verbatim: str | None = None
 
     @property
     def prompt(self) -> str:
         """The whole prompt."""
         return self.verbatim if self.verbatim is not None else full_prompt(self.instruction, self.text)
-
-    @property
-    def fields(self) -> frozenset[str]:
-        """Fields of which the prompt tells something; none where it was given as text."""
-        return frozenset(statement.field for statement in self.statements)
 
 
 @dataclass(frozen=True)
@@ -151,7 +148,11 @@ class Reading:
         found = told_of(entries, self.evidence, self.renderer, self.budget, self.count)
         agents = [agent for entry in entries if entry.field == "drug" for agent in entry.value.split(" + ")]
         cancer = next(entry.value for entry in entries if entry.field == "cancer_type")
-        return self._of_evidence(asked.case_id, found, slug(set(agents)), cancer)
+        case = self._of_evidence(asked.case_id, found, slug(set(agents)), cancer)
+        shown = {statement.field for statement in case.statements}
+        # Agents of an earlier regimen stand in two fields, of which a template may show one.
+        shown |= {"prior_regimen"} if "prior_agents" in shown else set()
+        return replace(case, unheard=tuple(dict.fromkeys(entry.field for entry in entries if entry.field not in shown)))
 
     def _of_patient(self, case_id: str, patient: PatientAtDay) -> Case:
         if self.study is None or not self.study.has_patients:
@@ -165,11 +166,24 @@ class Reading:
         name = str(row["case_id"]) if case_id == "case" else case_id
         return replace(self._of_evidence(name, found, str(row["regimen"]), str(row["cancer_type"])), patient=patient.patient_id)
 
-    @staticmethod
-    def _of_evidence(case_id: str, found: Told, regimen: str, cancer_type: str) -> Case:
+    def _of_evidence(self, case_id: str, found: Told, regimen: str, cancer_type: str) -> Case:
         gone = set(cutting_order(found.statements)[: len(found.cut)])
-        kept = tuple(statement for place, statement in enumerate(found.statements) if place not in gone)
-        return Case(case_id, found.instruction, found.text, kept, regimen, cancer_type, None, found.unheard, found.cut)
+        left = [statement for place, statement in enumerate(found.statements) if place not in gone]
+        # A template shows a part of them: those without which the text would be another.
+        shown = tuple(
+            one
+            for place, one in enumerate(left)
+            if self.renderer.input_text([*left[:place], *left[place + 1 :]], self._cut(found)) != found.text
+        )
+        known = frozenset(statement.field for statement in found.statements)
+        return Case(case_id, found.instruction, found.text, shown, regimen, cancer_type, cut=found.cut, known=known)
+
+    @staticmethod
+    def _cut(found: Told) -> frozenset[str]:
+        """Fields that the budget left out altogether."""
+        order = cutting_order(found.statements)[: len(found.cut)]
+        kept = {statement.field for place, statement in enumerate(found.statements) if place not in set(order)}
+        return frozenset(found.cut) - kept
 
     def _pasted(self, case_id: str, prompt: str) -> Case:
         """A whole prompt as it stands, its answer marker added where there is none: as `oncoraft predict` reads a text file."""

@@ -50,10 +50,42 @@ COLUMNS = {
 }
 # What the workflow makes of other entries.
 DERIVED = frozenset(
-    ["drug_mechanism", "diagnosis", "imaging_history", "imaging_days", "organ", "tmb_value", "msi_comment", "not_listed", "prior_agents", "agents_of_other_cancer", "mutations_profiled", "copy_number_profiled", "structural_variants_profiled"]
+    [
+        "drug_mechanism",
+        "diagnosis",
+        "imaging_history",
+        "imaging_days",
+        "organ",
+        "tmb_value",
+        "msi_comment",
+        "not_listed",
+        "prior_agents",
+        "agents_of_other_cancer",
+        "mutations_profiled",
+        "copy_number_profiled",
+        "structural_variants_profiled",
+    ]
 )
 REPEATED = frozenset(
-    ["progression", "cancer_presence", "tumor_sites", "tumor_marker", "ecog", "pdl1", "mmr", "gleason", "prior_regimen", "radiation", "surgery", "mutation", "copy_number", "structural_variant", "drug", "other_cancer", "outside_treatment"]
+    [
+        "progression",
+        "cancer_presence",
+        "tumor_sites",
+        "tumor_marker",
+        "ecog",
+        "pdl1",
+        "mmr",
+        "gleason",
+        "prior_regimen",
+        "radiation",
+        "surgery",
+        "mutation",
+        "copy_number",
+        "structural_variant",
+        "drug",
+        "other_cancer",
+        "outside_treatment",
+    ]
 )
 OF_DIAGNOSIS = frozenset(("stage", "histology", "primary_site", "clinical_group", "pathological_group", "extent"))
 OF_SPECIMEN = frozenset(

@@ -15,7 +15,7 @@ import tempfile
 import threading
 import webbrowser
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -180,7 +180,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         server = uvicorn.Server(
             uvicorn.Config(app, access_log=False, log_level="warning", timeout_graceful_shutdown=2, server_header=False)
         )
-        server.run(sockets=[bound])
+        with suppress(KeyboardInterrupt):  # how a page is ended
+            server.run(sockets=[bound])
     return 0
 
 

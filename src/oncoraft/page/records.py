@@ -17,7 +17,7 @@ from oncoraft.evidence.evidence import TABLES_READ, collect, collecting
 from oncoraft.evidence.fields import MARKERS
 from oncoraft.evidence.known import Tables
 from oncoraft.knowledge.tables import Column, table
-from oncoraft.page.form import CALLS, DERIVED, OF_SPECIMEN, Entry, column_of, inputs
+from oncoraft.page.form import CALLS, OF_SPECIMEN, Entry, column_of, inputs
 from oncoraft.planning.config import Evidence
 from oncoraft.prompts.budget import Count, Statement
 from oncoraft.prompts.render import Renderer, render, statements_by_case
@@ -41,15 +41,13 @@ class Told:
 
     Attributes:
         statements: what is known of it, in reading order.
-        cut: fields of statements that the token budget left out.
-        unheard: fields that were entered and of which nothing is shown.
+        cut: fields of statements that the token budget left out, in the order of cutting.
     """
 
     instruction: str
     text: str
     statements: tuple[Statement, ...]
     cut: tuple[str, ...] = ()
-    unheard: tuple[str, ...] = ()
 
 
 def _kept(column: Column, values: Sequence[Any]) -> pd.Series:
@@ -199,8 +197,4 @@ def told_of(entries: Sequence[Entry], block: Evidence, renderer: Renderer, budge
     Raises:
         InputError: it cannot be brought within the budget.
     """
-    found = told(collect(tables_of(entries), case_list(entries), **collecting(block)), CASE, renderer, budget, count)
-    shown = {statement.field for statement in found.statements}
-    # What is entered together is told together: agents of an earlier regimen stand in two fields.
-    unheard = dict.fromkeys(entry.field for entry in entries if entry.field not in shown and entry.field not in DERIVED)
-    return Told(found.instruction, found.text, found.statements, found.cut, tuple(unheard))
+    return told(collect(tables_of(entries), case_list(entries), **collecting(block)), CASE, renderer, budget, count)

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from oncoraft.evidence.shown import shown_fields
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import json_line
 from oncoraft.knowledge.tables import table
@@ -89,7 +90,8 @@ class Model:
         if case.regimen and case.cancer_type:
             told["regimen"] = self.standing.of_regimen(case.regimen, case.cancer_type)
             told["curves"] = curves_of(self.standing, case.regimen, case.cancer_type, score)
-        warned = self.standing.warnings(case.regimen, case.cancer_type, case.fields, case.patient)
+        template = shown_fields(self.prompts.template)
+        warned = self.standing.warnings(case.regimen, case.cancer_type, case.known, template, case.patient)
         return told | {"warnings": [*self.folder_warning(), *warned]}
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+from oncoraft.foundation.errors import InputError
 from oncoraft.planning.config import Inference
 
 log = logging.getLogger("oncoraft")
@@ -174,10 +175,11 @@ class Worker:
 
         Raises:
             Unavailable: see `events`; or it failed.
+            InputError: a prompt that the model cannot read.
         """
         async for event in self.events(what, prompts, **more):
             if event["event"] == "failed":
-                raise Unavailable(event["message"])
+                raise InputError(event["message"]) if event.get("is_input") else Unavailable(event["message"])
             if event["event"] in LAST:
                 return event
         raise Unavailable(f"model {self.name}: no answer")

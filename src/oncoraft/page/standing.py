@@ -6,7 +6,6 @@ the regression on the fold's tuning cases, with patients as clusters; it says ho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -125,9 +124,20 @@ class Standing:
             told[name] = {"n": count(len(scores)), "scores": sorted(scores.tolist()) if is_shown else []}
         return told
 
-    def warnings(self, regimen: str, cancer_type: str | None, shown: frozenset[str], patient: str | None) -> list[str]:
-        """Why the score may not hold for this case."""
-        known, said = self.study.cases, []
+    def warnings(
+        self, regimen: str, cancer_type: str | None, told: frozenset[str], template: frozenset[str], patient: str | None
+    ) -> list[str]:
+        """Why the score may not hold for this case.
+
+        Args:
+            told: fields of which its evidence tells something; empty where the prompt was given as text.
+            template: fields that a prompt can show.
+        """
+        return [*self._of_regimen(regimen, cancer_type), *self._of_evidence(told, template), *self._of_patient(patient)]
+
+    def _of_regimen(self, regimen: str, cancer_type: str | None) -> list[str]:
+        """Whether the cohort holds such cases."""
+        known, said = self.study.cases, list[str]()
         of_type = known[known["cancer_type"] == cancer_type]
         if cancer_type is None:
             said.append("The cancer type could not be read from the prompt: whether the model has seen such cases is not known.")
@@ -139,17 +149,17 @@ class Standing:
             said.append(f"The cohort of this model holds no case of this regimen in {cancer_type}.")
         elif seen < 20:
             said.append(f"The cohort of this model holds few cases of this regimen in {cancer_type}: {self.study.guard.count(seen)}.")
-        if shown and (missing := sorted(self.study.usual_fields - shown - {"not_listed"})):
-            said.append("Nothing is told of what nearly every case tells: " + ", ".join(name.replace("_", " ") for name in missing) + ".")
-        if patient is not None:
-            folds = self.heldout.loc[self.heldout["patient_id"] == patient, "fold"]
-            if len(folds) and self.number not in set(folds):
-                said.append("This patient's other cases trained this model: the score is not a held-out one.")
-            elif not len(folds):
-                said.append("This patient has no held-out score in this run: whether the model was trained on the patient is not known.")
         return said
 
+    def _of_evidence(self, told: frozenset[str], template: frozenset[str]) -> list[str]:
+        """Whether it lacks what nearly every case tells."""
+        missing = sorted(self.study.usual_fields & template - told)
+        names = ", ".join(name.replace("_", " ") for name in missing)
+        return [f"Nothing is told of what nine in ten cases tell: {names}."] if told and missing else []
 
-def missing_fields(usual: frozenset[str], shown: Sequence[str]) -> list[str]:
-    """Fields that nearly every case tells and this one does not."""
-    return sorted(usual - set(shown))
+    def _of_patient(self, patient: str | None) -> list[str]:
+        """Whether the patient trained the model."""
+        folds = set(self.heldout.loc[self.heldout["patient_id"] == patient, "fold"]) if patient is not None else {self.number}
+        if not folds:
+            return ["This patient has no held-out score in this run: whether the model was trained on the patient is not known."]
+        return [] if self.number in folds else ["This patient's cases trained this model or tuned it: the score is not a held-out one."]

@@ -106,7 +106,11 @@ class Served:
             tokens = prompt_token_ids(self.tokenizer, asked["prompts"])
             self.tell("counted", key, counts=[len(ids) for ids in tokens])
             return True
-        cases = encoded(prompts, self.tokenizer, self.longest, None)
+        try:
+            cases = encoded(prompts, self.tokenizer, self.longest, None)
+        except InputError as error:
+            self.tell("failed", key, message=str(error), is_input=True)
+            return True
         if asked["what"] == "compare":
             self.tell("compared", key, scores=self._compared(cases))
             return True
