@@ -40,7 +40,7 @@ def serve() -> Iterator[Serve]:
         given = parse([*map(str, arguments), "--port", "0", "--threads", "1", "--settings", SETTINGS])
         page = prepare(given, None, read_settings("page", given))
         bound = listening("127.0.0.1", 0)
-        server = uvicorn.Server(uvicorn.Config(create(page, token=token), access_log=False, log_level="warning"))
+        server = uvicorn.Server(uvicorn.Config(create(page, token=token), access_log=False, log_level="critical"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
         thread.start()
         servers.append((server, thread))

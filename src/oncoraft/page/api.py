@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -18,11 +19,12 @@ from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import BadJSON, json_line, parse_json
 from oncoraft.foundation.provenance import versions
 from oncoraft.page.asking import Asked, Case, as_file
-from oncoraft.page.form import sections
+from oncoraft.page.inputs import sections
 from oncoraft.page.served import PROGNOSTIC, Model, Page, described, plain
 from oncoraft.page.service import Event, Unavailable
 from oncoraft.page.study import Study
 
+log = logging.getLogger("oncoraft")
 LINES = "application/x-ndjson"
 MOST_CASES, AT_ONCE = 2000, 16
 ANSWERS: dict[int | str, dict[str, Any]] = {
@@ -137,13 +139,26 @@ async def batch(page: Page, model: Model, cases: Sequence[Case], is_written: boo
     yield {"event": "end", "cases": len(cases), "failed": failed, "sha256": hashlib.sha256(text.encode()).hexdigest(), "model": model.name}
 
 
+def defect(error: Exception) -> str:
+    """One line for what should not have happened; it is logged with its place, and without its message, which may hold what was typed."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place is not None else "unknown"
+    log.error("page: a defect, %s at %s", type(error).__name__, where)
+    return f"a defect of the page ({type(error).__name__}); it goes on"
+
+
 def lines_response(events: AsyncIterator[Event]) -> StreamingResponse:
-    """Events as JSON lines."""
+    """Events as JSON lines; the status is sent by then, so that a defect is an event too."""
 
     async def told() -> AsyncIterator[str]:
         async with aclosing(events) as open_events:  # type: ignore[type-var]
-            async for event in open_events:
-                yield json_line(event)
+            try:
+                async for event in open_events:
+                    yield json_line(event)
+            except Exception as error:
+                yield json_line({"event": "failed", "message": defect(error)})
 
     return StreamingResponse(told(), media_type=LINES)
 

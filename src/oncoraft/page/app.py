@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from threading import Thread
@@ -20,7 +19,6 @@ from oncoraft.page.guard import Guard
 from oncoraft.page.served import Page
 from oncoraft.page.service import Unavailable
 
-log = logging.getLogger("oncoraft")
 SUMMARY = (
     "Scores and rationales of single cases by the model folders that are served. Nothing is kept of what is sent unless --keep was given."
 )
@@ -57,14 +55,8 @@ def _add_refusals(app: FastAPI) -> None:
         return said(error.status_code, str(error.detail))
 
     @app.exception_handler(Exception)
-    async def defect(_: Request, error: Exception) -> Response:
-        # The message may hold what was typed; where it happened does not.
-        place = error.__traceback__
-        while place is not None and place.tb_next is not None:
-            place = place.tb_next
-        where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place is not None else "unknown"
-        log.error("page: a defect, %s at %s", type(error).__name__, where)
-        return said(500, f"a defect of the page ({type(error).__name__}); it goes on")
+    async def failed(_: Request, error: Exception) -> Response:
+        return said(500, api.defect(error))
 
 
 def create(page: Page, host: str = "127.0.0.1", token: str | None = None) -> Guard:

@@ -1,8 +1,4 @@
-"""The guided form, made from the evidence declarations and the table specification: what can be entered, and whether it was.
-
-A field is entered in the column that its declaration reads, so its words, units and bounds are those of the source. What the workflow
-derives (lines of imaging history, mechanisms, bands) is derived here too, by the same code, and is not asked for.
-"""
+"""What was entered in the form, checked against the drug table, the gene table and the declarations; what cannot be read is said of its field."""
 
 from __future__ import annotations
 
@@ -11,117 +7,19 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache
 from typing import Any
 
-from oncoraft.evidence.declaration import KNOWN_IN_WORDS, Field
-from oncoraft.evidence.fields import BY_NAME, FIELDS, MARKERS, SECTIONS
+from oncoraft.evidence.fields import BY_NAME
 from oncoraft.knowledge.drug_names import resolve
-from oncoraft.knowledge.drugs import MASKED, drugs
+from oncoraft.knowledge.drugs import drugs
 from oncoraft.knowledge.genes import genes
 from oncoraft.knowledge.protein_changes import protein_change
-from oncoraft.knowledge.tables import Column, table
+from oncoraft.page.inputs import DERIVED, OF_DIAGNOSIS, OF_SPECIMEN, REPEATED, WITHOUT_VALUE, Input, column_of, inputs
 
 MOST_ENTRIES, LONGEST_ENTRY = 400, 300
 MOST_DAYS = 36_525  # as the declarations: an older record is a date error
-SETTINGS = ("metastatic", "adjuvant", "neoadjuvant", "unknown")
 CHANGE = re.compile(r"[A-Z*]?\d+")  # how every normal form of a protein change begins
 CALLS = {"amplification": 2.0, "deletion": -2.0}
-# Fields that are entered in another column than the first that they read; empty: in none of one table alone.
-COLUMNS = {
-    "diagnosed": "",
-    "primary_site": "",
-    "histology": "",
-    "other_cancer": "",
-    "specimen_site": "clinical_sample.metastatic_site",
-    "specimen_histology": "clinical_sample.cancer_type_detailed",
-    "pathological_group": "timeline_diagnosis.path_group",
-    "mutation": "",
-    "copy_number": "",
-    "structural_variant": "",
-    "tumor_marker": "timeline_psa_labs.result",
-    "drug": "",
-    "prior_regimen": "",
-    "line": "",
-    "line_overall": "",
-    "setting": "",
-    "concurrent_radiation": "",
-    "cancer_type": "clinical_sample.cancer_type",
-}
-# What the workflow makes of other entries.
-DERIVED = frozenset(
-    [
-        "drug_mechanism",
-        "diagnosis",
-        "imaging_history",
-        "imaging_days",
-        "organ",
-        "tmb_value",
-        "msi_comment",
-        "not_listed",
-        "prior_agents",
-        "agents_of_other_cancer",
-        "mutations_profiled",
-        "copy_number_profiled",
-        "structural_variants_profiled",
-    ]
-)
-REPEATED = frozenset(
-    [
-        "progression",
-        "cancer_presence",
-        "tumor_sites",
-        "tumor_marker",
-        "ecog",
-        "pdl1",
-        "mmr",
-        "gleason",
-        "prior_regimen",
-        "radiation",
-        "surgery",
-        "mutation",
-        "copy_number",
-        "structural_variant",
-        "drug",
-        "other_cancer",
-        "outside_treatment",
-    ]
-)
-OF_DIAGNOSIS = frozenset(("stage", "histology", "primary_site", "clinical_group", "pathological_group", "extent"))
-OF_SPECIMEN = frozenset(
-    ("specimen_site", "specimen_histology", "tumor_purity", "msi", "msi_score", "tmb", *("mutation", "copy_number", "structural_variant"))
-)
-DATED = REPEATED - {"drug", "mutation", "copy_number", "structural_variant"} | {"diagnosed", "specimen_type"}
-WITHOUT_VALUE = frozenset(("diagnosed", "radiation", "surgery"))
-LABELS = {
-    "drug": "drug about to start",
-    "ecog": "ECOG performance status",
-    "age_at_index": "age",
-    "tmb": "tumour mutational burden",
-    "msi": "microsatellites",
-    "msi_score": "MSI score",
-    "her2": "HER2",
-    "pdl1": "PD-L1",
-    "mmr": "mismatch repair",
-    "gleason": "Gleason score",
-    "prior_regimen": "earlier regimen",
-    "outside_treatment": "treatment elsewhere",
-    "specimen_type": "specimen sequenced",
-    "line": "line within the setting",
-    "line_overall": "line among all",
-}
-BOOLEANS = {"mmr": ("deficient", "intact"), "concurrent_radiation": ("yes", "no")}
-UNITS = {"gleason": "", "ecog": ""}
-EXAMPLES = {
-    "drug": "osimertinib",
-    "prior_regimen": "carboplatin + pemetrexed",
-    "mutation": "EGFR L858R",
-    "copy_number": "MET amplification",
-    "structural_variant": "EML4-ALK",
-    "histology": "adenocarcinoma",
-    "primary_site": "upper lobe, lung",
-    "other_cancer": "Breast Cancer",
-}
 
 
 class Wrong(Exception):
@@ -140,106 +38,6 @@ class Entry:
     value: str
     days: int | None = None
     detail: str = ""
-
-
-@dataclass(frozen=True)
-class Input:
-    """How a field is asked for.
-
-    Attributes:
-        choices: words to choose from; empty: free.
-        is_closed: whether nothing else may be entered.
-        is_number: of `minimum` to `maximum` (None: no bound).
-    """
-
-    field: Field
-    label: str
-    unit: str
-    choices: tuple[str, ...]
-    is_closed: bool
-    is_number: bool
-    minimum: float | None
-    maximum: float | None
-
-    @property
-    def name(self) -> str:
-        """Of the field."""
-        return self.field.name
-
-    @property
-    def has_days(self) -> bool:
-        """Whether the days before treatment are asked for."""
-        return self.name in DATED
-
-    @property
-    def has_value(self) -> bool:
-        """Whether more than the days is asked for."""
-        return self.name not in WITHOUT_VALUE
-
-    @property
-    def is_repeated(self) -> bool:
-        """Whether there may be several."""
-        return self.name in REPEATED
-
-    @property
-    def details(self) -> tuple[str, ...]:
-        """Which one of several is meant."""
-        return tuple(MARKERS) if self.name == "tumor_marker" else ()
-
-    @property
-    def example(self) -> str:
-        """What could be written."""
-        return EXAMPLES.get(self.name, "")
-
-    @property
-    def note(self) -> str:
-        """What a reader should know: the declaration's note, and when a record counts."""
-        stale = f"; not shown when older than {self.field.stale_after_days} days" if self.field.stale_after_days else ""
-        return "; ".join(filter(None, (self.field.note, KNOWN_IN_WORDS[self.field.known] + stale if self.has_days else "")))
-
-
-def column_of(field: Field) -> Column | None:
-    """The column in which a field is entered."""
-    source = COLUMNS.get(field.name, field.sources[0])
-    if not source:
-        return None
-    name, wanted = source.split(".")
-    specification = table(name)
-    return next(one for one in (*specification.columns, *specification.derived) if one.name == wanted)
-
-
-def _input(field: Field) -> Input:
-    column = None if field.name in WITHOUT_VALUE else column_of(field)
-    label = LABELS.get(field.name, field.name.replace("_", " "))
-    choices: tuple[str, ...] = ()
-    is_closed, is_number = False, field.name in {"line", "line_overall"}
-    low, high, unit = (1.0, 99.0, "") if is_number else (None, None, "")
-    if column is not None:
-        choices = BOOLEANS.get(field.name, ("positive", "negative")) if column.kind == "boolean" else column.vocabulary
-        is_closed = column.kind == "boolean" or column.closed or field.name in {"stage", "msi", "outside_treatment", "specimen_type", "sex"}
-        is_number = column.kind in {"integer", "number"}
-        low, high = column.minimum, column.maximum
-        unit = UNITS.get(field.name, column.unit) if is_number else ""
-    if field.name == "setting":
-        choices, is_closed = SETTINGS, True
-    if field.name == "concurrent_radiation":
-        choices, is_closed = BOOLEANS[field.name], True
-    if field.name == "other_cancer":
-        choices = table("clinical_sample").columns[[one.name for one in table("clinical_sample").columns].index("cancer_type")].vocabulary
-        is_closed = True
-    return Input(field, label, unit, choices, is_closed, is_number, low, high)
-
-
-@cache
-def inputs() -> dict[str, Input]:
-    """Every field that can be entered, in the order of the declarations."""
-    return {field.name: _input(field) for field in FIELDS if field.name not in DERIVED}
-
-
-def sections() -> list[tuple[str, list[Input]]]:
-    """The form: sections in prompt order with their inputs."""
-    found = [(name, [one for one in inputs().values() if one.field.section == name]) for name in SECTIONS]
-    return [(name, some) for name, some in found if some]
 
 
 def agent_list(text: str) -> list[str]:
@@ -402,8 +200,3 @@ def read_entries(given: Iterable[dict[str, Any]]) -> list[Entry]:
     if errors:
         raise Wrong(errors)
     return entries
-
-
-def is_masked(agent: str) -> bool:
-    """Whether an agent is a masked one of a trial."""
-    return agent == MASKED

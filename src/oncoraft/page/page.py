@@ -176,9 +176,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.open:
             # The socket listens already: a browser that is quicker than the server waits.
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-        # No access log: addresses of patients would stand in it.
+        # No access log, and no trace of an error: patients' ids and what was typed would stand in them.
         server = uvicorn.Server(
-            uvicorn.Config(app, access_log=False, log_level="warning", timeout_graceful_shutdown=2, server_header=False)
+            uvicorn.Config(app, access_log=False, log_level="critical", timeout_graceful_shutdown=2, server_header=False)
         )
         with suppress(KeyboardInterrupt):  # how a page is ended
             server.run(sockets=[bound])

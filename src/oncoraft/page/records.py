@@ -17,7 +17,8 @@ from oncoraft.evidence.evidence import TABLES_READ, collect, collecting
 from oncoraft.evidence.fields import MARKERS
 from oncoraft.evidence.known import Tables
 from oncoraft.knowledge.tables import Column, table
-from oncoraft.page.form import CALLS, OF_SPECIMEN, Entry, column_of, inputs
+from oncoraft.page.form import CALLS, Entry
+from oncoraft.page.inputs import OF_SPECIMEN, column_of, inputs, unit_of_marker
 from oncoraft.planning.config import Evidence
 from oncoraft.prompts.budget import Count, Statement
 from oncoraft.prompts.render import Renderer, render, statements_by_case
@@ -96,8 +97,7 @@ def _add_record(rows: Rows, entry: Entry) -> None:
         rows["timeline_treatment"] += [at | {"agent": agent} for agent in entry.value.split(" + ")]
     elif entry.field == "tumor_marker":
         name = MARKERS[entry.detail]
-        unit = next(column.unit for column in table(name).columns if column.name == "result")
-        rows[name].append(at | {"result": float(entry.value), "lr_unit_measure": unit})
+        rows[name].append(at | {"result": float(entry.value), "lr_unit_measure": unit_of_marker(entry.detail)})
     elif entry.field == "other_cancer":
         rows["timeline_diagnosis"].append(at | {"dx_description": f"CARCINOMA | {ORGANS[entry.value]}"})
     elif entry.field in {"radiation", "surgery"}:

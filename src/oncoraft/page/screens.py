@@ -20,7 +20,7 @@ from oncoraft.page.api import lines_response, moved, read_case, written
 from oncoraft.page.asking import Asked, Case, as_file, statements_of
 from oncoraft.page.browse import listed, report_file, report_policy
 from oncoraft.page.demo import DEMO
-from oncoraft.page.form import is_masked, sections
+from oncoraft.page.inputs import sections
 from oncoraft.page.marks import marked
 from oncoraft.page.past import past
 from oncoraft.page.served import PROGNOSTIC, Model, Page, described
@@ -52,9 +52,7 @@ def filled(name: str, **values: Any) -> str:
 
 def agents() -> list[str]:
     """Agents that can be entered, lower case."""
-    return sorted(
-        name.lower() for name, drug in drugs().items() if not (drug.is_aside or drug.is_tracer or drug.is_unrelated or is_masked(name))
-    )
+    return sorted(name.lower() for name, drug in drugs().items() if not (drug.is_aside or drug.is_tracer or drug.is_unrelated))
 
 
 def result_of(model: Model, case: Case, record: dict[str, Any], stands: dict[str, Any]) -> str:
@@ -63,11 +61,10 @@ def result_of(model: Model, case: Case, record: dict[str, Any], stands: dict[str
     return filled("standing", model=model, case=case, record=record, stands=stands, picture=picture, statement=PROGNOSTIC)
 
 
-async def shown(page: Page, model: Model, asked: Asked) -> AsyncIterator[Event]:
+async def shown(page: Page, model: Model, case: Case) -> AsyncIterator[Event]:
     """One case with one model, piece by piece: score, standing, text, marked rationale, what moved the score."""
     own: dict[str, Any] = {"model": model.name}
     try:
-        case = await read_case(model, asked)
         yield {**own, "event": "case", "file": as_file(case), "html": filled("case", case=case, statements=statements_of(case))}
         async for event in written(page, model, case, True):
             if event["event"] == "failed":
@@ -170,4 +167,5 @@ def _add_pieces(ui: APIRouter, page: Page) -> None:
     @ui.post("/screen/ask")
     async def ask(asked: Asked) -> StreamingResponse:
         model = page.model(asked.model)
-        return lines_response(shown(page, model, asked))
+        # Before the answer begins: what was entered wrongly is a status of its own.
+        return lines_response(shown(page, model, await read_case(model, asked)))

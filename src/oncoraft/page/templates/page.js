@@ -150,7 +150,7 @@ const ask = async (question, model, signal) => {
     if (event.event === "case") last.cases[model] = event.file;
     if (event.record) last.records[model] = event.record;
     if (event.event === "answer") { parts.text.className = ""; parts.text.innerHTML = event.html; }
-    else if (event.event === "failed") { parts.text.className = ""; parts.text.innerHTML = event.html; return false; }
+    else if (event.event === "failed") { parts.text.className = ""; if (event.html) parts.text.innerHTML = event.html; else parts.text.textContent = event.message; said.textContent = "No answer."; return false; }
     else if (parts[event.event]) parts[event.event].innerHTML = event.html;
     if (event.event === "score") { said.textContent = `${model}: score ${event.record.score.toFixed(3)}.`; difference(); }
   }
