@@ -64,7 +64,9 @@ def until(is_so: Callable[[], bool], seconds: float = 240.0) -> None:
 def served(serve: Serve, home: Path) -> tuple[str, Page]:
     """The page with its results, ready."""
     address, page = serve("--model", home / "model", "--results", home / "results")
-    until(lambda: page.model(None).worker.state == "ready")
+    worker = page.model(None).worker
+    until(lambda: worker.state != "loading")
+    assert worker.state == "ready", worker.reason
     return address, page
 
 

@@ -17,7 +17,7 @@ from oncoraft.page.asking import lines_of
 from oncoraft.page.demo import DEMO
 from oncoraft.page.form import Entry, Wrong, read_entries
 from oncoraft.page.groups import score_group
-from oncoraft.page.inputs import DERIVED, OF_DIAGNOSIS, OF_SPECIMEN, inputs
+from oncoraft.page.inputs import DERIVED, inputs
 from oncoraft.page.past import past
 from oncoraft.page.records import case_list, tables_of
 from oncoraft.page.standing import covariance
@@ -59,20 +59,15 @@ def test_every_declared_field_is_asked_for_or_derived() -> None:
     assert not set(inputs()) & DERIVED
 
 
-@pytest.mark.parametrize("name", sorted(inputs()))
-def test_every_field_that_is_entered_is_told(name: str) -> None:
+def test_every_field_that_is_entered_is_told() -> None:
     # Receptors are told of breast cancer alone, a Gleason score of prostate cancer alone.
-    cancer = "Breast Cancer" if name in {"hormone_receptor", "her2"} else ""
-    needed = {"drug", "cancer_type", name}
-    needed |= {"specimen_type"} if name in OF_SPECIMEN else set()
-    needed |= {"diagnosed"} if name in OF_DIAGNOSIS or cancer else set()
-    needed |= {"stage", "clinical_group"} if name in {"stage", "extent", "pathological_group"} else set()
-    needed |= {"setting", "line"} if name == "line_overall" else set()
-    found = statements(read_entries([entry(one, cancer) for one in sorted(needed)]))
-    told = found[found["field"] == name]
-    assert len(told) == 1, found[["field", "text"]]
-    if inputs()[name].has_days and name not in {"prior_regimen"}:
-        assert told["days_before_index"].iloc[0] == 30
+    breast = {"hormone_receptor", "her2"}
+    for cancer, left_out in (("Prostate Cancer", breast), ("Breast Cancer", {"gleason", "other_cancer"})):
+        names = inputs().keys() - left_out
+        found = statements(read_entries([entry(name, cancer) for name in sorted(names)]))
+        assert set(found["field"]) == names | (DERIVED - {"agents_of_other_cancer", "msi_comment", "not_listed"}) & set(found["field"])
+        dated = {name for name in names if inputs()[name].has_days}
+        assert set(found.loc[found["field"].isin(dated), "days_before_index"]) == {30}
 
 
 def test_what_was_known_decides_here_as_in_the_workflow() -> None:

@@ -14,7 +14,7 @@ from oncoraft.planning.steps import STEPS
 from tests.forked import oncoraft
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small-run")]
-READERS = {"headline", "why", "verify", "predict"}  # they print, and write no file
+READERS = {"headline", "why", "verify", "predict", "page"}  # they print or serve, and write no file
 Words = Callable[[Path, Path], list[object]]
 TABLES, CASES, PROMPTS = "tables", "cases", "prompts"
 FOLD, RUN = "tiny/prompts/kfold/fold-0", "tiny/raft/kfold"
