@@ -51,9 +51,10 @@ def results(home: Path, fold: Path) -> Path:
     """The folder: tables, cases, evidence, and the run that the fold is of."""
     draw = np.random.default_rng(7)
     tables, cases = study.draw_study(100, 3)
+    # Two kinds of patients in one regimen, so that it is large enough for curves.
+    cases["cancer_type"] = cases["cancer_type"].replace("Colorectal Cancer", study.LUNG)
     is_lung = cases["cancer_type"] == study.LUNG
     cases["regimen_name"] = cases["agents"].map(lambda agents: " + ".join(agent.capitalize() for agent in agents))
-    # One regimen that is large enough for curves.
     cases["regimen"] = cases["regimen"].mask(is_lung, "osimertinib")
     cases["regimen_name"] = cases["regimen_name"].mask(is_lung, "Osimertinib")
     cases = cases.assign(

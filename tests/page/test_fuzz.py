@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from typing import Any
 
@@ -27,6 +28,7 @@ FIELDS = [
     "race",
 ]
 KEYS = ["model", "case_id", "prompt", "instruction", "input", "entries", "patient", "other"]
+COUNT = int(os.environ.get("ONCORAFT_FUZZ", "250"))  # requests; 1,000 and more by hand
 ROUTES = ["/api/score", "/api/render", "/api/moved", "/api/predict", "/screen/ask", "/api/batch"]
 
 
@@ -65,9 +67,9 @@ def body(draw: random.Random) -> bytes:
     return json.dumps({draw.choice(KEYS): value(draw) for _ in range(draw.randrange(1, 4))}).encode()
 
 
-def test_a_thousand_random_requests(client: httpx.Client, capfd: pytest.CaptureFixture[str]) -> None:
+def test_whatever_is_sent_is_answered_or_refused(client: httpx.Client, capfd: pytest.CaptureFixture[str]) -> None:
     draw, seen = random.Random(11), dict[int, int]()
-    for number in range(1000):
+    for number in range(COUNT):
         route, content = draw.choice(ROUTES), body(draw)
         # What is written takes a model's time: one in ten.
         route = "/api/score" if route in {"/api/predict", "/screen/ask"} and number % 10 else route
@@ -78,8 +80,8 @@ def test_a_thousand_random_requests(client: httpx.Client, capfd: pytest.CaptureF
             assert found.json()["error"], (route, content)
         # A model has answered, or said why not: it was not killed by what it read.
         assert "its process" not in found.text, (route, content, found.text)
-    assert seen[200] > 100
-    assert seen[422] > 400
+    assert seen[200] > COUNT / 20
+    assert seen[422] > COUNT / 3
     for address in (
         "/api/patients?q=" + "%F0%9F%A7%AC" * 9,
         "/api/cases?patient_id=%00",

@@ -81,7 +81,7 @@ def test_beyond_loopback_nobody_asks_without_the_token() -> None:
     guard = Guard(echo, "0.0.0.0", token="a-token-of-some-length")
     assert asked(guard, host="hospital.example:8181").status_code == 401
     assert asked(guard, host="x", authorization="Bearer another").status_code == 401
-    assert asked(guard, host="x", cookie="oncoraft_token=é").status_code == 401
+    assert asked(guard, host="x", cookie="oncoraft_token=a b; =;").status_code == 401
     assert asked(guard, host="x", authorization="Bearer a-token-of-some-length").status_code == 200
     opened = asked(guard, "GET", "/?token=a-token-of-some-length", host="x")
     assert opened.status_code == 200

@@ -100,6 +100,7 @@ def test_by_keyboard_alone(opened: Chrome) -> None:
 
 
 def test_what_is_wrong_is_said_beside_its_field(opened: Chrome) -> None:
+    opened.click("details:has([data-field=mutation]) > summary")
     opened.click("[data-field=mutation] [data-part=value]")
     opened.type("EGRF L858R")
     opened.click("#go")
