@@ -28,7 +28,7 @@ FIELDS = [
     "race",
 ]
 KEYS = ["model", "case_id", "prompt", "instruction", "input", "entries", "patient", "other"]
-COUNT = int(os.environ.get("ONCORAFT_FUZZ", "250"))  # requests; 1,000 and more by hand
+COUNT = int(os.environ.get("ONCORAFT_FUZZ", "150"))  # requests; 1,000 and more by hand
 ROUTES = ["/api/score", "/api/render", "/api/moved", "/api/predict", "/screen/ask", "/api/batch"]
 
 
