@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ import statsmodels.api as sm
 
 from oncoraft.evidence.evidence import collect, collecting
 from oncoraft.evidence.fields import BY_NAME
+from oncoraft.foundation.errors import InputError
 from oncoraft.page.asking import lines_of
 from oncoraft.page.demo import DEMO
 from oncoraft.page.form import Entry, Wrong, read_entries
 from oncoraft.page.groups import score_group
 from oncoraft.page.inputs import DERIVED, inputs
+from oncoraft.page.page import read_study
 from oncoraft.page.past import past
 from oncoraft.page.records import case_list, tables_of
 from oncoraft.page.standing import covariance
@@ -26,6 +29,7 @@ from oncoraft.planning.config import Evidence
 from oncoraft.recalibration import logistic
 from oncoraft.report.small_cells import Guard
 from oncoraft.survival.groups import score_groups
+from oncoraft.twin import twin
 
 BASE = [{"field": "drug", "value": "docetaxel"}, {"field": "cancer_type", "value": "Prostate Cancer"}]
 VALUES = {
@@ -151,6 +155,25 @@ def test_every_statement_of_a_text_can_be_left_out_by_itself() -> None:
         ("Patient", "line 2"),
     ]
     assert lines_of(compact)[2][2] == "Drugs: osimertinib\nPatient: ECOG 1"
+
+
+def test_a_study_folder_is_read_for_its_patients_and_leaves_nothing(tmp_path: Path) -> None:
+    assert twin.main(["--patients", "50", "--seed", "3", "--out", str(tmp_path / "study")]) == 0
+    with read_study(tmp_path / "study", Namespace(config=None), 10) as study:
+        assert study is not None
+        patient = study.patients("0000001")[0]
+        first = study.cases_of(patient).iloc[0]
+        day = int(first["index_day"])
+        told, case = study.evidence_of(patient, day)
+        assert case["case_id"] == first["case_id"]
+        assert not told.empty
+        later, case = study.evidence_of(patient, day + 400, ["DOCETAXEL"])
+        assert (case["regimen"], case["index_day"]) == ("docetaxel", day + 400)
+        assert set(first["agents_at_index"]) <= {agent.upper() for agent in later.loc[later["field"] == "prior_agents", "value"]}
+        with pytest.raises(InputError, match="they join the one begun before"):
+            study.evidence_of(patient, day + 5, ["DOCETAXEL"])
+        home = study.root
+    assert not home.exists()
 
 
 def test_the_line_of_time_ends_at_the_index_day(home: Path) -> None:

@@ -59,6 +59,6 @@ def curves_of(standing: Standing, regimen: str, cancer_type: str, score: float) 
     if mine.empty:
         return {"group": group, "figure": None, "reason": "Too few are at risk in a group for a curve."}
     (shown,) = guarded([record], guard)
-    canvas, said = kaplan_meier(record, records(mine), shown, guard, endpoint, anchor)
+    canvas, said = kaplan_meier(record, [*records(mine)], shown, guard, endpoint, anchor)
     figure: Markup = canvas.svg(f"Kaplan–Meier curves, {record['regimen_name']}, {record['cancer_type']}, {said}")
     return {"group": group, "figure": figure, "said": said, "reason": "", "statement": told.get("statement", "")}

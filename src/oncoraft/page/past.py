@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from oncoraft.page.study import Study
 from oncoraft.report.picture import SMALL, Picture
+from oncoraft.report.plot import Scale
 from oncoraft.report.tables import records
 from oncoraft.report.timeline import BEFORE, LEFT, SCANS, TOP, X, events_of, height, lanes_of, marker_lane, point, regimens_lane
 
@@ -45,6 +46,6 @@ def drawn(events: pd.DataFrame) -> Markup:
         else:
             for row in rows:
                 point(picture, lane, row, y)
-    picture.axis(X, bottom, range(-BEFORE, 1, 90), "days from the index day")
+    picture.axis(Scale(-BEFORE, 0, LEFT, X(0)), bottom, range(-BEFORE, 1, 90), "days from the index day")
     picture.key(LEFT, bottom + 54, [(shape, colour, words) for shape, colour, words in SCANS.values()])
     return picture.svg(f"{len(events)} records of the {BEFORE} days up to the index day, on {len(lanes)} lanes: {', '.join(lanes)}.")

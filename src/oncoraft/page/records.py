@@ -169,7 +169,7 @@ def case_list(entries: Sequence[Entry]) -> pd.DataFrame:
     with_radiation = "concurrent_radiation" in one and one["concurrent_radiation"].value == "yes"
     own = {"case_id": CASE, "index_day": 0, "agents": agents, "is_chemoradiation_at_index": with_radiation}
     rows.append(described | own | {"line_of_therapy": line, "line_overall": max(line, overall)})
-    kinds = {"index_day": np.int32, "line_of_therapy": np.int16, "line_overall": np.int16, "diagnosis_day": "Int32"}
+    kinds: dict[str, Any] = {"index_day": np.int32, "line_of_therapy": np.int16, "line_overall": np.int16, "diagnosis_day": "Int32"}
     found = pd.DataFrame(rows).astype(kinds)
     return found.assign(agents_at_index=found["agents"])
 

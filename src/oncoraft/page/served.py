@@ -72,8 +72,9 @@ class Model:
 
     @cached_property
     def _types(self) -> list[str]:
-        known = self.study.cases["cancer_type"].unique() if self.study is not None and self.study.has_patients else []
-        return sorted(map(str, known))
+        if self.study is None or not self.study.has_patients:
+            return []
+        return sorted(map(str, self.study.cases["cancer_type"].unique()))
 
     def folder_warning(self) -> list[str]:
         """Whether the folder has gone since the model was loaded."""

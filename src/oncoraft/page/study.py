@@ -124,6 +124,11 @@ class Study:
         if agents:
             cases = self._supposed(patient, index_day, agents)
         own = cases[cases["index_day"] == index_day]
+        if own.empty and agents:
+            raise InputError(
+                "expected drugs that make a regimen of their own on that day; by the rules they join the one begun before (docs/regimens.md)",
+                found=index_day,
+            )
         if own.empty:
             raise InputError("expected a day on which a treatment of this patient began, or the drugs that are to begin", found=index_day)
         # The whole line of regimens: earlier ones are told of, and how an index day is counted depends on all.
