@@ -94,6 +94,7 @@ def test_by_keyboard_alone(opened: Chrome) -> None:
     opened.until_focus("it.id==='hold'")
     opened.key("Enter")
     assert "Kept" in text(opened, "#said")
+    assert opened.ask("all('#held [id]').every((one)=>one.id.startsWith('held-'))")
     opened.until_focus("it.closest('.told') && it.matches('summary')")
     opened.key("Enter")
     assert opened.ask("document.activeElement.parentElement.open")

@@ -14,6 +14,7 @@ from fastapi.responses import FileResponse, HTMLResponse, Response, StreamingRes
 
 from oncoraft import __version__
 from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.provenance import text_digest
 from oncoraft.knowledge.drugs import drugs
 from oncoraft.knowledge.genes import genes
 from oncoraft.page.api import lines_response, moved, read_case, written
@@ -64,6 +65,7 @@ def result_of(model: Model, case: Case, record: dict[str, Any], stands: dict[str
 async def shown(page: Page, model: Model, case: Case) -> AsyncIterator[Event]:
     """One case with one model, piece by piece: score, standing, text, marked rationale, what moved the score."""
     own: dict[str, Any] = {"model": model.name}
+    place = f"of-{text_digest(model.name)[:8]}"  # several answers stand on one page, and links lead within each
     try:
         yield {**own, "event": "case", "file": as_file(case), "html": filled("case", case=case, statements=statements_of(case))}
         async for event in written(page, model, case, True):
@@ -83,7 +85,7 @@ async def shown(page: Page, model: Model, case: Case) -> AsyncIterator[Event]:
                     **own,
                     "event": "answer",
                     "record": record,
-                    "html": filled("answer", marks=marks, record=record, statements=statements_of(case)),
+                    "html": filled("answer", marks=marks, record=record, statements=statements_of(case), place=place),
                 }
         rows = await moved(model, case, record["score"])
         yield {**own, "event": "moved", "html": filled("moved", rows=rows, record=record)}

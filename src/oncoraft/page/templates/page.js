@@ -190,6 +190,9 @@ one("#cancel").addEventListener("click", () => running && running.abort());
 one("#hold").addEventListener("click", () => {
   kept = last;
   held.replaceChildren(Object.assign(document.createElement("h2"), {textContent: "Before"}), ...all(".result", results).map((box) => box.cloneNode(true)));
+  // Links within what is kept lead within it.
+  for (const part of all("[id]", held)) part.id = `held-${part.id}`;
+  for (const link of all("a[href^='#']", held)) link.setAttribute("href", `#held-${link.getAttribute("href").slice(1)}`);
   said.textContent = "Kept. Change the case and score it again.";
   difference();
 });
