@@ -134,8 +134,6 @@ def test_a_port_that_is_taken_is_one_line(home: Path) -> None:
 def test_a_command_line_that_cannot_be_served_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="none: expected a folder"):
         parse(["--model", str(tmp_path / "none")])
-    with pytest.raises(InputError, match="not both"):
-        parse(["--model", str(tmp_path), "--results", str(tmp_path), "--study", str(tmp_path)])
     with pytest.raises(InputError, match="0 to 65535"):
         parse(["--model", str(tmp_path), "--port", "70000"])
     assert token_of("127.0.0.1") is None

@@ -49,7 +49,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = step_parser("page", EPILOG)
     parser.add_argument("--model", type=Path, action="append", required=True, metavar="MODEL_DIR", help="model folder; again for another")
     parser.add_argument("--results", type=Path, metavar="DIR", help="results folder of one cohort, or one that holds several")
-    parser.add_argument("--study", type=Path, metavar="STUDY", help="study folder in cBioPortal's format; read when the page starts")
+    parser.add_argument(
+        "--study",
+        type=Path,
+        metavar="STUDY",
+        help="study folder in cBioPortal's format, whose patients are looked up in place of those of --results; read when the page starts",
+    )
     parser.add_argument("--port", type=int, default=PORT, help=f"port ({PORT}); 0: any that is free")
     parser.add_argument(
         "--host", default="127.0.0.1", metavar="ADDRESS", help=f"another address than loopback; a token is made, or is {TOKEN_VARIABLE}"
@@ -61,8 +66,6 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     given: argparse.Namespace = parser.parse_args(arguments)
     if not 0 <= given.port <= 65_535:
         raise InputError("--port: expected 0 to 65535", found=given.port)
-    if given.results is not None and given.study is not None:
-        raise InputError("expected --results or --study, not both: patients are looked up in one of them")
     for path in (*given.model, given.results, given.study):
         if path is not None and not path.is_dir():
             raise InputError("expected a folder", file=path)
