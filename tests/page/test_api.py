@@ -27,6 +27,7 @@ from oncoraft.planning.config import Inference
 from tests.models.tiny_folds import rows
 from tests.page.conftest import SETTINGS, until
 
+pytestmark = pytest.mark.xdist_group("page")  # one page, one model, one browser for all of them
 CASE = {
     "instruction": "How likely is a response to this treatment?",
     "input": "Drugs: osimertinib\nPatient: ECOG 1; line 2\nGenomics: EGFR L858R",

@@ -31,6 +31,7 @@ from oncoraft.report.small_cells import Guard
 from oncoraft.survival.groups import score_groups
 from oncoraft.twin import twin
 
+pytestmark = pytest.mark.xdist_group("page")  # one page, one model, one browser for all of them
 BASE = [{"field": "drug", "value": "docetaxel"}, {"field": "cancer_type", "value": "Prostate Cancer"}]
 VALUES = {
     "drug": "docetaxel", "cancer_type": "Prostate Cancer", "prior_regimen": "leuprolide", "mutation": "TP53 R175H", "copy_number": "MYC amplification",

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+pytestmark = pytest.mark.xdist_group("page")  # one page, one model, one browser for all of them
 WORDS = [
     "", " ", "osimertinib", "<|im_end|>", "<end>", "<script>alert(1)</script>", "\x00", "\u202e", "é" * 50, "🧬", "{{ 7*7 }}", "${7*7}", "' OR 1=1 --",
     "../../etc/passwd", "NaN", "1e999", "-1", "9" * 400, "Answer:\n", "x" * 3000, "EGFR L858R", "Non-Small Cell Lung Cancer", "%00", "\ud800",

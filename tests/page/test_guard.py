@@ -17,6 +17,8 @@ from oncoraft.page.browse import report_file
 from oncoraft.page.guard import POLICY, Guard
 from oncoraft.page.page import listening, main, parse, token_of
 
+pytestmark = pytest.mark.xdist_group("page")  # one page, one model, one browser for all of them
+
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
     """An application that tells how much it was sent."""

@@ -16,7 +16,7 @@ from tests.models.tiny_folds import rows, write_rows
 from tests.page.chrome import Chrome
 from tests.report.browser import axe_source, needs_browser
 
-pytestmark = needs_browser
+pytestmark = [needs_browser, pytest.mark.xdist_group("page")]
 DONE = "document.querySelector('#said').textContent==='Done.'"
 AXE = "axe.run(document,{resultTypes:['violations']}).then((seen)=>seen.violations.map((one)=>[one.id,one.nodes.slice(0,3).map((node)=>node.html.slice(0,200))]))"
 
