@@ -93,7 +93,9 @@ STEPS: dict[str, Step] = {
     "export": Step("oncoraft.models.export", ("inference",), "Merge a fold's adapter into its base: a model folder with a score head."),
     "predict": Step("oncoraft.inference.predict", ("inference",), "Score one case, or a few, with a model folder, and say why."),
     "page": Step(
-        "oncoraft.page.page", ("inference", "evidence", "prompts", "report"), "Serve a local web page of one case: score, reasons, where it stands."
+        "oncoraft.page.page",
+        ("inference", "evidence", "prompts", "report"),
+        "Serve a local web page of one case: score, reasons, where it stands.",
     ),
     "baselines": Step(
         "oncoraft.evaluation.baselines", ("baselines", "labels"), "Fit the baselines on the same folds and score the same held-out cases."
