@@ -79,6 +79,10 @@ def test_a_case_is_scored_changed_and_compared(opened: Chrome, client: httpx.Cli
     assert "new: ecog: 3, 5 days" in told
     assert "no evidence that it would do better" in told
     assert "Before" in text(opened, "#held")
+    assert violations(opened) == []
+    opened("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+    assert violations(opened) == []
+    opened("Emulation.setEmulatedMedia", features=[])
     assert all(one.startswith((served[0], "data:")) for one in opened.requests)
     assert opened.said == [], "no policy was broken and no script failed"
     paper = opened.paper()
