@@ -320,6 +320,28 @@ def test_another_cohort_leaves_this_one_and_the_tiny_model_alone(copy: FinishedR
     assert "base_model" not in count(jobs)
 
 
+def test_a_second_cohort_runs_its_own_jobs_and_the_report_and_nothing_of_the_first(copy: FinishedRun) -> None:
+    copy.setting(cohorts={"bpc": {"role": "validate", "reader": "genie_bpc", "twin": {"patients": 60, "seed": 11, "overlap": 20}}})
+    jobs = copy.jobs()
+    once = (
+        "twin_release",
+        "convert",
+        "ingest",
+        "overlap",
+        "regimens",
+        "labels",
+        "followup",
+        "outside_folds",
+        "flow",
+        "label_truth",
+        "evidence",
+        "audit",
+    )
+    of_models = ("render", "outside_cases", "average", "apply_baselines", "metrics", "survival", "external")
+    assert count(jobs) == dict.fromkeys((*once, *of_models, "report"), 1) | {"mapping": 2, "apply": 4}
+    assert {job.rule for job in jobs if job.record["wildcards"].get("cohort") != "bpc"} == {"mapping", "report"}
+
+
 def test_a_moved_checkout_with_its_results_has_nothing_to_do(copy: FinishedRun, tmp_path: Path) -> None:
     moved = tmp_path / "elsewhere" / "a folder with spaces"
     moved.parent.mkdir()

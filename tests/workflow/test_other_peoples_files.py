@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small-run")]
 READERS = {"headline", "why", "verify", "predict", "page"}  # they print or serve, and write no file
 Words = Callable[[Path, Path], list[object]]
 TABLES, CASES, PROMPTS = "tables", "cases", "prompts"
-FOLD, RUN = "tiny/prompts/kfold/fold-0", "tiny/raft/kfold"
+FOLD, RUN, BASELINES = "tiny/prompts/kfold/fold-0", "tiny/raft/kfold", "baselines/kfold/predictions.parquet"
 
 
 def aligning(method: str) -> str:
@@ -34,6 +34,14 @@ def of_a_fold(run: Path) -> list[object]:
 TO_A_FOLDER: dict[str, Words] = {
     "twin": lambda run, out: ["--patients", 60, "--out", out],
     "ingest": lambda run, out: [run / "study", "--out", out],
+    "convert": lambda run, out: [run / "study", "--reader", "cbioportal", "--out", out],
+    "overlap": lambda run, out: [run / TABLES, run.parent / "pretraining/tables", "--out", out],
+    "export-meds": lambda run, out: [run / TABLES, run / CASES, "--out", out],
+    "external": lambda run, out: [
+        *(word for name in ("home", "away") for word in (f"--{name}", run / RUN / "predictions.jsonl", run / CASES, run / BASELINES)),
+        "--out",
+        out,
+    ],
     "regimens": lambda run, out: [run / TABLES, "--out", out],
     "cases": lambda run, out: [run / TABLES, "--out", out],
     "base-model": lambda run, out: [
@@ -131,6 +139,23 @@ TO_A_FILE: dict[str, Words] = {
         "--out",
         out,
     ],
+    "average": lambda run, out: [
+        "--fold",
+        *sorted((run / RUN / "fold-0/predictions").glob("shard-?.jsonl")),
+        "--heldout",
+        run / FOLD / "heldout.jsonl",
+        "--out",
+        out,
+    ],
+    "mapping": lambda run, out: [run / TABLES, "--evidence", run / PROMPTS / "evidence.parquet", "--out", out],
+    "outside-cases": lambda run, out: [run / "tiny/prompts/prompts.jsonl", run / CASES, "--out", out],
+    "apply-baselines": lambda run, out: [
+        *(word for name in ("first", "second") for word in (f"--{name}", run / CASES, run / PROMPTS / "evidence.parquet")),
+        "--out",
+        out,
+        "--settings",
+        '{"baselines": {"predictors": ["regimen_prior"]}}',
+    ],
     "baselines": lambda run, out: [run / CASES, run / PROMPTS / "evidence.parquet", "--out", out],
     "compare": lambda run, out: [run / RUN / "predictions.jsonl", run / RUN / "predictions.jsonl", "--cases", run / CASES, "--out", out],
     "report": lambda run, out: [run, "--out", out],
@@ -140,6 +165,7 @@ BESIDE: dict[str, tuple[Words, str]] = {
     "labels": (lambda run, cases: [run / TABLES, cases], "labels.parquet"),
     "followup": (lambda run, cases: [run / TABLES, cases], "followup.parquet"),
     "folds": (lambda run, cases: [cases], "folds.parquet"),
+    "outside-folds": (lambda run, cases: [cases], "folds.parquet"),
     "flow": (lambda run, cases: [run / TABLES, cases], "flow.json"),
     "label-truth": (lambda run, cases: [cases, "--truth", run / "truth.parquet"], "label_truth.json"),
 }  # fmt: skip

@@ -54,8 +54,9 @@ def test_every_rules_files_are_asked_for_so_that_a_deleted_one_is_made_again() -
     """The engine by itself remakes a missing file only where something that has to run reads it."""
     files = {file.name: file.read_text() for file in (ROOT / "workflow" / "rules").glob("*.smk")}
     declared = set(re.findall(r"^rule (\w+):", "\n".join(files.values()), re.M))
-    kept = files["common.smk"].split("def kept_files")[1].split("\ndef ")[0]
-    plan = Plan({"models": {"tiny": {"build": {}}}})
+    kept = "".join(files["common.smk"].split(f"def {name}")[1].split("\ndef ")[0] for name in ("kept_files", "kept_of_judged"))
+    further = {"bpc": {"role": "validate", "reader": "genie_bpc"}}
+    plan = Plan({"models": {"tiny": {"build": {}}}, "cohorts": further})
     of_cohort = {name for cohort in plan.cohorts for name in plan.rules_of_cohort(cohort)}
     asked = of_cohort | set(re.findall(r"rules\.(\w+)", kept)) | {"report"}
     # What a strategy trains has names of its own, one list for the rules and for this.

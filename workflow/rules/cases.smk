@@ -101,6 +101,8 @@ rule folds:
         "results/{cohort}/logs/folds.log",
     benchmark:
         "results/{cohort}/benchmarks/folds.tsv"
+    wildcard_constraints:
+        cohort=COHORTS_OF_MODELS,
     conda:
         "../../envs/data.yaml"
     threads: 1

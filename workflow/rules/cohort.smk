@@ -10,6 +10,8 @@ rule twin:
         "results/{cohort}/logs/twin.log",
     benchmark:
         "results/{cohort}/benchmarks/twin.tsv"
+    wildcard_constraints:
+        cohort=plan.cohorts_where(converted=False, truth=True),
     conda:
         "../../envs/data.yaml"
     threads: 2

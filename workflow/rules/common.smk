@@ -57,6 +57,12 @@ SHARDS = range(plan.config.inference.shards)
 # Named once, read by many rules.
 TABLES = [f"results/{{cohort}}/tables/{name}.parquet" for name in TABLE_NAMES]
 RUN = "results/{cohort}/{model}/{strategy}/{design}"
+# Those whose patients are assigned to folds and that models are trained on; to further cohorts those models are applied.
+COHORTS_OF_MODELS = "|".join(
+    cohort for cohort in plan.cohorts if cohort not in plan.judged_cohorts()
+)
+JUDGED_COHORTS = "|".join(plan.judged_cohorts()) or "(?!)"
+APPLIED_STRATEGIES = "|".join(plan.applied_strategies()) or "(?!)"
 
 
 def settings_of(step):
@@ -241,7 +247,126 @@ def kept_files(wildcards):
                 kept += expand(rules.rewards.output, **run)
             if plan.method_of(strategy) == "dpo":
                 kept += expand(rules.preferences.output, **run, fold=folds["fold"])
+    return kept + kept_of_judged()
+
+
+def kept_of_judged():
+    """Every file of the further cohorts that models are applied to; which rules run once a cohort the plan says."""
+    kept = []
+    applied = {"model": list(plan.config.models), "strategy": plan.applied_strategies()}
+    for cohort in plan.judged_cohorts():
+        of_all = {"cohort": cohort, "model": applied["model"]}
+        kept += expand(rules.render.output, **of_all)
+        for design in plan.config.folds.designs:
+            run = {"cohort": cohort, "design": design, **applied}
+            folds = list(plan.folds(design))
+            kept += expand(rules.apply_baselines.output, cohort=cohort, design=design)
+            kept += expand(rules.apply.output, **run, fold=folds, shard=list(SHARDS))
+            for one in (
+                rules.outside_cases,
+                rules.average,
+                rules.metrics,
+                rules.survival,
+                rules.external,
+            ):
+                kept += expand(one.output, **run)
+    if plan.judged_cohorts():
+        kept += expand(rules.mapping.output, cohort=plan.config.cohort)
     return kept
+
+
+def mapping_option(wildcards):
+    """The argument that hands a cohort's mapping file to its reader."""
+    file = plan.mapping_file(wildcards.cohort)
+    return f"--mapping {shlex.quote(file)}" if file else ""
+
+
+def reader_folder(wildcards):
+    """The folder with the reader's account of every column, of a cohort that was converted."""
+    return (
+        [plan.study_folder(wildcards.cohort)]
+        if plan.is_converted(wildcards.cohort)
+        else []
+    )
+
+
+def home_folder(wildcards):
+    """The same experiment in the cohort that its models were trained on, with the strategy whose models it scores with."""
+    trainer = plan.trainer_of(wildcards.strategy)
+    return (
+        f"results/{plan.config.cohort}/{wildcards.model}/{trainer}/{wildcards.design}"
+    )
+
+
+def home_models(wildcards, names):
+    """Files of every fold's model that is applied; none where a strategy trains nothing."""
+    if not plan.fold_model_names(wildcards.strategy):
+        return []
+    folds = plan.folds(wildcards.design)
+    return [
+        f"{home_folder(wildcards)}/fold-{fold}/{name}"
+        for fold in folds
+        for name in names
+    ]
+
+
+def applied_model_files(wildcards):
+    """What training left of the fold's model."""
+    names = plan.fold_model_names(wildcards.strategy)
+    return [f"{home_folder(wildcards)}/fold-{wildcards.fold}/{name}" for name in names]
+
+
+def applied_model_option(wildcards):
+    """The argument that hands it to inference."""
+    trained = plan.fold_model_names(wildcards.strategy)
+    folder = f"{home_folder(wildcards)}/fold-{wildcards.fold}"
+    return f"--fold-model {folder}" if trained else ""
+
+
+def applied_examples(wildcards):
+    """The training cases that a few-shot prompt takes its examples from: those of the fold of the cohort that trains."""
+    wanted = plan.config.strategies[wildcards.strategy].examples
+    folder = f"results/{plan.config.cohort}/{wildcards.model}/prompts/{wildcards.design}/fold-{wildcards.fold}"
+    return [f"{folder}/train.jsonl"] if wanted else []
+
+
+def applied_shards(wildcards, fold):
+    """What one fold's model said of a further cohort, every shard."""
+    return [
+        f"{run_folder(wildcards)}/applied/fold-{fold}/shard-{shard}.jsonl"
+        for shard in SHARDS
+    ]
+
+
+def external_files(wildcards):
+    """What the report shows of further cohorts; nothing where there are none."""
+    if not plan.judged_cohorts():
+        return []
+    runs_abroad = {
+        "second": plan.judged_cohorts(),
+        "model": plan.config.models,
+        "strategy": plan.applied_strategies(),
+        "design": plan.config.folds.designs,
+    }
+    names = ["external/external.json", "metrics/metrics.json", "survival/survival.json"]
+    cohorts = [wildcards.cohort, *plan.judged_cohorts()]
+    return [
+        *expand(
+            "results/{second}/{model}/{strategy}/{design}/{name}",
+            name=names,
+            **runs_abroad,
+        ),
+        *expand("results/{second}/overlap/overlap.json", second=plan.judged_cohorts()),
+        *expand("results/{second}/cases/flow.json", second=plan.judged_cohorts()),
+        *expand("results/{one}/mapping/mapping.csv", one=cohorts),
+    ]
+
+
+def external_option(files):
+    """The argument that names the results of further cohorts to the report."""
+    return option(
+        "--external", [one for one in files if str(one).endswith("external.json")]
+    )
 
 
 def start_folder(wildcards):

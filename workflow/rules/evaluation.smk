@@ -15,6 +15,8 @@ rule baselines:
         "results/{cohort}/logs/baselines-{design}.log",
     benchmark:
         "results/{cohort}/benchmarks/baselines-{design}.tsv"
+    wildcard_constraints:
+        cohort=COHORTS_OF_MODELS,
     conda:
         "../../envs/analysis.yaml"
     threads: 1

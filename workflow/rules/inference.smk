@@ -89,6 +89,8 @@ rule gather:
         "results/{cohort}/{model}/{strategy}/{design}/logs/gather.log",
     benchmark:
         "results/{cohort}/{model}/{strategy}/{design}/benchmarks/gather.tsv"
+    wildcard_constraints:
+        cohort=COHORTS_OF_MODELS,
     conda:
         "../../envs/data.yaml"
     threads: 1

@@ -32,6 +32,7 @@ rule report:
             else []
         ),
         rewards=lambda wildcards: rewards_of_runs(wildcards),
+        external=lambda wildcards: external_files(wildcards),
         cases=expand(
             "results/{{cohort}}/cases/{name}.parquet",
             name=["cases", "labels", "followup"],
@@ -74,7 +75,8 @@ rule report:
     params:
         settings=settings_of("report"),
         results=subpath(input.checks, ancestor=2),
+        external=lambda wildcards, input: external_option(input.external),
     message:
         "Writing the report"
     shell:
-        "exec python -m oncoraft report {params.results} --metrics {input.metrics} --out {output.page} --settings {params.settings:q} 2> {log}"
+        "exec python -m oncoraft report {params.results} --metrics {input.metrics} {params.external} --out {output.page} --settings {params.settings:q} 2> {log}"

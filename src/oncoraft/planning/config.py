@@ -18,6 +18,7 @@ from oncoraft.planning.settings.alignment import Alignment, DirectPreference, Gr
 from oncoraft.planning.settings.analysis import Baselines, Evaluation, Report, Selection, Survival
 from oncoraft.planning.settings.base import Block, Days, Fraction, PathText, Slug
 from oncoraft.planning.settings.cohort import SUBTYPES, CohortFilter, Definition, Design, Folds, Followup, Ingest, Labels, Regimens, Twin
+from oncoraft.planning.settings.cohorts import Cohort, External
 from oncoraft.planning.settings.models import Adapter, Inference, Model, Strategy, TinyModel, Training
 from oncoraft.planning.settings.text import Audit, Evidence, Prompts, Rationales, Split, VerifierName
 
@@ -35,6 +36,9 @@ RESERVED_FOLDERS = {
     "benchmarks",
     "base",
     "state",
+    "release",
+    "overlap",
+    "mapping",
 }
 
 
@@ -43,6 +47,10 @@ class Config(Block):
 
     cohort: Slug = Field("msk-chord", description="Name of the cohort; the first folder under results/.")
     study: PathText | None = Field(None, description="Study folder in cBioPortal format; null: make the twin.")
+    cohorts: dict[Slug, Cohort] = Field(
+        default_factory=dict, description="Further cohorts by name, to which the trained models are applied (external validation)."
+    )
+    external: External = External()
     twin: Twin = Twin()
     pretraining: Twin = Field(
         Twin(patients=2000, seed=1009), description="The population whose text a tiny model reads before it is fine-tuned."
@@ -72,6 +80,29 @@ class Config(Block):
     survival: Survival = Survival()
     selection: Selection = Selection()
     report: Report = Report()
+
+    @model_validator(mode="after")
+    def _one_that_develops(self) -> Config:
+        developed = [name for name, one in self.cohorts.items() if one.role == "develop"]
+        if len(developed) > 1:
+            raise ValueError(f"cohorts: expected one of role develop, found {' and '.join(developed)}")
+        for name in developed:
+            for key, value in (("cohort", name), ("study", self.cohorts[name].study)):
+                if key in self.model_fields_set and getattr(self, key) != value:
+                    raise ValueError(f"{key}: expected {value!r}, as cohorts.{name} says, or nothing, found {getattr(self, key)!r}")
+                object.__setattr__(self, key, value)
+            if self.study is None and self.cohorts[name].reader != "cbioportal":
+                raise ValueError(f"cohorts.{name}.study: expected a folder; the twin that models are trained on has MSK-CHORD's layout")
+        for name, one in self.cohorts.items():
+            if name == PRETRAINING or (name == self.cohort and one.role == "validate"):
+                raise ValueError(
+                    f"cohorts.{name}: expected a name of its own; it is that of the cohort that {'models are trained on' if name == self.cohort else 'tiny models read'}"
+                )
+            if one.twin.overlap and (self.study is not None or one.twin.overlap > self.twin.patients or one.twin.seed == self.twin.seed):
+                raise ValueError(
+                    f"cohorts.{name}.twin.overlap: expected a cohort that is a twin of another seed, with at least so many patients"
+                )
+        return self
 
     @model_validator(mode="after")
     def _names_of_their_own(self) -> Config:
@@ -143,6 +174,7 @@ class Config(Block):
 
 
 BLOCK_TYPES: dict[str, type[Block]] = {
+    "external": External,
     "twin": Twin,
     "ingest": Ingest,
     "cohort_filter": CohortFilter,
@@ -181,6 +213,7 @@ __all__ = [
     "Audit",
     "Baselines",
     "Block",
+    "Cohort",
     "CohortFilter",
     "Config",
     "Days",
@@ -189,6 +222,7 @@ __all__ = [
     "DirectPreference",
     "Evaluation",
     "Evidence",
+    "External",
     "Folds",
     "Followup",
     "Fraction",

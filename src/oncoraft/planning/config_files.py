@@ -38,6 +38,20 @@ def read_blocks(names: Iterable[str], given: dict[str, Any]) -> dict[str, Any]:
     return blocks
 
 
+def read_model(model: type[AnyBlock], path: Path) -> AnyBlock:
+    """A YAML file that is no configuration, such as a mapping file, as its own model.
+
+    Raises:
+        InputError: as `load_config`.
+    """
+    values = read_yaml(path)
+    try:
+        return _validated(model, {} if values is None else values)
+    except ValidationError as error:
+        line = _line_of(path, list(error.errors()[0]["loc"]))
+        raise InputError(_first_problem(error, model), file=path, line=line) from None
+
+
 def load_config(path: Path) -> Config:
     """Read one YAML file.
 

@@ -28,11 +28,11 @@ def module_on_path(name: str) -> Path | None:
     return None
 
 
-def missing_of_study(study: str) -> list[str]:
+def missing_of_study(study: str, key: str = "study") -> list[str]:
     """What a study folder lacks: the folder, or a table without which it cannot be read."""
     folder = Path(study)
     if not folder.is_dir():
-        return [f"{study}: no such study folder (configuration key `study`)"]
+        return [f"{study}: no such study folder (configuration key `{key}`)"]
     lines = []
     for table in TABLES:
         try:

@@ -15,9 +15,10 @@ from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import canonical_json
 from oncoraft.knowledge.study_files import case_list_files, data_files
 from oncoraft.knowledge.tables import DERIVED_TABLES, TABLES
-from oncoraft.planning.config import PRETRAINING, CohortFilter, Config
+from oncoraft.planning.config import PRETRAINING, CohortFilter, Config, Twin
 from oncoraft.planning.config_files import check_config
 from oncoraft.planning.content import Content
+from oncoraft.planning.further import FurtherCohorts
 from oncoraft.planning.missing import missing_of_model, missing_of_study, module_on_path
 from oncoraft.planning.settings.analysis import CLINICAL_TABLES
 from oncoraft.planning.sources import code_digest
@@ -28,7 +29,7 @@ CLOCK_SKEW_SECONDS = 60  # between this machine and a file server
 TABLE_NAMES = tuple(table.name for table in (*TABLES, *DERIVED_TABLES))
 
 
-class Plan:
+class Plan(FurtherCohorts):
     """A checked configuration, asked by the rules.
 
     Args:
@@ -45,7 +46,7 @@ class Plan:
         if not self.config.models:
             raise InputError("models: expected at least one base model to fine-tune", file=next(iter(files), None))
         refuse_braces(self.config)
-        self.cohorts = (self.config.cohort, PRETRAINING)
+        self.cohorts = (self.config.cohort, PRETRAINING, *self.judged_cohorts())
         self.steps_asked: set[str] = set()  # steps of the jobs of this plan
         self.content = Content()
 
@@ -60,15 +61,16 @@ class Plan:
         blocks = self.config.blocks(STEPS[step].blocks, **choice)
         if choice.get("cohort") == PRETRAINING and "twin" in blocks:
             blocks["twin"] = self.config.pretraining
+        second = self.config.cohorts.get(choice.get("cohort", "")) if choice.get("cohort") in self.judged_cohorts() else None
+        if second is not None and "twin" in blocks:
+            blocks["twin"] = Twin(patients=second.twin.patients, seed=second.twin.seed, clean=self.config.twin.clean)
+        if second is not None and "cohort_filter" in blocks:
+            blocks["cohort_filter"] = CohortFilter(patients=self.judged_list(choice["cohort"]))
         # The filter limits the configured cohort; of their own population tiny models read everyone.
         if choice.get("cohort") == PRETRAINING and "cohort_filter" in blocks:
             blocks["cohort_filter"] = CohortFilter()
         values = {name: block.model_dump(mode="json") for name, block in blocks.items()}
         return canonical_json(values | {"code": code_digest(step)})
-
-    def is_built(self, model: str) -> bool:
-        """Whether a base model is built on the spot, so that it needs neither a folder nor a GPU."""
-        return self.config.models[model].build is not None
 
     def base_folder(self, model: str) -> str:
         """The folder of a base model."""
@@ -135,11 +137,6 @@ class Plan:
         """The files of a base model that decide how text becomes tokens."""
         return [file for file in self.base_files(model) if "token" in Path(file).name]
 
-    def study_folder(self, cohort: str) -> str:
-        """The study folder of a cohort: the configured one, or where the twin is written."""
-        study = self.config.study if cohort == self.config.cohort else None
-        return f"results/{cohort}/study" if study is None else study
-
     @staticmethod
     def study_file_names() -> list[str]:
         """Names of a study's data files, in the order of their specifications."""
@@ -151,6 +148,8 @@ class Plan:
         Of a study whose files cannot be told apart, none: `missing` says which and why before anything runs.
         """
         folder = self.study_folder(cohort)
+        if self.is_converted(cohort):
+            return [folder]
         if self.has_truth(cohort):
             return [f"{folder}/{table.file}" for table in TABLES]
         try:
@@ -161,6 +160,8 @@ class Plan:
 
     def study_content(self, cohort: str) -> str:
         """Digest of a study's data files; of a twin's nothing, unless somebody changed what the twin wrote."""
+        if self.is_converted(cohort):
+            return ""  # the workflow's own
         files = [Path(file) for file in self.study_files(cohort)]
         if not self.has_truth(cohort):
             return self.content.of(files)
@@ -186,14 +187,17 @@ class Plan:
         Args:
             now: seconds since the epoch.
         """
-        cohorts = [] if self.config.study is None else [self.config.cohort]
-        files = [file for cohort in cohorts for file in self.study_files(cohort)] + self.teacher_files() + self.covariate_files()
+        cohorts = [one for one in (self.config.cohort, *self.judged_cohorts()) if self._study(one) is not None]
+        files = [file for one in cohorts for file in (self.source_files(one) if self.is_converted(one) else self.study_files(one))]
+        files += self.teacher_files() + self.covariate_files()
         files += [file for model in self.config.models if not self.is_built(model) for file in self.base_files(model)]
         late = [file for file in files if Path(file).is_file() and Path(file).stat().st_mtime > now + CLOCK_SKEW_SECONDS]
         return [f"{file}: dated in the future, so that nothing made from it would count as current; run `touch` on it" for file in late]
 
     def filter_files(self, cohort: str) -> list[str]:
         """The list of patients that a cohort is limited to, if it is."""
+        if cohort in self.judged_cohorts():
+            return [self.judged_list(cohort)]
         listed = self.config.cohort_filter.patients
         return [listed] if listed is not None and cohort == self.config.cohort else []
 
@@ -231,25 +235,14 @@ class Plan:
         """Digest of the modules that hold rewards of the user's own; what those import themselves is not in it."""
         return self.content.of({file for file in self.own_reward_files().values() if file is not None})
 
-    def has_truth(self, cohort: str) -> bool:
-        """Whether the true response probabilities are known, as they are for a twin."""
-        return self.config.study is None or cohort == PRETRAINING
-
-    def cohorts_to_make(self) -> list[str]:
-        """The cohorts whose tables and cases a finished run holds: a tiny model's own population only where one is built."""
-        built = any(self.is_built(model) for model in self.config.models)
-        return [self.config.cohort, *([PRETRAINING] if built else [])]
-
-    def rules_of_cohort(self, cohort: str) -> list[str]:
-        """Names of the rules that run once for a cohort, whatever is trained on it."""
-        shared = [*(["twin"] if self.has_truth(cohort) else []), "ingest", "regimens", "labels", "evidence", "rationales"]
-        if cohort == PRETRAINING:
-            return [*shared, "corpus_prompts", "corpus"]
-        return [*shared, "followup", "folds", "flow", "audit", *(["label_truth"] if self.has_truth(cohort) else [])]
-
     def missing(self) -> list[str]:
         """What a real run needs and does not find, one line each: study tables and base models."""
-        lines = missing_of_study(self.config.study) if self.config.study is not None else []
+        lines = []
+        if self.config.study is not None and self.is_converted(self.config.cohort):
+            lines += [] if Path(self.config.study).is_dir() else [f"{self.config.study}: no such study folder (configuration key `study`)"]
+        elif self.config.study is not None:
+            lines += missing_of_study(self.config.study)
+        lines += self._missing_of_further()
         lines += [f"{file}: no such file (configuration block `rationales`)" for file in self.teacher_files() if not Path(file).is_file()]
         if any(one.method == "dpo" for one in self.config.strategies.values()):
             key = "configuration key `preferences.file`"
@@ -284,6 +277,8 @@ def refuse_braces(config: Config) -> None:
         "folds.frozen": config.folds.frozen,
         "cohort_filter.patients": config.cohort_filter.patients,
         "survival.covariate_file": config.survival.covariate_file,
+        "external.shared_patients": config.external.shared_patients,
+        **{f"cohorts.{name}.{key}": getattr(one, key) for name, one in config.cohorts.items() for key in ("study", "mapping")},
         "prompts.instruction_file": config.prompts.instruction_file,
         "rationales.file": config.rationales.file,
         "rationales.endpoint_instruction": config.rationales.endpoint_instruction,

@@ -34,6 +34,7 @@ UNCOUNTED = {
     "oncoraft.planning.settings.analysis",
     "oncoraft.planning.settings.base",
     "oncoraft.planning.settings.cohort",
+    "oncoraft.planning.settings.cohorts",
     "oncoraft.planning.settings.models",
     "oncoraft.planning.settings.text",
     "oncoraft.foundation.errors",

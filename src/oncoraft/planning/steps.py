@@ -20,13 +20,21 @@ class Step(NamedTuple):
 
 STEPS: dict[str, Step] = {
     "twin": Step("oncoraft.twin.twin", ("twin",), "Write a synthetic study folder in MSK-CHORD's released layout."),
+    "convert": Step("oncoraft.cohort.convert", (), "Bring a cohort in another layout or clock into MSK-CHORD's, with a mapping report."),
     "ingest": Step("oncoraft.cohort.ingest", ("ingest",), "Read a study folder into typed Parquet, every row accounted for."),
+    "overlap": Step("oncoraft.cohort.overlap", ("external",), "Who of a second cohort may be judged: not those whom the first has seen."),
+    "export-meds": Step(
+        "oncoraft.cohort.meds_export", ("labels",), "Write tables and labels as a MEDS data set, its clock declared relative."
+    ),
     "regimens": Step(
         "oncoraft.cases.regimens", ("regimens", "cohort_filter"), "Group dated agents into regimens and number the lines of therapy."
     ),
     "labels": Step("oncoraft.cases.labels", ("labels",), "Judge response to each regimen from the scans in its window."),
     "followup": Step("oncoraft.cases.followup", ("followup",), "Follow each case from its index date, with delayed entry at sequencing."),
     "folds": Step("oncoraft.cases.folds", ("folds",), "Assign patients to folds, disjoint and frozen."),
+    "outside-folds": Step(
+        "oncoraft.cases.outside_folds", ("folds",), "Parts of a cohort that no model is trained on, for score groups cut on other patients."
+    ),
     "flow": Step("oncoraft.cases.flow", ("labels",), "Count the cohort from patients to analysed cases."),
     "label-truth": Step("oncoraft.cases.label_truth", (), "Compare every label definition with the true responses of a twin."),
     "cases": Step(
@@ -39,6 +47,7 @@ STEPS: dict[str, Step] = {
     "rationales": Step(
         "oncoraft.rationales.rationales", ("rationales", "labels"), "Write and verify the clinical rationale of each labelled case."
     ),
+    "mapping": Step("oncoraft.evidence.mapping", (), "What a cohort has of every field: mapped, approximated (how), or absent."),
     "render": Step("oncoraft.prompts.render", ("prompts",), "Render evidence into prompts within the token budget."),
     "prompts": Step(
         "oncoraft.prompts.build",
@@ -46,6 +55,11 @@ STEPS: dict[str, Step] = {
         "Evidence and rendering in one call: tables and cases in, prompts out.",
     ),
     "split": Step("oncoraft.prompts.split", ("split", "labels"), "Write the training and held-out JSONL files of one fold."),
+    "outside-cases": Step(
+        "oncoraft.prompts.outside_cases",
+        ("labels", "external"),
+        "Every case of a second cohort for models of another, none of whose patients they have seen.",
+    ),
     "control": Step(
         "oncoraft.prompts.control",
         ("prompts", "split"),
@@ -90,6 +104,9 @@ STEPS: dict[str, Step] = {
         "oncoraft.inference.recalibrate", (), "Fit probabilities and a threshold on the scores of a fold's tuning patients."
     ),
     "gather": Step("oncoraft.inference.gather", (), "Join the shards; every held-out case exactly once."),
+    "average": Step(
+        "oncoraft.inference.average", (), "Join what several fold models say of the same cases: their mean, and each one's score."
+    ),
     "export": Step("oncoraft.models.export", ("inference",), "Merge a fold's adapter into its base: a model folder with a score head."),
     "predict": Step("oncoraft.inference.predict", ("inference",), "Score one case, or a few, with a model folder, and say why."),
     "page": Step(
@@ -100,10 +117,20 @@ STEPS: dict[str, Step] = {
     "baselines": Step(
         "oncoraft.evaluation.baselines", ("baselines", "labels"), "Fit the baselines on the same folds and score the same held-out cases."
     ),
+    "apply-baselines": Step(
+        "oncoraft.evaluation.applied_baselines",
+        ("baselines", "labels"),
+        "Fit the baselines on one cohort's folds and score another cohort's cases.",
+    ),
     "metrics": Step(
         "oncoraft.evaluation.metrics",
         ("evaluation", "labels"),
         "Discrimination with patient-cluster bootstrap intervals, beside the baselines.",
+    ),
+    "external": Step(
+        "oncoraft.evaluation.external",
+        ("evaluation", "labels", "external"),
+        "How models of one cohort do in another: discrimination beside home, calibration before and after recalibration.",
     ),
     "compare": Step(
         "oncoraft.evaluation.compare", ("evaluation", "labels"), "Compare runs pair by pair on the cases that both have scored."

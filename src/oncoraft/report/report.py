@@ -13,6 +13,7 @@ from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 from oncoraft.report import discrimination, summary, survival_tables
+from oncoraft.report import external as abroad
 from oncoraft.report.case_records import COURSE_TABLES
 from oncoraft.report.collect import Run, read_json, read_runs
 from oncoraft.report.contents import contents
@@ -24,7 +25,14 @@ from oncoraft.report.tables import Data, Document, written
 log = logging.getLogger("oncoraft")
 
 
-def sources_of(results: Path, runs: Sequence[Run], show_rationales: bool, guard: Guard, show_individuals: bool = False) -> Sources:
+def sources_of(
+    results: Path,
+    runs: Sequence[Run],
+    show_rationales: bool,
+    guard: Guard,
+    show_individuals: bool = False,
+    external: Sequence[Path] = (),
+) -> Sources:
     """What the sections read.
 
     Args:
@@ -33,11 +41,12 @@ def sources_of(results: Path, runs: Sequence[Run], show_rationales: bool, guard:
         show_rationales: show generated texts of a real cohort too.
         guard: what hides small cells.
         show_individuals: draw single patients.
+        external: external.json of models judged on other cohorts.
     """
     flow = read_json(results / "cases" / "flow.json")
     if flow is None:
         raise InputError("expected counts written by `oncoraft flow`", file=results / "cases" / "flow.json")
-    return Sources(results, runs, guard, flow, show_rationales, show_individuals)
+    return Sources(results, runs, guard, flow, show_rationales, show_individuals, tuple(external))
 
 
 def render(sources: Sources, shown: Sequence[Shown]) -> str:
@@ -97,11 +106,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--metrics", type=Path, nargs="+", default=[], metavar="FILE", help="metrics.json of the runs to show; default: all"
     )
+    parser.add_argument(
+        "--external",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="external.json of models judged on another cohort; once a run",
+    )
     given = parser.parse_args(arguments)
     blocks = read_settings("report", given)
     guard = Guard(blocks["report"].smallest_cell)
     runs = [guarded(one, guard) for one in read_runs(given.results, given.metrics)]
-    sources = sources_of(given.results, runs, given.show_rationales, guard, blocks["report"].individuals)
+    sources = sources_of(given.results, runs, given.show_rationales, guard, blocks["report"].individuals, given.external)
     shown = contents(sources)
     page = render(sources, shown)
     home = given.out.parent
@@ -114,6 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         homes = [given.results / one.model / one.strategy / one.design for one in runs]
         inputs = [path for one in homes for name in ("metrics", "survival") for path in (one / name).glob("*.json")]
         inputs += [path for name in READ if (path := given.results / name).is_file()]
+        inputs += [path for one in given.external for path in abroad.files_of(one)]
         outputs = {given.out: html, files[1]: top} | {home / "data" / path.name: path for path in sorted(data.iterdir())}
         settings = settings_record(given, blocks)
         write_json(note, manifest("report", inputs=inputs, outputs=outputs, settings=settings, counts={"runs": len(runs)}, beside=files[3]))

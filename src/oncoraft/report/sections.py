@@ -29,6 +29,7 @@ class Sources:
     flow: dict[str, Any]
     shows_rationales: bool = False
     shows_individuals: bool = False
+    external: tuple[Path, ...] = ()
 
     @property
     def designs(self) -> list[str]:

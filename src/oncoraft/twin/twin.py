@@ -7,6 +7,7 @@ stays outside the study folder. A patient depends on the seed and its number alo
 
 from __future__ import annotations
 
+import argparse
 import logging
 import multiprocessing
 import os
@@ -24,6 +25,7 @@ from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.knowledge.tables import TABLES
 from oncoraft.planning.config import Twin
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
+from oncoraft.twin import genie_bpc
 from oncoraft.twin.blocks import Block, Task, make_block, tasks
 from oncoraft.twin.genes import MATRIX_GENES
 from oncoraft.twin.meta import write_meta
@@ -37,6 +39,7 @@ files' quirks (unsorted rows, exact duplicates, padding, CR LF, no final newline
 
 example:
   oncoraft twin --patients 300 --seed 1 --out study --truth truth.parquet
+  oncoraft twin --layout genie-bpc --patients 300 --seed 2 --overlap 40 --overlap-seed 1 --out release
 """
 
 
@@ -82,6 +85,9 @@ def write_study(folder: Path, settings: Twin, processes: int) -> tuple[pd.DataFr
     return pd.concat(truths, ignore_index=True), rows
 
 
+LAYOUTS = ("msk-chord", "genie-bpc")
+
+
 def _ends(text: bytes, crlf: bool) -> bytes:
     return text.replace(b"\n", b"\r\n") if crlf else text
 
@@ -94,7 +100,7 @@ def _cut_final_newline(path: Path) -> None:
 
 
 # What a study folder holds, by the pattern of its name.
-WRITTEN = ("data_*", "meta_*", "case_lists/*")
+WRITTEN = ("data_*", "meta_*", "case_lists/*", *genie_bpc.WRITTEN)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -108,15 +114,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--processes", type=int, default=min(2, os.cpu_count() or 1), help="the files do not depend on it (default: %(default)s)"
     )
+    parser.add_argument("--layout", default=LAYOUTS[0], help=f"{' or '.join(LAYOUTS)} (default: %(default)s)")
+    parser.add_argument("--overlap", type=int, default=0, help="genie-bpc: patients who stand in the MSK twin of --overlap-seed too")
+    parser.add_argument("--overlap-seed", type=int, default=Twin().seed, help="seed of that twin (default: %(default)s)")
     given = parser.parse_args(arguments)
     block = read_settings("twin", given)["twin"]
     settings = _settings(block, given.patients, given.seed, given.clean)
     if given.processes < 1:
         raise InputError("--processes: expected 1 or more", found=given.processes)
+    _check_layout(given, settings)
     truth_file = given.truth or given.out.with_name(given.out.name + ".truth.parquet")
     record = truth_file.with_name(truth_file.name + ".manifest.json")
     with publishing(given.out, truth_file, record, step="twin", folders=[given.out], own=WRITTEN) as (study, answers, note):
-        truth, rows = write_study(study, settings, given.processes)
+        if given.layout == LAYOUTS[0]:
+            truth, rows = write_study(study, settings, given.processes)
+        else:
+            truth, rows = genie_bpc.write_release(study, settings, given.overlap, given.overlap_seed)
         truth.to_parquet(answers, index=False)
         counts = {"patients": settings.patients, "regimens": len(truth)} | dict(sorted(rows.items()))
         outputs = {given.out / path.relative_to(study): path for path in sorted(study.rglob("*")) if path.is_file()} | {truth_file: answers}
@@ -124,6 +137,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write_json(note, manifest("twin", inputs=[], outputs=outputs, settings=settings_now, counts=counts, beside=record))
     log.info("twin: %d patients, %d regimens in %s", settings.patients, len(truth), given.out)
     return 0
+
+
+def _check_layout(given: argparse.Namespace, settings: Twin) -> None:
+    """The layout and who of another twin is in it.
+
+    Raises:
+        InputError: another layout; an overlap of a layout that has none, larger than the twin, or with itself.
+    """
+    if given.layout not in LAYOUTS:
+        raise InputError(f"--layout: expected one of {', '.join(LAYOUTS)}", found=given.layout)
+    if given.overlap and given.layout == LAYOUTS[0]:
+        raise InputError("--overlap: expected the layout genie-bpc; a twin of MSK-CHORD shares nobody with another")
+    if not 0 <= given.overlap <= settings.patients:
+        raise InputError(f"--overlap: expected 0 to {settings.patients}, the patients of this twin", found=given.overlap)
+    if given.overlap and given.overlap_seed == settings.seed:
+        raise InputError("--overlap-seed: expected the seed of another twin than this one", found=given.overlap_seed)
 
 
 def _settings(block: Twin, patients: int | None, seed: int | None, clean: bool) -> Twin:

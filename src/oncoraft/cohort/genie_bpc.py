@@ -1,0 +1,48 @@
+"""GENIE BPC: the CSV tables of a release (`clinical_data/`) or of several, with the genomic files of `cBioPortal_files/` where they lie beside.
+
+Two clocks stand in one release: drugs, radiation and panels count from the diagnosis of their own cancer (`ca_seq`), scans, visits,
+pathology and markers from the patient's first index cancer; they differ in patients with two. Nearly every event also has its day from
+birth. Everything is brought to days from birth first, each pair of clocks held against one another, and then shifted once to the first
+sequencing report. No calendar date is read or made.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from oncoraft.cohort import genie_bpc_courses, genie_bpc_genomics, genie_bpc_imaging, genie_bpc_patients
+from oncoraft.cohort.conversion import Converted
+from oncoraft.cohort.genie_bpc_release import PORTAL, read_release, releases
+from oncoraft.foundation.errors import InputError
+
+
+def read_genie_bpc(source: Path, mapping: Path | None = None) -> Converted:
+    """A release, or several below one folder, in MSK-CHORD's layout.
+
+    Args:
+        source: folder.
+        mapping: not taken.
+
+    Raises:
+        InputError: see `releases`, `read_release`; two clocks that contradict one another; no patient with a sequencing report.
+    """
+    if mapping is not None:
+        raise InputError("expected no mapping file: this reader knows its columns", file=mapping)
+    made = Converted()
+    folders = releases(source)
+    for folder in folders:
+        part = Converted(counts=made.counts, inputs=made.inputs, clock=made.clock)
+        release = read_release(folder, part)
+        for read in (genie_bpc_patients.read, genie_bpc_courses.read, genie_bpc_imaging.read):
+            read(release, part)
+        for name, rows in part.tables.items():
+            made.tables[name] = pd.concat([made.tables[name], rows], ignore_index=True) if name in made.tables else rows
+        made.origins |= part.origins
+    for table, key in (("clinical_patient", "PATIENT_ID"), ("clinical_sample", "SAMPLE_ID")):
+        # A patient of two cohorts stands in both: once is enough.
+        made.tables[table] = made.tables[table].drop_duplicates(key).fillna("").reset_index(drop=True)
+    genie_bpc_genomics.read([folder.parent / PORTAL for folder in folders], made)
+    made.clock |= {"clock": "birth, shifted to the first sequencing report", "day_zero": "earliest dob_cpt_report_days of the patient"}
+    return made

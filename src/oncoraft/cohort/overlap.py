@@ -1,0 +1,164 @@
+"""`oncoraft overlap`: who of a second cohort may be judged by models of the first.
+
+Left out are patients who are in both cohorts (by the whole id of the patient or of a specimen, once a known prefix is taken off: nothing
+fuzzy, nothing cut), those of a given list, and by default every patient of a centre that both cohorts share. Matched patients are listed:
+they serve to compare labels, never as a test set.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from oncoraft.foundation.csv_file import write_csv
+from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.input_file import require_file
+from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.planning.config import External
+from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
+
+log = logging.getLogger("oncoraft")
+REASONS = ("the patient is in both cohorts", "a specimen is in both cohorts", "on the given list", "of a shared centre")
+LIST = "patients.txt"
+EPILOG = """\
+SECOND and FIRST are folders written by `oncoraft ingest`. OUT receives patients.txt (who may be judged, an id a line), overlap.json
+(patients by the reason for which they are left out) and matched.csv (who is in both, with the id there).
+
+example:
+  oncoraft overlap bpc/tables msk/tables --out overlap"""
+
+
+def bare(name: str, prefixes: Sequence[str]) -> str:
+    """An id without the first of the prefixes that it begins with."""
+    return next((name.removeprefix(prefix) for prefix in prefixes if name.startswith(prefix)), name)
+
+
+def matched_ids(second: pd.Series, first: pd.Series, prefixes: Sequence[str]) -> dict[str, str]:
+    """Id in the second cohort -> id in the first, where they are the same without a prefix.
+
+    Raises:
+        InputError: two ids of one cohort are the same without it: the match would not be one to one.
+    """
+    found: list[dict[str, str]] = []
+    for which, ids in (("second", second), ("first", first)):
+        names: dict[str, str] = {}
+        for name in ids.dropna().unique():
+            if names.setdefault(bare(name, prefixes), name) != name:
+                raise InputError(
+                    f"expected prefixes without which the ids of the {which} cohort still differ; {names[bare(name, prefixes)]!r} is the same",
+                    column="external.id_prefixes",
+                    found=name,
+                )
+        found.append(names)
+    return {found[0][name]: found[1][name] for name in found[0] if name in found[1]}
+
+
+def judge(
+    second: dict[str, pd.DataFrame], first: dict[str, pd.DataFrame], settings: External, listed: set[str]
+) -> tuple[list[str], dict[str, str], pd.DataFrame]:
+    """Who of the second cohort may be judged, why the others may not, and who is in both.
+
+    Args:
+        second, first: clinical_patient (patient_id) and clinical_sample (patient_id, sample_id) of the two cohorts.
+        settings: prefixes, centres.
+        listed: further patients of the second cohort to leave out.
+
+    Returns:
+        patients; patient left out -> the first reason that holds; matched patients with patient_id, patient_id_there, matched_specimens.
+    """
+    people = second["clinical_patient"]["patient_id"].drop_duplicates()
+    same = matched_ids(people, first["clinical_patient"]["patient_id"], settings.id_prefixes)
+    specimens = matched_ids(second["clinical_sample"]["sample_id"], first["clinical_sample"]["sample_id"], settings.id_prefixes)
+    owner, owner_there = (part["clinical_sample"].set_index("sample_id")["patient_id"] for part in (second, first))
+    by_specimen: dict[str, str] = {}
+    shared: Counter[str] = Counter()
+    for here, there in specimens.items():
+        by_specimen.setdefault(owner[here], owner_there[there])
+        shared[owner[here]] += 1
+    pattern = re.compile(settings.centre_pattern)
+    centre = {who: found[1] for who in people if (found := pattern.search(who))}
+    tests = (
+        lambda who: who in same,
+        lambda who: who in by_specimen,
+        lambda who: who in listed,
+        lambda who: centre.get(who) in settings.shared_centres,
+    )
+    out = {who: reason for who in people if (reason := next((r for r, test in zip(REASONS, tests, strict=True) if test(who)), None))}
+    elsewhere = {who: same.get(who, by_specimen.get(who, "")) for who in people if who in same or who in by_specimen}
+    matched = pd.DataFrame(
+        {
+            "patient_id": list(elsewhere),
+            "patient_id_there": list(elsewhere.values()),
+            "matched_specimens": [shared[who] for who in elsewhere],
+        }
+    )
+    return [who for who in people if who not in out], out, matched
+
+
+def counted(kept: Sequence[str], out: dict[str, str], matched: pd.DataFrame, settings: External) -> dict[str, Any]:
+    """What stands in overlap.json."""
+    reasons = Counter(out.values())
+    pattern = re.compile(settings.centre_pattern)
+    centres = Counter(found[1] if (found := pattern.search(who)) else "not told by the id" for who in [*kept, *out])
+    return {
+        "patients": len(kept) + len(out),
+        "kept": len(kept),
+        "left_out": [{"reason": reason, "patients": reasons[reason]} for reason in REASONS],
+        "matched_patients": len(matched),
+        "matched_specimens": int(matched["matched_specimens"].sum()),
+        "centres": dict(sorted(centres.items())),
+        "shared_centres": list(settings.shared_centres),
+    }
+
+
+def read_listed(path: str | None) -> set[str]:
+    """Ids of a list, one a line."""
+    if path is None:
+        return set()
+    lines = require_file(Path(path), "a list of patients, an id a line").read_text(encoding="utf-8-sig").splitlines()
+    return {line.strip() for line in lines} - {""}
+
+
+def _tables(folder: Path) -> dict[str, pd.DataFrame]:
+    wanted = {"clinical_patient": ["patient_id"], "clinical_sample": ["patient_id", "sample_id"]}
+    paths = {name: require_file(folder / f"{name}.parquet", "a table written by `oncoraft ingest`") for name in wanted}
+    return {name: pd.read_parquet(paths[name], columns=columns).astype(object) for name, columns in wanted.items()}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compare two cohorts, write who may be judged."""
+    parser = step_parser("overlap", EPILOG)
+    parser.add_argument("second", type=Path, metavar="SECOND", help="tables of the cohort to be judged")
+    parser.add_argument("first", type=Path, metavar="FIRST", help="tables of the cohort that models were trained on")
+    parser.add_argument("--out", type=Path, required=True, metavar="OUT", help="folder to write")
+    given = parser.parse_args(arguments)
+    blocks = read_settings("overlap", given)
+    settings: External = blocks["external"]
+    kept, out, matched = judge(_tables(given.second), _tables(given.first), settings, read_listed(settings.shared_patients))
+    if not kept:
+        raise InputError(
+            "expected at least one patient who may be judged; every one is left out", file=given.second, found=f"{len(out)} left out"
+        )
+    counts = counted(kept, out, matched, settings)
+    files = [given.out / name for name in (LIST, "overlap.json", "matched.csv", "manifest.json")]
+    with publishing(*files, step="overlap", home=given.out) as written:
+        written[0].write_text("\n".join(kept) + "\n", encoding="utf-8")
+        write_json(written[1], counts)
+        write_csv(written[2], matched)
+        inputs = [folder / f"{name}.parquet" for folder in (given.second, given.first) for name in ("clinical_patient", "clinical_sample")]
+        inputs += [Path(settings.shared_patients)] if settings.shared_patients else []
+        note = settings_record(given, blocks)
+        outputs = dict(zip(files[:-1], written[:-1], strict=True))
+        write_json(written[-1], manifest("overlap", inputs=inputs, outputs=outputs, settings=note, counts=counts, beside=files[-1]))
+    log.info("overlap: %d of %d patients may be judged, %d are in both cohorts", len(kept), counts["patients"], len(matched))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(main))

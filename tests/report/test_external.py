@@ -1,0 +1,87 @@
+"""The section on external validation says what its files say, hides small counts, and is absent where no model left home."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from oncoraft.report import external
+from oncoraft.report.names import predictor_name
+from oncoraft.report.sections import Sources
+from oncoraft.report.small_cells import Guard
+
+
+def record(metric: str, predictor: str, scope: str, estimate: float, n: int = 300, events: int = 90) -> dict[str, Any]:
+    interval = {"lower": estimate - 0.05, "upper": estimate + 0.05}
+    return {
+        "metric": metric,
+        "predictor": predictor,
+        "scope": scope,
+        "estimate": estimate,
+        **interval,
+        "n": n,
+        "events": events,
+        "patients": 150,
+    }
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Path:
+    """What a run in a second cohort left, with the accounts of that cohort."""
+    run = tmp_path / "results" / "bpc" / "tiny" / "raft" / "kfold"
+    (run / "external").mkdir(parents=True)
+    records = [
+        *(record("auroc", name, "home", 0.71) for name in ("regimen_prior", "model")),
+        *(record("auroc", name, "away", 0.66) for name in ("regimen_prior", "model")),
+        *(record("auroc_drop", name, "home less away", 0.05) for name in ("regimen_prior", "model")),
+        record("auroc", "model", "away, model of fold 0", 0.64),
+        record("brier", "model", "before recalibration", 0.21, 200, 60),
+        record("brier", "model", "after recalibration", 0.19, 200, 60),
+    ]
+    names = {"home": "msk", "away": "bpc", "model": "tiny", "strategy": "raft", "design": "kfold"}
+    (run / "external" / "external.json").write_text(json.dumps({**names, "label": "strict", "records": records, "not_recalibrated": None}))
+    cohort = tmp_path / "results" / "bpc"
+    left = [{"reason": "the patient is in both cohorts", "patients": 60}, {"reason": "on the given list", "patients": 4}]
+    (cohort / "overlap").mkdir()
+    (cohort / "overlap" / "overlap.json").write_text(json.dumps({"patients": 400, "kept": 336, "left_out": left}))
+    header = "field,section,status,how,empty_sources,cases_with,cases\n"
+    for name, count in (("bpc", 0), ("msk", 50)):
+        (tmp_path / "results" / name / "mapping").mkdir(parents=True)
+        status = "absent" if name == "bpc" else "mapped"
+        (tmp_path / "results" / name / "mapping" / "mapping.csv").write_text(f"{header}ecog,patient,{status},no such table,,{count},100\n")
+    return run / "external" / "external.json"
+
+
+def sources(told: Path, smallest: int, *files: Path) -> Sources:
+    return Sources(told.parents[5] / "msk", [], Guard(smallest), {}, external=files)
+
+
+def test_a_report_of_one_cohort_alone_has_no_such_section(told: Path) -> None:
+    assert external.section(sources(told, 1)) is None
+
+
+def test_the_tables_say_what_the_files_say_the_model_first(told: Path) -> None:
+    shown = external.section(sources(told, 1, told))
+    assert shown is not None
+    rows = shown["areas"].data.rows
+    assert [(row["score"], row["home"], row["away"], row["drop"]) for row in rows] == [
+        (predictor_name(name), 0.71, 0.66, 0.05) for name in ("model", "regimen_prior")
+    ]
+    assert rows[0]["responders"] == 90
+    assert [(row["before"], row["after"]) for row in shown["calibration"].data.rows] == [(0.21, 0.19)]
+    assert [(row["field"], row["status"], row["share_at_home"]) for row in shown["fields"].data.rows] == [("ecog", "absent", 0.5)]
+    assert {row["reason"]: row["patients"] for row in shown["who"].data.rows}["the patient is in both cohorts"] == 60
+    assert "AUROC 0.660, at home 0.710" in shown["brief"]
+
+
+def test_small_counts_of_patients_are_hidden(told: Path) -> None:
+    shown = external.section(sources(told, 10, told))
+    assert shown is not None
+    assert "4" not in {str(row["patients"]) for row in shown["who"].data.rows}
+
+
+def test_every_file_that_was_read_is_told_for_the_manifest(told: Path) -> None:
+    assert {path.name for path in external.files_of(told)} == {"external.json", "overlap.json", "mapping.csv"}
