@@ -19,20 +19,22 @@ from collections import defaultdict
 import numpy as np
 import pandas as pd
 
-from oncoraft.survival.adjusted import gain, strata_of, subjects_of
+from oncoraft.survival.adjusted import gain, log_odds, strata_of, subjects_of
 from oncoraft.survival.assumptions import entry_records
-from oncoraft.survival.cox import cox
+from oncoraft.survival.cox import cox, fit_cox
 from oncoraft.survival.restricted_mean import restricted_mean_difference
-from oncoraft.survival.risk_sets import Array, false_discovery, log_rank
+from oncoraft.survival.risk_sets import Array, Subjects, false_discovery, log_rank
+from oncoraft.survival.tails import chi_squared
 
 KINDS = ("independent", "tied to the score", "dependent", "confounded")
 HAZARD, OF_AGE, OF_STAGE, AGE_SD, HORIZON = 0.0012, 0.02, 0.5, 9.0, 365.25
+NAMES = ("age", "advanced", "score")
 COVARIATES = ("age", "stage")  # all that a regimen has: of the others there would only be a report that they are missing
 TESTS = ("log-rank", "Wald", "no delayed entry", "restricted mean", "gain", "adjusted Wald", "entry-adjusted", "sequenced by index")
 
 
-def regimen(draw: np.random.Generator, cases: int, kind: str, effect: float = 0.0) -> tuple[pd.DataFrame, Array]:
-    """Cases of one regimen, of whom those count that live to enter, and which are of the low-score group."""
+def drawn(draw: np.random.Generator, cases: int, kind: str, effect: float = 0.0) -> dict[str, Array]:
+    """Cases of one regimen, of whom those count that live to enter, a column an array; `low`: of the low-score group."""
     n = 2 * cases
     low = draw.random(n) < 0.5
     share = np.where(low, 0.85, 0.15) if kind in ("tied to the score", "confounded") else 0.5
@@ -43,17 +45,32 @@ def regimen(draw: np.random.Generator, cases: int, kind: str, effect: float = 0.
     death, lost = draw.exponential(1 / hazard), draw.uniform(300, 1500, n)
     leave = np.floor(np.minimum(death, lost)) + 1
     score = 1 / (1 + np.exp(-(draw.normal(size=n) / 4 - 1.5 * low + 0.75)))
-    table = pd.DataFrame({"entry_days": entry, "exit_days": leave, "event": death <= lost, "score": score, "age": age})
-    table = table.assign(index_day=-entry, stage=np.where(advanced, "Stage 4", "Stage 1-3"), fold=np.arange(n) % 5)
-    seen = np.flatnonzero(table["exit_days"] > table["entry_days"])[:cases]
-    return table.iloc[seen], low[seen]
+    found = {"entry_days": entry, "exit_days": leave, "event": death <= lost, "score": score, "age": age, "low": low}
+    seen = np.flatnonzero(leave > entry)[:cases]
+    return {name: values[seen] for name, values in (found | {"advanced": advanced, "fold": np.arange(n) % 5}).items()}
 
 
-def p_values(table: pd.DataFrame, low: Array, means_only: bool = False) -> list[float]:
-    """The p of each of `TESTS`; nan where there is none, or where the restricted means alone are wanted."""
-    if means_only:
-        found = restricted_mean_difference(subjects_of(table), ~low, HORIZON, 10)
-        return [found.p if found and test == "restricted mean" else float("nan") for test in TESTS]
+def regimen(draw: np.random.Generator, cases: int, kind: str, effect: float = 0.0) -> tuple[pd.DataFrame, Array]:
+    """Cases of one regimen as the survival step has them, and which are of the low-score group."""
+    found = drawn(draw, cases, kind, effect)
+    low, advanced = found.pop("low"), found.pop("advanced")
+    return pd.DataFrame(found).assign(index_day=-found["entry_days"], stage=np.where(advanced, "Stage 4", "Stage 1-3")), low
+
+
+def three_p_values(found: dict[str, Array]) -> list[float]:
+    """Of `TESTS` the log-rank test, the restricted mean and the gain, by the product's functions without its tables; the others nan."""
+    subjects = Subjects(found["entry_days"], found["exit_days"], found["event"])
+    low, fold, strata = found["low"], found["fold"], 2 * found["fold"] + (found["entry_days"] > 0)
+    columns = [found["age"] - 62, found["advanced"].astype(float), log_odds(found["score"])]
+    with_score, without = (fit_cox(subjects, np.column_stack(columns[:count]), NAMES[:count], strata).log_likelihood for count in (3, 2))
+    means = restricted_mean_difference(subjects, ~low, HORIZON, 10)
+    three = {"log-rank": log_rank(subjects, low, fold)[1], "restricted mean": means and means.p}
+    three["gain"] = chi_squared(max(0.0, 2 * (with_score - without)))
+    return [float("nan") if (value := three.get(test)) is None else float(value) for test in TESTS]
+
+
+def p_values(table: pd.DataFrame, low: Array) -> list[float]:
+    """The p of each of `TESTS`; nan where there is none."""
     subjects, fold = subjects_of(table), strata_of(table, ["fold"], sequenced=False)
     raw, naive = cox(subjects, low, fold), cox(subjects.without_delayed_entry(), low, fold)
     means = restricted_mean_difference(subjects, ~low, HORIZON, 10)
@@ -63,14 +80,15 @@ def p_values(table: pd.DataFrame, low: Array, means_only: bool = False) -> list[
     return [float("nan") if value is None else float(value) for value in found]
 
 
-def sizes(families: int, regimens: int, cases: int, means_only: bool = False) -> None:
+def sizes(families: int, regimens: int, cases: int, three_only: bool, kinds: tuple[str, ...]) -> None:
     """Print the size of each test and the share of families with a discovery."""
     print(f"{families} families of {regimens} null regimens of {cases} cases: share of p < 0.05 (families with a q <= 0.05)")
-    print("test: " + " / ".join(KINDS), flush=True)
+    print("test: " + " / ".join(kinds), flush=True)
     rows: dict[str, list[str]] = defaultdict(list)
-    for place, kind in enumerate(KINDS):
-        draw = np.random.default_rng(place)
-        p = np.array([[p_values(*regimen(draw, cases, kind), means_only) for _ in range(regimens)] for _ in range(families)])
+    for kind in kinds:
+        draw = np.random.default_rng(KINDS.index(kind))
+        one = (lambda: three_p_values(drawn(draw, cases, kind))) if three_only else (lambda: p_values(*regimen(draw, cases, kind)))
+        p = np.array([[one() for _ in range(regimens)] for _ in range(families)])
         for test, mine in zip(TESTS, p.transpose(2, 0, 1)):
             known = mine[~np.isnan(mine)]
             found = np.mean([np.nanmin(false_discovery(family)) <= 0.05 for family in mine if not np.isnan(family).all()] or [np.nan])
@@ -147,16 +165,24 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=200)
     parser.add_argument("--seeds", type=int, default=200)
     parser.add_argument("--selection-only", action="store_true", help="the last simulation alone")
-    parser.add_argument("--means-only", action="store_true", help="sizes of the test of restricted means alone")
+    parser.add_argument(
+        "--three-only", action="store_true", help="sizes of the log-rank test, the gain and the restricted means alone: a third of the time"
+    )
+    parser.add_argument(
+        "--kinds", nargs="+", choices=KINDS, default=KINDS, metavar="KIND", help="kinds of delayed entry: " + ", ".join(KINDS)
+    )
+    parser.add_argument("--coverage-only", action="store_true", help="the intervals alone")
     given = parser.parse_args()
     if given.selection_only:
         selection(given.seeds)
         return
-    sizes(given.families, given.regimens, given.cases, given.means_only)
-    if given.means_only:
+    if not given.coverage_only:
+        sizes(given.families, given.regimens, given.cases, given.three_only, tuple(given.kinds))
+    if given.three_only:
         return
     coverage(given.seeds, given.cases)
-    selection(given.seeds)
+    if not given.coverage_only:
+        selection(given.seeds)
 
 
 if __name__ == "__main__":

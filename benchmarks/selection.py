@@ -31,9 +31,10 @@ from oncoraft.evaluation.learners import Parts, tfidf_logistic
 from oncoraft.evidence import evidence
 from oncoraft.planning.config import Survival
 from oncoraft.prompts import render
+from oncoraft.survival.analysis import analyse
+from oncoraft.survival.cross_fitting import TARGET
 from oncoraft.survival.groups import frame_of
 from oncoraft.survival.inputs import read_followup
-from oncoraft.survival.stratify import analyse
 
 STATEMENT = "No sequenced specimen known by this date."
 LAYOUT = {
@@ -53,6 +54,7 @@ DIAGNOSIS = "INFILTRATING DUCT CARCINOMA | BREAST, NOS (M8500/3 | C509)"
 SITES = ("Lung", "Liver", "Bone", "Lymph Nodes")
 COVERED = ("TRUE", "TRUE", "TRUE", "FALSE", "FALSE")
 MONTH = 365 / 12
+DAYS_PER_YEAR = 365.25
 Rows = dict[str, list[tuple[object, ...]]]
 
 
@@ -64,7 +66,9 @@ def cohort(seed: int, patients: int) -> pd.DataFrame:
     entry, leave = np.where(early, 0, np.ceil(relapse)), np.floor(np.minimum(death, lost)) + 1
     frame = pd.DataFrame({"entry": entry.astype(int), "leave": leave.astype(int), "died": death <= lost})
     frame["responds"] = draw.random(patients) < np.where(relapse > 1800, 0.75, 0.25)
-    frame["age"], frame["ecog"] = draw.integers(35, 80, patients), draw.choice([0, 1, 2], patients, p=[0.45, 0.4, 0.15])
+    # The source tells the age at the end of follow-up: drawn so, the age at the first day of treatment would tell how long somebody lives.
+    frame["age"] = np.floor(draw.uniform(35, 80, patients) + frame["leave"] / DAYS_PER_YEAR).astype(int)
+    frame["ecog"] = draw.choice([0, 1, 2], patients, p=[0.45, 0.4, 0.15])
     frame["stage"], frame["site"] = draw.choice(["2", "3"], patients), draw.choice(SITES, patients)
     frame["more"] = draw.choice([*SITES, ""], patients)
     frame["hr"], frame["her2"] = draw.choice(["Yes", "No"], patients), draw.choice(["Yes", "No"], patients, p=[0.2, 0.8])
@@ -164,10 +168,13 @@ def survival(
     if other is not None:
         found["as they are, trained on another cohort"] = scores_of_another(table, other)
     for name, predictions in found.items():
-        frame = frame_of(predictions, covariates, read_followup(cases / "followup.parquet", "os"))
-        shown, skipped, _ = analyse(frame, ["cancer_type", "regimen"], Survival(bootstrap=0))
-        assert len(shown) == 1, skipped
-        yield name, shown[0]
+        followup = read_followup(cases / "followup.parquet", "os")
+        frame = frame_of(predictions, covariates).merge(followup, on="case_id", validate="one_to_one")
+        if "another" not in name:
+            frame[TARGET] = frame["case_id"].map(table.set_index("case_id")["responder"].astype("Float64").astype(float))
+        found = analyse(frame, ["cancer_type", "regimen"], Survival(bootstrap=0), "overall_survival")
+        assert len(found.shown) == 1, found.skipped
+        yield name, found.shown[0]
 
 
 def main() -> None:

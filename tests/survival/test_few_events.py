@@ -13,7 +13,7 @@ from .test_stratify import survival, write_study, write_tables
 
 
 def test_a_limit_beyond_any_number_is_no_estimate() -> None:
-    fit = CoxFit(("x",), np.array([1.0]), np.array([[400.0**2]]), -1.0, -1.0, {}, ())
+    fit = CoxFit(("x",), np.array([1.0]), np.array([[400.0**2]]), -1.0, -1.0, {}, (), np.zeros(1))
     assert fit.hazard_ratio("x") is None
     assert replace(fit, covariance=np.array([[4.0]])).hazard_ratio("x").interval[1] < np.inf
 

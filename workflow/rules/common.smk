@@ -159,11 +159,9 @@ def truth_option(wildcards):
 
 
 def survival_files(wildcards):
-    """What survival reads beside the cohort's cases where its settings name it: labels, clinical tables, covariates of one's own."""
+    """What survival reads beside the cohort's cases where its settings name it: clinical tables, covariates of one's own."""
     folder = f"results/{wildcards.cohort}"
-    labels = plan.config.survival.response_label is not None
     return [
-        *([f"{folder}/cases/labels.parquet"] if labels else []),
         *(f"{folder}/tables/{name}.parquet" for name in plan.survival_tables()),
         *plan.covariate_files(),
     ]

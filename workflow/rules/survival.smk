@@ -7,6 +7,7 @@ rule survival:
         baselines="results/{cohort}/baselines/{design}/predictions.parquet",
         cases="results/{cohort}/cases/cases.parquet",
         followup="results/{cohort}/cases/followup.parquet",
+        labels="results/{cohort}/cases/labels.parquet",
         folds="results/{cohort}/cases/folds.parquet",
         evidence="results/{cohort}/prompts/evidence.parquet",
         further=lambda wildcards: survival_files(wildcards),

@@ -135,7 +135,7 @@ STEPS: dict[str, Step] = {
     "compare": Step(
         "oncoraft.evaluation.compare", ("evaluation", "labels"), "Compare runs pair by pair on the cases that both have scored."
     ),
-    "survival": Step("oncoraft.survival.stratify", ("survival",), "Stratify survival by score per regimen, with delayed entry."),
+    "survival": Step("oncoraft.survival.stratify", ("survival", "labels"), "Stratify survival by score per regimen, with delayed entry."),
     "selection": Step(
         "oncoraft.survival.selection",
         ("selection", "labels"),

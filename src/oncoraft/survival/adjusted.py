@@ -3,6 +3,7 @@
 Covariates are those known at the index date, disease at that date among them. The models are stratified by fold and by whether the index
 date lies before the first sequencing, with delayed entry: everybody in the cohort is sequenced some day, so that a score which merely knows
 "sequenced or not" would otherwise separate survival. The gain is the likelihood-ratio test of the score's log odds, with one degree of freedom.
+Its statistic and the intervals of both ratios carry the variance that scores out of fold have of one another (`cross_fitting`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from oncoraft.covariates import COVARIATES, covariate_report
 from oncoraft.survival.coding import Coding, Columns
 from oncoraft.survival.concordance import concordance
 from oncoraft.survival.cox import CoxFit, HazardRatio, fit_cox
+from oncoraft.survival.cross_fitting import variance_inflation, widened
 from oncoraft.survival.risk_sets import Array, Subjects
 from oncoraft.survival.shape import NO_SHAPE, shape_record
 from oncoraft.survival.tails import chi_squared
@@ -127,7 +129,8 @@ def gain(
     """What the score adds to the clinical covariates.
 
     Args:
-        group: cases with score, fold, index_day, entry_days, exit_days, event and columns of `covariates.clinical_covariates`.
+        group: cases with score, fold, index_day, entry_days, exit_days, event, columns of `covariates.clinical_covariates`, and `cross_fitting.TARGET`
+            where labels are known.
         low: which cases are of the low-score group; None: those below the median.
         by: columns that are strata of the models beside the side of the first sequencing.
         intended: covariates to adjust for.
@@ -136,7 +139,8 @@ def gain(
 
     Returns:
         adjusted_hazard_ratio (low against high group) and adjusted_per_sd_hazard_ratio (per standard deviation of the log odds towards
-        lower scores), each with lower, upper and p; likelihood_ratio_chi2 and _p (of the score per standard deviation);
+        lower scores), each with lower, upper and p; likelihood_ratio_chi2 and _p (of the score per standard deviation); variance_inflation,
+        by which the variances are multiplied and the statistic is divided (null: labels not known, nothing done);
         concordance_clinical and concordance_with_score; the fields of `shape.shape_record`; adjusted_for (columns), covariates (a record each), separated (columns whose
         coefficient is infinite), not_adjusted (why there is no estimate, or null).
     """
@@ -145,10 +149,11 @@ def gain(
     terms = {"low_group": odds < np.median(odds) if low is None else low, "low_score": -odds / (odds.std() or 1.0)}
     columns = (coding or Coding(group, intended)).of(group)
     base, table = fit_clinical(group, strata, columns)
+    factor = variance_inflation(group, base.residuals, strata)
     found: dict[str, Any] = dict.fromkeys(("likelihood_ratio_chi2", "likelihood_ratio_p", "concordance_clinical", "concordance_with_score"))
     for prefix in PARTS:
         found |= ratio_of(f"adjusted_{prefix}", None)
-    found |= {"adjusted_for": list(table.columns), "separated": [], "not_adjusted": None} | NO_SHAPE
+    found |= {"variance_inflation": factor, "adjusted_for": list(table.columns), "separated": [], "not_adjusted": None} | NO_SHAPE
     found["covariates"] = covariate_states(group, columns, base, list(table.columns), intended) if states else []
     if not odds.std() > 0:
         return found | {"not_adjusted": "all scores are equal"}
@@ -157,7 +162,7 @@ def gain(
     fits = {term: fit_with(term, values, subjects, table, strata) for term, values in terms.items()}
     if "low_score" in fits["low_score"].names:
         found |= shape_record(subjects, odds, table, strata, fits["low_score"])
-    return found | gain_of(base, fits, subjects, table.assign(low_score=terms["low_score"]), strata)
+    return found | gain_of(base, fits, subjects, table.assign(low_score=terms["low_score"]), strata, factor)
 
 
 def fit_with(term: str, values: Array, subjects: Subjects, table: pd.DataFrame, strata: Array) -> CoxFit:
@@ -166,16 +171,18 @@ def fit_with(term: str, values: Array, subjects: Subjects, table: pd.DataFrame, 
     return fit_cox(subjects, wider.to_numpy(float), list(wider.columns), strata)
 
 
-def gain_of(base: CoxFit, fits: dict[str, CoxFit], subjects: Subjects, table: pd.DataFrame, strata: Array) -> dict[str, Any]:
+def gain_of(
+    base: CoxFit, fits: dict[str, CoxFit], subjects: Subjects, table: pd.DataFrame, strata: Array, factor: float | None
+) -> dict[str, Any]:
     """The fields of `gain` that come of the fitted models."""
     full = fits["low_score"]
     if reason := full.dropped.get("low_score"):
         return {"not_adjusted": f"the score is {reason}"}
     # The wider model cannot fit worse, but by rounding.
-    chi2 = max(0.0, 2 * (full.log_likelihood - base.log_likelihood))
+    chi2 = max(0.0, 2 * (full.log_likelihood - base.log_likelihood)) / (factor or 1.0)
     found: dict[str, Any] = {"likelihood_ratio_chi2": chi2, "likelihood_ratio_p": chi_squared(chi2)}
     for prefix, term in PARTS.items():
-        found |= ratio_of(f"adjusted_{prefix}", fits[term].hazard_ratio(term))
+        found |= ratio_of(f"adjusted_{prefix}", widened(fits[term].hazard_ratio(term), factor))
     for name, fit in (("concordance_clinical", base), ("concordance_with_score", full)):
         # Equal cases have equal risks only up to rounding, which would make a pair of a tie.
         risk = np.round(table[list(fit.names)].to_numpy(float) @ fit.coefficients, DECIMALS)

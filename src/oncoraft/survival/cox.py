@@ -51,7 +51,7 @@ class HazardRatio:
 
 @dataclass(frozen=True)
 class CoxFit:
-    """A fitted model: estimates of `names`, in a unit of each covariate; what was left out and what separates, by name."""
+    """A fitted model: estimates of `names`, in a unit of each covariate; what was left out and what separates, by name; martingale residuals (n,)."""
 
     names: tuple[str, ...]
     coefficients: Array
@@ -60,6 +60,7 @@ class CoxFit:
     null_log_likelihood: float
     dropped: dict[str, str]
     separated: tuple[str, ...]
+    residuals: Array
 
     def hazard_ratio(self, name: str, confidence: float = 0.95) -> HazardRatio | None:
         """Of one covariate; None where it was left out or separates, or where its interval has a limit beyond any number."""
@@ -138,7 +139,7 @@ def fit_cox(subjects: Subjects, x: Array, names: Sequence[str], strata: Array | 
         keep &= np.cumsum(keep) <= most
     if not keep.all():
         likelihood = likelihood.of_columns(keep)
-        null = Evaluation(null.value, null.gradient[:, keep], null.information[:, keep][:, :, keep])
+        null = Evaluation(null.value, null.gradient[:, keep], null.information[:, keep][:, :, keep], null.exposure)
     beta, found, step = maximise(likelihood, np.zeros((1, int(keep.sum()))), null)
     kept_names = tuple(name for name, kept in zip(names, keep) if kept)
     # Far out the information itself underflows, and with it the step.
@@ -146,7 +147,9 @@ def fit_cox(subjects: Subjects, x: Array, names: Sequence[str], strata: Array | 
     separated = tuple(name for name, endless in zip(kept_names, level) if endless)
     covariance = variance_of(found.information[0], bool(separated)) / np.outer(scale[keep], scale[keep])
     value = float(found.value[0])
-    return CoxFit(kept_names, beta[0] / scale[keep], covariance, value, float(null.value[0]), dropped, separated)
+    residuals = subjects.event.astype(float)
+    residuals[likelihood.order] -= found.exposure[:, 0]
+    return CoxFit(kept_names, beta[0] / scale[keep], covariance, value, float(null.value[0]), dropped, separated, residuals)
 
 
 def variance_of(information: Array, separates: bool) -> Array:

@@ -16,6 +16,7 @@ from oncoraft.survival.adjusted import EVENTS_PER_COLUMN, fit_clinical, ratio_of
 from oncoraft.survival.assumptions import DAYS_PER_MONTH
 from oncoraft.survival.coding import Coding
 from oncoraft.survival.cox import fit_cox
+from oncoraft.survival.cross_fitting import variance_inflation, widened
 from oncoraft.survival.inputs import finite
 from oncoraft.survival.records import LONGEST_TABLE, SMALLEST_RISK_SET, curve_rows, group_curves, joined_curves, months
 from oncoraft.survival.risk_sets import Array, Subjects, at_risk, log_rank_of_groups
@@ -92,13 +93,16 @@ def ratios(group: pd.DataFrame, how: Grouping, strata: Array, by: Sequence[str],
     subjects = subjects_of(group)
     others = {name: (how.codes == len(how.names) - 1 - place) for place, name in enumerate(how.names) if place}
     columns = np.column_stack([*others.values()]).astype(float)
-    raw, adjusted = fit_cox(subjects, columns, list(others), strata), None
+    raw, adjusted, factor = fit_cox(subjects, columns, list(others), strata), None, None
     if subjects.event.sum() >= EVENTS_PER_COLUMN * (len(others) + 1):
         finer = strata_of(group, by)
-        table = fit_clinical(group, finer, coding.of(group), own=len(others))[1]
+        base, table = fit_clinical(group, finer, coding.of(group), own=len(others))
+        # Responders are not cut by a score that others have trained.
+        factor = variance_inflation(group, base.residuals, finer) if how.kind == "score" else None
         adjusted = fit_cox(subjects, np.column_stack([table.to_numpy(float), columns]), [*table.columns, *others], finer)
     return {
-        name: ratio_of("", raw.hazard_ratio(name)) | ratio_of("adjusted_", adjusted.hazard_ratio(name) if adjusted else None)
+        name: ratio_of("", raw.hazard_ratio(name))
+        | ratio_of("adjusted_", widened(adjusted.hazard_ratio(name), factor) if adjusted else None)
         for name in others
     }
 

@@ -89,6 +89,19 @@ def read_response(path: Path, definition: str) -> pd.DataFrame:
     return mine[["case_id", "responder"]].assign(label_day=days)
 
 
+def read_targets(path: Path, definition: str) -> pd.Series:
+    """Labels that train, by one definition: 0 or 1 by case_id, nan where a case is not evaluable and so trains nobody.
+
+    Raises:
+        InputError: as `read_table`; no row of the definition.
+    """
+    frame = read_table(path, ["case_id", "definition", "responder"], ["case_id", "definition"])
+    mine = frame[frame["definition"] == definition]
+    if mine.empty:
+        raise InputError(f"expected rows of the definition {definition!r}", file=path, column="definition")
+    return mine.set_index("case_id")["responder"].astype("Float64").astype(float)
+
+
 def check_folds(predictions: pd.DataFrame, folds: Path, design: str, file: Path) -> None:
     """Whether each prediction is of the fold that holds its case out; another fold's model may have trained on the patient.
 

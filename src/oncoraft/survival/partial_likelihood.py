@@ -26,11 +26,12 @@ SMALLEST_RISK = 1e-300
 
 
 class Evaluation(NamedTuple):
-    """Log-likelihood (b,), gradient (b, p) and information (b, p, p) at b coefficient vectors."""
+    """Log-likelihood (b,), gradient (b, p), information (b, p, p) and weighted cumulative hazards (n, b), deaths first, at b coefficient vectors."""
 
     value: Array
     gradient: Array
     information: Array
+    exposure: Array
 
 
 class PartialLikelihood:
@@ -120,7 +121,7 @@ class PartialLikelihood:
         gradient = self.died_x - exposure.T @ self.x
         mean = (sums[:, b:].reshape(len(sums), p, b) / total[:, None, :]).transpose(2, 1, 0)
         spread = (mean * self.mean_weight.T[:, None, :]) @ mean.transpose(0, 2, 1)
-        return Evaluation(value, gradient, self.second_moments(exposure) - spread)
+        return Evaluation(value, gradient, self.second_moments(exposure) - spread, exposure)
 
     def second_moments(self, exposure: Array) -> Array:
         """Sums of the squares of the covariates, weighted by exposure (n, b): (b, p, p)."""

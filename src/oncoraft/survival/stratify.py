@@ -26,10 +26,11 @@ from oncoraft.predictions import read_predictions
 from oncoraft.survival.analysis import EndpointResult, analyse_endpoint
 from oncoraft.survival.chosen_covariates import with_chosen
 from oncoraft.survival.comparators import with_baselines
+from oncoraft.survival.cross_fitting import TARGET
 from oncoraft.survival.endpoints import CODES, observe
 from oncoraft.survival.flat import all_curves, flat_tables, regimen_table
 from oncoraft.survival.groups import first_use, frame_of
-from oncoraft.survival.inputs import check_folds, read_baselines, read_followup, read_response, read_table
+from oncoraft.survival.inputs import check_folds, read_baselines, read_followup, read_response, read_table, read_targets
 
 log = logging.getLogger("oncoraft")
 STATEMENT = (
@@ -54,8 +55,13 @@ class Inputs(NamedTuple):
     files: list[Path]
 
 
-def read_inputs(given: Namespace, settings: Survival) -> Inputs:
+def read_inputs(given: Namespace, settings: Survival, definition: str) -> Inputs:
     """All that survival stands on, proven.
+
+    Args:
+        given: the files.
+        settings: of the stage.
+        definition: of the label that trains.
 
     Raises:
         InputError: the first thing that is wrong in a file.
@@ -73,9 +79,12 @@ def read_inputs(given: Namespace, settings: Survival) -> Inputs:
     evidence = read_table(given.evidence, ["case_id", "field", "value", "days_before_index", "order"], ["case_id", "order"])
     frame = frame_of(predictions, clinical_covariates(cases, evidence))
     frame, counts, more = with_chosen(frame, settings, given.tables)
+    labels = given.cases / "labels.parquet"
     if settings.response_label is not None:
-        more.append(given.cases / "labels.parquet")
-        frame = frame.merge(read_response(more[-1], settings.response_label), on="case_id", how="left", validate="one_to_one")
+        frame = frame.merge(read_response(labels, settings.response_label), on="case_id", how="left", validate="one_to_one")
+    if labels.is_file():
+        more.append(labels)
+        frame[TARGET] = frame["case_id"].map(read_targets(labels, definition))
     if given.baselines:
         more.append(given.baselines)
     frame = with_baselines(frame, read_baselines(given.baselines) if given.baselines else None)
@@ -133,7 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
     given = parser.parse_args(arguments)
     blocks = read_settings("survival", given)
-    read = read_inputs(given, blocks["survival"])
+    read = read_inputs(given, blocks["survival"], blocks["labels"].definition)
     results = analyse_all(read, blocks["survival"])
     counts = write_results(given, blocks, results, read.files)
     log.info("survival: %s", counts)
