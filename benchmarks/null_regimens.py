@@ -80,6 +80,11 @@ def p_values(table: pd.DataFrame, low: Array) -> list[float]:
     return [float("nan") if value is None else float(value) for value in found]
 
 
+def p_values_of(draw: np.random.Generator, cases: int, kind: str, three_only: bool) -> list[float]:
+    """The p of each of `TESTS` of a further regimen."""
+    return three_p_values(drawn(draw, cases, kind)) if three_only else p_values(*regimen(draw, cases, kind))
+
+
 def sizes(families: int, regimens: int, cases: int, three_only: bool, kinds: tuple[str, ...]) -> None:
     """Print the size of each test and the share of families with a discovery."""
     print(f"{families} families of {regimens} null regimens of {cases} cases: share of p < 0.05 (families with a q <= 0.05)")
@@ -87,8 +92,7 @@ def sizes(families: int, regimens: int, cases: int, three_only: bool, kinds: tup
     rows: dict[str, list[str]] = defaultdict(list)
     for kind in kinds:
         draw = np.random.default_rng(KINDS.index(kind))
-        one = (lambda: three_p_values(drawn(draw, cases, kind))) if three_only else (lambda: p_values(*regimen(draw, cases, kind)))
-        p = np.array([[one() for _ in range(regimens)] for _ in range(families)])
+        p = np.array([[p_values_of(draw, cases, kind, three_only) for _ in range(regimens)] for _ in range(families)])
         for test, mine in zip(TESTS, p.transpose(2, 0, 1)):
             known = mine[~np.isnan(mine)]
             found = np.mean([np.nanmin(false_discovery(family)) <= 0.05 for family in mine if not np.isnan(family).all()] or [np.nan])

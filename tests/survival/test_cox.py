@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from lifelines import CoxPHFitter
 from lifelines.datasets import load_lung, load_rossi, load_stanford_heart_transplants
 
-from oncoraft.survival.cox import CONSTANT, NOT_ESTIMABLE, cox, fit_cox, proportional_hazards
+from oncoraft.survival.cox import CONSTANT, NOT_ESTIMABLE, cox, fit_cox, robust_covariance
 from oncoraft.survival.partial_likelihood import PartialLikelihood
+from oncoraft.survival.proportional import proportional_hazards, proportionality
 from oncoraft.survival.risk_sets import Subjects
 
 from .test_core import delayed  # noqa: F401
@@ -157,3 +158,25 @@ def test_both_time_scales_of_the_test_of_proportional_hazards_equal_r(delayed) -
     subjects, women = right_censored(lung["time"], lung["status"]), lung["sex"].to_numpy() == 2
     assert proportional_hazards(subjects, women, transform="identity") == pytest.approx((2.982114, 0.084189), abs=1e-5)
     assert proportional_hazards(delayed[0], delayed[1], transform="identity")[0] == pytest.approx(1.517389053, abs=1e-6)
+
+
+def test_proportional_hazards_of_several_covariates_equal_r() -> None:
+    rows = load_rossi()
+    names = ["fin", "age", "race", "wexp", "mar", "paro", "prio"]
+    subjects, x = right_censored(rows["week"], rows["arrest"]), rows[names].to_numpy(float)
+    found = proportionality(subjects, x, fit_cox(subjects, x, names).coefficients)
+    assert found.each == pytest.approx([0.0624, 5.9740, 2.0683, 4.2246, 1.0110, 0.0184, 0.5206], abs=5e-5)
+    # All together is as much for any coding of the same covariates.
+    mixed = x @ np.triu(np.ones((7, 7)))
+    assert found.together == pytest.approx(proportionality(subjects, mixed, fit_cox(subjects, mixed, names).coefficients).together)
+
+
+def test_standard_errors_of_clusters_equal_r(delayed) -> None:  # noqa: F811
+    subjects, group, _ = delayed
+    i = np.arange(1, 201)
+    keep = np.where(i % 3 == 0, 0, (i * 53) % 61) < 1 + (i * 37) % 97 + 20 * (i % 2)
+    fit = fit_cox(subjects, group, ["group"])
+    found = robust_covariance(subjects, group, fit, i[keep] % 50)
+    assert np.sqrt(found[0, 0]) == pytest.approx(0.3178841815, abs=1e-6)
+    likelihood = PartialLikelihood(subjects, group[:, None].astype(float))
+    assert likelihood.score_residuals(fit.coefficients).sum() == pytest.approx(0, abs=1e-6)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from lifelines.datasets import load_lung, load_waltons
 
-from oncoraft.survival.concordance import concordance
+from oncoraft.survival.concordance import concordance, uno_weights
 from oncoraft.survival.cox import cox, fit_cox
 from oncoraft.survival.curves import kaplan_meier
 from oncoraft.survival.restricted_mean import restricted_mean, restricted_mean_difference
@@ -76,3 +76,13 @@ def test_the_rest_of_the_set_with_delayed_entry(delayed) -> None:  # noqa: F811
     for horizon, estimate, error in ((40, 4.843384, 1.804378), (80, 13.618544, 4.282268)):
         found = restricted_mean_difference(subjects, group, horizon)
         assert (found.estimate, found.standard_error) == pytest.approx((estimate, error), abs=1e-6)
+
+
+def test_concordance_weighted_by_the_chance_to_be_uncensored_equals_r(lung, delayed) -> None:  # noqa: F811
+    subjects, age = lung[0], load_lung()["age"].to_numpy(float)
+    assert concordance(subjects, age).estimate == pytest.approx(0.5502398, abs=1e-6)
+    assert concordance(subjects, age, weights=uno_weights(subjects)).estimate == pytest.approx(0.5492307, abs=1e-6)
+    naive = delayed[0].without_delayed_entry()
+    assert concordance(naive, -delayed[2], weights=uno_weights(naive)).estimate == pytest.approx(0.4661093856, abs=1e-6)
+    with pytest.raises(ValueError, match="from the start"):
+        uno_weights(delayed[0])

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from oncoraft.survival.adjusted import ratio_of
-from oncoraft.survival.cox import cox, fit_cox, proportional_hazards
+from oncoraft.survival.cox import cox, fit_cox
+from oncoraft.survival.proportional import proportional_hazards
 from oncoraft.survival.risk_sets import Array, Subjects
 
 # 365.25 / 12, for what people read; the source's own months become days at ingest (`cohort.checks`).

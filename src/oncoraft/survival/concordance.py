@@ -41,17 +41,44 @@ def pairs_of(subjects: Subjects, risk: Array) -> Iterator[tuple[Array, Array, Ar
         yield mine, usable, usable * ((risk[mine, None] > risk) + 0.5 * (risk[mine, None] == risk))
 
 
-def _pairs(subjects: Subjects, risk: Array) -> tuple[Array, Array]:
-    """Of each subject the number of comparable pairs that it stands in, and of concordant ones."""
+def _pairs(subjects: Subjects, risk: Array, weights: Array) -> tuple[Array, Array]:
+    """Of each subject the number of comparable pairs that it stands in, and of concordant ones, each with the weight of its death."""
     comparable, concordant = np.zeros(len(risk)), np.zeros(len(risk))
     for mine, usable, better in pairs_of(subjects, risk):
         for total, part in ((comparable, usable), (concordant, better)):
-            total[mine] += part.sum(axis=1)
-            total += part.sum(axis=0)
+            total[mine] += weights[mine] * part.sum(axis=1)
+            total += weights[mine] @ part
     return comparable, concordant
 
 
-def concordance(subjects: Subjects, risk: Array, strata: Array | None = None, clusters: Array | None = None) -> Concordance | None:
+def uno_weights(subjects: Subjects) -> Array:
+    """One over the square of the chance to be still uncensored just before each exit (Uno et al. 2011), so that censoring does not decide who is compared.
+
+    Of right-censored data alone: under delayed entry there is no such chance of the whole cohort. Deaths leave before the censored of the same time.
+
+    Raises:
+        ValueError: somebody enters late.
+    """
+    if (subjects.entry > 0).any():
+        raise ValueError("expected everybody under observation from the start")
+    times = np.unique(subjects.exit[~subjects.event])
+    at_risk = len(subjects) - np.searchsorted(np.sort(subjects.exit), times, "left") - _count(subjects.exit[subjects.event], times)
+    left = np.cumprod(1 - _count(subjects.exit[~subjects.event], times) / at_risk)
+    before = np.concatenate([[1.0], left])[np.searchsorted(times, subjects.exit, "left")]
+    found: Array = np.where(subjects.event, 1 / np.where(before > 0, before, 1.0) ** 2, 0.0)
+    return found
+
+
+def _count(times: Array, at: Array) -> Array:
+    """How many times are each of `at`."""
+    ordered = np.sort(times)
+    found: Array = np.searchsorted(ordered, at, "right") - np.searchsorted(ordered, at, "left")
+    return found
+
+
+def concordance(
+    subjects: Subjects, risk: Array, strata: Array | None = None, clusters: Array | None = None, weights: Array | None = None
+) -> Concordance | None:
     """Concordance of a risk with the order of deaths; None where no pair can be compared.
 
     Args:
@@ -59,12 +86,14 @@ def concordance(subjects: Subjects, risk: Array, strata: Array | None = None, cl
         risk: higher means dying sooner.
         strata: pairs are compared within a stratum.
         clusters: subjects of one cluster, as cases of one patient, vary together; None: each by itself.
+        weights: of the pairs of each death, as `uno_weights`, taken as known by the standard error; None: all alike.
     """
     labels = np.zeros(len(risk), dtype=int) if strata is None else strata
+    weights = np.ones(len(risk)) if weights is None else weights
     comparable, concordant = np.zeros(len(risk)), np.zeros(len(risk))
     for stratum in np.unique(labels):
         inside = labels == stratum
-        comparable[inside], concordant[inside] = _pairs(subjects.where(inside), np.asarray(risk)[inside])
+        comparable[inside], concordant[inside] = _pairs(subjects.where(inside), np.asarray(risk)[inside], weights[inside])
     # Each pair was counted at both of its subjects.
     pairs = comparable.sum() / 2
     if not pairs:

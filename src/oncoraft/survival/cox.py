@@ -1,4 +1,4 @@
-"""Cox regression with delayed entry, strata and Efron's correction for ties, and tests of what it assumes. Checked against R's coxph.
+"""Cox regression with delayed entry, strata and Efron's correction for ties. Checked against R's coxph.
 
 Covariates are centred and scaled, and those that the risk sets cannot tell apart from the ones before them are left out by name, as R does;
 the fit never fails for them. Where the likelihood rises without end (a covariate separates the deaths), that is said by name too.
@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from oncoraft.survival.curves import kaplan_meier
 from oncoraft.survival.partial_likelihood import Evaluation, PartialLikelihood, maximise
 from oncoraft.survival.risk_sets import Array, Subjects
-from oncoraft.survival.tails import chi_squared, quantile_of, two_sided
+from oncoraft.survival.tails import quantile_of, two_sided
 
 COLLINEAR = 1e-9  # share of a covariate's own information that must be left once the others are known
 SEPARATED = 0.01  # a Newton step, in standard deviations, that a likelihood at its maximum does not take
@@ -173,40 +172,19 @@ def cox(subjects: Subjects, x: Array, strata: Array | None = None, confidence: f
     return fit_cox(subjects, x, ["x"], strata).hazard_ratio("x", confidence)
 
 
-def proportional_hazards(
-    subjects: Subjects, x: Array, strata: Array | None = None, transform: str = "km", found: HazardRatio | None = None
-) -> tuple[float, float] | None:
-    """Score test that the covariate's effect does not change with time: chi-squared (1 df) and p.
-
-    The test of Grambsch and Therneau (1994) in the exact form that R's cox.zph has used since survival 3.0: the covariate times
-    a scale of time is added to the model and its coefficient tested at zero. None where the model has no estimate.
+def robust_covariance(subjects: Subjects, x: Array, fit: CoxFit, clusters: Array, strata: Array | None = None) -> Array:
+    """Covariance of the coefficients where subjects of a cluster, as cases of one patient, vary together (Lin and Wei 1989; R's `cluster`).
 
     Args:
-        subjects, x, strata: as for `cox`.
-        transform: the scale of time: "km", 1 - S(t-), or "identity".
-        found: the model's estimate, if it is known.
+        subjects, strata: as for `fit_cox`.
+        x: the covariates of `fit.names`, (n, p).
+        fit: the fitted model.
+        clusters: a label a subject.
     """
-    found = found or cox(subjects, x, strata)
-    if found is None:
-        return None
-    values = np.asarray(x, dtype=float)
-    values = values - values.mean()
-    # The second moment is a covariate's mean, too.
-    likelihood = PartialLikelihood(subjects, np.column_stack([values, values**2]), strata)
-    risk = likelihood.risk(np.array([[found.coefficient, 0.0]]))[1]
-    total, first, second = likelihood.at_deaths(np.concatenate([risk, risk * likelihood.x], axis=1)).T
-    mean = first / total
-    variance = second / total - mean**2
-    times, residual = subjects.exit[likelihood.deaths], values[likelihood.deaths] - mean
-    if transform == "km":
-        curve = kaplan_meier(subjects)
-        scale = 1 - np.concatenate([[1.0], curve.survival[:-1]])[np.searchsorted(curve.times, times)]
-    else:
-        scale = times
-    scale = scale - scale.mean()  # changes nothing but rounding
-    excess = float(np.sum(scale * residual) - np.sum(scale * variance) / np.sum(variance) * np.sum(residual))
-    spread = float(np.sum(scale**2 * variance) - np.sum(scale * variance) ** 2 / np.sum(variance))
-    if spread <= 1e-12 * float(np.sum(scale**2 * variance)):
-        return None
-    chi2 = excess**2 / spread
-    return chi2, chi_squared(chi2)
+    centred = centre_within(np.asarray(x, dtype=float).reshape(len(subjects), -1), strata)
+    residuals = PartialLikelihood(subjects, centred, strata).score_residuals(fit.coefficients)
+    codes = np.unique(clusters, return_inverse=True)[1]
+    sums = np.zeros((codes.max() + 1, residuals.shape[1]))
+    np.add.at(sums, codes, residuals)
+    found: Array = fit.covariance @ (sums.T @ sums) @ fit.covariance
+    return found

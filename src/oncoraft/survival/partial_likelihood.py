@@ -123,6 +123,18 @@ class PartialLikelihood:
         spread = (mean * self.mean_weight.T[:, None, :]) @ mean.transpose(0, 2, 1)
         return Evaluation(value, gradient, self.second_moments(exposure) - spread, exposure)
 
+    def score_residuals(self, beta: Array) -> Array:
+        """What each subject adds to the gradient at coefficients (p,), (n, p) in the order given; of tied deaths each has their mean, as in R."""
+        risk = self.risk(beta[None])[1]
+        sums = self.at_deaths(self.one_and_x * risk)
+        mean, hazard = sums[:, 1:] / sums[:, :1], self.mean_weight / sums[:, :1]
+        found = -risk * (self.x * self._cumulative_hazard(hazard) - self._cumulative_hazard(hazard * mean))
+        own = mean if self.ties is None else (self.tied(mean) / self.ties)[self.moment]
+        found[: len(self.deaths)] += self.x[: len(self.deaths)] - own
+        ordered = np.empty_like(found)
+        ordered[self.order] = found
+        return ordered
+
     def second_moments(self, exposure: Array) -> Array:
         """Sums of the squares of the covariates, weighted by exposure (n, b): (b, p, p)."""
         if exposure.shape[1] == 1:
