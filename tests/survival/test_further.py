@@ -6,8 +6,8 @@ import pytest
 from lifelines.datasets import load_lung
 
 from oncoraft.survival.adjusted import gain
-from oncoraft.survival.proportional import proportional_hazards
 from oncoraft.survival.curves import kaplan_meier
+from oncoraft.survival.proportional import proportional_hazards
 from oncoraft.survival.restricted_mean import restricted_mean, restricted_mean_difference
 from oncoraft.survival.risk_sets import Subjects
 

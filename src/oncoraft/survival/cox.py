@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from oncoraft.survival.partial_likelihood import Evaluation, PartialLikelihood, maximise
-from oncoraft.survival.risk_sets import Array, Subjects
+from oncoraft.survival.risk_sets import Array, Subjects, stratum_codes
 from oncoraft.survival.tails import quantile_of, two_sided
 
 COLLINEAR = 1e-9  # share of a covariate's own information that must be left once the others are known
@@ -97,8 +97,8 @@ def centre_within(values: Array, strata: Array | None) -> Array:
         return values
     if strata is None:
         return values - values.mean(axis=0)
-    codes, counts = np.unique(strata, return_inverse=True, return_counts=True)[1:]
-    columns = values.shape[1]
+    codes = stratum_codes(strata, len(values))
+    counts, columns = np.maximum(np.bincount(codes), 1), values.shape[1]
     cells = (codes[:, None] * columns + np.arange(columns)).ravel()
     sums = np.bincount(cells, values.ravel(), len(counts) * columns).reshape(-1, columns)
     found: Array = values - (sums / counts[:, None])[codes]
@@ -120,7 +120,7 @@ def fit_cox(subjects: Subjects, x: Array, names: Sequence[str], strata: Array | 
     """
     values = np.asarray(x, dtype=float).reshape(len(subjects), -1)
     # Numbers in place of the labels, which are mostly texts and slow to sort.
-    strata = None if strata is None else np.unique(strata, return_inverse=True)[1]
+    strata = None if strata is None else stratum_codes(strata, len(subjects))
     # Along rows of the transpose numpy reduces many times faster than down columns.
     columns = np.ascontiguousarray(values.T)
     highest, lowest = (reach(columns, axis=1, initial=start) for reach, start in ((np.max, -np.inf), (np.min, np.inf)))

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from oncoraft.survival.risk_sets import Array, Subjects
-from oncoraft.survival.risk_tree import RiskTree
+from oncoraft.survival.risk_sets import Array, Subjects, stratum_codes
+from oncoraft.survival.risk_tree import risk_sets_of
 
 MOST_STEPS = 60
 MOST_HALVINGS = 30
@@ -45,7 +45,7 @@ class PartialLikelihood:
     """
 
     def __init__(self, subjects: Subjects, x: Array, strata: Array | None = None, weights: Array | None = None) -> None:
-        codes = np.zeros(len(subjects), dtype=int) if strata is None else np.unique(strata, return_inverse=True)[1]
+        codes = stratum_codes(strata, len(subjects))
         # A place in the order of stratum and time, of which the days of death alone matter.
         days = np.unique(subjects.exit[subjects.event])
         enters, leaves = codes * (len(days) + 1) + np.searchsorted(days, np.stack([subjects.entry, subjects.exit]), "right")
@@ -69,7 +69,7 @@ class PartialLikelihood:
         self.first_tied = np.flatnonzero(np.diff(self.moment[self.tied_rows], prepend=-1) > 0)
         self.of_tied = np.cumsum(np.diff(self.moment[self.tied_rows], prepend=-1) > 0) - 1
         passed = np.cumsum(np.bincount(moments, minlength=(int(codes.max(initial=0)) + 1) * (len(days) + 1)))
-        self.at_risk = RiskTree(passed[enters], passed[leaves], len(moments))
+        self.at_risk = risk_sets_of(passed[enters], passed[leaves], len(moments))
         self.use(weights)
 
     def use(self, weights: Array | None) -> None:

@@ -95,6 +95,17 @@ class Subjects:
         return Subjects(np.maximum(cut.entry, start), np.minimum(cut.exit, end), cut.event & (cut.exit <= end)), inside
 
 
+def stratum_codes(strata: Array | None, subjects: int) -> Array:
+    """A number from 0 a stratum: labels that are such numbers already are not sorted again."""
+    if strata is None:
+        return np.zeros(subjects, dtype=int)
+    labels = np.asarray(strata)
+    if labels.dtype.kind in "iu" and len(labels) and labels.min() >= 0 and labels.max() < len(labels):
+        return labels
+    codes: Array = np.unique(labels, return_inverse=True)[1]
+    return codes
+
+
 def at_risk(subjects: Subjects, times: Array) -> Array:
     """Number at risk at each time: entry < t <= exit; at time 0, those who entered at 0."""
     # Who enters at t is not yet at risk at t, and who leaves at t still is, as in R.

@@ -55,3 +55,33 @@ class RiskTree:
             np.add(below[::2], below[1::2], out=tree[1 << level : 2 << level])
         found: Array = self.to_subjects @ tree
         return found
+
+
+class RiskTable:
+    """The same of few subjects and deaths, as a table of who is at risk when: one product of matrices where the tree takes a step a level.
+
+    Args:
+        first, beyond, deaths: as for `RiskTree`.
+    """
+
+    def __init__(self, first: Array, beyond: Array, deaths: int) -> None:
+        death = np.arange(deaths)[:, None]
+        self.at_risk = ((first <= death) & (death < beyond)).astype(float)
+
+    def over_risk_sets(self, values: Array) -> Array:
+        """Of values (n, m) the sums over the risk set of each death, (k, m)."""
+        found: Array = self.at_risk @ values
+        return found
+
+    def over_deaths(self, values: Array) -> Array:
+        """Of values (k, m) the sums over the deaths that each subject was at risk for, (n, m)."""
+        found: Array = self.at_risk.T @ values
+        return found
+
+
+LARGEST_TABLE = 60_000  # cells; with more the tree is faster
+
+
+def risk_sets_of(first: Array, beyond: Array, deaths: int) -> RiskTree | RiskTable:
+    """The faster of the two."""
+    return (RiskTable if len(first) * deaths <= LARGEST_TABLE else RiskTree)(first, beyond, deaths)
