@@ -18,7 +18,7 @@ from .conftest import STUDY, write_study
 PATIENT, SAMPLE = "data_clinical_patient.txt", "data_clinical_sample.txt"
 TREATMENT, PROGRESSION, SPECIMEN = "data_timeline_treatment.txt", "data_timeline_progression.txt", "data_timeline_specimen.txt"
 MMR, CNA, LABS = "data_timeline_mmr.txt", "data_cna.txt", "data_timeline_psa_labs.txt"
-STATUS = "data_timeline_performance_status.txt"
+STATUS, DIAGNOSIS = "data_timeline_performance_status.txt", "data_timeline_diagnosis.txt"
 MUTATIONS = "data_mutations.txt"
 MAF = b"Hugo_Symbol\tVariant_Classification\tHGVSp_Short\tTumor_Sample_Barcode\n"
 
@@ -140,6 +140,14 @@ ENDED: dict[str, tuple[Edit, str]] = {
     "line ends of old": (put(MMR, STUDY[MMR].replace("\n", "\r").encode()), f"{MMR}, line 1: expected lines that end in LF or CR LF"),
     "a column twice in two cases": (swap(MMR, b"SUBTYPE", b"event_type"), f"{MMR}, line 1, column event_type: expected each column once"),
     "no required column": (swap(TREATMENT, b"AGENT", b"DRUG"), f"{TREATMENT}, line 1, column AGENT: this column is required"),
+    "diagnoses without a column of days": (
+        swap(DIAGNOSIS, b"START_DATE", b"DATE"),
+        f"{DIAGNOSIS}, line 1, column START_DATE: this column is required",
+    ),
+    "diagnoses without dates": (
+        put(DIAGNOSIS, (STUDY[DIAGNOSIS].split("\n")[0] + "\nP-0000001\t\t\tDiagnosis\tPrimary\tN/A" * 25).encode()),
+        f"{DIAGNOSIS}, line 2, column START_DATE: 25 of 25 rows cannot be kept",
+    ),
     "no gene column": (swap(CNA, b"Hugo_Symbol", b"Gene"), f"{CNA}, line 1, column Hugo_Symbol: this column is required"),
     "a patient who was never sequenced": (
         swap(SPECIMEN, b"P-0000001\t0\t\tSequencing\t\tP-0000001-T01-IM6\n", b""),
