@@ -145,7 +145,10 @@ ENDED: dict[str, tuple[Edit, str]] = {
         f"{DIAGNOSIS}, line 1, column START_DATE: this column is required",
     ),
     "diagnoses without dates": (
-        put(DIAGNOSIS, (STUDY[DIAGNOSIS].split("\n")[0] + "\nP-0000001\t\t\tDiagnosis\tPrimary\tN/A" * 25).encode()),
+        put(
+            DIAGNOSIS,
+            "\n".join([STUDY[DIAGNOSIS].split("\n")[0], *(f"P-0000001\t\t\tDiagnosis\tPrimary\t{row}" for row in range(25))]).encode(),
+        ),
         f"{DIAGNOSIS}, line 2, column START_DATE: 25 of 25 rows cannot be kept",
     ),
     "no gene column": (swap(CNA, b"Hugo_Symbol", b"Gene"), f"{CNA}, line 1, column Hugo_Symbol: this column is required"),
