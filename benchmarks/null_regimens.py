@@ -95,8 +95,10 @@ def sizes(families: int, regimens: int, cases: int, three_only: bool, kinds: tup
         p = np.array([[p_values_of(draw, cases, kind, three_only) for _ in range(regimens)] for _ in range(families)])
         for test, mine in zip(TESTS, p.transpose(2, 0, 1)):
             known = mine[~np.isnan(mine)]
+            if not len(known):
+                continue
             found = np.mean([np.nanmin(false_discovery(family)) <= 0.05 for family in mine if not np.isnan(family).all()] or [np.nan])
-            rows[test].append(f"{np.mean(known < 0.05) if len(known) else np.nan:.3f} ({found:.3f})")
+            rows[test].append(f"{np.mean(known < 0.05):.3f} ({found:.3f})")
         print(f"after {kind}:", "; ".join(f"{test} {told[-1]}" for test, told in rows.items()), flush=True)
     for test, told in rows.items():
         print(f"{test:<20}" + "".join(f"{text:>18}" for text in told))
