@@ -145,13 +145,9 @@ STEPS: dict[str, Step] = {
         "oncoraft.twin.radiation_courses", ("radiation",), "Make up dose, fractions and modality of a twin's radiation, by a stated law."
     ),
     "task-cases": Step("oncoraft.tasks.find_cases", ("task", "radiation"), "Find the cases of a text task, each with its answer."),
-    "task-prompts": Step(
-        "oncoraft.tasks.prompts", ("task",), "Write the prompts of a text task, and search each for its own answer."
-    ),
+    "task-prompts": Step("oncoraft.tasks.prompts", ("task",), "Write the prompts of a text task, and search each for its own answer."),
     "task-split": Step("oncoraft.tasks.split", ("task",), "Write the training and held-out files of one fold of a text task."),
-    "task-baselines": Step(
-        "oncoraft.tasks.baselines", ("task",), "Answer the held-out cases of a text task without a language model."
-    ),
+    "task-baselines": Step("oncoraft.tasks.baselines", ("task",), "Answer the held-out cases of a text task without a language model."),
     "task-choices": Step(
         "oncoraft.inference.choices", ("inference", "strategy"), "Weigh every answer that a fold has trained on for each held-out case."
     ),

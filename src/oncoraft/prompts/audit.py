@@ -49,9 +49,7 @@ FORBIDDEN = (
 class Audited:
     """What is audited and how: the way from tables to evidence and prompts of the configured kind."""
 
-    def __init__(
-        self, evidence: Any, renderer: Renderer, token_budget: int, seed: int, fields: frozenset[str] | None = None
-    ) -> None:
+    def __init__(self, evidence: Any, renderer: Renderer, token_budget: int, seed: int, fields: frozenset[str] | None = None) -> None:
         """Take the `evidence` block, the renderer, its budget in tokens (estimated), the seed of the perturbations, and the only fields."""
         self.block, self.renderer, self.budget, self.seed, self.fields = evidence, renderer, token_budget, seed, fields
 

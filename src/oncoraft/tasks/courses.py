@@ -110,7 +110,5 @@ def joined_starts(starts: pd.DataFrame, gap_days: int) -> pd.DataFrame:
     same = (days["patient_id"] == days["patient_id"].shift()).to_numpy()
     gap = days["start_day"].diff().fillna(0).to_numpy()
     number = np.cumsum(~(same & (gap <= gap_days)))
-    found = days.groupby(number).agg(
-        patient_id=("patient_id", "first"), index_day=("start_day", "first"), starts=("start_day", "size")
-    )
+    found = days.groupby(number).agg(patient_id=("patient_id", "first"), index_day=("start_day", "first"), starts=("start_day", "size"))
     return found.reset_index(drop=True)

@@ -13,23 +13,23 @@ from pathlib import Path
 
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
-from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
-from oncoraft.tasks.declaration import Found, Material
-from oncoraft.tasks.registry import task_of
+from oncoraft.planning.edge import run, settings_record
+from oncoraft.tasks.declaration import Found, Material, Task
+from oncoraft.tasks.edge import task_parser, task_settings
 
 log = logging.getLogger("oncoraft")
 
 
-def found_cases(kind: str, material: Material) -> Found:
+def found_cases(task: Task, material: Material) -> Found:
     """Cases of a task, checked.
 
     Raises:
         InputError: there is none, or a patient without an id.
     """
-    found = task_of(kind).find(material)
+    found = task.find(material)
     if found.cases.empty:
         reasons = "; ".join(f"{count} {reason}" for reason, count in found.left_out.items() if count)
-        raise InputError(f"task {kind}: expected at least one case with an answer" + (f" ({reasons})" if reasons else ""))
+        raise InputError(f"task {task.kind}: expected at least one case with an answer" + (f" ({reasons})" if reasons else ""))
     assert found.cases["case_id"].is_unique
     assert found.cases["answer"].map(lambda answer: isinstance(answer, str) and bool(answer.strip())).all()
     return found
@@ -37,11 +37,11 @@ def found_cases(kind: str, material: Material) -> Found:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = step_parser(
+    parser = task_parser(
         "task-cases",
         "in:  what the task reads: ingested tables, the cohort's cases, a CSV of courses, or the file that its settings name\n"
         "out: cases.parquet (case_id, patient_id, index_day, answer and what evidence reads) and its manifest, which counts what was left out\n\n"
-        "example:\n  oncoraft task-cases tables --out tasks/icd10 --settings '{\"task\": {\"kind\": \"icd10\"}}'",
+        "example:\n  oncoraft task-cases tables --out tasks/icd10 --config config/tasks.yaml --task icd10",
     )
     parser.add_argument("tables", type=Path, nargs="?", metavar="TABLES", help="folder written by `oncoraft ingest`")
     parser.add_argument("--cohort", type=Path, metavar="CASES", help="folder that holds the cohort's cases.parquet")
@@ -53,23 +53,31 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Find the cases of one task."""
     given = parse(arguments)
-    blocks = read_settings("task-cases", given)
+    declared, blocks = task_settings("task-cases", given)
     task, radiation = blocks["task"], blocks["radiation"]
-    if task.kind is None:
-        raise InputError("task.kind: expected the kind of the task")
     material = Material(task, given.tables, given.cohort, given.courses, radiation.gap_days)
-    found = found_cases(task.kind, material)
-    counts = {"cases": len(found.cases), "patients": int(found.cases["patient_id"].nunique()), "answers": int(found.cases["answer"].nunique())}
+    found = found_cases(declared, material)
+    counts = {
+        "cases": len(found.cases),
+        "patients": int(found.cases["patient_id"].nunique()),
+        "answers": int(found.cases["answer"].nunique()),
+    }
     target, record = given.out / "cases.parquet", given.out / "cases.parquet.manifest.json"
     inputs = [given.courses, Path(task.file) if task.file else None, given.cohort and given.cohort / "cases.parquet"]
-    inputs += [given.tables / f"{name}.parquet" for name in ("timeline_diagnosis", "timeline_radiation", "clinical_patient")] if given.tables else []
+    inputs += (
+        [given.tables / f"{name}.parquet" for name in ("timeline_diagnosis", "timeline_radiation", "clinical_patient")]
+        if given.tables
+        else []
+    )
     with publishing(target, record, step="task-cases") as (out, note):
         found.cases.to_parquet(out, index=False)
         told = counts | {"left_out": found.left_out}
         read = [path for path in inputs if path is not None and path.is_file()]
-        written = manifest("task-cases", inputs=read, outputs={target: out}, settings=settings_record(given, blocks), counts=told, beside=record)
+        written = manifest(
+            "task-cases", inputs=read, outputs={target: out}, settings=settings_record(given, blocks), counts=told, beside=record
+        )
         write_json(note, written)
-    log.info("task-cases: %s: %s; left out: %s", task.kind, counts, found.left_out)
+    log.info("task-cases: %s: %s; left out: %s", declared.kind, counts, found.left_out)
     return 0
 
 

@@ -20,10 +20,10 @@ from oncoraft.answers import full_prompt
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import write_jsonl
 from oncoraft.foundation.provenance import manifest, publishing, write_json
-from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
+from oncoraft.planning.edge import run, settings_record
 from oncoraft.tasks.declaration import Task, read_columns
+from oncoraft.tasks.edge import task_parser, task_settings
 from oncoraft.tasks.icd10 import without_codes
-from oncoraft.tasks.registry import task_of
 
 log = logging.getLogger("oncoraft")
 CHARACTERS_PER_TOKEN = 3  # on the safe side for clinical English, as elsewhere where no tokenizer is at hand
@@ -144,23 +144,20 @@ def audit(task: Task, prompts: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Render and audit the prompts of one task."""
-    parser = step_parser(
+    parser = task_parser(
         "task-prompts",
         "in:  cases.parquet written by `oncoraft task-cases`, and evidence of these cases (a file task brings its own text)\n"
         "out: prompts.jsonl with answers, and audit.json: how many prompts were searched for their own answer\n\n"
         "example:\n  oncoraft task-prompts tasks/icd10 --evidence tasks/icd10/evidence.parquet --out tasks/icd10/prompts.jsonl"
-        " --audit tasks/icd10/audit.json --settings '{\"task\": {\"kind\": \"icd10\"}}'",
+        " --audit tasks/icd10/audit.json --config config/tasks.yaml --task icd10",
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder that holds the task's cases.parquet")
     parser.add_argument("--evidence", type=Path, metavar="FILE", help="evidence.parquet of these cases")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="prompts.jsonl to write")
     parser.add_argument("--audit", type=Path, required=True, metavar="FILE", help="audit.json to write")
     given: argparse.Namespace = parser.parse_args(arguments)
-    blocks = read_settings("task-prompts", given)
+    task, blocks = task_settings("task-prompts", given)
     block = blocks["task"]
-    if block.kind is None:
-        raise InputError("task.kind: expected the kind of the task")
-    task = task_of(block.kind)
     own = ("case_id", "patient_id", "answer", *(("instruction", "input", "choices", "part") if task.source == "file" else ()))
     cases = read_columns(given.folder / "cases.parquet", own, "task-cases")
     if task.source == "file":
@@ -171,7 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise InputError("--evidence: expected the evidence of this task's cases")
         prompts, counts = rendered(task, cases, read_columns(given.evidence, EVIDENCE, "evidence"), block.token_budget)
     if not prompts:
-        raise InputError(f"task {block.kind}: expected evidence of at least one case", file=given.evidence)
+        raise InputError(f"task {task.kind}: expected evidence of at least one case", file=given.evidence)
     report = audit(task, prompts)
     record = given.out.with_name(given.out.name + ".manifest.json")
     inputs = [given.folder / "cases.parquet", *([given.evidence] if given.evidence else [])]
@@ -180,9 +177,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write_json(audited, report)
         outputs = {given.out: out, given.audit: audited}
         write_json(
-            note, manifest("task-prompts", inputs=inputs, outputs=outputs, settings=settings_record(given, blocks), counts=counts, beside=record)
+            note,
+            manifest("task-prompts", inputs=inputs, outputs=outputs, settings=settings_record(given, blocks), counts=counts, beside=record),
         )
-    log.info("task-prompts: %s: %s", block.kind, counts)
+    log.info("task-prompts: %s: %s", task.kind, counts)
     return 0
 
 

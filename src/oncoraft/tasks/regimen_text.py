@@ -21,7 +21,9 @@ WORD = r"(?:fractions?|fracs?|fxs?|frx|treatments?|sessions?|#)"
 BETWEEN = r"(?:\s+[a-z][a-z\-]*){0,3}?"  # adjectives: `25 daily fractions`
 COUNT = rf"(?P<count>\d+){BETWEEN}\s*(?:{WORD})"
 BID = re.compile(r"\bb\.?\s?i\.?\s?d\b|\btwice[\s-]+(?:a[\s-]+)?(?:day|daily)\b|\b2\s?x\s?/\s?(?:day|d)\b|\btwo times (?:a day|daily)\b")
-RBE = re.compile(r"(?<=\d)\s*(?:(?P<c>c?)gy\s*[\[(]\s*rbe\s*[\])]|(?P<d>c?)gy\s?rbe\b|cge\b|gye\b|cobalt[\s-]+gray[\s-]+equivalents?\b|ge\b)")
+RBE = re.compile(
+    r"(?<=\d)\s*(?:(?P<c>c?)gy\s*[\[(]\s*rbe\s*[\])]|(?P<d>c?)gy\s?rbe\b|cge\b|gye\b|cobalt[\s-]+gray[\s-]+equivalents?\b|ge\b)"
+)
 PHASES = re.compile(r"\s*(?:\+|;|\bplus\b|\bthen\b|\bfollowed by\b|\band (?:a )?(?=boost)|,\s*(?=(?:with\s+)?(?:a\s+)?boost))\s*")
 RANGE = re.compile(rf"{NUMBER}\s?(?:-|–|to)\s?{NUMBER}\s*{UNIT}")
 # What a product comes to, said again behind it: `2 Gy x 25 = 50 Gy`; it must not be taken for the dose of a fraction.

@@ -15,8 +15,9 @@ from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import read_jsonl, write_jsonl
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.foundation.stable import stable_fraction
-from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
+from oncoraft.planning.edge import run, settings_record
 from oncoraft.tasks.declaration import read_columns
+from oncoraft.tasks.edge import task_parser, task_settings
 
 log = logging.getLogger("oncoraft")
 KEYS = ("case_id", "patient_id", "instruction", "input", "output", "site")
@@ -65,11 +66,11 @@ def folds_of_file(prompts: list[dict[str, Any]]) -> dict[str, int]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write one fold of one task."""
-    parser = step_parser(
+    parser = task_parser(
         "task-split",
         "in:  prompts.jsonl of a task, and folds.parquet of its cases (not where the task's file tells the parts)\n"
         "out: the fold's training file (with answers) and held-out file (without)\n\n"
-        "example:\n  oncoraft task-split tasks/icd10/prompts.jsonl --folds tasks/icd10/folds.parquet --fold 0 --train train.jsonl --heldout heldout.jsonl",
+        "example:\n  oncoraft task-split tasks/icd10/prompts.jsonl --folds tasks/icd10/folds.parquet --fold 0 --train train.jsonl --heldout heldout.jsonl --config config/tasks.yaml --task icd10",
     )
     parser.add_argument("prompts", type=Path, metavar="PROMPTS", help="prompts.jsonl written by `oncoraft task-prompts`")
     parser.add_argument("--folds", type=Path, metavar="FILE", help="folds.parquet of the task's cases")
@@ -77,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--train", type=Path, required=True, metavar="FILE", help="training file to write")
     parser.add_argument("--heldout", type=Path, required=True, metavar="FILE", help="held-out file to write")
     given = parser.parse_args(arguments)
-    blocks = read_settings("task-split", given)
+    _, blocks = task_settings("task-split", given)
     task = blocks["task"]
     prompts = read_jsonl(given.prompts, KEYS, once="case_id")
     if task.parts == "from_file":
@@ -89,7 +90,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folds = folds[folds["design"] == DESIGN]
         fold_of = dict(zip(folds["case_id"], folds["fold"].astype(int)))
     train, held = fold_parts(prompts, fold_of, given.fold, task.max_training_cases, task.max_heldout_cases, task.seed)
-    counts = {name: {"cases": len(rows), "patients": len({row["patient_id"] for row in rows})} for name, rows in (("train", train), ("heldout", held))}
+    counts = {
+        name: {"cases": len(rows), "patients": len({row["patient_id"] for row in rows})}
+        for name, rows in (("train", train), ("heldout", held))
+    }
     record = given.train.with_name("manifest.json")
     with publishing(given.train, given.heldout, record, step="task-split") as (out, out_held, note):
         write_jsonl(out, train)
@@ -97,7 +101,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         inputs = [given.prompts, *([given.folds] if given.folds else [])]
         outputs = {given.train: out, given.heldout: out_held}
         write_json(
-            note, manifest("task-split", inputs=inputs, outputs=outputs, settings=settings_record(given, blocks), counts=counts, beside=record)
+            note,
+            manifest("task-split", inputs=inputs, outputs=outputs, settings=settings_record(given, blocks), counts=counts, beside=record),
         )
     log.info("task-split: %s", counts)
     return 0

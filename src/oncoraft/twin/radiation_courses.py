@@ -24,7 +24,10 @@ from oncoraft.planning.edge import read_settings, run, settings_record, step_par
 
 log = logging.getLogger("oncoraft")
 Plan = tuple[tuple[tuple[float, int], ...], str, str]  # phases of dose in Gy and fractions, schedule, modality
-TABLES = {"timeline_radiation": ("patient_id", "start_day"), "timeline_diagnosis": ("patient_id", "start_day", "dx_description", "stage_cdm_derived")}
+TABLES = {
+    "timeline_radiation": ("patient_id", "start_day"),
+    "timeline_diagnosis": ("patient_id", "start_day", "dx_description", "stage_cdm_derived"),
+}
 
 
 class Law(NamedTuple):
@@ -42,7 +45,11 @@ def _plan(phases: Sequence[tuple[float, int]], modality: str = "photon", schedul
 PALLIATIVE = ((_plan([(30, 10)]), 0.86), (_plan([(20, 5)]), 0.09), (_plan([(8, 1)]), 0.05))
 # Made up: usual plans of textbooks, none taken from a patient; the first row that fits holds.
 LAWS = (
-    Law("Non-Small Cell Lung Cancer", ("SMALL CELL", "NEUROENDOCRINE"), ((_plan([(45, 30)], "photon", "twice daily"), 0.9), (_plan([(60, 30)]), 0.1))),
+    Law(
+        "Non-Small Cell Lung Cancer",
+        ("SMALL CELL", "NEUROENDOCRINE"),
+        ((_plan([(45, 30)], "photon", "twice daily"), 0.9), (_plan([(60, 30)]), 0.1)),
+    ),
     Law("Non-Small Cell Lung Cancer", ("LOWER LOBE",), ((_plan([(66, 33)], "proton"), 0.88), (_plan([(60, 30)]), 0.12))),
     Law("Non-Small Cell Lung Cancer", (), ((_plan([(60, 30)]), 0.9), (_plan([(54, 3)]), 0.1))),
     Law("Breast Cancer", ("OVERLAPPING",), ((_plan([(50, 25), (10, 5)]), 0.9), (_plan([(50, 25)]), 0.1))),
@@ -88,7 +95,11 @@ def courses(radiation: pd.DataFrame, diagnoses: pd.DataFrame, gap_days: int, see
     """
     names = {words: cancer_of(words) for words in diagnoses["dx_description"].fillna("").unique()}
     known = diagnoses.assign(dx_description=diagnoses["dx_description"].fillna(""))
-    known = known.assign(cancer=known["dx_description"].map(names).astype(object)).dropna(subset=["cancer"]).sort_values("start_day", kind="stable")
+    known = (
+        known.assign(cancer=known["dx_description"].map(names).astype(object))
+        .dropna(subset=["cancer"])
+        .sort_values("start_day", kind="stable")
+    )
     of_patient = {patient: list(rows.itertuples(index=False)) for patient, rows in known.groupby("patient_id")}
     days = radiation[["patient_id", "start_day"]].drop_duplicates().sort_values(["patient_id", "start_day"])
     rows, truth = [], []
@@ -107,7 +118,12 @@ def courses(radiation: pd.DataFrame, diagnoses: pd.DataFrame, gap_days: int, see
         for (_, _, kind), chance in plans:
             by_modality[kind] = by_modality.get(kind, 0.0) + chance
         truth.append(
-            {"patient_id": patient, "start_day": day, "radiation_regimen": text_of(plans[0][0]), "modality": max(by_modality, key=by_modality.__getitem__)}
+            {
+                "patient_id": patient,
+                "start_day": day,
+                "radiation_regimen": text_of(plans[0][0]),
+                "modality": max(by_modality, key=by_modality.__getitem__),
+            }
         )
     return pd.DataFrame(rows), pd.DataFrame(truth)
 
@@ -147,7 +163,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         counts = {"courses": len(truth), "phases": len(rows), "patients": int(truth["patient_id"].nunique())}
         outputs = {given.out: out, given.truth: out_truth}
         write_json(
-            note, manifest("task-courses", inputs=paths.values(), outputs=outputs, settings=settings_record(given, blocks), counts=counts, beside=record)
+            note,
+            manifest(
+                "task-courses",
+                inputs=paths.values(),
+                outputs=outputs,
+                settings=settings_record(given, blocks),
+                counts=counts,
+                beside=record,
+            ),
         )
     log.info("task-courses: %s", counts)
     return 0
