@@ -145,18 +145,22 @@ def worded(field: Field, frame: pd.DataFrame) -> pd.Series:
     return pd.Series(text, index=frame.index, dtype=object)
 
 
-def fields_of(names: str | None) -> frozenset[str] | None:
-    """Fields that the command line names; None where it names none.
+def read_fields(path: Path | None) -> frozenset[str] | None:
+    """Fields that a file names, one a line; None where there is no file.
 
     Raises:
-        InputError: one that is not declared.
+        InputError: it cannot be read, or names one that is not declared.
     """
-    if names is None:
+    if path is None:
         return None
-    wanted = frozenset(filter(None, (name.strip() for name in names.split(","))))
-    if strange := sorted(wanted - set(BY_NAME)):
-        raise InputError("--fields: expected fields of the allow-list", found=strange[0])
-    return wanted
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise InputError("expected a readable file of fields, one a line", file=path) from None
+    for number, name in enumerate(lines, 1):
+        if name not in BY_NAME:
+            raise InputError("expected a field of the allow-list", file=path, line=number, found=name)
+    return frozenset(lines)
 
 
 def collecting(block: Evidence) -> dict[str, Any]:
@@ -243,18 +247,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = step_parser("evidence", f"fields, and when a record becomes known (all about them: docs/evidence.md):\n{fields}\n\n{example}")
     parser.add_argument("tables", type=Path, metavar="TABLES", help="folder written by `oncoraft ingest`")
     parser.add_argument("cases", type=Path, metavar="CASES", help="folder that holds cases.parquet")
-    parser.add_argument("--fields", metavar="NAMES", help="only these fields, with commas between them")
+    parser.add_argument("--fields", type=Path, metavar="FILE", help="only the fields that this file names, one a line")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="evidence.parquet to write")
     given: argparse.Namespace = parser.parse_args(arguments)
     blocks = read_settings("evidence", given)
     cases = read_cases(given.cases)
     block = blocks["evidence"]
-    evidence = collect(read_tables(given.tables), cases, **collecting(block), fields=fields_of(given.fields))
+    evidence = collect(read_tables(given.tables), cases, **collecting(block), fields=read_fields(given.fields))
     counts = {"cases": len(cases), "statements": len(evidence), "by_field": evidence["field"].value_counts().sort_index().to_dict()}
     record = given.out.with_name(given.out.name + ".manifest.json")
     with publishing(given.out, record, step="evidence") as (out, note):
         evidence.to_parquet(out, index=False)
-        inputs = [given.cases / "cases.parquet", *(given.tables / f"{name}.parquet" for name in TABLES_READ)]
+        inputs = [
+            given.cases / "cases.parquet",
+            *([given.fields] if given.fields else []),
+            *(given.tables / f"{name}.parquet" for name in TABLES_READ),
+        ]
         settings = settings_record(given, blocks)
         write_json(note, manifest("evidence", inputs=inputs, outputs={given.out: out}, settings=settings, counts=counts, beside=record))
     log.info("evidence: %d statements of %d cases", len(evidence), len(cases))

@@ -40,7 +40,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = task_parser(
         "task-cases",
         "in:  what the task reads: ingested tables, the cohort's cases, a CSV of courses, or the file that its settings name\n"
-        "out: cases.parquet (case_id, patient_id, index_day, answer and what evidence reads) and its manifest, which counts what was left out\n\n"
+        "out: cases.parquet (case_id, patient_id, index_day, answer and what evidence reads) fields.txt (of the evidence that it shows),\n     and a manifest, which counts what was left out\n\n"
         "example:\n  oncoraft task-cases tables --out tasks/icd10 --config config/tasks.yaml --task icd10",
     )
     parser.add_argument("tables", type=Path, nargs="?", metavar="TABLES", help="folder written by `oncoraft ingest`")
@@ -62,19 +62,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "patients": int(found.cases["patient_id"].nunique()),
         "answers": int(found.cases["answer"].nunique()),
     }
-    target, record = given.out / "cases.parquet", given.out / "cases.parquet.manifest.json"
+    target, listed = given.out / "cases.parquet", given.out / "fields.txt"
+    record = given.out / "cases.parquet.manifest.json"
     inputs = [given.courses, Path(task.file) if task.file else None, given.cohort and given.cohort / "cases.parquet"]
     inputs += (
         [given.tables / f"{name}.parquet" for name in ("timeline_diagnosis", "timeline_radiation", "clinical_patient")]
         if given.tables
         else []
     )
-    with publishing(target, record, step="task-cases") as (out, note):
+    with publishing(target, listed, record, step="task-cases") as (out, fields, note):
         found.cases.to_parquet(out, index=False)
+        fields.write_text("".join(f"{name}\n" for name in declared.fields), encoding="utf-8")
         told = counts | {"left_out": found.left_out}
         read = [path for path in inputs if path is not None and path.is_file()]
         written = manifest(
-            "task-cases", inputs=read, outputs={target: out}, settings=settings_record(given, blocks), counts=told, beside=record
+            "task-cases",
+            inputs=read,
+            outputs={target: out, listed: fields},
+            settings=settings_record(given, blocks),
+            counts=told,
+            beside=record,
         )
         write_json(note, written)
     log.info("task-cases: %s: %s; left out: %s", declared.kind, counts, found.left_out)

@@ -23,7 +23,7 @@ from oncoraft.foundation.jsonl import read_jsonl, write_jsonl
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.edge import run, settings_record
 from oncoraft.tasks.baselines import BASELINES
-from oncoraft.tasks.declaration import Task, read_columns
+from oncoraft.tasks.declaration import Task
 from oncoraft.tasks.edge import task_parser, task_settings
 from oncoraft.tasks.measures import ROUGE, classes_table, interval, normalised, resampled_means, rouge
 from oncoraft.tasks.signed_rank import signed_rank

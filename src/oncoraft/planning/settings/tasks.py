@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -11,7 +13,16 @@ from oncoraft.planning.settings.base import Block, Days, PathText
 
 TaskName = Annotated[str, Field(pattern=r"^[a-z0-9]+([-_][a-z0-9]+)*$")]
 # A task is one file; what there is to choose from follows from the files, so that a new one is known here by itself.
-KINDS = tuple(sorted(file.stem for file in (Path(__file__).parents[2] / "tasks" / "declared").glob("[a-z]*.py")))
+DECLARED = Path(__file__).parents[2] / "tasks" / "declared"
+KINDS = tuple(sorted(file.stem for file in DECLARED.glob("[a-z]*.py")))
+
+
+@cache
+def declared_value(kind: str, name: str, otherwise: Any = None) -> Any:
+    """A literal that a task declares, read from its syntax tree: parsing the workflow must not import what the declaration imports."""
+    tree = ast.parse((DECLARED / f"{kind}.py").read_bytes())
+    found = [node.value for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == name]
+    return ast.literal_eval(found[0]) if found else otherwise
 
 
 class Radiation(Block):
@@ -43,6 +54,7 @@ class TextTask(Block):
     token_budget: int = Field(
         1024, ge=64, description="Longest prompt in tokens, estimated from its characters; statements of low priority are cut first."
     )
+    shards: int = Field(1, ge=1, description="Jobs per fold that answer; results do not depend on it.")
     max_answer_tokens: int = Field(64, ge=2, description="Longest answer in tokens.")
     choices: Literal["free", "scored"] = Field(
         "free",
