@@ -249,7 +249,21 @@ def kept_files(wildcards):
                 kept += expand(rules.rewards.output, **run)
             if plan.method_of(strategy) == "dpo":
                 kept += expand(rules.preferences.output, **run, fold=folds["fold"])
-    return kept + kept_of_judged() + kept_of_tasks()
+    of_tasks = {
+        "courses": rules.task_courses,
+        "cases": rules.task_cases,
+        "folds": rules.task_folds,
+        "evidence": rules.task_evidence,
+        "lookahead": rules.task_lookahead,
+        "prompts": rules.task_prompts,
+        "split": rules.task_split,
+        "baselines": rules.task_baselines,
+        "train": rules.task_train,
+        "infer": rules.task_infer,
+        "choices": rules.task_choices,
+        "scores": rules.task_scores,
+    }
+    return kept + kept_of_judged() + kept_of_tasks(of_tasks)
 
 
 def kept_of_judged():
@@ -536,40 +550,32 @@ def scores_of_tasks(wildcards):
     )
 
 
-def kept_of_tasks():
-    """Every file of a finished run that belongs to a text task."""
-    kept = []
-    cohort = plan.config.cohort
+def kept_of_tasks(of):
+    """Every file of a finished run that belongs to a text task; `of` has the rules by their name without `task_`."""
+    kept, tasks, cohort = [], plan.tasks, plan.config.cohort
     models = list(plan.config.models)
-    tasks = plan.tasks
-    if (
-        any(map(tasks.needs_courses, tasks.names()))
-        and tasks.config.radiation.courses is None
-    ):
-        kept += expand(rules.task_courses.output, cohort=cohort)
+    is_made_up = plan.config.radiation.courses is None
+    if is_made_up and any(map(tasks.needs_courses, tasks.names())):
+        kept += expand(of["courses"].output, cohort=cohort)
     for name in tasks.names():
         of_all = {"cohort": cohort, "task": name}
-        made = [rules.task_cases, rules.task_prompts, rules.task_baselines]
-        if tasks.task(name).parts == "by_patient":
-            made.append(rules.task_folds)
-        if tasks.source(name) == "tables":
-            made += [rules.task_evidence, rules.task_lookahead]
-        for one in made:
-            kept += expand(one.output, **of_all)
-        folds = list(tasks.folds(name))
-        kept += expand(rules.task_split.output, **of_all, fold=folds)
-        kept += expand(rules.task_train.output, **of_all, model=models, fold=folds)
-        answered = of_all | {
-            "model": models,
-            "fold": folds,
-            "answerer": ["base", "tuned"],
-        }
-        kept += expand(
-            rules.task_infer.output, **answered, shard=list(tasks.shards(name))
+        is_told = tasks.task(name).parts == "from_file"
+        is_own = tasks.source(name) == "tables"
+        made = ["cases", "prompts", "baselines"]
+        made += ([] if is_told else ["folds"]) + (
+            ["evidence", "lookahead"] if is_own else []
         )
+        for one in made:
+            kept += expand(of[one].output, **of_all)
+        folds = list(tasks.folds(name))
+        kept += expand(of["split"].output, **of_all, fold=folds)
+        of_all |= {"model": models}
+        kept += expand(of["train"].output, **of_all, fold=folds)
+        answered = of_all | {"fold": folds, "answerer": ["base", "tuned"]}
+        kept += expand(of["infer"].output, **answered, shard=list(tasks.shards(name)))
         if tasks.task(name).choices == "scored":
-            kept += expand(rules.task_choices.output, **answered)
-        kept += expand(rules.task_scores.output, **of_all, model=models)
+            kept += expand(of["choices"].output, **answered)
+        kept += expand(of["scores"].output, **of_all)
     return kept
 
 

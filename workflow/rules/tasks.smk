@@ -60,7 +60,7 @@ rule task_cases:
         "exec python -m oncoraft task-cases {params.given} --out {params.folder} --settings {params.settings:q} 2> {log}"
 
 
-use rule folds as task_folds with:
+rule task_folds:
     input:
         cases="results/{cohort}/tasks/{task}/cases.parquet",
     output:
@@ -70,9 +70,19 @@ use rule folds as task_folds with:
         "results/{cohort}/logs/task-folds-{task}.log",
     benchmark:
         "results/{cohort}/benchmarks/task-folds-{task}.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
     params:
         settings=task_settings_of("folds"),
         cases=subpath(input.cases, parent=True),
+    message:
+        "Assigning the patients of task {wildcards.task} to folds"
+    shell:
+        "exec python -m oncoraft folds {params.cases} --settings {params.settings:q} 2> {log}"
 
 
 rule task_evidence:
