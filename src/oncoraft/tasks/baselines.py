@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import read_jsonl, write_jsonl
 from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.foundation.publishing import claim
 from oncoraft.planning.edge import run, settings_record
 from oncoraft.tasks.edge import task_parser, task_settings
 from oncoraft.tasks.split import KEYS
@@ -78,6 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if len(given.train) != len(given.heldout):
         raise InputError("--heldout: expected as many files as --train", found=len(given.heldout))
     _, blocks = task_settings("task-baselines", given)
+    record = given.out.with_name(given.out.name + ".manifest.json")
+    claim(given.out, record, step="task-baselines")
     rows: list[dict[str, Any]] = []
     for train_file, held_file in zip(given.train, given.heldout, strict=True):
         train, held = read_jsonl(train_file, KEYS), read_jsonl(held_file, KEYS)
@@ -85,7 +88,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for number, row in enumerate(held):
             known = {"case_id": row["case_id"], "patient_id": row["patient_id"], "fold": row["fold"]}
             rows.append(known | {name: answers[name][number] for name in BASELINES})
-    record = given.out.with_name(given.out.name + ".manifest.json")
     with publishing(given.out, record, step="task-baselines") as (out, note):
         write_jsonl(out, rows)
         inputs, counts = [*given.train, *given.heldout], {"cases": len(rows), "folds": len(given.train)}

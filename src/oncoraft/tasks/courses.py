@@ -40,7 +40,7 @@ def read_courses(path: Path) -> pd.DataFrame:
             if absent := [name for name in NEEDED if name not in (reader.fieldnames or [])]:
                 raise InputError("expected this column", file=path, line=1, column=absent[0])
             for row in reader:
-                place = {"file": path, "line": reader.line_num}
+                place: dict[str, Any] = {"file": path, "line": reader.line_num}
                 if None in row or None in row.values():
                     raise InputError(f"expected {len(reader.fieldnames or [])} values", **place)
                 patient, day, phase, modality, is_rbe, is_twice = _phase(row, place)

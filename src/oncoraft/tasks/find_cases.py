@@ -13,6 +13,7 @@ from pathlib import Path
 
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.foundation.publishing import claim
 from oncoraft.planning.edge import run, settings_record
 from oncoraft.tasks.declaration import Found, Material, Task
 from oncoraft.tasks.edge import task_parser, task_settings
@@ -54,6 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Find the cases of one task."""
     given = parse(arguments)
     declared, blocks = task_settings("task-cases", given)
+    target, listed = given.out / "cases.parquet", given.out / "fields.txt"
+    record = given.out / "cases.parquet.manifest.json"
+    claim(target, listed, record, step="task-cases", home=given.out)
     task, radiation = blocks["task"], blocks["radiation"]
     material = Material(task, given.tables, given.cohort, given.courses, radiation.gap_days)
     found = found_cases(declared, material)
@@ -62,15 +66,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "patients": int(found.cases["patient_id"].nunique()),
         "answers": int(found.cases["answer"].nunique()),
     }
-    target, listed = given.out / "cases.parquet", given.out / "fields.txt"
-    record = given.out / "cases.parquet.manifest.json"
     inputs = [given.courses, Path(task.file) if task.file else None, given.cohort and given.cohort / "cases.parquet"]
     inputs += (
         [given.tables / f"{name}.parquet" for name in ("timeline_diagnosis", "timeline_radiation", "clinical_patient")]
         if given.tables
         else []
     )
-    with publishing(target, listed, record, step="task-cases") as (out, fields, note):
+    with publishing(target, listed, record, step="task-cases", home=given.out) as (out, fields, note):
         found.cases.to_parquet(out, index=False)
         fields.write_text("".join(f"{name}\n" for name in declared.fields), encoding="utf-8")
         told = counts | {"left_out": found.left_out}

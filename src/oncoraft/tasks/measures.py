@@ -61,7 +61,7 @@ def classes_table(truth: Sequence[str], answers: Sequence[str | None]) -> tuple[
             "answered": [given.count(name) for name in present],
         }
     )
-    means = {}
+    means: dict[str, float] = {}
     for average, labels in (("micro", named), ("macro", present)):
         values = precision_recall_fscore_support(truth, given, labels=labels, average=average, **how)[:3]
         means |= {f"{name}_{average}": float(value) for name, value in zip(("precision", "recall", "f1"), values)}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pandas as pd
+
 from oncoraft.foundation.errors import InputError
 from oncoraft.tasks.courses import read_courses
 from oncoraft.tasks.declaration import Found, Material, case_frame
@@ -42,7 +44,7 @@ def cases_of(material: Material, answer: Callable[[Any], str | None]) -> Found:
         raise InputError("--courses: expected a CSV of radiation courses; the released tables hold no dose and no modality")
     courses = read_courses(material.courses)
     told, left_out = at_days(courses, named(material.table("timeline_diagnosis", COLUMNS)))
-    told = told.assign(answer=[answer(row) for row in told.to_dict("records")])
+    told["answer"] = pd.Series([answer(row) for row in told.to_dict("records")], index=told.index, dtype=object)
     first = told.drop_duplicates(["patient_id", "index_day"])
     left_out |= {"another course on the same day": len(told) - len(first), "answer not told": int(first["answer"].isna().sum())}
     kept = first.dropna(subset=["answer"])[["patient_id", "index_day", "cancer_type", "diagnosis_day", "answer"]]

@@ -20,6 +20,7 @@ from oncoraft.answers import full_prompt
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import write_jsonl
 from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.foundation.publishing import claim
 from oncoraft.planning.edge import run, settings_record
 from oncoraft.tasks.declaration import Task, read_columns
 from oncoraft.tasks.edge import task_parser, task_settings
@@ -157,6 +158,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--audit", type=Path, required=True, metavar="FILE", help="audit.json to write")
     given: argparse.Namespace = parser.parse_args(arguments)
     task, blocks = task_settings("task-prompts", given)
+    record = given.out.with_name(given.out.name + ".manifest.json")
+    claim(given.out, given.audit, record, step="task-prompts")
     block = blocks["task"]
     own = ("case_id", "patient_id", "answer", *(("instruction", "input", "choices", "part") if task.source == "file" else ()))
     cases = read_columns(given.folder / "cases.parquet", own, "task-cases")
@@ -170,7 +173,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not prompts:
         raise InputError(f"task {task.kind}: expected evidence of at least one case", file=given.evidence)
     report = audit(task, prompts)
-    record = given.out.with_name(given.out.name + ".manifest.json")
     inputs = [given.folder / "cases.parquet", *([given.evidence] if given.evidence else [])]
     with publishing(given.out, given.audit, record, step="task-prompts") as (out, audited, note):
         write_jsonl(out, prompts)

@@ -74,7 +74,7 @@ def make(given: argparse.Namespace) -> None:
     record = given.out / "manifest.json"
     inputs = [*given.prompts, *(path for paths in files.values() for path in paths)]
     refuse_over_inputs(outputs, inputs)
-    with publishing(*outputs, record, step="rate") as (table, page, secret, note):
+    with publishing(*outputs, record, step="rate", home=given.out) as (table, page, secret, note):
         write_csv(table, frame)
         page.write_text(html(frame, given.title), encoding="utf-8")
         write_json(secret, key)
@@ -102,7 +102,7 @@ def read(given: argparse.Namespace) -> None:
     found = measured(key, filled)
     outputs = [given.out / name for name in ("ratings.json", "ratings.csv")]
     record = given.out / "manifest.json"
-    with publishing(*outputs, record, step="rate") as (out, table, note):
+    with publishing(*outputs, record, step="rate", home=given.out) as (out, table, note):
         write_json(out, found)
         write_csv(table, pd.DataFrame([{name: one[name] for name in one if name != "grades"} | one["grades"] for one in found["sources"]]))
         counts = {"raters": len(filled), "items": len(key["items"]), "ratings": found["agreement"]["acceptable"]["ratings"]}

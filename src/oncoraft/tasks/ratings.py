@@ -59,7 +59,7 @@ def read_filled(path: Path, key: Mapping[str, Any]) -> dict[str, tuple[str | Non
             if absent := [name for name in READ if name not in (reader.fieldnames or [])]:
                 raise InputError("expected this column", file=path, line=1, column=absent[0])
             for row in reader:
-                place = {"file": path, "line": reader.line_num}
+                place: dict[str, Any] = {"file": path, "line": reader.line_num}
                 if None in row or None in row.values():
                     raise InputError(f"expected {len(reader.fieldnames or [])} values", **place)
                 if row["sheet"] != key["sheet"]:
@@ -154,7 +154,7 @@ def _source(rows: pd.DataFrame, name: str, key: Mapping[str, Any]) -> dict[str, 
     """Share acceptable with its interval, and the grades, of one source."""
     share = by_case(rows)
     patients = rows.drop_duplicates("case_id").set_index("case_id")["patient_id"].reindex(share.index)
-    bounds = (None, None)
+    bounds: tuple[float | None, float | None] = (None, None)
     if len(share):
         bounds = interval(resampled_means(share.to_numpy()[:, None], patients.tolist(), RESAMPLES, int(key["seed"]))[:, 0])
     return {
@@ -177,6 +177,6 @@ def _tests(frame: pd.DataFrame, sources: Sequence[str]) -> list[dict[str, Any]]:
         apart = (after - before).dropna()
         people = frame.drop_duplicates("case_id").set_index("case_id")["patient_id"].reindex(apart.index)
         if len(apart):
-            test = asdict(signed_rank(apart.groupby(people.to_numpy()).mean().to_numpy()))
+            test = asdict(signed_rank(apart.groupby(people.to_numpy()).mean().tolist()))
             found.append({"greater": second, "than": first, "difference": float(apart.mean()), "cases": len(apart)} | test)
     return found

@@ -21,6 +21,7 @@ from oncoraft.foundation.csv_file import write_csv
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import read_jsonl, write_jsonl
 from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.foundation.publishing import claim
 from oncoraft.planning.edge import run, settings_record
 from oncoraft.tasks.baselines import BASELINES
 from oncoraft.tasks.declaration import Task
@@ -126,7 +127,7 @@ def paired_tests(
             apart = (values[TESTED][measure] - values[other][measure]).to_numpy()
             lower, upper = interval(resampled_means(apart[:, None], patients, resamples, seed)[:, 0])
             means = pd.Series(apart).groupby(np.asarray(patients, dtype=object)).mean()
-            test = asdict(signed_rank(means.to_numpy()))
+            test = asdict(signed_rank(means.tolist()))
             known = {
                 "first": TESTED,
                 "second": other,
@@ -176,6 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Score one task."""
     given = parse(arguments)
     task, blocks = task_settings("task-scores", given)
+    claim(*(given.out / name for name in (*FILES, "manifest.json")), step="task-scores", home=given.out)
     block = blocks["task"]
     baselines = {row["case_id"]: row for row in read_jsonl(given.baselines, ("case_id", *BASELINES), once="case_id")}
     rows = [row for row in read_jsonl(given.prompts, ("case_id", "patient_id", "output"), once="case_id") if row["case_id"] in baselines]
@@ -208,7 +210,7 @@ def publish(given: argparse.Namespace, blocks: dict[str, Any], task: Task, found
     paths = [given.out / name for name in FILES]
     record = given.out / "manifest.json"
     told = ("case_id", "patient_id", "output", "answers")
-    with publishing(*paths, record, step="task-scores") as (out, table, out_classes, out_tests, out_rows, note):
+    with publishing(*paths, record, step="task-scores", home=given.out) as (out, table, out_classes, out_tests, out_rows, note):
         write_json(
             out, {"task": task.kind, "title": task.title, "headline": next(iter(task.measures)), "note": task.note, "records": records}
         )

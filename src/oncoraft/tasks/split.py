@@ -13,6 +13,7 @@ from typing import Any
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import read_jsonl, write_jsonl
 from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.foundation.publishing import claim
 from oncoraft.foundation.stable import stable_fraction
 from oncoraft.planning.edge import run, settings_record
 from oncoraft.tasks.declaration import read_columns
@@ -78,6 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--heldout", type=Path, required=True, metavar="FILE", help="held-out file to write")
     given = parser.parse_args(arguments)
     _, blocks = task_settings("task-split", given)
+    record = given.train.with_name("manifest.json")
+    claim(given.train, given.heldout, record, step="task-split")
     task = blocks["task"]
     prompts = read_jsonl(given.prompts, KEYS, once="case_id")
     if task.parts == "from_file":
@@ -93,7 +96,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         name: {"cases": len(rows), "patients": len({row["patient_id"] for row in rows})}
         for name, rows in (("train", train), ("heldout", held))
     }
-    record = given.train.with_name("manifest.json")
     with publishing(given.train, given.heldout, record, step="task-split") as (out, out_held, note):
         write_jsonl(out, train)
         write_jsonl(out_held, held)

@@ -18,6 +18,7 @@ import pandas as pd
 from oncoraft.foundation.csv_file import write_csv
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.foundation.publishing import claim
 from oncoraft.foundation.stable import stable_fraction
 from oncoraft.knowledge.cancers import cancer_of
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
@@ -66,7 +67,9 @@ LAWS = (
 
 
 def plans_of(cancer: str, description: str, is_distant: bool) -> tuple[tuple[Plan, float], ...]:
-    """The plans of a diagnosis with their probabilities."""
+    """The plans of a diagnosis with their probabilities; none for a cancer that the law knows nothing of."""
+    if cancer not in {law.cancer for law in LAWS}:
+        return ()
     if is_distant:
         return PALLIATIVE
     return next(
@@ -100,16 +103,21 @@ def courses(radiation: pd.DataFrame, diagnoses: pd.DataFrame, gap_days: int, see
         .dropna(subset=["cancer"])
         .sort_values("start_day", kind="stable")
     )
-    of_patient = {patient: list(rows.itertuples(index=False)) for patient, rows in known.groupby("patient_id")}
+    of_patient: dict[str, list[tuple[int, str, str, str]]] = {}
+    columns = ("patient_id", "start_day", "cancer", "dx_description", "stage_cdm_derived")
+    for patient, *diagnosis in zip(*(known[name].tolist() for name in columns)):
+        of_patient.setdefault(patient, []).append((diagnosis[0], diagnosis[1], diagnosis[2], str(diagnosis[3])))
     days = radiation[["patient_id", "start_day"]].drop_duplicates().sort_values(["patient_id", "start_day"])
     rows, truth = [], []
     before: tuple[str, int] = ("", 0)
     for patient, day in zip(days["patient_id"], days["start_day"].astype(int)):
         is_same, before = patient == before[0] and day - before[1] <= gap_days, (patient, day)
-        told = [one for one in of_patient.get(patient, []) if one.start_day <= day]
+        told = [one for one in of_patient.get(patient, []) if one[0] <= day]
         if is_same or not told:
             continue
-        plans = plans_of(told[-1].cancer, told[-1].dx_description, str(told[-1].stage_cdm_derived) == "Stage 4")
+        _, cancer, description, stage = told[-1]
+        if not (plans := plans_of(cancer, description, stage == "Stage 4")):
+            continue
         phases, schedule, modality = drawn(plans, stable_fraction(seed, patient, day))
         for number, (dose, fractions) in enumerate(phases):
             course = {"patient_id": patient, "start_day": day, "course": f"{day}", "phase": number + 1, "dose": dose, "unit": "Gy"}
@@ -148,6 +156,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--truth", type=Path, required=True, metavar="FILE", help="Parquet of the likeliest answers to write")
     given = parser.parse_args(arguments)
     blocks = read_settings("task-courses", given)
+    record = given.out.with_name(given.out.name + ".manifest.json")
+    claim(given.out, given.truth, record, step="task-courses")
     paths = {name: given.tables / f"{name}.parquet" for name in TABLES}
     if absent := [path for path in paths.values() if not path.is_file()]:
         raise InputError("expected a table written by `oncoraft ingest`", file=absent[0])
@@ -156,7 +166,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows, truth = courses(tables["timeline_radiation"], tables["timeline_diagnosis"], block.gap_days, block.seed)
     if truth.empty:
         raise InputError("expected radiation after a diagnosis of the cohort's cancers", file=paths["timeline_radiation"])
-    record = given.out.with_name(given.out.name + ".manifest.json")
     with publishing(given.out, given.truth, record, step="task-courses") as (out, out_truth, note):
         write_csv(out, rows)
         truth.to_parquet(out_truth, index=False)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pandas as pd
+
 from oncoraft.knowledge.drug_names import resolve
 from oncoraft.knowledge.drugs import MASKED, drugs
 from oncoraft.tasks.declaration import Found, Material, Task
@@ -19,7 +21,7 @@ def find(material: Material) -> Found:
     agents = [sorted(given) for given in cases["agents_at_index"]]
     masked = [MASKED in given for given in agents]
     answers = [None if not given or hidden else " + ".join(given).lower() for given, hidden in zip(agents, masked)]
-    told = cases.drop(columns="agents_at_index").assign(answer=answers)
+    told = cases.drop(columns="agents_at_index").assign(answer=pd.Series(answers, index=cases.index, dtype=object))
     left_out = {"an agent under trial, masked in the source": sum(masked), "no agent known at the index date": agents.count([])}
     return Found(told.dropna(subset=["answer"]).sort_values("case_id", ignore_index=True), left_out)
 
