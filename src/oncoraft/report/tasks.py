@@ -56,18 +56,32 @@ CLASSES = [
 ]
 
 
-def guarded(sources: Sources, rows: Rows, names: tuple[str, ...]) -> Rows:
-    """Rows with their small counts hidden, where real patients ask for that."""
-    return [row | {name: sources.guard.count(int(row[name])) for name in names if row.get(name) is not None} for row in rows]
+def measures(sources: Sources, given: Rows) -> Rows:
+    """Records of measures; where few answers were not read, the share that was read would tell how many."""
+    rows = []
+    for row in given:
+        shown = row | {name: sources.guard.count(int(row[name])) for name in ("n", "patients", "unread")}
+        is_hidden = row["measure"] == "read" and shown["unread"] != row["unread"]
+        rows.append(shown | (dict.fromkeys(("estimate", "lower", "upper")) if is_hidden else {}))
+    return [row for row in rows if row["measure"] not in MEANS or row["answerer"] in {"base", "tuned"}]
+
+
+def tests(sources: Sources, given: Rows) -> Rows:
+    """Records of tests; better, worse and equal add up to the patients, so that they are hidden together."""
+    rows = []
+    for row in given:
+        parts = {name: sources.guard.count(int(row[name])) for name in ("positive", "negative", "zeros")}
+        if any(parts[name] != int(row[name]) for name in parts):
+            parts = dict.fromkeys([*parts, "statistic"], sources.guard.mark)
+        rows.append(row | {"patients": sources.guard.count(int(row["patients"]))} | parts)
+    return rows
 
 
 def of_model(sources: Sources, folder: Path) -> dict[str, Any]:
     """One task as one model answered it."""
     told = read_json(folder / "metrics.json")
     stem = f"task-{folder.parent.name}-{folder.parents[2].name}"
-    table = guarded(sources, told["records"], ("n", "patients", "unread"))
-    shown = [row for row in table if row["measure"] not in MEANS or row["answerer"] in {"base", "tuned"}]
-    tests = guarded(sources, records(pd.read_csv(folder / "tests.csv")), ("patients", "positive", "negative", "zeros"))
+    shown, paired = measures(sources, told["records"]), tests(sources, records(pd.read_csv(folder / "tests.csv")))
     return {
         "title": f"{told['title']} · {folder.parents[2].name}",
         "anchor": stem,
@@ -75,21 +89,25 @@ def of_model(sources: Sources, folder: Path) -> dict[str, Any]:
         "headline": told["headline"],
         "measures": tabulate(Data(f"{stem}-measures", shown), MEASURES, f"{told['title']}: what the answers are worth"),
         "tests": tabulate(
-            Data(f"{stem}-tests", tests), TESTS, f"{told['title']}: the tuned model against each other, on means over patients"
+            Data(f"{stem}-tests", paired), TESTS, f"{told['title']}: the tuned model against each other, on means over patients"
         ),
         "classes": _classes(sources, folder, stem, told["title"]),
     }
 
 
 def _classes(sources: Sources, folder: Path, stem: str, title: str) -> Table | None:
-    """Precision, recall and F1 of the largest classes; None where the task has none, or real patients' classes would be small cells."""
-    frame = pd.read_csv(folder / "classes.csv", dtype={"class": str}) if (folder / "classes.csv").stat().st_size > 1 else pd.DataFrame()
-    if frame.empty:
-        return None
+    """Precision, recall and F1 of the largest classes, nothing of a class whose count is hidden; None where the task has none."""
+    frame = pd.read_csv(folder / "classes.csv", dtype={"class": str}, keep_default_na=False)
     kept = frame[frame["answerer"].isin(["base", "tuned"])]
+    if kept.empty:
+        return None
     order = kept[kept["answerer"] == "tuned"].sort_values(["support", "class"], ascending=[False, True])["class"].head(SHOWN_CLASSES)
-    rows = [row for name in order for row in records(kept[kept["class"] == name])]
-    rows = guarded(sources, rows, ("support", "answered"))
+    rows = []
+    for row in (row for name in order for row in records(kept[kept["class"] == name])):
+        support, answered = (sources.guard.count(int(row[name])) for name in ("support", "answered"))
+        is_hidden = support != int(row["support"])
+        hidden = dict.fromkeys(("precision", "recall", "f1")) | {"answered": sources.guard.mark}
+        rows.append(row | {"support": support, "answered": answered} | (hidden if is_hidden else {}))
     return tabulate(Data(f"{stem}-classes", rows), CLASSES, f"{title}: the {len(order)} largest of {kept['class'].nunique()} classes")
 
 

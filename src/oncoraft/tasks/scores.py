@@ -114,7 +114,7 @@ def score(
                     {"answerer": name, "measure": measure, "estimate": estimate, "lower": None, "upper": None} | counted | unread
                 )
     tests = paired_tests(values, patients, [next(iter(task.measures)), ROUGE[0]], resamples, seed)
-    return records, pd.concat(classes) if classes else pd.DataFrame(), tests
+    return records, pd.concat(classes) if classes else pd.DataFrame(columns=["class", "answerer"]), tests
 
 
 def paired_tests(
