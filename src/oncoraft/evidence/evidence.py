@@ -22,6 +22,7 @@ from oncoraft.evidence.allow_list import declared_columns
 from oncoraft.evidence.declaration import KNOWN_IN_WORDS, Field, IndexDay
 from oncoraft.evidence.fields import BY_NAME, FIELDS
 from oncoraft.evidence.known import Tables, ago, numbered, prepare
+from oncoraft.evidence.known import facts as as_facts
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.config import Evidence
@@ -45,14 +46,15 @@ CASE_COLUMNS = (
 )
 # Fields whose facts one function finds.
 FOUND_TOGETHER: dict[str, tuple[str, ...]] = {
-    "planned": ("drug", "drug_mechanism", "concurrent_radiation", "cancer_type", "setting", "line", "line_overall"),
+    "planned": ("drug", "drug_mechanism", "concurrent_radiation", "setting", "line", "line_overall"),
     "patient": ("sex", "race", "ethnicity", "age_at_index"),
     "diagnosis": (
         *("diagnosis", "diagnosed", "stage", "histology", "primary_site", "clinical_group", "pathological_group", "extent"),
         *("other_cancer", "hormone_receptor", "her2"),
     ),
     "imaging": ("progression", "imaging_days", "imaging_history", "cancer_presence"),
-    "received": ("prior_agents", "agents_of_other_cancer", "outside_treatment", "radiation", "surgery"),
+    "received": ("prior_agents", "agents_of_other_cancer", "outside_treatment"),
+    "local": ("radiation", "surgery"),
     "pathology": ("pdl1", "mmr", "gleason"),
     "genomic": tuple(field.name for field in FIELDS if field.section in {"specimen", "genomics"}),
 }
@@ -112,18 +114,23 @@ def find(
 
     With `fields`, facts of these alone, and of those that come with them.
     """
-    notes, specimens = treatment.outside(cases, tables), cache(lambda: genomics.known_specimens(cases, tables, genomics_known))
+    notes, specimens = (
+        cache(lambda: treatment.outside(cases, tables)),
+        cache(lambda: genomics.known_specimens(cases, tables, genomics_known)),
+    )
     groups: tuple[tuple[tuple[str, ...], Callable[[], dict[str, pd.DataFrame]]], ...] = (
-        (FOUND_TOGETHER["planned"], lambda: treatment.planned(cases, notes)),
+        (FOUND_TOGETHER["planned"], lambda: treatment.planned(cases, notes())),
+        (("cancer_type",), lambda: {"cancer_type": as_facts(cases, cases["cancer_type"].str.lower())}),
         (FOUND_TOGETHER["patient"], lambda: facts.patient(cases, tables)),
         (FOUND_TOGETHER["diagnosis"], lambda: facts.diagnosis(cases, tables, receptors)),
         (("ecog",), lambda: {"ecog": disease.performance(cases, tables, count, index_day)}),
         (FOUND_TOGETHER["imaging"], lambda: disease.imaging(cases, tables, count, index_day)),
         (("tumor_sites",), lambda: {"tumor_sites": disease.sites(cases, tables, index_day)}),
         (("tumor_marker",), lambda: {"tumor_marker": disease.markers(cases, tables, count, index_day)}),
-        (FOUND_TOGETHER["received"], lambda: treatment.received(cases, tables, notes, count)),
-        (("prior_regimen",), lambda: {"prior_regimen": treatment.prior_regimens(cases, tables, notes, count)}),
-        (FOUND_TOGETHER["pathology"], lambda: facts.pathology(cases, tables, count)),
+        (FOUND_TOGETHER["received"], lambda: treatment.received(cases, tables, notes(), count)),
+        (FOUND_TOGETHER["local"], lambda: treatment.local(cases, tables, count)),
+        (("prior_regimen",), lambda: {"prior_regimen": treatment.prior_regimens(cases, tables, notes(), count)}),
+        (FOUND_TOGETHER["pathology"], lambda: facts.pathology(cases, tables, count, fields)),
         (
             FOUND_TOGETHER["genomic"],
             lambda: {**genomics.specimen(specimens(), genomics_known), **genomics.alterations(specimens(), tables, shown)},
@@ -218,15 +225,25 @@ def collect(
         for place, field in enumerate(FIELDS)
         if (fields is None or field.name in fields) and not (frame := found[field.name]).empty
     ]
-    joined = pd.concat(frames, ignore_index=True)
+    kinds = {"case": "int32", "place": "int64", "value": object, "days": "float64", "text": object}
+    nothing = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
+    return ordered(pd.concat(frames or [nothing], ignore_index=True), cases["case_id"].to_numpy(object))
+
+
+def ordered(joined: pd.DataFrame, names: np.ndarray) -> pd.DataFrame:
+    """Statements as `evidence.parquet` has them, sorted by case and, within one, by the order of the declarations.
+
+    Args:
+        joined: case (number), place (of the field), value, days, text.
+        names: case_id by number.
+    """
     # Stable: within a field the order of its own function stays, the closest first.
-    joined = joined.iloc[np.argsort(joined["case"].to_numpy() * len(FIELDS) + joined["place"].to_numpy(), kind="stable")].reset_index(
-        drop=True
-    )
+    order = np.argsort(joined["case"].to_numpy() * len(FIELDS) + joined["place"].to_numpy(), kind="stable")
+    joined = joined.iloc[order].reset_index(drop=True)
     place, number = joined["place"].to_numpy(), joined["case"].to_numpy()
     evidence = pd.DataFrame(
         {
-            "case_id": cases["case_id"].to_numpy(object)[number],
+            "case_id": names[number],
             "order": (np.arange(len(joined)) - np.searchsorted(number, number)).astype("int32"),
             "section": np.array([field.section for field in FIELDS], dtype=object)[place],
             "field": np.array([field.name for field in FIELDS], dtype=object)[place],
