@@ -43,6 +43,24 @@ def test_a_planted_answer_ends_the_step_and_nothing_is_written(kind: str, tmp_pa
     assert json.loads((tmp_path / "out/audit.json").read_text())["passed"]
 
 
+@pytest.mark.parametrize(
+    ("text", "leaks"),
+    [
+        ("Carboplatin (platinum agent)", True),  # as the evidence writes a drug that starts
+        ("Treatment about to start: pemetrexed", True),
+        ("Carboplatin (114 days before treatment)", False),  # and one of the past
+        ("Line 1, carboplatin + pemetrexed (begun 200 days before treatment)", False),
+    ],
+)
+def test_a_drug_of_the_past_may_be_told_and_one_that_starts_may_not(text: str, leaks: bool) -> None:
+    rows = [{"case_id": "P-1_0", "input": f"Sex: male\n{text}", "output": "carboplatin + pemetrexed"}]
+    if leaks:
+        with pytest.raises(InputError, match="expected nothing of the answer"):
+            audit(task_of("drug_regimen"), rows)
+    else:
+        assert audit(task_of("drug_regimen"), rows)["passed"]
+
+
 def test_every_task_on_tables_has_a_leak_planted_here() -> None:
     assert set(ANSWERS) == {kind for kind, task in declared().items() if task.source != "file"}
 

@@ -101,6 +101,8 @@ def agree(first: str, second: str, characters: int) -> bool:
 
 def without_codes(text: str) -> str:
     """Text with every spelled code of a site or a histology taken out, and what stood around it closed up."""
-    bare = REGISTRY.sub("", text)
-    bare = SPELLED.sub(" ", bare)
+    bare = SPELLED.sub(" ", REGISTRY.sub("", text))
+    # What is left on both sides of a code may make another.
+    while SPELLED.search(bare):
+        bare = SPELLED.sub(" ", bare)
     return re.sub(r"\s+([,;)])", r"\1", " ".join(re.sub(r"\(\s*\|?\s*\)", " ", bare).split()))

@@ -41,7 +41,9 @@ def forms(answer: str) -> list[re.Pattern[str]]:
     """What the evidence says of the regimen itself; agents of the past may be told."""
     names = [re.escape(name) for name in answer.split(" + ")]
     about = rf"(?:treatment about to start|starts?|planned|mechanism of)\W+(?:\w+\W+){{0,3}}(?:{'|'.join(names)})\b"
-    return [re.compile(about, re.IGNORECASE), re.compile(rf"(?<![\w+ ]){re.escape(answer)} \([^)]*\)\s*$", re.IGNORECASE | re.MULTILINE)]
+    # As the evidence writes a drug that starts: with its class; with a number of days it is a drug of the past.
+    starts = rf"^(?:{'|'.join(names)}) \((?!\d)[^)]*\)"
+    return [re.compile(about, re.IGNORECASE), re.compile(starts, re.IGNORECASE | re.MULTILINE)]
 
 
 def overlap(truth: Any, answer: Any) -> float:

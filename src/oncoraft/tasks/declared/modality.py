@@ -6,7 +6,7 @@ import re
 
 from oncoraft.tasks.declaration import Found, Material, Task
 from oncoraft.tasks.planned_courses import FIELDS, cases_of
-from oncoraft.tasks.regimen_text import MODALITIES, modality_of
+from oncoraft.tasks.regimen_text import modality_of
 
 
 def find(material: Material) -> Found:
@@ -14,9 +14,14 @@ def find(material: Material) -> Found:
     return cases_of(material, lambda course: course["modality"])
 
 
+WORDS = re.compile(
+    r"\b(?:photons?|protons?|electrons?|brachy\w*|imrt|vmat|impt|sbrt|sabr|x-?rays?|(?:hdr|ldr) (?:brachy|implant)\w*)\b", re.IGNORECASE
+)
+
+
 def forms(answer: str) -> list[re.Pattern[str]]:
-    """The words of any modality: no field of the evidence holds one."""
-    return [re.compile(pattern.pattern, re.IGNORECASE) for pattern in MODALITIES.values()]
+    """Words that stand for a modality alone: no field of the evidence holds one. Others (interstitial) are words of histology too."""
+    return [WORDS]
 
 
 TASK = Task(
