@@ -225,7 +225,7 @@ def collect(
         for place, field in enumerate(FIELDS)
         if (fields is None or field.name in fields) and not (frame := found[field.name]).empty
     ]
-    kinds = {"case": "int32", "place": "int64", "value": object, "days": "float64", "text": object}
+    kinds: dict[str, Any] = {"case": "int32", "place": "int64", "value": object, "days": "float64", "text": object}
     nothing = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
     return ordered(pd.concat(frames or [nothing], ignore_index=True), cases["case_id"].to_numpy(object))
 
