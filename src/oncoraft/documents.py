@@ -30,8 +30,8 @@ def config_document() -> str:
     lines = [
         "# Configuration",
         "",
-        "`config.yaml` is the demo and a tour of the settings; `msk_chord.yaml` the published reproduction; `ablation.yaml` and `alignment.yaml`",
-        "are read after `config.yaml`. A key that is left out has the default below, which is that of the real study. Unknown keys are refused. A step reads only",
+        "`config.yaml` is the demo and a tour of the settings; `msk_chord.yaml` the published reproduction; `ablation.yaml`, `alignment.yaml` and",
+        "`tasks.yaml` are read after `config.yaml`. A key that is left out has the default below, which is that of the real study. Unknown keys are refused. A step reads only",
         "its own blocks, so a change reruns exactly the steps that read it. This page is made from `src/oncoraft/planning/config.py` by `make docs`.",
         "",
         "```",
@@ -39,6 +39,7 @@ def config_document() -> str:
         "snakemake --cores all --configfile config/msk_chord.yaml --config study=PATH               a real study",
         "snakemake --cores all --configfile config/config.yaml config/ablation.yaml                 the demo with ablations",
         "snakemake --cores all --configfile config/config.yaml config/alignment.yaml                the demo aligned: raft, dpo, grpo",
+        "snakemake --cores all --configfile config/config.yaml config/tasks.yaml                    the demo with text tasks",
         "```",
         "",
     ]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from oncoraft.evidence.allow_list import declared_columns, undeclarable
 from oncoraft.evidence.declaration import KINDS_IN_WORDS, KNOWN_IN_WORDS
-from oncoraft.evidence.evidence import EVIDENCE_COLUMNS, collect, main, read_cases, read_tables
+from oncoraft.evidence.evidence import EVIDENCE_COLUMNS, collect, main, read_cases, read_fields, read_tables
 from oncoraft.evidence.fields import BY_NAME, FIELDS, SECTIONS
 from oncoraft.evidence.perturb import SAME_DAY
 from oncoraft.foundation.errors import InputError
@@ -41,6 +41,22 @@ def test_a_stranger_changes_nobodys_evidence() -> None:
     one = listed[listed["patient_id"] == "P-0000003"]
     own = everyone[everyone["case_id"].isin(one["case_id"])].reset_index(drop=True)
     pd.testing.assert_frame_equal(collect(made, one, "sequenced", 3), own)
+
+
+@pytest.mark.parametrize("fields", [{"histology", "surgery"}, {"mmr", "drug", "tmb"}, {"cancer_type"}, set()], ids=str)
+def test_with_fields_named_these_alone_stand_and_read_as_they_do_among_all(fields: set[str]) -> None:
+    made, listed = STUDY
+    everything = collect(made, listed, "acquired", 3)
+    wanted = everything[everything["field"].isin(fields)].drop(columns="order").reset_index(drop=True)
+    pd.testing.assert_frame_equal(collect(made, listed, "acquired", 3, fields=fields).drop(columns="order"), wanted)
+
+
+def test_a_file_of_fields_is_read_and_a_strange_one_refused(tmp_path: Path) -> None:
+    (tmp_path / "fields.txt").write_text("histology\nstage\n")
+    assert read_fields(tmp_path / "fields.txt") == {"histology", "stage"}
+    (tmp_path / "fields.txt").write_text("histology\noutcome\n")
+    with pytest.raises(InputError, match="line 2: expected a field of the allow-list, found 'outcome'"):
+        read_fields(tmp_path / "fields.txt")
 
 
 @settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -15,7 +15,7 @@ from oncoraft.planning.steps import STEPS
 
 from .conftest import ROOT
 
-DISTRIBUTIONS = {"markupsafe": "MarkupSafe", "sklearn": "scikit-learn", "yaml": "PyYAML", "jinja2": "Jinja2"}
+DISTRIBUTIONS = {"markupsafe": "MarkupSafe", "sklearn": "scikit-learn", "yaml": "PyYAML", "jinja2": "Jinja2", "rouge_score": "rouge-score"}
 # Optional engines that a user adds, imported only where they are asked for.
 OPTIONAL = {"vllm", "triton"}
 RULES = "\n".join(file.read_text() for file in sorted((ROOT / "workflow" / "rules").glob("*.smk")))

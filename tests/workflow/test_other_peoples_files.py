@@ -18,6 +18,7 @@ READERS = {"headline", "why", "verify", "predict", "page"}  # they print or serv
 Words = Callable[[Path, Path], list[object]]
 TABLES, CASES, PROMPTS = "tables", "cases", "prompts"
 FOLD, RUN, BASELINES = "tiny/prompts/kfold/fold-0", "tiny/raft/kfold", "baselines/kfold/predictions.parquet"
+OF_A_TASK = ["--settings", '{"task": {"kind": "icd10"}}']
 
 
 def aligning(method: str) -> str:
@@ -94,6 +95,23 @@ TO_A_FOLDER: dict[str, Words] = {
     ],
     "selection": lambda run, out: [run / CASES, run / PROMPTS / "evidence.parquet", "--out", out],
     "survival": lambda run, out: [run / RUN / "predictions.jsonl", run / CASES, run / PROMPTS / "evidence.parquet", "--out", out],
+    "task-cases": lambda run, out: [run / TABLES, "--out", out, *OF_A_TASK],
+    "task-scores": lambda run, out: [
+        run / FOLD / "train.jsonl",
+        *(word for name in ("base", "tuned", "baselines") for word in (f"--{name}", run / RUN / "predictions.jsonl")),
+        "--out",
+        out,
+        *OF_A_TASK,
+    ],
+    "rate": lambda run, out: [
+        "--make",
+        "--prompts",
+        run / FOLD / "heldout.jsonl",
+        "--answers",
+        f"raft={run / RUN / 'predictions.jsonl'}",
+        "--out",
+        out,
+    ],
 }
 TO_A_FILE: dict[str, Words] = {
     "evidence": lambda run, out: [run / TABLES, run / CASES, "--out", out],
@@ -159,6 +177,36 @@ TO_A_FILE: dict[str, Words] = {
     "baselines": lambda run, out: [run / CASES, run / PROMPTS / "evidence.parquet", "--out", out],
     "compare": lambda run, out: [run / RUN / "predictions.jsonl", run / RUN / "predictions.jsonl", "--cases", run / CASES, "--out", out],
     "report": lambda run, out: [run, "--out", out],
+    "task-courses": lambda run, out: [run / TABLES, "--out", out, "--truth", out.with_name("law.parquet")],
+    "task-prompts": lambda run, out: [run / CASES, "--out", out, "--audit", out.with_name("searched.json"), *OF_A_TASK],
+    "task-split": lambda run, out: [
+        run / FOLD / "train.jsonl",
+        "--fold",
+        0,
+        "--train",
+        out,
+        "--heldout",
+        out.with_name("asked.jsonl"),
+        *OF_A_TASK,
+    ],
+    "task-baselines": lambda run, out: [
+        "--train",
+        run / FOLD / "train.jsonl",
+        "--heldout",
+        run / FOLD / "heldout.jsonl",
+        "--out",
+        out,
+        *OF_A_TASK,
+    ],
+    "task-choices": lambda run, out: [
+        run / FOLD / "heldout.jsonl",
+        "--train",
+        run / FOLD / "train.jsonl",
+        "--base",
+        run.parent / "pretraining/tiny/base",
+        "--out",
+        out,
+    ],
 }
 # Steps that write beside their input: step -> arguments, from the run and the folder of cases; and the file.
 BESIDE: dict[str, tuple[Words, str]] = {

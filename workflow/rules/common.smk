@@ -49,6 +49,8 @@ wildcard_constraints:
     strategy="|".join(plan.config.strategies),
     design="|".join(plan.config.folds.designs),
     control="|".join(plan.controls()) or "(?!)",
+    task=plan.tasks.pattern(),
+    answerer="base|tuned",
     fold=r"\d+",
     shard=r"\d+",
 
@@ -245,7 +247,21 @@ def kept_files(wildcards):
                 kept += expand(rules.rewards.output, **run)
             if plan.method_of(strategy) == "dpo":
                 kept += expand(rules.preferences.output, **run, fold=folds["fold"])
-    return kept + kept_of_judged()
+    of_tasks = {
+        "courses": rules.task_courses,
+        "cases": rules.task_cases,
+        "folds": rules.task_folds,
+        "evidence": rules.task_evidence,
+        "lookahead": rules.task_lookahead,
+        "prompts": rules.task_prompts,
+        "split": rules.task_split,
+        "baselines": rules.task_baselines,
+        "train": rules.task_train,
+        "infer": rules.task_infer,
+        "choices": rules.task_choices,
+        "scores": rules.task_scores,
+    }
+    return kept + kept_of_judged() + kept_of_tasks(of_tasks)
 
 
 def kept_of_judged():
@@ -396,6 +412,169 @@ def rewards_of_runs(wildcards):
                 f"{home}/fold-{{fold}}/alignment.json", fold=folds, **of_all
             )
     return found
+
+
+def task_settings_of(step):
+    """The tracked parameter of a rule that runs `step` for a task."""
+    return lambda wildcards: plan.tasks.settings(
+        step, wildcards.task, wildcards.get("answerer", "tuned")
+    )
+
+
+def task_folder(wildcards):
+    """The folder of a task, whatever model answers it."""
+    return f"results/{wildcards.cohort}/tasks/{wildcards.task}"
+
+
+def task_tables(wildcards):
+    """The ingested tables, for a task whose cases come from the cohort."""
+    if plan.tasks.source(wildcards.task) == "file":
+        return []
+    folder = f"results/{wildcards.cohort}/tables"
+    return [f"{folder}/manifest.json", *expand(TABLES, cohort=wildcards.cohort)]
+
+
+def task_cohort(wildcards):
+    """The treatment cases, for a task that is asked of them."""
+    is_cohort = plan.tasks.source(wildcards.task) == "cohort"
+    return [f"results/{wildcards.cohort}/cases/cases.parquet"] if is_cohort else []
+
+
+def task_courses(wildcards):
+    """The table of courses, for a task on them."""
+    needed = plan.tasks.needs_courses(wildcards.task)
+    return [plan.tasks.courses(wildcards.cohort)] if needed else []
+
+
+def task_cases_option(wildcards, given):
+    """The arguments that hand a task what it finds its cases in."""
+    folder = f"results/{wildcards.cohort}"
+    tables = f"{folder}/tables" if given.tables else ""
+    cohort = f"--cohort {folder}/cases" if given.cohort else ""
+    courses = " ".join(f"--courses {shlex.quote(file)}" for file in given.courses)
+    return " ".join(filter(None, [tables, cohort, courses]))
+
+
+def task_evidence_file(wildcards):
+    """Evidence of a task's cases: its own, or that of the treatment cases; a file brings its own text."""
+    own = {
+        "tables": [f"{task_folder(wildcards)}/evidence.parquet"],
+        "cohort": [f"results/{wildcards.cohort}/prompts/evidence.parquet"],
+    }
+    return own.get(plan.tasks.source(wildcards.task), [])
+
+
+def task_lookahead_file(wildcards):
+    """The look-ahead audit of a task's evidence: its own, or that of the treatment cases."""
+    own = {
+        "tables": [f"{task_folder(wildcards)}/lookahead.json"],
+        "cohort": [f"results/{wildcards.cohort}/prompts/audit.json"],
+    }
+    return own.get(plan.tasks.source(wildcards.task), [])
+
+
+def task_folds_file(wildcards):
+    """The folds of a task's cases, unless its file tells the parts."""
+    is_told = plan.tasks.task(wildcards.task).parts == "from_file"
+    return [] if is_told else [f"{task_folder(wildcards)}/folds.parquet"]
+
+
+def task_fold_files(wildcards, name):
+    """One file of every fold of a task."""
+    folds = plan.tasks.folds(wildcards.task)
+    return [f"{task_folder(wildcards)}/fold-{fold}/{name}" for fold in folds]
+
+
+def task_model_files(wildcards):
+    """What training left of a task's fold; nothing for the base model."""
+    if wildcards.answerer == "base":
+        return []
+    return expand(
+        rules.task_train.output,
+        **{name: wildcards[name] for name in ("cohort", "model", "task", "fold")},
+    )
+
+
+def task_model_option(wildcards):
+    """The argument that hands a task's tuned model to inference."""
+    folder = f"results/{wildcards.cohort}/{wildcards.model}/tasks/{wildcards.task}/fold-{wildcards.fold}"
+    return "" if wildcards.answerer == "base" else f"--fold-model {folder}"
+
+
+def task_answers(wildcards, answerer):
+    """What a model has answered in all folds."""
+    home = f"results/{wildcards.cohort}/{wildcards.model}/tasks/{wildcards.task}/{answerer}"
+    folds = plan.tasks.folds(wildcards.task)
+    return [
+        f"{home}/fold-{fold}/shard-{shard}.jsonl"
+        for fold in folds
+        for shard in plan.tasks.shards(wildcards.task)
+    ]
+
+
+def task_choices(wildcards, answerer):
+    """What a model chooses in all folds, where a task asks for that."""
+    if plan.tasks.task(wildcards.task).choices == "free":
+        return []
+    home = f"results/{wildcards.cohort}/{wildcards.model}/tasks/{wildcards.task}/{answerer}"
+    return [
+        f"{home}/fold-{fold}/choices.jsonl" for fold in plan.tasks.folds(wildcards.task)
+    ]
+
+
+def task_choice_option(given):
+    """The arguments that hand the choices to the scores."""
+    both = {"--base-choice": given.base_choice, "--tuned-choice": given.tuned_choice}
+    return " ".join(
+        f"{name} {' '.join(files)}" for name, files in both.items() if files
+    )
+
+
+def task_truth(wildcards):
+    """The law of a twin's made-up courses, for a task on them."""
+    made_up = plan.config.radiation.courses is None
+    is_asked = made_up and plan.tasks.needs_courses(wildcards.task)
+    return (
+        [f"results/{wildcards.cohort}/tasks/courses_truth.parquet"] if is_asked else []
+    )
+
+
+def scores_of_tasks(wildcards):
+    """What the report shows of text tasks."""
+    return expand(
+        f"results/{wildcards.cohort}/{{model}}/tasks/{{task}}/scores/metrics.json",
+        model=plan.config.models,
+        task=plan.tasks.names(),
+    )
+
+
+def kept_of_tasks(of):
+    """Every file of a finished run that belongs to a text task; `of` has the rules by their name without `task_`."""
+    kept, tasks, cohort = [], plan.tasks, plan.config.cohort
+    models = list(plan.config.models)
+    is_made_up = plan.config.radiation.courses is None
+    if is_made_up and any(map(tasks.needs_courses, tasks.names())):
+        kept += expand(of["courses"].output, cohort=cohort)
+    for name in tasks.names():
+        of_all = {"cohort": cohort, "task": name}
+        is_told = tasks.task(name).parts == "from_file"
+        is_own = tasks.source(name) == "tables"
+        made = ["cases", "prompts", "baselines"]
+        made += ([] if is_told else ["folds"]) + (
+            ["evidence", "lookahead"] if is_own else []
+        )
+        for one in made:
+            kept += expand(of[one].output, **of_all)
+        folds = list(tasks.folds(name))
+        kept += expand(of["split"].output, **of_all, fold=folds)
+        of_all |= {"model": models}
+        kept += expand(of["train"].output, **of_all, fold=folds)
+        answered = of_all | {"fold": folds, "answerer": ["base", "tuned"]}
+        kept += expand(of["infer"].output, **answered, shard=list(tasks.shards(name)))
+        if tasks.task(name).choices == "scored":
+            kept += expand(of["choices"].output, **answered)
+        kept += expand(of["scores"].output, **of_all)
+    return kept
 
 
 def require_everything():

@@ -33,6 +33,7 @@ rule report:
         ),
         rewards=lambda wildcards: rewards_of_runs(wildcards),
         external=lambda wildcards: external_files(wildcards),
+        tasks=lambda wildcards: scores_of_tasks(wildcards),
         cases=expand(
             "results/{{cohort}}/cases/{name}.parquet",
             name=["cases", "labels", "followup"],

@@ -8,7 +8,8 @@ from __future__ import annotations
 import argparse
 import logging
 import string
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ import pyarrow.parquet as pq
 from oncoraft.evidence import disease, facts, genomics, treatment
 from oncoraft.evidence.allow_list import declared_columns
 from oncoraft.evidence.declaration import KNOWN_IN_WORDS, Field, IndexDay
-from oncoraft.evidence.fields import FIELDS
+from oncoraft.evidence.fields import BY_NAME, FIELDS
 from oncoraft.evidence.known import Tables, ago, numbered, prepare
+from oncoraft.evidence.known import facts as as_facts
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.config import Evidence
@@ -42,6 +44,20 @@ CASE_COLUMNS = (
     "line_of_therapy",
     "line_overall",
 )
+# Fields whose facts one function finds.
+FOUND_TOGETHER: dict[str, tuple[str, ...]] = {
+    "planned": ("drug", "drug_mechanism", "concurrent_radiation", "setting", "line", "line_overall"),
+    "patient": ("sex", "race", "ethnicity", "age_at_index"),
+    "diagnosis": (
+        *("diagnosis", "diagnosed", "stage", "histology", "primary_site", "clinical_group", "pathological_group", "extent"),
+        *("other_cancer", "hormone_receptor", "her2"),
+    ),
+    "imaging": ("progression", "imaging_days", "imaging_history", "cancer_presence"),
+    "received": ("prior_agents", "agents_of_other_cancer", "outside_treatment"),
+    "local": ("radiation", "surgery"),
+    "pathology": ("pdl1", "mmr", "gleason"),
+    "genomic": tuple(field.name for field in FIELDS if field.section in {"specimen", "genomics"}),
+}
 EVIDENCE_COLUMNS = ["case_id", "order", "section", "field", "value", "text", "days_before_index", "priority", "kind"]
 
 
@@ -85,25 +101,46 @@ def read_cases(folder: Path, columns: Sequence[str] = CASE_COLUMNS) -> pd.DataFr
 
 
 def find(
-    cases: pd.DataFrame, tables: Tables, genomics_known: str, count: int, receptors: bool, shown: int, index_day: IndexDay
+    cases: pd.DataFrame,
+    tables: Tables,
+    genomics_known: str,
+    count: int,
+    receptors: bool,
+    shown: int,
+    index_day: IndexDay,
+    fields: Collection[str] | None = None,
 ) -> dict[str, pd.DataFrame]:
-    """Facts of every field: numbered cases and prepared tables in, frames of case, value and age out."""
-    specimens = genomics.known_specimens(cases, tables, genomics_known)
-    notes = treatment.outside(cases, tables)
-    return {
-        **treatment.planned(cases, notes),
-        **facts.patient(cases, tables),
-        **facts.diagnosis(cases, tables, receptors),
-        "ecog": disease.performance(cases, tables, count, index_day),
-        **disease.imaging(cases, tables, count, index_day),
-        "tumor_sites": disease.sites(cases, tables, index_day),
-        "tumor_marker": disease.markers(cases, tables, count, index_day),
-        **treatment.received(cases, tables, notes, count),
-        "prior_regimen": treatment.prior_regimens(cases, tables, notes, count),
-        **facts.pathology(cases, tables, count),
-        **genomics.specimen(specimens, genomics_known),
-        **genomics.alterations(specimens, tables, shown),
-    }
+    """Facts of every field: numbered cases and prepared tables in, frames of case, value and age out.
+
+    With `fields`, facts of these alone, and of those that come with them.
+    """
+    notes, specimens = (
+        cache(lambda: treatment.outside(cases, tables)),
+        cache(lambda: genomics.known_specimens(cases, tables, genomics_known)),
+    )
+    groups: tuple[tuple[tuple[str, ...], Callable[[], dict[str, pd.DataFrame]]], ...] = (
+        (FOUND_TOGETHER["planned"], lambda: treatment.planned(cases, notes())),
+        (("cancer_type",), lambda: {"cancer_type": as_facts(cases, cases["cancer_type"].str.lower())}),
+        (FOUND_TOGETHER["patient"], lambda: facts.patient(cases, tables)),
+        (FOUND_TOGETHER["diagnosis"], lambda: facts.diagnosis(cases, tables, receptors)),
+        (("ecog",), lambda: {"ecog": disease.performance(cases, tables, count, index_day)}),
+        (FOUND_TOGETHER["imaging"], lambda: disease.imaging(cases, tables, count, index_day)),
+        (("tumor_sites",), lambda: {"tumor_sites": disease.sites(cases, tables, index_day)}),
+        (("tumor_marker",), lambda: {"tumor_marker": disease.markers(cases, tables, count, index_day)}),
+        (FOUND_TOGETHER["received"], lambda: treatment.received(cases, tables, notes(), count)),
+        (FOUND_TOGETHER["local"], lambda: treatment.local(cases, tables, count)),
+        (("prior_regimen",), lambda: {"prior_regimen": treatment.prior_regimens(cases, tables, notes(), count)}),
+        (FOUND_TOGETHER["pathology"], lambda: facts.pathology(cases, tables, count, fields)),
+        (
+            FOUND_TOGETHER["genomic"],
+            lambda: {**genomics.specimen(specimens(), genomics_known), **genomics.alterations(specimens(), tables, shown)},
+        ),
+    )
+    found: dict[str, pd.DataFrame] = {}
+    for names, make in groups:
+        if fields is None or set(names) & set(fields):
+            found |= make()
+    return found
 
 
 def worded(field: Field, frame: pd.DataFrame) -> pd.Series:
@@ -113,6 +150,24 @@ def worded(field: Field, frame: pd.DataFrame) -> pd.Series:
         part = "" if name is None else ago(frame["days_before_index"]) if name == "ago" else frame[name].astype(str)
         text = text + (literal + part if literal else part)
     return pd.Series(text, index=frame.index, dtype=object)
+
+
+def read_fields(path: Path | None) -> frozenset[str] | None:
+    """Fields that a file names, one a line; None where there is no file.
+
+    Raises:
+        InputError: it cannot be read, or names one that is not declared.
+    """
+    if path is None:
+        return None
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise InputError("expected a readable file of fields, one a line", file=path) from None
+    for number, name in enumerate(lines, 1):
+        if name not in BY_NAME:
+            raise InputError("expected a field of the allow-list", file=path, line=number, found=name)
+    return frozenset(lines)
 
 
 def collecting(block: Evidence) -> dict[str, Any]:
@@ -134,6 +189,7 @@ def collect(
     receptor_status: str = "from_diagnosis",
     alterations_shown: int = 30,
     index_day: IndexDay = "before_treatment",
+    fields: Collection[str] | None = None,
 ) -> pd.DataFrame:
     """Every statement that may be shown of each case.
 
@@ -146,6 +202,7 @@ def collect(
         receptor_status: "from_diagnosis" or "never".
         alterations_shown: most mutations, copy-number calls and structural variants listed, each.
         index_day: whether performance status, markers and what scans show count on the day on which treatment starts.
+        fields: the only ones wanted; None: all.
 
     Returns:
         columns of `evidence.parquet`, sorted by case_id and order.
@@ -153,7 +210,8 @@ def collect(
     if treatment.REGIMENS not in tables:
         tables = tables | {treatment.REGIMENS: treatment.regimens_table(cases)}
     cases = numbered(cases)
-    found = find(cases, prepare(cases, tables), genomics_known, records_per_kind, receptor_status != "never", alterations_shown, index_day)
+    receptors = receptor_status != "never"
+    found = find(cases, prepare(cases, tables), genomics_known, records_per_kind, receptors, alterations_shown, index_day, fields)
     frames = [
         pd.DataFrame(
             {
@@ -165,17 +223,27 @@ def collect(
             }
         )
         for place, field in enumerate(FIELDS)
-        if not (frame := found[field.name]).empty
+        if (fields is None or field.name in fields) and not (frame := found[field.name]).empty
     ]
-    joined = pd.concat(frames, ignore_index=True)
+    kinds: dict[str, Any] = {"case": "int32", "place": "int64", "value": object, "days": "float64", "text": object}
+    nothing = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
+    return ordered(pd.concat(frames or [nothing], ignore_index=True), cases["case_id"].to_numpy(object))
+
+
+def ordered(joined: pd.DataFrame, names: np.ndarray) -> pd.DataFrame:
+    """Statements as `evidence.parquet` has them, sorted by case and, within one, by the order of the declarations.
+
+    Args:
+        joined: case (number), place (of the field), value, days, text.
+        names: case_id by number.
+    """
     # Stable: within a field the order of its own function stays, the closest first.
-    joined = joined.iloc[np.argsort(joined["case"].to_numpy() * len(FIELDS) + joined["place"].to_numpy(), kind="stable")].reset_index(
-        drop=True
-    )
+    order = np.argsort(joined["case"].to_numpy() * len(FIELDS) + joined["place"].to_numpy(), kind="stable")
+    joined = joined.iloc[order].reset_index(drop=True)
     place, number = joined["place"].to_numpy(), joined["case"].to_numpy()
     evidence = pd.DataFrame(
         {
-            "case_id": cases["case_id"].to_numpy(object)[number],
+            "case_id": names[number],
             "order": (np.arange(len(joined)) - np.searchsorted(number, number)).astype("int32"),
             "section": np.array([field.section for field in FIELDS], dtype=object)[place],
             "field": np.array([field.name for field in FIELDS], dtype=object)[place],
@@ -196,17 +264,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = step_parser("evidence", f"fields, and when a record becomes known (all about them: docs/evidence.md):\n{fields}\n\n{example}")
     parser.add_argument("tables", type=Path, metavar="TABLES", help="folder written by `oncoraft ingest`")
     parser.add_argument("cases", type=Path, metavar="CASES", help="folder that holds cases.parquet")
+    parser.add_argument("--fields", type=Path, metavar="FILE", help="only the fields that this file names, one a line")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="evidence.parquet to write")
     given: argparse.Namespace = parser.parse_args(arguments)
     blocks = read_settings("evidence", given)
     cases = read_cases(given.cases)
     block = blocks["evidence"]
-    evidence = collect(read_tables(given.tables), cases, **collecting(block))
+    evidence = collect(read_tables(given.tables), cases, **collecting(block), fields=read_fields(given.fields))
     counts = {"cases": len(cases), "statements": len(evidence), "by_field": evidence["field"].value_counts().sort_index().to_dict()}
     record = given.out.with_name(given.out.name + ".manifest.json")
     with publishing(given.out, record, step="evidence") as (out, note):
         evidence.to_parquet(out, index=False)
-        inputs = [given.cases / "cases.parquet", *(given.tables / f"{name}.parquet" for name in TABLES_READ)]
+        inputs = [
+            given.cases / "cases.parquet",
+            *([given.fields] if given.fields else []),
+            *(given.tables / f"{name}.parquet" for name in TABLES_READ),
+        ]
         settings = settings_record(given, blocks)
         write_json(note, manifest("evidence", inputs=inputs, outputs={given.out: out}, settings=settings, counts=counts, beside=record))
     log.info("evidence: %d statements of %d cases", len(evidence), len(cases))

@@ -25,6 +25,22 @@ def numbered(cases: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+class Prepared(dict[str, pd.DataFrame]):
+    """Tables of some people, each made when it is first asked for: a few fields need a few tables."""
+
+    def __init__(self, people: pd.Index, tables: Tables) -> None:
+        super().__init__()
+        self.people, self.source = people, tables
+
+    def __missing__(self, name: str) -> pd.DataFrame:
+        rows = self.source[name]
+        if "patient_id" in rows:
+            person = self.people.get_indexer(pd.Index(rows["patient_id"])).astype(np.int32)
+            rows = rows.drop(columns="patient_id").assign(person=person)[person >= 0]
+        self[name] = one_agent_a_row(rows)[0] if name == "timeline_treatment" else rows
+        return self[name]
+
+
 def prepare(cases: pd.DataFrame, tables: Tables) -> Tables:
     """Tables with `person` in place of `patient_id`, the rows of other people left out, treatment by agents of the drug table.
 
@@ -32,14 +48,7 @@ def prepare(cases: pd.DataFrame, tables: Tables) -> Tables:
         cases: from `numbered`.
         tables: by name, with the declared columns at least.
     """
-    people = pd.Index(cases["patient_id"].unique())
-    prepared = {}
-    for name, rows in tables.items():
-        if "patient_id" in rows:
-            person = people.get_indexer(pd.Index(rows["patient_id"])).astype(np.int32)
-            rows = rows.drop(columns="patient_id").assign(person=person)[person >= 0]
-        prepared[name] = one_agent_a_row(rows)[0] if name == "timeline_treatment" else rows
-    return prepared
+    return Prepared(pd.Index(cases["patient_id"].unique()), tables)
 
 
 def known_records(

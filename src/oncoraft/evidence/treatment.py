@@ -31,7 +31,7 @@ def regimens_table(cases: pd.DataFrame) -> pd.DataFrame:
 
 
 def planned(cases: pd.DataFrame, notes: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The drugs about to start with their class and mechanism, the cancer type, setting and line of therapy.
+    """The drugs about to start with their class and mechanism, setting and line of therapy.
 
     Args:
         cases: numbered cases.
@@ -46,7 +46,6 @@ def planned(cases: pd.DataFrame, notes: pd.DataFrame) -> dict[str, pd.DataFrame]
         "drug": facts(exploded, agent.str.lower(), reading=agent.map(with_class)),
         "drug_mechanism": facts(exploded, mechanism, name=agent.str.lower()),
         "concurrent_radiation": facts(cases, radiation),
-        "cancer_type": facts(cases, cases["cancer_type"].str.lower()),
         "setting": facts(cases, cases["setting"].where(cases["setting"] != "unknown")),
         **_lines(cases, notes),
     }
@@ -102,7 +101,7 @@ def outside(cases: pd.DataFrame, tables: Tables) -> pd.DataFrame:
 
 
 def received(cases: pd.DataFrame, tables: Tables, notes: pd.DataFrame, count: int) -> dict[str, pd.DataFrame]:
-    """Agents received before, treatment elsewhere, radiation and surgery so far."""
+    """Agents received before, and treatment elsewhere."""
     supportive = [name for name, drug in drugs().items() if drug.supportive]
     rows = tables["timeline_treatment"]
     agents = known_records(cases, rows[~rows["agent"].isin(supportive)], "prior_agents", ties="agent").drop_duplicates(["case", "agent"])
@@ -111,9 +110,6 @@ def received(cases: pd.DataFrame, tables: Tables, notes: pd.DataFrame, count: in
     early = agents["start_day"].to_numpy() < case["diagnosis_day"].astype("float64").to_numpy() - REGISTRATION_DAYS
     is_other = early | ~are_for(agents["agent"], case["cancer_type"])
     own, others = (closest(agents[which], 2 * count) for which in (~is_other, is_other))
-    surgery = tables["timeline_surgery"]
-    # These rows took a specimen; they are no operation (docs/labels.md).
-    surgery = surgery[surgery["subtype"].fillna("") != "SAMPLE"]
     return {
         "prior_agents": facts(own, own["agent"].str.lower(), reading=named(own["agent"])),
         "agents_of_other_cancer": facts(others, others["agent"].str.lower(), reading=named(others["agent"])),
@@ -122,6 +118,15 @@ def received(cases: pd.DataFrame, tables: Tables, notes: pd.DataFrame, count: in
             notes["prior_med_to_msk"].map({word: value for word, (value, _) in OUTSIDE.items()}),
             reading=notes["prior_med_to_msk"].map({word: text for word, (_, text) in OUTSIDE.items()}),
         ),
+    }
+
+
+def local(cases: pd.DataFrame, tables: Tables, count: int) -> dict[str, pd.DataFrame]:
+    """Radiation and surgery so far."""
+    surgery = tables["timeline_surgery"]
+    # These rows took a specimen; they are no operation (docs/labels.md).
+    surgery = surgery[surgery["subtype"].fillna("") != "SAMPLE"]
+    return {
         "radiation": _occasions(cases, tables["timeline_radiation"], "radiation", count, ("once", " times")),
         "surgery": _occasions(cases, surgery, "surgery", count, ("one day", " days")),
     }

@@ -4,6 +4,8 @@ The model folder is the one that `oncoraft export` writes. A case is a JSON obje
 file; a JSONL file holds one a line; any other text file is one prompt as it stands. The prompt is read whole: one that is longer
 than the model can read is refused, never cut.
 
+With `--adapter FOLD_DIR` the model folder is a base model and the fold that of a text task: the answer is its text, the likeliest.
+
 Where the folder holds a recalibration, fitted on tuning cases of its fold, the recalibrated probability stands beside the score as
 delivered, and a response is expected from the stored threshold on; else from 0.5 on.
 """
@@ -28,12 +30,12 @@ from oncoraft.inference.answer import Result, answer_group, answer_room, score_g
 from oncoraft.inference.engine import Engine, affordable_tokens, in_groups
 from oncoraft.inference.layout import Answer, category
 from oncoraft.inference.memory import explained
-from oncoraft.inference.opening import stop_tokens
+from oncoraft.inference.opening import open_fold, stop_tokens
 from oncoraft.models.base import context_length, device_for, load_tokenizer
 from oncoraft.models.cases import Case, prompt_text
 from oncoraft.models.fold_model import check_digests
 from oncoraft.models.model_folder import open_model_folder
-from oncoraft.planning.config import Inference
+from oncoraft.planning.config import Inference, Strategy
 from oncoraft.planning.edge import read_settings, run, step_parser
 from oncoraft.recalibration import FILE, Recalibration, read_recalibration
 
@@ -45,6 +47,7 @@ delivered; probability: recalibrated on the fold's tuning cases, null without; t
 
 examples:
   oncoraft predict --model models/fold-0 --case case.json
+  oncoraft predict --model models/Qwen3-8B --adapter tasks/icd10/fold-0 --case heldout.jsonl
   oncoraft predict --model models/fold-0 --case heldout.jsonl --score-only --json > scores.jsonl"""
 
 
@@ -156,11 +159,29 @@ def recalibration_of(folder: Path) -> Recalibration | None:
     return read_recalibration(folder / FILE)
 
 
+def answer_task(given: argparse.Namespace, settings: Inference, prompts: Sequence[tuple[str, str]], device: torch.device) -> int:
+    """Print what a task's tuned model answers to each prompt: as the workflow does, the likeliest text."""
+    strategy = Strategy(score_weight=0.0)
+    settings = settings.model_copy(update={"temperature": 0.0, "score_only": False})
+    model, head = open_fold(given.model, given.adapter, strategy, device)
+    tokenizer = load_tokenizer(given.model)
+    cases = encoded(prompts, tokenizer, context_length(model), given.case)
+    engine = Engine(model, head, tokenizer.pad_token_id, stop_tokens(tokenizer, model), settings.batch_tokens)
+    with explained("inference.cache_tokens"):
+        results = answers(engine, tokenizer, cases, settings, context_length(model))
+    for result in results:
+        record = {"case_id": result.case_id, "answer": result.text, "finish_reason": result.reason}
+        named = f"{result.case_id}: " if len(results) > 1 else ""
+        sys.stdout.write((json.dumps(record, ensure_ascii=False) if given.json else f"{named}{result.text}") + "\n")
+    return 0
+
+
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = step_parser("predict", EPILOG)
     parser.add_argument("--model", type=Path, required=True, metavar="MODEL_DIR", help="model folder written by `oncoraft export`")
     parser.add_argument("--case", type=Path, required=True, metavar="FILE", help="case as JSON, cases as JSONL, or a plain prompt")
+    parser.add_argument("--adapter", type=Path, metavar="FOLD_DIR", help="fold of a text task, trained on the base model that --model is")
     parser.add_argument("--json", action="store_true", help="one JSON object a case, for machines")
     parser.add_argument("--score-only", action="store_true", help="no rationale")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads")
@@ -177,6 +198,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     torch.set_num_threads(given.threads)
     prompts = read_prompts(given.case)
     device = device_for(given.gpus)
+    if given.adapter is not None:
+        return answer_task(given, settings, prompts, device)
     model, head = open_model_folder(given.model, device)
     recalibration = recalibration_of(given.model)
     tokenizer = load_tokenizer(given.model)

@@ -20,6 +20,7 @@ from oncoraft.planning.settings.base import Block, Days, Fraction, PathText, Slu
 from oncoraft.planning.settings.cohort import SUBTYPES, CohortFilter, Definition, Design, Folds, Followup, Ingest, Labels, Regimens, Twin
 from oncoraft.planning.settings.cohorts import Cohort, External
 from oncoraft.planning.settings.models import Adapter, Inference, Model, Strategy, TinyModel, Training
+from oncoraft.planning.settings.tasks import KINDS, Radiation, TaskName, TextTask
 from oncoraft.planning.settings.text import Audit, Evidence, Prompts, Rationales, Split, VerifierName
 
 PRETRAINING = "pretraining"  # the cohort whose text a tiny model reads before it is fine-tuned
@@ -39,6 +40,7 @@ RESERVED_FOLDERS = {
     "release",
     "overlap",
     "mapping",
+    "tasks",
 }
 
 
@@ -80,6 +82,9 @@ class Config(Block):
     survival: Survival = Survival()
     selection: Selection = Selection()
     report: Report = Report()
+    radiation: Radiation = Radiation()
+    tasks: dict[TaskName, TextTask] = Field(default_factory=dict, description="Text tasks by name, beside response; none by default.")
+    task_training: Training = Training()
 
     @model_validator(mode="after")
     def _one_that_develops(self) -> Config:
@@ -145,6 +150,21 @@ class Config(Block):
         return self
 
     @model_validator(mode="after")
+    def _tasks_that_can_be_asked(self) -> Config:
+        for name, task in self.tasks.items():
+            kind = task.kind or name.replace("-", "_")
+            if kind not in KINDS:
+                raise ValueError(f"tasks.{name}.kind: expected one of {', '.join(KINDS)}, found {kind!r}")
+            if (kind == "file") != (task.file is not None):
+                raise ValueError(f"tasks.{name}.file: expected a file just where the kind is file, and the kind is {kind}")
+            if task.parts == "from_file" and kind != "file":
+                raise ValueError(f"tasks.{name}.parts: expected by_patient; only a file tells its parts")
+            if kind in {"radiation_regimen", "modality"} and self.study is not None and self.radiation.courses is None:
+                raise ValueError(f"tasks.{name}: expected radiation.courses; a study's own radiation table holds no dose and no modality")
+            object.__setattr__(task, "kind", kind)  # filled in here, so that a step sees what is asked
+        return self
+
+    @model_validator(mode="after")
     def _one_template(self) -> Config:
         shown = self.rationales.fields_of
         if shown is None:
@@ -155,15 +175,15 @@ class Config(Block):
         return self
 
     def blocks(self, names: Iterable[str], **choice: str) -> dict[str, Any]:
-        """The named blocks; `model` and `strategy` are entries of their mappings, picked by `choice`.
+        """The named blocks; `model`, `strategy` and `task` are entries of their mappings, picked by `choice`.
 
         Raises:
             InputError: a chosen entry does not exist.
         """
         picked: dict[str, Any] = {}
         for name in names:
-            if name in {"model", "strategy"}:
-                entries: dict[str, Block] = getattr(self, {"model": "models", "strategy": "strategies"}[name])
+            if name in {"model", "strategy", "task"}:
+                entries: dict[str, Block] = getattr(self, {"model": "models", "strategy": "strategies", "task": "tasks"}[name])
                 chosen = choice.get(name) or next(iter(entries), "")
                 if chosen not in entries:
                     raise InputError(f"expected one of {', '.join(entries) or 'none configured'}", column=name, found=chosen)
@@ -201,6 +221,9 @@ BLOCK_TYPES: dict[str, type[Block]] = {
     "selection": Selection,
     "report": Report,
     "survival": Survival,
+    "radiation": Radiation,
+    "task": TextTask,
+    "task_training": Training,
 }
 
 __all__ = [
@@ -233,12 +256,14 @@ __all__ = [
     "Model",
     "Preferences",
     "Prompts",
+    "Radiation",
     "Rationales",
     "Regimens",
     "Slug",
     "Split",
     "Strategy",
     "Survival",
+    "TextTask",
     "TinyModel",
     "Training",
     "Twin",

@@ -39,6 +39,10 @@ OUTPUTS = {
     "split": ("train", "heldout", "tuning", "all"),
     "infer": ("out", "tuning_out"),
     "rewards": ("out", "best"),
+    "task-courses": ("out", "truth"),
+    "task-prompts": ("out", "audit"),
+    "task-split": ("train", "heldout"),
+    "rate": ("out",),
 }
 OWN_STATE = "state"  # a folder that training fills by itself, whatever else is in it
 

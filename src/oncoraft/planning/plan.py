@@ -23,6 +23,7 @@ from oncoraft.planning.missing import missing_of_model, missing_of_study, module
 from oncoraft.planning.settings.analysis import CLINICAL_TABLES
 from oncoraft.planning.sources import code_digest
 from oncoraft.planning.steps import STEPS
+from oncoraft.planning.task_plan import TaskPlan
 
 BUILT_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
 CLOCK_SKEW_SECONDS = 60  # between this machine and a file server
@@ -49,6 +50,7 @@ class Plan(FurtherCohorts):
         self.cohorts = (self.config.cohort, PRETRAINING, *self.judged_cohorts())
         self.steps_asked: set[str] = set()  # steps of the jobs of this plan
         self.content = Content()
+        self.tasks = TaskPlan(self.config, self.content, self.steps_asked)
 
     def settings(self, step: str, **choice: str) -> str:
         """The one tracked parameter of a rule: the blocks that its step reads and the digest of its code, as JSON.
@@ -190,6 +192,7 @@ class Plan(FurtherCohorts):
         cohorts = [one for one in (self.config.cohort, *self.judged_cohorts()) if self._study(one) is not None]
         files = [file for one in cohorts for file in (self.source_files(one) if self.is_converted(one) else self.study_files(one))]
         files += self.teacher_files() + self.covariate_files()
+        files += self.tasks.files()
         files += [file for model in self.config.models if not self.is_built(model) for file in self.base_files(model)]
         late = [file for file in files if Path(file).is_file() and Path(file).stat().st_mtime > now + CLOCK_SKEW_SECONDS]
         return [f"{file}: dated in the future, so that nothing made from it would count as current; run `touch` on it" for file in late]
@@ -261,6 +264,7 @@ class Plan(FurtherCohorts):
             for file in self.covariate_files()
             if not Path(file).is_file()
         ]
+        lines += self.tasks.missing()
         for name, model in self.config.models.items():
             lines += missing_of_model(name, model.path)
         return lines
@@ -283,6 +287,8 @@ def refuse_braces(config: Config) -> None:
         "rationales.file": config.rationales.file,
         "rationales.endpoint_instruction": config.rationales.endpoint_instruction,
         "preferences.file": config.preferences.file,
+        "radiation.courses": config.radiation.courses,
+        **{f"tasks.{name}.file": task.file for name, task in config.tasks.items()},
         **{f"models.{name}.path": model.path for name, model in config.models.items()},
     }
     for key, path in paths.items():

@@ -36,6 +36,7 @@ UNCOUNTED = {
     "oncoraft.planning.settings.cohort",
     "oncoraft.planning.settings.cohorts",
     "oncoraft.planning.settings.models",
+    "oncoraft.planning.settings.tasks",
     "oncoraft.planning.settings.text",
     "oncoraft.foundation.errors",
     "oncoraft.foundation.attempts",

@@ -141,6 +141,20 @@ STEPS: dict[str, Step] = {
         ("selection", "labels"),
         "Audit what being in the cohort tells of the outcome: kinds of evidence and sequencing time alone.",
     ),
+    "task-courses": Step(
+        "oncoraft.twin.radiation_courses", ("radiation",), "Make up dose, fractions and modality of a twin's radiation, by a stated law."
+    ),
+    "task-cases": Step("oncoraft.tasks.find_cases", ("task", "radiation"), "Find the cases of a text task, each with its answer."),
+    "task-prompts": Step("oncoraft.tasks.prompts", ("task",), "Write the prompts of a text task, and search each for its own answer."),
+    "task-split": Step("oncoraft.tasks.split", ("task",), "Write the training and held-out files of one fold of a text task."),
+    "task-baselines": Step("oncoraft.tasks.baselines", ("task",), "Answer the held-out cases of a text task without a language model."),
+    "task-choices": Step(
+        "oncoraft.inference.choices", ("inference", "strategy"), "Weigh every answer that a fold has trained on for each held-out case."
+    ),
+    "task-scores": Step(
+        "oncoraft.tasks.scores", ("task",), "Measure the answers of base and tuned model beside the baselines, with paired tests."
+    ),
+    "rate": Step("oncoraft.tasks.rate", (), "Make blinded sheets of answers for clinicians, and read the filled ones back."),
     "report": Step("oncoraft.report.report", ("report",), "Draw every table and figure into one offline HTML page."),
     "headline": Step("oncoraft.report.headline", (), "Print the headline table of a finished report."),
     "why": Step("oncoraft.reruns.why", (), "What would run again, why, and what it has cost before."),

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.evidence.allow_list import UNDATED, undeclarable
-from oncoraft.evidence.evidence import TABLES_READ, collect, collecting, read_cases, read_tables
+from oncoraft.evidence.evidence import TABLES_READ, collect, collecting, read_cases, read_fields, read_tables
 from oncoraft.evidence.facts import cancers_registered
 from oncoraft.evidence.known import Tables
 from oncoraft.evidence.perturb import PERTURBATIONS, is_late, own_space, perturb
@@ -49,13 +49,13 @@ FORBIDDEN = (
 class Audited:
     """What is audited and how: the way from tables to evidence and prompts of the configured kind."""
 
-    def __init__(self, evidence: Any, renderer: Renderer, token_budget: int, seed: int) -> None:
-        """Take the `evidence` block, the renderer, its budget in tokens (estimated) and the seed of the perturbations."""
-        self.block, self.renderer, self.budget, self.seed = evidence, renderer, token_budget, seed
+    def __init__(self, evidence: Any, renderer: Renderer, token_budget: int, seed: int, fields: frozenset[str] | None = None) -> None:
+        """Take the `evidence` block, the renderer, its budget in tokens (estimated), the seed of the perturbations, and the only fields."""
+        self.block, self.renderer, self.budget, self.seed, self.fields = evidence, renderer, token_budget, seed, fields
 
     def evidence(self, tables: Tables, cases: pd.DataFrame) -> pd.DataFrame:
         """Statements of the cases."""
-        return collect(tables, cases, **collecting(self.block))
+        return collect(tables, cases, **collecting(self.block), fields=self.fields)
 
     def prompts(self, evidence: pd.DataFrame) -> dict[str, str]:
         """Case -> the patient's part of its prompt."""
@@ -221,16 +221,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = step_parser("audit", "example:\n  oncoraft audit tables cases --out audit.json")
     parser.add_argument("tables", type=Path, metavar="TABLES", help="folder written by `oncoraft ingest`")
     parser.add_argument("cases", type=Path, metavar="CASES", help="folder that holds cases.parquet")
+    parser.add_argument("--fields", type=Path, metavar="FILE", help="only evidence of the fields that this file names, one a line")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="audit.json to write")
     given = parser.parse_args(arguments)
     blocks = read_settings("audit", given)
     everyone, block = read_cases(given.cases), blocks["audit"]
-    audited = Audited(blocks["evidence"], renderer_of(blocks["prompts"]), blocks["prompts"].token_budget, block.seed)
+    budget, fields = blocks["prompts"].token_budget, read_fields(given.fields)
+    audited = Audited(blocks["evidence"], renderer_of(blocks["prompts"]), budget, block.seed, fields)
     report = audit(read_tables(given.tables, whole=True), sample(everyone, block.cases, block.seed), audited, everyone)
     record = given.out.with_name(given.out.name + ".manifest.json")
     with publishing(given.out, record, step="audit") as (out, note):
         write_json(out, report)
-        inputs = [given.cases / "cases.parquet", *(given.tables / f"{name}.parquet" for name in TABLES_READ)]
+        inputs = [
+            given.cases / "cases.parquet",
+            *([given.fields] if given.fields else []),
+            *(given.tables / f"{name}.parquet" for name in TABLES_READ),
+        ]
         settings = settings_record(given, blocks)
         counts = {"cases": report["cases"], "statements": report["statements"]}
         write_json(note, manifest("audit", inputs=inputs, outputs={given.out: out}, settings=settings, counts=counts, beside=record))

@@ -18,6 +18,7 @@ from oncoraft.report import (
     subgroups,
     summary,
     survival,
+    tasks,
     tripod,
 )
 from oncoraft.report.sections import Section, Shown, Sources
@@ -41,6 +42,7 @@ SECTIONS = (
     Section("rationales", "Rationales", "Model", "rationales.jinja", rationales.section),
     Section("timelines", "Two cases in time", "Model", "timelines.jinja", pictures.timelines),
     Section("alignment", "Alignment", "Model", "aligned.jinja", aligned.section),
+    Section("tasks", "Text tasks", "Model", "tasks.jinja", tasks.section),
     Section("comparison", "Runs compared", "Model", "comparison.jinja", runs.comparison),
     Section("compute", "Compute and cost", "Model", "compute.jinja", runs.compute),
     Section("model-card", "Model card", "Record", "model_card.jinja", model_cards.section),

@@ -33,7 +33,7 @@ CRATE = "ro-crate-metadata.json"
 BESIDE = {"README.md", CRATE, ".snakemake_timestamp"}  # the last is the engine's mark in a folder that a rule declares
 WORKFLOW = "_workflow"  # covered by the crate's digests
 # Commands that leave no manifest in a results tree, or are two others in one.
-OTHER_STEPS = {"cases", "prompts", "export", "predict", "page", "headline", "why", "verify", "crate", "compare", "control"}
+OTHER_STEPS = {"cases", "prompts", "export", "predict", "page", "rate", "headline", "why", "verify", "crate", "compare", "control"}
 KINDS = ("broken", "missing", "changed", "stale", "extra", "partial")
 
 

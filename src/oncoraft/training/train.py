@@ -59,11 +59,19 @@ def read_training_cases(
 ) -> list[Case]:
     """Training cases with their labels; without a language-modelling loss their answers are not read, nothing depends on them.
 
+    A strategy without a score head learns texts alone, which may answer another question than response: it needs no label.
+
     Raises:
-        InputError: a case without label, or labels of one class only.
+        InputError: a case without label or labels of one class only, where a score head learns; a case without an answer, where none does.
     """
     wants_answers = strategy is None or strategy.language_model_weight > 0
-    cases = encode(read_rows(path), tokenizer, longest, max_answer_tokens if wants_answers else None, stored)
+    rows = read_rows(path)
+    cases = encode(rows, tokenizer, longest, max_answer_tokens if wants_answers else None, stored)
+    if strategy is not None and not strategy.has_head:
+        for number, row in enumerate(rows, 1):
+            if not row["output"]:
+                raise InputError("expected an answer of every training case", file=path, line=number, column="output")
+        return cases
     for number, case in enumerate(cases, 1):
         if case.responder is None or case.score is None:
             raise InputError("expected a label (`responder` and `score`) of every training case", file=path, line=number)

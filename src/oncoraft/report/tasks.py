@@ -1,0 +1,120 @@
+"""Text tasks: what base and tuned model answered on the same held-out cases, beside the baselines, with paired tests and classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from oncoraft.report.collect import read_json
+from oncoraft.report.sections import Sources
+from oncoraft.report.tables import Data, Rows, Table, chance, count, decimals, interval, records, tabulate, text
+
+NAMES = {
+    "base": "base model",
+    "tuned": "tuned model",
+    "base_choice": "base model, choosing",
+    "tuned_choice": "tuned model, choosing",
+    "majority": "most frequent answer",
+    "by_site": "most frequent answer by site",
+    "tfidf": "logistic regression on words",
+    "neighbour": "nearest neighbour by words",
+    "oracle": "law of the twin",
+}
+MEANS = ("precision_micro", "recall_micro", "f1_micro", "precision_macro", "recall_macro", "f1_macro")
+SHOWN_CLASSES = 20  # the largest; all stand in the file
+MEASURES = [
+    text("answers of", "answerer", lambda name: NAMES.get(str(name), str(name))),
+    text("measure", "measure"),
+    interval("mean (95 % interval)", "estimate"),
+    count("cases", "n"),
+    count("patients", "patients"),
+    count("not read", "unread"),
+]
+TESTS = [
+    text("tuned model against", "second", lambda name: NAMES.get(str(name), str(name))),
+    text("measure", "measure"),
+    interval("difference (95 % interval)", "difference"),
+    text("test", "test"),
+    text("method", "method"),
+    count("patients", "patients"),
+    count("better", "positive"),
+    count("worse", "negative"),
+    count("equal", "zeros"),
+    decimals("rank sum", "statistic", 1),
+    chance("one-sided p", "p"),
+]
+CLASSES = [
+    text("class", "class"),
+    text("answers of", "answerer", lambda name: NAMES.get(str(name), str(name))),
+    decimals("precision", "precision"),
+    decimals("recall", "recall"),
+    decimals("F1", "f1"),
+    count("cases", "support"),
+    count("answered so", "answered"),
+]
+
+
+def measures(sources: Sources, given: Rows) -> Rows:
+    """Records of measures; where few answers were not read, the share that was read would tell how many."""
+    rows = []
+    for row in given:
+        shown = row | {name: sources.guard.count(int(row[name])) for name in ("n", "patients", "unread")}
+        is_hidden = row["measure"] == "read" and shown["unread"] != row["unread"]
+        rows.append(shown | (dict.fromkeys(("estimate", "lower", "upper")) if is_hidden else {}))
+    return [row for row in rows if row["measure"] not in MEANS or row["answerer"] in {"base", "tuned"}]
+
+
+def tests(sources: Sources, given: Rows) -> Rows:
+    """Records of tests; better, worse and equal add up to the patients, so that they are hidden together."""
+    rows = []
+    for row in given:
+        parts = {name: sources.guard.count(int(row[name])) for name in ("positive", "negative", "zeros")}
+        if any(parts[name] != int(row[name]) for name in parts):
+            parts = dict.fromkeys([*parts, "statistic"], sources.guard.mark)
+        rows.append(row | {"patients": sources.guard.count(int(row["patients"]))} | parts)
+    return rows
+
+
+def of_model(sources: Sources, folder: Path) -> dict[str, Any]:
+    """One task as one model answered it."""
+    told = read_json(folder / "metrics.json")
+    stem = f"task-{folder.parent.name}-{folder.parents[2].name}"
+    shown, paired = measures(sources, told["records"]), tests(sources, records(pd.read_csv(folder / "tests.csv")))
+    return {
+        "title": f"{told['title']} · {folder.parents[2].name}",
+        "anchor": stem,
+        "note": told["note"],
+        "headline": told["headline"],
+        "measures": tabulate(Data(f"{stem}-measures", shown), MEASURES, f"{told['title']}: what the answers are worth"),
+        "tests": tabulate(
+            Data(f"{stem}-tests", paired), TESTS, f"{told['title']}: the tuned model against each other, on means over patients"
+        ),
+        "classes": _classes(sources, folder, stem, told["title"]),
+    }
+
+
+def _classes(sources: Sources, folder: Path, stem: str, title: str) -> Table | None:
+    """Precision, recall and F1 of the largest classes, nothing of a class whose count is hidden; None where the task has none."""
+    frame = pd.read_csv(folder / "classes.csv", dtype={"class": str}, keep_default_na=False)
+    kept = frame[frame["answerer"].isin(["base", "tuned"])]
+    if kept.empty:
+        return None
+    order = kept[kept["answerer"] == "tuned"].sort_values(["support", "class"], ascending=[False, True])["class"].head(SHOWN_CLASSES)
+    rows = []
+    for row in (row for name in order for row in records(kept[kept["class"] == name])):
+        support, answered = (sources.guard.count(int(row[name])) for name in ("support", "answered"))
+        is_hidden = support != int(row["support"])
+        hidden = dict.fromkeys(("precision", "recall", "f1")) | {"answered": sources.guard.mark}
+        rows.append(row | {"support": support, "answered": answered} | (hidden if is_hidden else {}))
+    return tabulate(Data(f"{stem}-classes", rows), CLASSES, f"{title}: the {len(order)} largest of {kept['class'].nunique()} classes")
+
+
+def section(sources: Sources) -> dict[str, Any] | None:
+    """Text tasks; nothing where none was asked."""
+    folders = sorted(path.parent for path in sources.results.glob("*/tasks/*/scores/metrics.json"))
+    if not folders:
+        return None
+    tasks = [of_model(sources, folder) for folder in folders]
+    return {"brief": f"{len(tasks)} answered by base and tuned model on the same held-out cases", "tasks": tasks}

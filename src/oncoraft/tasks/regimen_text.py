@@ -1,0 +1,186 @@
+"""A radiation regimen read from free text: dose, fractions and schedule of each phase, in one unit.
+
+Doses are in Gy (100 cGy = 1 Gy, 1 rad = 1 cGy); Gy (RBE), CGE and GyE are the same number with a flag, never converted. Where a text names
+a dose `x` a number (`2 Gy x 25`, `25 x 2 Gy`) the dose is that of a fraction and the total their product. What is not understood is
+None, and is counted as a wrong answer, never guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+ALPHA_BETA = 10.0  # Gy, of tumour; the usual value where none is known
+DOSE_TOLERANCE = 0.1  # Gy: 50.4 and 50.40 are one dose, 50 and 50.4 are not
+LARGEST_FRACTION = 34.0  # Gy; the largest in use (single-fraction lung). "60 Gy x 30" can only name the total
+MOST_FRACTIONS = 80
+
+NUMBER = r"\d+(?:\.\d+)?"
+UNIT = r"(?P<unit>c?gy)"
+WORD = r"(?:fractions?|fracs?|fxs?|frx|treatments?|sessions?|#)"
+BETWEEN = r"(?:\s+[a-z][a-z\-]*){0,3}?"  # adjectives: `25 daily fractions`
+COUNT = rf"(?P<count>\d+){BETWEEN}\s*(?:{WORD})"
+BID = re.compile(r"\bb\.?\s?i\.?\s?d\b|\btwice[\s-]+(?:a[\s-]+)?(?:day|daily)\b|\b2\s?x\s?/\s?(?:day|d)\b|\btwo times (?:a day|daily)\b")
+RBE = re.compile(
+    r"(?<=\d)\s*(?:(?P<c>c?)gy\s*[\[(]\s*rbe\s*[\])]|(?P<d>c?)gy\s?rbe\b|cge\b|gye\b|cobalt[\s-]+gray[\s-]+equivalents?\b|ge\b)"
+)
+PHASES = re.compile(r"\s*(?:\+|;|\bplus\b|\bthen\b|\bfollowed by\b|\band (?:a )?(?=boost)|,\s*(?=(?:with\s+)?(?:a\s+)?boost))\s*")
+RANGE = re.compile(rf"{NUMBER}\s?(?:-|–|to)\s?{NUMBER}\s*{UNIT}")
+# What a product comes to, said again behind it: `2 Gy x 25 = 50 Gy`; it must not be taken for the dose of a fraction.
+SAID_AGAIN = re.compile(rf"\s*(?:=|,?\s*\(?\s*(?:for a |to a )?total (?:dose )?(?:of )?:?)\s*{NUMBER}\s*c?gy\)?\s*$")
+MODALITIES = {
+    "proton": re.compile(r"\bprotons?\b|\bimpt\b|\bpencil beam scanning\b|\bpbt\b"),
+    "brachytherapy": re.compile(r"\bbrachy\w*|\bhdr\b|\bldr\b|\bseed implants?\b|\binterstitial\b|\bintracavitary\b"),
+    "electron": re.compile(r"\belectrons?\b|\biort\b"),
+    "photon": re.compile(r"\bphotons?\b|\bimrt\b|\bvmat\b|\b3d[\s-]?crt\b|\bsbrt\b|\bsabr\b|\bx-?rays?\b|\bexternal beam\b|\bebrt\b"),
+}
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One phase: total dose in Gy, number of fractions."""
+
+    dose: float
+    fractions: int
+
+    @property
+    def per_fraction(self) -> float:
+        """Dose of one fraction in Gy."""
+        return self.dose / self.fractions
+
+
+@dataclass(frozen=True)
+class Regimen:
+    """A course: its phases in their order, whether two fractions a day, whether the dose is stated as RBE-weighted, the modality if told."""
+
+    phases: tuple[Phase, ...]
+    is_twice_daily: bool = False
+    is_rbe: bool = False
+    modality: str | None = None
+
+    @property
+    def dose(self) -> float:
+        """Total dose of all phases in Gy."""
+        return sum(phase.dose for phase in self.phases)
+
+    @property
+    def fractions(self) -> int:
+        """Fractions of all phases."""
+        return sum(phase.fractions for phase in self.phases)
+
+    def biologically_effective_dose(self, alpha_beta: float = ALPHA_BETA) -> float:
+        """Sum over the phases of D (1 + d / (alpha/beta)), in Gy (Fowler 1989)."""
+        return sum(phase.dose * (1 + phase.per_fraction / alpha_beta) for phase in self.phases)
+
+    def text(self) -> str:
+        """The regimen as it is written here: `50.4 Gy in 28 fractions + 9 Gy in 5 fractions`."""
+        words = " + ".join(
+            f"{phase.dose:.2f}".rstrip("0").rstrip(".") + f" Gy in {phase.fractions} fraction" + ("" if phase.fractions == 1 else "s")
+            for phase in self.phases
+        )
+        return words + (" twice daily" if self.is_twice_daily else "")
+
+
+PATTERNS = tuple(
+    re.compile(pattern)
+    for pattern in (
+        # 2 Gy x 25 (fractions), and what it comes to is said or not
+        rf"(?P<each>{NUMBER})\s*{UNIT}\s*(?:/\s?(?:fraction|fx)|per fraction)?\s*x\s*(?P<count>\d+)",
+        # 25 (fractions) x 2 Gy
+        rf"(?P<count>\d+)\s*(?:{WORD})?\s*x\s*(?P<each>{NUMBER})\s*{UNIT}",
+        # 50 Gy in 25 (daily) fractions; 50 Gy/25#; 9 Gy in 5
+        rf"(?P<dose>{NUMBER})\s*{UNIT}\s*(?:total\s*)?(?:[a-z]+\s+)?(?:in|/|over|delivered in|given in)\s*{COUNT}",
+        rf"(?P<dose>{NUMBER})\s*{UNIT}\s*(?:in|/)\s*(?P<count>\d+)(?!\.?\d)(?!\s*(?:c?gy|weeks?|days?))",
+        # 25 fractions of 2 Gy
+        rf"{COUNT}\s*(?:of|at|@)\s*(?P<each>{NUMBER})\s*{UNIT}",
+        # 50 Gy at 2 Gy per fraction; 60 Gy, 2 Gy/fx
+        rf"(?P<dose>{NUMBER})\s*{UNIT}\s*(?:,|at|@|in|with|\()\s*(?P<each>{NUMBER})\s*(?P<unit_each>c?gy)\s*(?:/|per|a)\s*(?:fraction|fx|day)",
+        # 2 Gy per fraction to 50 Gy
+        rf"(?P<each>{NUMBER})\s*(?P<unit_each>c?gy)\s*(?:/|per|a)\s*(?:fraction|fx|day)\s*(?:,|to)?\s*(?:a total (?:dose )?of\s*)?(?P<dose>{NUMBER})\s*{UNIT}",
+        # 25 fractions, total 50 Gy
+        rf"{COUNT}\s*(?:,|to|for)?\s*(?:a\s+)?(?:total(?:ing| dose)?(?: of)?)?\s*(?P<dose>{NUMBER})\s*{UNIT}",
+        # 50 Gy, 25 fractions
+        rf"(?P<dose>{NUMBER})\s*{UNIT}\s*,?\s*\(?\s*{COUNT}",
+    )
+)
+
+
+def plain(text: str) -> str:
+    """Lower case, one kind of space, multiplication sign and unit, thousands without their comma."""
+    text = " ".join(text.lower().replace("\u00d7", "x").replace("\u2217", "x").replace("*", "x").split())
+    text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
+    text = re.sub(r"(?<=\d),(?=\d{1,2}\s?c?gy)", ".", text)
+    text = re.sub(r"\b(?:centi-?grays?|cgys)\b|(?<=\d)\s?rads?\b", " cgy", text)
+    text = re.sub(r"(?<!cobalt )(?<!cobalt-)\b(?:grays?|gys)\b", "gy", text)
+    text = re.sub(r"\b(?:a |one )?single[\s-](?=fraction|dose)", "1 ", text)
+    return text.replace("1 dose", "1 fraction")
+
+
+def modality_of(text: str) -> str | None:
+    """The modality that a text names; None where it names none, or several."""
+    found = [name for name, pattern in MODALITIES.items() if pattern.search(text.lower())]
+    # A technique such as IMRT or "external beam" says photon only where no particle is named.
+    if len(found) > 1 and "photon" in found and not re.search(r"\bphotons?\b", text.lower()):
+        found.remove("photon")
+    return found[0] if len(found) == 1 else None
+
+
+def phase_of(text: str) -> Phase | None:
+    """The phase that a piece of plain text describes; None where it does not say dose and fractions."""
+    if RANGE.search(text):
+        return None
+    for pattern in PATTERNS:
+        if (found := pattern.search(text)) is None:
+            continue
+        parts = found.groupdict()
+        size = 0.01 if parts["unit"] == "cgy" else 1.0
+        each = float(parts["each"]) * (0.01 if (parts.get("unit_each") or parts["unit"]) == "cgy" else 1.0) if parts.get("each") else None
+        dose = float(parts["dose"]) * size if parts.get("dose") else None
+        return _phase(dose, each, int(parts["count"]) if parts.get("count") else None)
+    return None
+
+
+def _phase(dose: float | None, each: float | None, count: int | None) -> Phase | None:
+    """A phase from two of its three numbers; None where they contradict what fractions can be."""
+    if count is None:
+        if not dose or not each or abs(dose / each - round(dose / each)) > 0.02:
+            return None
+        count = round(dose / each)
+    elif dose is None and each is not None:
+        dose = each if each > LARGEST_FRACTION and count > 1 else each * count
+    if not dose or not 1 <= count <= MOST_FRACTIONS:
+        return None
+    return Phase(round(dose, 4), count)
+
+
+def parse_regimen(text: str) -> Regimen | None:
+    """The regimen of a text; None where any of its phases cannot be read."""
+    plainly = plain(text)
+    is_rbe = RBE.search(plainly) is not None
+    plainly = RBE.sub(lambda found: " " + (found["c"] or found["d"] or "") + "gy", plainly)
+    phases: list[Phase] = []
+    for piece in filter(None, PHASES.split(plainly)):
+        if not re.search(r"\d\s*c?gy", piece):
+            continue
+        phase = phase_of(SAID_AGAIN.sub("", piece)) or phase_of(piece)
+        if phase is None:
+            return None
+        phases.append(phase)
+    if not phases:
+        return None
+    return Regimen(tuple(phases), bool(BID.search(plainly)), is_rbe, modality_of(text))
+
+
+def same_dose(first: Regimen, second: Regimen) -> bool:
+    """The same total dose within the tolerance, in as many fractions."""
+    return abs(first.dose - second.dose) <= DOSE_TOLERANCE and first.fractions == second.fractions
+
+
+def same_record(first: Regimen, second: Regimen) -> bool:
+    """Phase by phase the same dose and fractions, the same schedule, and no other modality where both name one."""
+    return (
+        len(first.phases) == len(second.phases)
+        and all(abs(a.dose - b.dose) <= DOSE_TOLERANCE and a.fractions == b.fractions for a, b in zip(first.phases, second.phases))
+        and first.is_twice_daily == second.is_twice_daily
+        and (first.modality is None or second.modality is None or first.modality == second.modality)
+    )

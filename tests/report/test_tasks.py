@@ -1,0 +1,82 @@
+"""Text tasks on the page: every answerer with its denominator, and small counts of real patients hidden with what would give them away."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from oncoraft.report import tasks
+from oncoraft.report.collect import read_runs
+from oncoraft.report.report import sources_of
+from oncoraft.report.small_cells import Guard
+from tests.report import made
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return made.results(tmp_path / "results", "Drug", "Colon", "Chemo")
+
+
+def scored(home: Path) -> None:
+    folder = home / "tiny/tasks/icd10/scores"
+    folder.mkdir(parents=True)
+    known = {"lower": 0.5, "upper": 0.9, "n": 40, "patients": 30, "unread": 3}
+    records = [
+        {"answerer": who, "measure": name, "estimate": 0.7} | known
+        for who in ("base", "tuned", "tfidf")
+        for name in ("code", "read", "f1_macro")
+    ]
+    (folder / "metrics.json").write_text(
+        json.dumps({"task": "icd10", "title": "ICD-10 code", "headline": "code", "note": "Words decide.", "records": records})
+    )
+    test = {
+        "first": "tuned",
+        "second": "base",
+        "measure": "code",
+        "difference": 0.7,
+        "lower": 0.5,
+        "upper": 0.9,
+        "cases": 40,
+        "patients": 30,
+    }
+    test |= {"test": "sign test", "zeros": 2, "positive": 27, "negative": 1, "statistic": 400.0, "p": 1e-7, "method": "exact"}
+    pd.DataFrame([test]).to_csv(folder / "tests.csv", index=False)
+    rows = [
+        {"class": name, "precision": 0.9, "recall": 0.8, "f1": 0.85, "support": n, "answered": n, "answerer": who}
+        for who in ("base", "tuned")
+        for name, n in (("C34.1", 36), ("nan", 4))
+    ]
+    pd.DataFrame(rows).to_csv(folder / "classes.csv", index=False)
+
+
+def shown(home: Path, smallest: int) -> dict[str, object]:
+    found = tasks.section(sources_of(home, read_runs(home), False, Guard(smallest)))
+    assert found is not None
+    return found["tasks"][0]
+
+
+def test_without_a_task_there_is_no_section(home: Path) -> None:
+    assert tasks.section(sources_of(home, read_runs(home), False, Guard(1))) is None
+
+
+def test_every_answerer_stands_with_its_denominator_and_the_test_by_its_name(home: Path) -> None:
+    scored(home)
+    task = shown(home, 1)
+    rows = task["measures"].data.rows
+    assert {row["answerer"] for row in rows} == {"base", "tuned", "tfidf"}
+    assert {(row["n"], row["patients"], row["unread"]) for row in rows} == {(40, 30, 3)}
+    assert task["tests"].data.rows[0]["test"] == "sign test"
+    assert [row["class"] for row in task["classes"].data.rows] == ["C34.1", "C34.1", "nan", "nan"]
+
+
+def test_what_would_give_a_small_count_away_is_hidden_with_it(home: Path) -> None:
+    scored(home)
+    task = shown(home, 10)
+    assert all(row["estimate"] is None for row in task["measures"].data.rows if row["measure"] == "read")
+    test = task["tests"].data.rows[0]
+    assert [test[name] for name in ("positive", "negative", "zeros", "statistic")] == ["<10"] * 4
+    small = [row for row in task["classes"].data.rows if row["class"] == "nan"]
+    assert all(row["recall"] is None and row["support"] == "<10" and row["answered"] == "<10" for row in small)

@@ -1,0 +1,121 @@
+"""A regimen read from free text: the pitfalls of real writing, and what cannot be read is said to be so."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as draw
+
+from oncoraft.tasks.regimen_text import Phase, Regimen, modality_of, parse_regimen, same_dose, same_record
+
+
+@pytest.mark.parametrize(
+    ("text", "phases"),
+    [
+        ("50 Gy in 25 fx", [(50, 25)]),
+        ("2 Gy x 25 fractions = 50 Gy", [(50, 25)]),
+        ("25 x 2 Gy", [(50, 25)]),
+        ("1,000cGy x 5 fractions", [(50, 5)]),
+        ("50 Gy in 25 daily fractions", [(50, 25)]),
+        ("60 Gy (RBE) in 30 fx", [(60, 30)]),
+        ("60 CGE in 30 fractions", [(60, 30)]),
+        ("60 GyE/30 fx", [(60, 30)]),
+        ("60 Gy[RBE] in 30 fractions", [(60, 30)]),
+        ("5,000 cGy in 25 fractions", [(50, 25)]),
+        ("5000 rad in 25 fractions", [(50, 25)]),
+        ("50,4 Gy in 28 fractions", [(50.4, 28)]),
+        ("50.4 Gy in 28 fractions + boost 9 Gy in 5", [(50.4, 28), (9, 5)]),
+        ("40.05 Gy in 15 fractions followed by a boost of 10 Gy in 5 fractions", [(40.05, 15), (10, 5)]),
+        ("50Gy/25#", [(50, 25)]),
+        ("8 Gy x 1", [(8, 1)]),
+        ("8 Gy in a single fraction", [(8, 1)]),
+        ("60 Gy at 2 Gy per fraction", [(60, 30)]),
+        ("2 Gy per fraction to a total of 50 Gy", [(50, 25)]),
+        ("25 fractions of 200 cGy", [(50, 25)]),
+        ("10 fractions, total 30 Gy", [(30, 10)]),
+        ("1.8 Gy x 28 fractions, total dose 50.4 Gy", [(50.4, 28)]),
+        ("60 Gy x 30", [(60, 30)]),
+        ("5 \u00d7 5 Gy", [(25, 5)]),
+    ],
+)
+def test_dose_and_fractions_are_read_however_they_are_written(text: str, phases: list[tuple[float, int]]) -> None:
+    found = parse_regimen(text)
+    assert found is not None
+    assert [(phase.dose, phase.fractions) for phase in found.phases] == pytest.approx(phases)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "60 Gy",
+        "palliative radiotherapy",
+        "45-50 Gy in 25 fractions",
+        "50 Gy in 5 weeks",
+        "",
+        "50 Gy in 0 fractions",
+        "60 Gy at 7 Gy per fraction",
+    ],
+)
+def test_what_does_not_say_dose_and_fractions_is_not_read(text: str) -> None:
+    assert parse_regimen(text) is None
+
+
+def test_phases_add_up() -> None:
+    found = parse_regimen("50.4 Gy in 28 fractions + boost 9 Gy in 5")
+    assert found is not None
+    assert (round(found.dose, 2), found.fractions) == (59.4, 33)
+
+
+@pytest.mark.parametrize("text", ["45 Gy in 30 fractions BID", "45 Gy in 30 fractions b.i.d.", "45 Gy in 30 fractions, twice daily"])
+def test_twice_daily_is_another_regimen_though_dose_and_fractions_agree(text: str) -> None:
+    once, twice = parse_regimen("45 Gy in 30 fractions"), parse_regimen(text)
+    assert once is not None
+    assert twice is not None
+    assert twice.is_twice_daily
+    assert same_dose(once, twice)
+    assert not same_record(once, twice)
+
+
+def test_units_of_protons_keep_their_number_and_a_flag() -> None:
+    found = parse_regimen("60 Gy (RBE) in 30 fractions, protons")
+    assert found is not None
+    assert found.is_rbe
+    assert found.modality == "proton"
+    assert found.dose == 60
+
+
+def test_words_that_differ_may_say_the_same_and_words_that_agree_may_not() -> None:
+    first, same, other = (parse_regimen(text) for text in ("50 Gy in 25 fractions", "5000 cGy in 25 fractions", "60 Gy in 25 fractions"))
+    assert first is not None
+    assert same is not None
+    assert other is not None
+    assert same_record(first, same)
+    assert not same_record(first, other)
+
+
+def test_the_biologically_effective_dose_is_fowlers() -> None:
+    # Fowler 1989: 60 Gy in 30 fractions at alpha/beta 10 is 72 Gy; 54 Gy in 3 is 151.2.
+    assert Regimen((Phase(60, 30),)).biologically_effective_dose() == pytest.approx(72)
+    assert Regimen((Phase(54, 3),)).biologically_effective_dose() == pytest.approx(151.2)
+
+
+@given(draw.lists(draw.tuples(draw.integers(1, 800), draw.integers(1, 60)), min_size=1, max_size=3), draw.booleans())
+def test_what_is_written_is_read_again(phases: list[tuple[int, int]], is_twice: bool) -> None:
+    regimen = Regimen(tuple(Phase(dose / 10, fractions) for dose, fractions in phases), is_twice)
+    found = parse_regimen(regimen.text())
+    assert found is not None
+    assert same_record(regimen, found)
+
+
+@pytest.mark.parametrize(
+    ("text", "modality"),
+    [
+        ("Photon.", "photon"),
+        ("VMAT", "photon"),
+        ("pencil beam scanning", "proton"),
+        ("HDR", "brachytherapy"),
+        ("electrons", "electron"),
+        ("photon or proton", None),
+        ("no idea", None),
+    ],
+)
+def test_a_modality_is_read_where_one_is_named(text: str, modality: str | None) -> None:
+    assert modality_of(text) == modality
