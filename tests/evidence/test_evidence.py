@@ -43,7 +43,9 @@ def test_a_stranger_changes_nobodys_evidence() -> None:
     pd.testing.assert_frame_equal(collect(made, one, "sequenced", 3), own)
 
 
-@pytest.mark.parametrize("fields", [{"histology", "surgery"}, {"mmr", "drug", "tmb"}, {"cancer_type"}, set()], ids=["two", "three", "one", "none"])
+@pytest.mark.parametrize(
+    "fields", [{"histology", "surgery"}, {"mmr", "drug", "tmb"}, {"cancer_type"}, set()], ids=["two", "three", "one", "none"]
+)
 def test_with_fields_named_these_alone_stand_and_read_as_they_do_among_all(fields: set[str]) -> None:
     made, listed = STUDY
     everything = collect(made, listed, "acquired", 3)

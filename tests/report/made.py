@@ -68,7 +68,14 @@ def curves(cancer_type: str) -> pd.DataFrame:
     """Curves of the regimen, down to three at risk."""
     parts = []
     for group in ("high", "low"):
-        columns = {"months": [3.0, 9.0, 18.0], "survival": [0.9, 0.5, 0.4], "lower": 0.3, "upper": 0.9, "at_risk": [30, 15, 3]}
+        columns = {
+            "months": [3.0, 9.0, 18.0],
+            "survival": [0.9, 0.5, 0.4],
+            "lower": 0.3,
+            "upper": 0.9,
+            "adjusted_survival": [0.88, 0.55, 0.5],
+            "at_risk": [30, 15, 3],
+        }
         parts.append(pd.DataFrame(columns).assign(score_group=group, event_count=1, regimen="r", cancer_type=cancer_type))
     return pd.concat(parts, ignore_index=True)
 

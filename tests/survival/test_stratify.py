@@ -258,6 +258,7 @@ def test_a_cohort_too_small_for_any_curve_has_a_table_of_curves_with_its_columns
     curves, drawn = (pd.read_parquet(folder / "survival" / "curves.parquet") for folder in (tmp_path, study))
     assert curves.empty
     assert list(curves.columns) == list(drawn.columns)
+    assert drawn["adjusted_survival"].between(0, 1).all()
 
 
 @pytest.fixture(scope="module")

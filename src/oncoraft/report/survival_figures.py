@@ -29,11 +29,15 @@ def median_text(told: dict[str, Any], group: str) -> str:
 
 
 def curve(canvas: Canvas, rows: list[Row], start: float, x: Scale, y: Scale, colour: str) -> None:
-    """A curve with its band."""
+    """A curve with its band; dashed, the one adjusted to the covariates of the whole regimen."""
     points: list[Point] = [(x(start), y(1.0)), *((x(row["months"]), y(row["survival"])) for row in rows)]
     canvas.line(steps(points), colour, 1.8)
     upper, lower = (steps([(x(row["months"]), y(row[name])) for row in rows]) for name in ("upper", "lower"))
     canvas.area([*upper, *lower[::-1]], colour)
+    # A file of an earlier run has no adjusted curves, and where no covariate could be fitted there are none.
+    adjusted = [(x(row["months"]), y(row["adjusted_survival"])) for row in rows if row.get("adjusted_survival") is not None]
+    if adjusted:
+        canvas.line(steps([(x(start), y(1.0)), *adjusted]), colour, 1.1, "3 3")
 
 
 def numbers_at_risk(canvas: Canvas, record: Row, shown: list[float], x: Scale, guard: Guard) -> None:
@@ -97,6 +101,8 @@ def gallery(run: Run, data: Data, guard: Guard, number: int) -> list[dict[str, A
         begins = record["curve_from_months"]
         conditional = f"From month {begins:.1f}, conditional on reaching it. " if begins else ""
         caption = f"{conditional}{words(shown['delayed_entry_cases'])} of {words(shown['cases'])} cases entered late."
+        if any(row.get("adjusted_survival") is not None for row in rows):
+            caption += " Dashed: with the covariates of all its cases, by a Cox model with a baseline for each group."
         drawn = Figure(canvas.svg(f"Kaplan–Meier curves, {name}, {said}"), f"curve-{number}-{place}", caption, data)
         panels.append({"figure": drawn, "name": name, "q": record["q"], "events": place, "ratio": record["adjusted_hazard_ratio"]})
     return panels

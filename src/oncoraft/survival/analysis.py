@@ -12,6 +12,7 @@ import pandas as pd
 
 from oncoraft.planning.config import Survival
 from oncoraft.survival.adjusted import INTENDED, design, gain, strata_of, subjects_of
+from oncoraft.survival.adjusted_curves import adjusted_survival
 from oncoraft.survival.assumptions import DAYS_PER_MONTH
 from oncoraft.survival.bootstrap import Groups, bootstrap_record, patient_weights
 from oncoraft.survival.coding import Coding
@@ -140,7 +141,8 @@ def analyse_group(
     groups = Groups(low, strata, strata_of(group, ["fold", *within]), min(settings.horizons_months) * DAYS_PER_MONTH)
     record["bootstrap"] = resampled(group, record, groups, settings, coding)
     found.shown.append(record | {"comparators": comparator_records(group, wider, strata) if is_headline else []})
-    found.curves.append(curve_rows(own, **names))
+    table = design(group, coding.of(group))[increment["adjusted_for"]]
+    found.curves.append(curve_rows(own, adjusted_survival(group, low, own, table), **names))
     order = group_names(settings.groups)
     halves = {"low": {name: record[name] for name in (*RATIO, *ADJUSTED_RATIO)}} if len(order) == 2 else None
     codes = np.where(low, 0, 1) if halves else score_groups(group, *wider, by=settings.groups)

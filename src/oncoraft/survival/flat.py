@@ -80,7 +80,7 @@ def flat_tables(results: Sequence[EndpointResult]) -> dict[str, pd.DataFrame]:
 
 def all_curves(results: Sequence[EndpointResult]) -> pd.DataFrame:
     """Curves of every endpoint, grouping and landmark."""
-    curves = joined([one.groups for one in results]).curves
+    curves = joined([one.groups for one in results]).curves.drop(columns="adjusted_survival")
     for name in OF_CURVES:
         if name not in curves:
             curves = curves.assign(**{name: None})

@@ -34,7 +34,7 @@ def months(days: float | None) -> float | None:
     return None if days is None else finite(days / DAYS_PER_MONTH)
 
 
-NUMBERS_OF_CURVES = ("months", "survival", "lower", "upper", "at_risk", "event_count", "from_months", "to_months")
+NUMBERS_OF_CURVES = ("months", "survival", "lower", "upper", "adjusted_survival", "at_risk", "event_count", "from_months", "to_months")
 NAMES_OF_CURVES = ("regimen", "cancer_type", "regimen_name")
 NO_CURVES = pd.DataFrame(
     {"score_group": pd.Series(dtype=object)}
@@ -178,15 +178,24 @@ def group_record(
     return record, curves
 
 
-def curve_rows(curves: dict[str, Curve], **names: Any) -> pd.DataFrame:
-    """Curves as rows, in months: the event times, and before them the start, at which survival is 1. Without a curve, no row."""
+def curve_rows(curves: dict[str, Curve], adjusted: dict[str, Array] | None = None, **names: Any) -> pd.DataFrame:
+    """Curves as rows, in months: the event times, and before them the start, at which survival is 1. Without a curve, no row.
+
+    Args:
+        curves: of each group.
+        adjusted: adjusted survival at the times of each (`adjusted_curves`); None: there is none.
+        names: what the group is called.
+    """
     if not curves:
         return NO_CURVES
     one = list(curves.values())
     sizes = [len(curve.times) for curve in one]
     columns: dict[str, Any] = {"score_group": np.repeat(np.array(list(curves), dtype=object), sizes)}
     columns["months"] = np.concatenate([curve.times for curve in one]) / DAYS_PER_MONTH
-    for name, of in (("survival", "survival"), ("lower", "lower"), ("upper", "upper"), ("at_risk", "at_risk"), ("event_count", "events")):
+    for name in ("survival", "lower", "upper"):
+        columns[name] = np.concatenate([getattr(curve, name) for curve in one])
+    columns["adjusted_survival"] = np.concatenate([adjusted[name] for name in curves]) if adjusted else np.nan
+    for name, of in (("at_risk", "at_risk"), ("event_count", "events")):
         columns[name] = np.concatenate([getattr(curve, of) for curve in one])
     for name, of in (("from_months", "start"), ("to_months", "end")):
         columns[name] = np.repeat([getattr(curve, of) / DAYS_PER_MONTH for curve in one], sizes)
