@@ -3,8 +3,9 @@ PYTHON ?= python3
 CORES ?= all
 BIN := .venv/bin
 STAMP := .venv/.installed
+# A fold of the demo, if it has been made.
 DEMO := results/demo/tiny-qwen3/raft/kfold/fold-0
-MODEL := results/models/demo
+QUICK := results/.quick/results
 # Nothing is fetched once set up: model code must not look for a hub.
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
@@ -13,7 +14,7 @@ export TOKENIZERS_PARALLELISM := false
 
 help:
 	@echo "make reproduce   the whole workflow on the synthetic twin with a tiny model; says where the report is"
-	@echo "make page        a local web page of one case, on the demo's model (made first if it is not there)"
+	@echo "make page        a local web page of one case, on the demo's model, or on a small one made in a minute"
 	@echo "make test        formatter, linter, types, import rules, then every test"
 	@echo "make check       the first four alone"
 	@echo "make format      write what the formatters want"
@@ -34,9 +35,12 @@ reproduce: setup
 	@$(BIN)/oncoraft headline results/demo/report
 
 page: setup
-	@test -f $(DEMO)/score_head.pt || $(MAKE) --no-print-directory reproduce
-	@test -f $(MODEL)/score_head.pt || $(BIN)/oncoraft export --run $(DEMO) --out $(MODEL)
-	@$(BIN)/oncoraft page --model $(MODEL) --results results/demo --open
+	@set -e; if [ -f $(DEMO)/score_head.pt ]; then home=results; run=demo/tiny-qwen3; else \
+	  echo "no demo here yet (make reproduce): making a small model first, in a minute or two"; home=$(QUICK); run=quick/quick-qwen3; \
+	  $(BIN)/snakemake --cores $(CORES) --quiet rules --directory results/.quick --configfile config/quick.yaml; fi; \
+	model=results/models/$${run%%/*}; fold=$$home/$$run/raft/kfold/fold-0; base=$$home/pretraining/$${run##*/}/base; \
+	[ -f $$model/score_head.pt ] || $(BIN)/oncoraft export --run $$fold --base $$base --out $$model; \
+	$(BIN)/oncoraft page --model $$model --results $$home/$${run%%/*} --open
 
 test: check
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist loadgroup
