@@ -157,3 +157,8 @@ def test_rows_get_one_agent_each_and_keep_their_order_and_what_is_missing() -> N
     assert found["agent"].tolist() == ["FLUOROURACIL", "LEUCOVORIN", "OXALIPLATIN", None, "CISPLATIN", "BEVACIZUMAB", "BEVACIZUMAB"]
     assert counts == {"brand": 1, "suffix": 1, "combination": 1}
     assert one_agent_a_row(rows.head(0))[0].empty
+
+
+@pytest.mark.parametrize("name", ['=HYPERLINK("HTTP://EXAMPLE.ORG","Y")', "X//Y", "A + + B"])
+def test_nothing_between_two_marks_is_no_word_for_missing(name: str) -> None:
+    assert resolve(name).agents == (name,)

@@ -130,7 +130,7 @@ def find(
         (FOUND_TOGETHER["received"], lambda: treatment.received(cases, tables, notes(), count)),
         (FOUND_TOGETHER["local"], lambda: treatment.local(cases, tables, count)),
         (("prior_regimen",), lambda: {"prior_regimen": treatment.prior_regimens(cases, tables, notes(), count)}),
-        (FOUND_TOGETHER["pathology"], lambda: facts.pathology(cases, tables, count, fields)),
+        (FOUND_TOGETHER["pathology"], lambda: facts.pathology(cases, tables, count)),
         (
             FOUND_TOGETHER["genomic"],
             lambda: {**genomics.specimen(specimens(), genomics_known), **genomics.alterations(specimens(), tables, shown)},

@@ -6,8 +6,6 @@ before the index date, by field.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 import numpy as np
 import pandas as pd
 
@@ -157,7 +155,7 @@ def _receptors(cases: pd.DataFrame, tables: Tables, diagnosed: pd.Series) -> Fou
     return {"hormone_receptor": facts(told, told["hr"].map(words)), "her2": facts(told, told["her2"].map(words))}
 
 
-def pathology(cases: pd.DataFrame, tables: Tables, count: int, fields: Collection[str] | None = None) -> Found:
+def pathology(cases: pd.DataFrame, tables: Tables, count: int) -> Found:
     """PD-L1, mismatch repair and Gleason score: the closest dated report of each, with the earlier ones."""
     readings = {
         "pdl1": ("timeline_pdl1", "pdl1_positive", {1: "positive", 0: "negative"}),
@@ -166,8 +164,6 @@ def pathology(cases: pd.DataFrame, tables: Tables, count: int, fields: Collectio
     }
     found = {}
     for field, (name, column, words) in readings.items():
-        if fields is not None and field not in fields:
-            continue
         rows = tables[name].dropna(subset=[column])
         own = cases[cases["cancer_type"] == PROSTATE] if field == "gleason" else cases  # Gleason grades prostate cancer alone
         records = daily(known_records(own, rows, field), column)

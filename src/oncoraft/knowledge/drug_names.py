@@ -127,7 +127,9 @@ def _told(name: str) -> str:
         name = left[0] if len(left) == 1 else name
     for mark in MARKED:
         parts = mark.split(name)
-        left = [part for part in parts if not is_missing_word(part)]
+        # Nothing between two marks is no word ("HTTP://"): what is unknown stays as it stands. A mark at an end joins nothing.
+        last = len(parts) - 1
+        left = [part for place, part in enumerate(parts) if not is_missing_word(part) or (not part and 0 < place < last)]
         name = " + ".join(left) if left and len(left) < len(parts) else name
     return name
 
