@@ -17,8 +17,8 @@ AREAS = [
     text("run", "run"),
     text("second cohort", "second"),
     text("score", "score"),
-    interval("AUROC at home, mean of folds (95 % interval)", "home", "home_lower", "home_upper"),
-    interval("AUROC in the second cohort", "away", "away_lower", "away_upper"),
+    interval("at home", "home", "home_lower", "home_upper"),
+    interval("in the second", "away", "away_lower", "away_upper"),
     interval("drop", "drop", "drop_lower", "drop_upper"),
     of("responders / cases", "responders", "cases"),
     count("patients", "patients"),
@@ -178,7 +178,7 @@ def section(sources: Sources) -> dict[str, Any] | None:
         "areas": tabulate(
             Data("external-auroc", areas),
             AREAS,
-            "Models and baselines of the first cohort in the second, unchanged; the mean of all folds' fits",
+            "AUROC (95 % interval) of models and baselines of the first cohort, at home (mean of folds) and in the second, unchanged (mean of all folds' fits)",
         ),
         "single": tabulate(
             Data("external-single-models", [row for one in told.values() for row in single_rows(one)]),
