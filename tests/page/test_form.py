@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from argparse import Namespace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from oncoraft.page.inputs import DERIVED, inputs
 from oncoraft.page.page import read_study
 from oncoraft.page.past import past
 from oncoraft.page.records import case_list, tables_of
-from oncoraft.page.standing import covariance
+from oncoraft.page.standing import Standing, covariance
 from oncoraft.page.study import Study
 from oncoraft.planning.config import Evidence
 from oncoraft.recalibration import logistic
@@ -128,6 +129,18 @@ def test_the_interval_is_that_of_a_regression_with_patients_as_clusters() -> Non
     fitted = sm.Logit(positive.astype(float), sm.add_constant(x)).fit(disp=0, cov_type="cluster", cov_kwds={"groups": patient})
     intercept, slope = logistic(x, positive)
     assert covariance(x, positive, patient, intercept, slope) == pytest.approx(fitted.cov_params(), rel=1e-6)
+
+
+def test_no_small_number_of_a_regimen_can_be_computed_or_counted_from_its_marks() -> None:
+    cases = pd.DataFrame({"regimen": "r", "cancer_type": "a", "score": np.linspace(0.1, 0.9, 60)})
+    cases["responder"] = pd.array([True] * 4 + [False] * 36 + [None] * 20, dtype="boolean")
+    standing = Standing(SimpleNamespace(guard=Guard(10)), Path("fold-0"))  # type: ignore[arg-type]
+    standing.__dict__["heldout"] = cases
+    told = standing.of_regimen("r", "a")
+    assert told["n"] == 60
+    assert told["responders"] == {"n": "<10", "scores": []}
+    assert told["not_evaluable"] == "hidden"  # 60 less 36 and 20 would be 4
+    assert len(told["others"]["scores"]) == told["others"]["n"] == 36
 
 
 def test_a_case_falls_into_the_group_that_the_survival_of_its_run_would_cut() -> None:

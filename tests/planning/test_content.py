@@ -24,6 +24,25 @@ def test_a_file_of_the_same_size_and_time_with_another_content_is_another(tmp_pa
     assert Content(kept).of([file]) == first
 
 
+def test_files_of_one_name_in_several_folders_all_count_and_moving_them_together_changes_nothing(tmp_path: Path) -> None:
+    for cohort in ("CRC", "NSCLC"):
+        (tmp_path / "here" / cohort).mkdir(parents=True)
+        (tmp_path / "here" / cohort / "patients.csv").write_text(cohort)
+
+    def digest(home: str) -> str:
+        return Content(tmp_path / "kept.json").of((tmp_path / home).rglob("*.csv"))
+
+    first = digest("here")
+    (tmp_path / "here").rename(tmp_path / "there")
+    assert digest("there") == first
+    for cohort in ("CRC", "NSCLC"):
+        file = tmp_path / "there" / cohort / "patients.csv"
+        file.write_text("other")
+        assert digest("there") != first
+        file.write_text(cohort)
+    assert digest("there") == first
+
+
 def test_a_file_that_stands_unchanged_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file, kept = tmp_path / "data.txt", tmp_path / "kept.json"
     file.write_text("one")

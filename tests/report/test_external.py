@@ -80,7 +80,16 @@ def test_the_tables_say_what_the_files_say_the_model_first(told: Path) -> None:
 def test_small_counts_of_patients_are_hidden(told: Path) -> None:
     shown = external.section(sources(told, 10, told))
     assert shown is not None
-    assert "4" not in {str(row["patients"]) for row in shown["who"].data.rows}
+    who = [row["patients"] for row in shown["who"].data.rows]
+    assert who == ["hidden", "<10", 336]  # of 400: with 60 shown, 4 would be what is left
+
+
+def test_a_share_goes_with_the_count_that_it_would_tell(told: Path) -> None:
+    mapping = told.parents[5] / "msk" / "mapping" / "mapping.csv"
+    mapping.write_text(mapping.read_text().replace(",50,100", ",97,100"))  # three cases do not tell it
+    shown = external.section(sources(told, 10, told))
+    assert shown is not None
+    assert [row["share_at_home"] for row in shown["fields"].data.rows] == ["hidden"]
 
 
 def test_every_file_that_was_read_is_told_for_the_manifest(told: Path) -> None:

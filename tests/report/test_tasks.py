@@ -80,3 +80,5 @@ def test_what_would_give_a_small_count_away_is_hidden_with_it(home: Path) -> Non
     assert [test[name] for name in ("positive", "negative", "zeros", "statistic")] == ["<10"] * 4
     small = [row for row in task["classes"].data.rows if row["class"] == "nan"]
     assert all(row["recall"] is None and row["support"] == "<10" and row["answered"] == "<10" for row in small)
+    rest = [row for row in task["classes"].data.rows if row["class"] != "nan"]
+    assert all(row["support"] == row["answered"] == "hidden" for row in rest)  # 40 cases less 36 would be 4

@@ -11,7 +11,7 @@ import pandas as pd
 
 from oncoraft.cohort.conversion import Converted, Origin
 from oncoraft.cohort.genie_bpc_release import IMAGING, PATHOLOGY, Release
-from oncoraft.cohort.source_tables import days, on_one_clock, text, written
+from oncoraft.cohort.source_tables import LINE, days, on_one_clock, text, written
 from oncoraft.foundation.errors import InputError
 from oncoraft.knowledge.genie_bpc import EVIDENCE_OF_CANCER, FULL_BODY, PROCEDURES, PROGRESSION, REGIONS, tumor_site
 
@@ -88,7 +88,7 @@ def _refuse_words(rows: pd.DataFrame, release: Release) -> None:
         if strange.any():
             row = rows[strange].iloc[0]
             expected = f"expected one of {', '.join(map(repr, known))}, or an empty cell"
-            raise InputError(expected, file=release.path(IMAGING), line=int(row["(line)"]), column=column, found=row[column])
+            raise InputError(expected, file=release.path(IMAGING), line=int(row[LINE]), column=column, found=row[column])
 
 
 def _shared(release: Release, rows: pd.DataFrame, day: pd.Series) -> pd.DataFrame:
@@ -125,8 +125,10 @@ def _pdl1(release: Release, part: Converted) -> None:
     path = release.path(PATHOLOGY)
     rows = rows[rows["record_id"].isin(release.zero.index)]
     names = ("path_proc_int", "dx_path_proc_days")
-    day, _ = on_one_clock(days(rows, names[0], path), days(rows, names[1], path) + release.first_diagnosis(rows), rows, path, names)
+    day, differ = on_one_clock(days(rows, names[0], path), days(rows, names[1], path) + release.first_diagnosis(rows), rows, path, names)
+    part.count(path, f"days that {names[0]} and {names[1]} tell differently; the first counts", differ)
     word = text(rows, "pdl1_positive_any")
     known = word.isin(("Yes", "No")) & day.notna()
+    part.count(path, "set aside: PD-L1 without a day, or neither Yes nor No", int(((word != "") & ~known).sum()))
     found = pd.DataFrame({"PATIENT_ID": rows["record_id"], "START_DATE": written(release.from_zero(rows, day)), "PDL1_POSITIVE": word})
     part.put("timeline_pdl1", found[known], PDL1_ORIGINS)

@@ -34,12 +34,7 @@ example:
   oncoraft overlap bpc/tables msk/tables --out overlap"""
 
 
-def bare(name: str, prefixes: Sequence[str]) -> str:
-    """An id without the first of the prefixes that it begins with."""
-    return next((name.removeprefix(prefix) for prefix in prefixes if name.startswith(prefix)), name)
-
-
-def matched_ids(second: pd.Series, first: pd.Series, prefixes: Sequence[str]) -> dict[str, str]:
+def matched_ids(second: pd.Series, first: pd.Series, settings: External) -> dict[str, str]:
     """Id in the second cohort -> id in the first, where they are the same without a prefix.
 
     Raises:
@@ -49,9 +44,9 @@ def matched_ids(second: pd.Series, first: pd.Series, prefixes: Sequence[str]) ->
     for which, ids in (("second", second), ("first", first)):
         names: dict[str, str] = {}
         for name in ids.dropna().unique():
-            if names.setdefault(bare(name, prefixes), name) != name:
+            if names.setdefault(settings.bare(name), name) != name:
                 raise InputError(
-                    f"expected prefixes without which the ids of the {which} cohort still differ; {names[bare(name, prefixes)]!r} is the same",
+                    f"expected prefixes without which the ids of the {which} cohort still differ; {names[settings.bare(name)]!r} is the same",
                     column="external.id_prefixes",
                     found=name,
                 )
@@ -73,8 +68,8 @@ def judge(
         patients; patient left out -> the first reason that holds; matched patients with patient_id, patient_id_there, matched_specimens.
     """
     people = second["clinical_patient"]["patient_id"].drop_duplicates()
-    same = matched_ids(people, first["clinical_patient"]["patient_id"], settings.id_prefixes)
-    specimens = matched_ids(second["clinical_sample"]["sample_id"], first["clinical_sample"]["sample_id"], settings.id_prefixes)
+    same = matched_ids(people, first["clinical_patient"]["patient_id"], settings)
+    specimens = matched_ids(second["clinical_sample"]["sample_id"], first["clinical_sample"]["sample_id"], settings)
     owner, owner_there = (part["clinical_sample"].set_index("sample_id")["patient_id"] for part in (second, first))
     by_specimen: dict[str, str] = {}
     shared: Counter[str] = Counter()

@@ -7,10 +7,14 @@ they take as "this is text". Numbers are left alone, and so is Parquet, which no
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
+from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.input_file import require_file
 
 # The full-width forms are turned into the others by spreadsheets with an East Asian input method.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -19,6 +23,31 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uf
 def neutral(cell: Any) -> Any:
     """A cell that no spreadsheet runs: a text that begins like a formula gets an apostrophe in front; anything else is itself."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
+
+
+def iterate_csv(path: Path, needed: Sequence[str], what: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """Line and cells of every row of a CSV that people wrote, as text.
+
+    Args:
+        path: the file.
+        needed: headers that it must have; others may stand in it.
+        what: what is expected, in words.
+
+    Raises:
+        InputError: no such file, no UTF-8, a header that is missing, or a row of another width.
+    """
+    require_file(path, what)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream)
+            if absent := [name for name in needed if name not in (reader.fieldnames or [])]:
+                raise InputError("expected this column", file=path, line=1, column=absent[0])
+            for row in reader:
+                if None in row or None in row.values():
+                    raise InputError(f"expected {len(reader.fieldnames or [])} values", file=path, line=reader.line_num)
+                yield reader.line_num, row
+    except UnicodeDecodeError:
+        raise InputError("expected UTF-8", file=path) from None
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:

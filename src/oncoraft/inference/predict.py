@@ -159,16 +159,21 @@ def recalibration_of(folder: Path) -> Recalibration | None:
     return read_recalibration(folder / FILE)
 
 
+def results_of(given: argparse.Namespace, settings: Inference, prompts: Sequence[tuple[str, str]], model: Any, head: Any) -> list[Result]:
+    """What a model says of each prompt, in their order."""
+    tokenizer = load_tokenizer(given.model)
+    cases = encoded(prompts, tokenizer, context_length(model), given.case)
+    engine = Engine(model, head, tokenizer.pad_token_id, stop_tokens(tokenizer, model), settings.batch_tokens)
+    with explained("inference.cache_tokens"):
+        return answers(engine, tokenizer, cases, settings, context_length(model))
+
+
 def answer_task(given: argparse.Namespace, settings: Inference, prompts: Sequence[tuple[str, str]], device: torch.device) -> int:
     """Print what a task's tuned model answers to each prompt: as the workflow does, the likeliest text."""
     strategy = Strategy(score_weight=0.0)
     settings = settings.model_copy(update={"temperature": 0.0, "score_only": False})
     model, head = open_fold(given.model, given.adapter, strategy, device)
-    tokenizer = load_tokenizer(given.model)
-    cases = encoded(prompts, tokenizer, context_length(model), given.case)
-    engine = Engine(model, head, tokenizer.pad_token_id, stop_tokens(tokenizer, model), settings.batch_tokens)
-    with explained("inference.cache_tokens"):
-        results = answers(engine, tokenizer, cases, settings, context_length(model))
+    results = results_of(given, settings, prompts, model, head)
     for result in results:
         record = {"case_id": result.case_id, "answer": result.text, "finish_reason": result.reason}
         named = f"{result.case_id}: " if len(results) > 1 else ""
@@ -202,11 +207,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return answer_task(given, settings, prompts, device)
     model, head = open_model_folder(given.model, device)
     recalibration = recalibration_of(given.model)
-    tokenizer = load_tokenizer(given.model)
-    cases = encoded(prompts, tokenizer, context_length(model), given.case)
-    engine = Engine(model, head, tokenizer.pad_token_id, stop_tokens(tokenizer, model), settings.batch_tokens)
-    with explained("inference.cache_tokens"):
-        results = answers(engine, tokenizer, cases, settings, context_length(model))
+    results = results_of(given, settings, prompts, model, head)
     for result in results:
         sys.stdout.write(shown(result, given.json, len(results) > 1, recalibration) + "\n")
     return 0

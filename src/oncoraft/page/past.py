@@ -8,8 +8,7 @@ from markupsafe import Markup
 from oncoraft.page.study import Study
 from oncoraft.report.picture import SMALL, Picture
 from oncoraft.report.plot import Scale
-from oncoraft.report.tables import records
-from oncoraft.report.timeline import BEFORE, LEFT, SCANS, TOP, X, events_of, height, lanes_of, marker_lane, point, regimens_lane
+from oncoraft.report.timeline import BEFORE, LEFT, SCANS, TOP, X, draw_lanes, events_of, height, lanes_of
 
 WIDTH = X(0) + 110
 
@@ -34,18 +33,7 @@ def drawn(events: pd.DataFrame) -> Markup:
     picture = Picture(WIDTH, bottom + 66)
     picture.stroke(X(0), TOP - 16, X(0), bottom, 1.2, stroke_dasharray="4 2")
     picture.text(X(0) - 4, TOP - 9, "index day", SMALL, "end", font_weight="bold")
-    top = float(TOP)
-    for lane in lanes:
-        y, rows = top + height(lane) / 2, records(events[events["lane"] == lane])
-        top += height(lane)
-        picture.text(LEFT - 8, y + 4, lane, 11, "end")
-        if lane == "Regimens":
-            regimens_lane(picture, rows, top - height(lane))
-        elif rows[0]["what"] == "marker":
-            marker_lane(picture, rows, y)
-        else:
-            for row in rows:
-                point(picture, lane, row, y)
+    draw_lanes(picture, events, lanes, ruled=False)
     picture.axis(Scale(-BEFORE, 0, LEFT, X(0)), bottom, range(-BEFORE, 1, 90), "days from the index day")
     picture.key(LEFT, bottom + 54, [(shape, colour, words) for shape, colour, words in SCANS.values()])
     return picture.svg(f"{len(events)} records of the {BEFORE} days up to the index day, on {len(lanes)} lanes: {', '.join(lanes)}.")

@@ -117,11 +117,14 @@ class Standing:
         rows = self.heldout[(self.heldout["regimen"] == regimen) & (self.heldout["cancer_type"] == cancer_type)]
         yes, no = rows["responder"].eq(True), rows["responder"].eq(False)
         groups = {"responders": rows.loc[yes.fillna(False), "score"], "others": rows.loc[no.fillna(False), "score"]}
-        count = self.study.guard.count
-        told: dict[str, Any] = {"n": count(len(rows)), "not_evaluable": count(len(rows) - sum(map(len, groups.values())))}
+        counts = {"n": len(rows), "not_evaluable": len(rows) - sum(map(len, groups.values()))} | {
+            name: len(s) for name, s in groups.items()
+        }
+        shown = self.study.guard.rows([counts], [("n", "not_evaluable", *groups)])[0]
+        told: dict[str, Any] = {name: shown[name] for name in ("n", "not_evaluable")}
         for name, scores in groups.items():
-            is_shown = len(scores) >= max(1, self.study.guard.smallest)
-            told[name] = {"n": count(len(scores)), "scores": sorted(scores.tolist()) if is_shown else []}
+            # Marks can be counted: where the number is hidden, so are they.
+            told[name] = {"n": shown[name], "scores": [] if isinstance(shown[name], str) else sorted(scores.tolist())}
         return told
 
     def warnings(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -56,7 +57,12 @@ class Content:
 
     def of(self, paths: Iterable[Path]) -> str:
         """One short digest of the names and contents of files; those that are not there count as absent."""
-        found = {path.name: self.digest(path) for path in sorted(paths) if path.is_file()}
+        files = sorted(path for path in set(paths) if path.is_file())
+        often = Counter(path.name for path in files)
+        # By name, so that a moved study stays current; the same name in several folders (cohorts of one release) needs its folder too.
+        home = Path(os.path.commonpath([path.absolute().parent for path in files])) if files else Path()
+        named = {path: path.name if often[path.name] == 1 else path.absolute().relative_to(home).as_posix() for path in files}
+        found = {named[path]: self.digest(path) for path in files}
         self._write()
         return text_digest(canonical_json(found))[:16] if found else ""
 

@@ -27,30 +27,26 @@ log = logging.getLogger("oncoraft")
 PATIENTS, TOKENIZER = "training_patients.txt", "tokenizer.json"
 
 
-def refuse_seen(patients: Sequence[str], folder: Path, prefixes: Sequence[str]) -> int:
+def refuse_seen(patients: Sequence[str], folder: Path, external: External) -> int:
     """Whether a fold's model has trained on anybody who is to be judged; how many patients it has seen.
 
     Args:
         patients: ids to be judged.
         folder: written by `oncoraft train`.
-        prefixes: without which an id of one cohort is that of the other.
+        external: prefixes without which an id of one cohort is that of the other.
 
     Raises:
         InputError: it has, or the folder does not tell.
     """
     path = require_file(folder / PATIENTS, "the patients that a fold's model was trained on, written by `oncoraft train`")
-    seen = {_bare(line.strip(), prefixes): number for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)}
-    both = sorted(who for who in patients if _bare(who, prefixes) in seen)
+    seen = {external.bare(line.strip()): number for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)}
+    both = sorted(who for who in patients if external.bare(who) in seen)
     if both:
         expected = (
             f"expected a model that has seen nobody who is judged; {len(both)} of {len(patients)} patients are among its training patients"
         )
-        raise InputError(expected, file=path, line=seen[_bare(both[0], prefixes)], found=both[0])
+        raise InputError(expected, file=path, line=seen[external.bare(both[0])], found=both[0])
     return len(seen)
-
-
-def _bare(name: str, prefixes: Sequence[str]) -> str:
-    return next((name.removeprefix(prefix) for prefix in prefixes if name.startswith(prefix)), name)
 
 
 def tokenizer_digest(record: Path) -> str | None:
@@ -116,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     counts: dict[str, Any] = {"cases": len(frame), "patients": len(patients), "evaluable": int(frame["responder"].notna().sum())}
     for folder in given.models if given.tokenizer else []:
         refuse_other_tokenizer(given.tokenizer, folder)
-    counts["training_patients"] = {folder.name: refuse_seen(patients, folder, external.id_prefixes) for folder in given.models}
+    counts["training_patients"] = {folder.name: refuse_seen(patients, folder, external) for folder in given.models}
     record = given.out.with_name(given.out.name + ".manifest.json")
     with publishing(given.out, record, step="outside-cases") as (out, note):
         write_jsonl(out, rows(frame))

@@ -137,19 +137,30 @@ def overlap_rows(name: str, told: dict[str, Any] | None, guard: Guard) -> Rows:
         return []
     rows = [{"second": name, "reason": one["reason"], "patients": one["patients"], "all": told["patients"]} for one in told["left_out"]]
     rows.append({"second": name, "reason": "nobody has seen them: judged", "patients": told["kept"], "all": told["patients"]})
-    return [row | {"patients": guard.count(row["patients"])} for row in rows]
+    # With the whole beside them, so that no part can be computed.
+    whole: dict[str, Any] = {"patients": told["patients"]}
+    return guard.rows([*rows, whole], [("patients",)], total=len(rows))[:-1]
 
 
 def field_rows(name: str, file: Path, home: Path, guard: Guard) -> Rows:
     """Fields that the second cohort lacks or approximates, first those that it lacks."""
     if not file.is_file():
         return []
-    told, there = records(pd.read_csv(file)), {}
-    if home.is_file():
-        there = {row["field"]: row["cases_with"] / row["cases"] for row in records(pd.read_csv(home)) if row["cases"]}
-    rows = [{"second": name} | row | {"share_at_home": there.get(row["field"])} for row in told if row["status"] != "mapped"]
+    told = records(pd.read_csv(file))
+    there = {row["field"]: row for row in records(pd.read_csv(home))} if home.is_file() else {}
+    rows: list[dict[str, Any]] = [
+        {"second": name, **row, "share_at_home": _share(there.get(row["field"]), guard)} for row in told if row["status"] != "mapped"
+    ]
     ordered = sorted(rows, key=lambda row: row["status"] != "absent")
-    return [row | {"cases_with": guard.count(row["cases_with"])} for row in ordered]
+    return [row | guard.rows([row], [("cases", "cases_with")])[0] for row in ordered]
+
+
+def _share(row: dict[str, Any] | None, guard: Guard) -> float | str | None:
+    """Share of the cases at home that tell a field, hidden with the count that it would give away."""
+    if row is None or not row["cases"]:
+        return None
+    shown = guard.rows([row], [("cases", "cases_with")])[0]["cases_with"]
+    return shown if isinstance(shown, str) else row["cases_with"] / row["cases"]
 
 
 def _run(told: dict[str, Any]) -> tuple[str, str, str]:

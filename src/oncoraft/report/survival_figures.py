@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from oncoraft.report.collect import Run
 from oncoraft.report.names import ANCHORS, ENDPOINTS
@@ -34,10 +37,13 @@ def curve(canvas: Canvas, rows: list[Row], start: float, x: Scale, y: Scale, col
     canvas.line(steps(points), colour, 1.8)
     upper, lower = (steps([(x(row["months"]), y(row[name])) for row in rows]) for name in ("upper", "lower"))
     canvas.area([*upper, *lower[::-1]], colour)
-    # A file of an earlier run has no adjusted curves, and where no covariate could be fitted there are none.
-    adjusted = [(x(row["months"]), y(row["adjusted_survival"])) for row in rows if row.get("adjusted_survival") is not None]
-    if adjusted:
-        canvas.line(steps([(x(start), y(1.0)), *adjusted]), colour, 1.1, "3 3")
+    if is_adjusted(rows):
+        canvas.line(steps([(x(start), y(1.0)), *((x(row["months"]), y(row["adjusted_survival"])) for row in rows)]), colour, 1.1, "3 3")
+
+
+def is_adjusted(rows: Sequence[Row]) -> bool:
+    """Whether rows of a group's curve tell its adjusted survival: an earlier run's have no such column, and nan is what could not be fitted."""
+    return bool(rows) and all(np.isfinite(row.get("adjusted_survival", np.nan)) for row in rows)
 
 
 def numbers_at_risk(canvas: Canvas, record: Row, shown: list[float], x: Scale, guard: Guard) -> None:
@@ -101,7 +107,7 @@ def gallery(run: Run, data: Data, guard: Guard, number: int) -> list[dict[str, A
         begins = record["curve_from_months"]
         conditional = f"From month {begins:.1f}, conditional on reaching it. " if begins else ""
         caption = f"{conditional}{words(shown['delayed_entry_cases'])} of {words(shown['cases'])} cases entered late."
-        if any(row.get("adjusted_survival") is not None for row in rows):
+        if is_adjusted(rows):
             caption += " Dashed: with the covariates of all its cases, by a Cox model with a baseline for each group."
         drawn = Figure(canvas.svg(f"Kaplan–Meier curves, {name}, {said}"), f"curve-{number}-{place}", caption, data)
         panels.append({"figure": drawn, "name": name, "q": record["q"], "events": place, "ratio": record["adjusted_hazard_ratio"]})

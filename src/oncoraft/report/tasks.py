@@ -102,12 +102,14 @@ def _classes(sources: Sources, folder: Path, stem: str, title: str) -> Table | N
     if kept.empty:
         return None
     order = kept[kept["answerer"] == "tuned"].sort_values(["support", "class"], ascending=[False, True])["class"].head(SHOWN_CLASSES)
+    shown = [row for name in order for row in records(kept[kept["class"] == name])]
+    # The classes of an answerer add up to its cases, which stand in another table.
+    guarded = sources.guard.rows([row | {"predictor": row["answerer"]} for row in shown], [("support",), ("answered",)])
     rows = []
-    for row in (row for name in order for row in records(kept[kept["class"] == name])):
-        support, answered = (sources.guard.count(int(row[name])) for name in ("support", "answered"))
-        is_hidden = support != int(row["support"])
-        hidden = dict.fromkeys(("precision", "recall", "f1")) | {"answered": sources.guard.mark}
-        rows.append(row | {"support": support, "answered": answered} | (hidden if is_hidden else {}))
+    for row in guarded:
+        is_hidden = isinstance(row["support"], str) or isinstance(row["answered"], str)
+        hidden = dict.fromkeys(("precision", "recall", "f1")) if is_hidden else {}
+        rows.append({name: value for name, value in row.items() if name != "predictor"} | hidden)
     return tabulate(Data(f"{stem}-classes", rows), CLASSES, f"{title}: the {len(order)} largest of {kept['class'].nunique()} classes")
 
 

@@ -6,6 +6,7 @@ picture of one patient is an illustration, and must not be the best one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,24 @@ def point(picture: Picture, lane: str, row: dict[str, Any], y: float) -> None:
         picture.mark(dict(EVENTS.values())[lane], x, y, "#CC79A7", f"{lane}, {when}")
 
 
+def draw_lanes(picture: Picture, events: pd.DataFrame, lanes: Sequence[str], *, ruled: bool) -> None:
+    """The records of a patient, lane under lane; ruled: a line under each."""
+    top = float(TOP)
+    for lane in lanes:
+        y, rows = top + height(lane) / 2, records(events[events["lane"] == lane])
+        top += height(lane)
+        picture.text(LEFT - 8, y + 4, lane, 11, "end")
+        if ruled:
+            picture.stroke(LEFT, top, WIDTH - 12, top, 0.4, stroke_opacity=0.35)
+        if lane == "Regimens":
+            regimens_lane(picture, rows, top - height(lane))
+        elif rows[0]["what"] == "marker":
+            marker_lane(picture, rows, y)
+        else:
+            for row in rows:
+                point(picture, lane, row, y)
+
+
 def draw(one: Timeline) -> Markup | None:
     """The picture."""
     lanes = lanes_of(one.events)
@@ -172,19 +191,7 @@ def draw(one: Timeline) -> Markup | None:
     picture.text(start + 3, TOP - 9, f"window: {one.category}", SMALL)
     picture.stroke(X(0), TOP - 16, X(0), bottom, 1.2, stroke_dasharray="4 2")
     picture.text(X(0) - 4, TOP - 9, f"index date, score {one.score:.2f}", SMALL, "end", font_weight="bold")
-    top = float(TOP)
-    for lane in lanes:
-        y, rows = top + height(lane) / 2, records(one.events[one.events["lane"] == lane])
-        top += height(lane)
-        picture.text(LEFT - 8, y + 4, lane, 11, "end")
-        picture.stroke(LEFT, top, WIDTH - 12, top, 0.4, stroke_opacity=0.35)
-        if lane == "Regimens":
-            regimens_lane(picture, rows, top - height(lane))
-        elif rows[0]["what"] == "marker":
-            marker_lane(picture, rows, y)
-        else:
-            for row in rows:
-                point(picture, lane, row, y)
+    draw_lanes(picture, one.events, lanes, ruled=True)
     picture.axis(X, bottom, range(-BEFORE, AFTER + 1, 90), "Days from the index date")
     scans_told = [(shape, colour, f"scan: {words}") for shape, colour, words in SCANS.values()]
     picture.key(LEFT, bottom + 54, scans_told)

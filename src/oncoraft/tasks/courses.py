@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from oncoraft.foundation.csv_file import iterate_csv
 from oncoraft.foundation.errors import InputError
-from oncoraft.foundation.input_file import require_file
 from oncoraft.tasks.regimen_text import MOST_FRACTIONS, Phase, Regimen
 
 NEEDED = ("patient_id", "start_day", "dose", "unit", "fractions", "modality")
@@ -32,29 +31,19 @@ def read_courses(path: Path) -> pd.DataFrame:
     Raises:
         InputError: no such file, a column that is missing, or a value that cannot be, with its line.
     """
-    require_file(path, "a CSV of radiation courses")
     courses: dict[tuple[str, str], list[tuple[int, Phase, str, bool, bool]]] = {}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            if absent := [name for name in NEEDED if name not in (reader.fieldnames or [])]:
-                raise InputError("expected this column", file=path, line=1, column=absent[0])
-            for row in reader:
-                place: dict[str, Any] = {"file": path, "line": reader.line_num}
-                if None in row or None in row.values():
-                    raise InputError(f"expected {len(reader.fieldnames or [])} values", **place)
-                patient, day, phase, modality, is_rbe, is_twice = _phase(row, place)
-                courses.setdefault((patient, row.get("course") or str(day)), []).append((day, phase, modality, is_rbe, is_twice))
-    except UnicodeDecodeError:
-        raise InputError("expected UTF-8", file=path) from None
+    for line, row in iterate_csv(path, NEEDED, "a CSV of radiation courses"):
+        patient, day, phase, modality, is_rbe, is_twice = _phase(row, {"file": path, "line": line})
+        courses.setdefault((patient, row.get("course") or str(day)), []).append((day, phase, modality, is_rbe, is_twice))
     if not courses:
         raise InputError("expected at least one course", file=path)
     rows = []
     for (patient, _), phases in sorted(courses.items()):
-        phases.sort(key=lambda one: (one[0], -one[1].dose))
+        # A row that stands twice is one; the same dose on another day is a phase of its own.
+        phases = sorted(dict.fromkeys(phases), key=lambda one: (one[0], -one[1].dose))
         kinds = {kind for _, _, kind, _, _ in phases}
         modality_of_all = kinds.pop() if len(kinds) == 1 else None
-        whole = Regimen(tuple(dict.fromkeys(p for _, p, _, _, _ in phases)), any(x[4] for x in phases), any(x[3] for x in phases))
+        whole = Regimen(tuple(p for _, p, _, _, _ in phases), any(x[4] for x in phases), any(x[3] for x in phases))
         rows.append({"patient_id": patient, "index_day": phases[0][0], "regimen": whole, "modality": modality_of_all})
     return pd.DataFrame(rows)
 

@@ -6,7 +6,6 @@ one case are not independent. Agreement is of the raters on all items, whosever 
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from oncoraft.foundation.csv_file import iterate_csv
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.input_file import require_file
 from oncoraft.foundation.jsonl import BadJSON, parse_json
@@ -51,28 +51,16 @@ def read_filled(path: Path, key: Mapping[str, Any]) -> dict[str, tuple[str | Non
     Raises:
         InputError: another sheet's file, a column that is missing, an item that the sheet lacks or has twice, or a word that is no choice.
     """
-    require_file(path, "a filled sheet")
     found: dict[str, tuple[str | None, str | None]] = {}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            if absent := [name for name in READ if name not in (reader.fieldnames or [])]:
-                raise InputError("expected this column", file=path, line=1, column=absent[0])
-            for row in reader:
-                place: dict[str, Any] = {"file": path, "line": reader.line_num}
-                if None in row or None in row.values():
-                    raise InputError(f"expected {len(reader.fieldnames or [])} values", **place)
-                if row["sheet"] != key["sheet"]:
-                    raise InputError(
-                        f"expected a row of sheet {key['sheet']}, whose key this is", column="sheet", found=row["sheet"], **place
-                    )
-                # Spreadsheets drop the zeros in front of a number.
-                item = next((name for name in key["items"] if name.lstrip("0") == row["item"].strip().lstrip("0")), None)
-                if item is None or item in found:
-                    raise InputError("expected each item of the sheet once", column="item", found=row["item"], **place)
-                found[item] = (_word(row, "acceptable", ACCEPTABLE, place), _word(row, "grade", key["grades"], place))
-    except UnicodeDecodeError:
-        raise InputError("expected UTF-8", file=path) from None
+    for line, row in iterate_csv(path, READ, "a filled sheet"):
+        place: dict[str, Any] = {"file": path, "line": line}
+        if row["sheet"] != key["sheet"]:
+            raise InputError(f"expected a row of sheet {key['sheet']}, whose key this is", column="sheet", found=row["sheet"], **place)
+        # Spreadsheets drop the zeros in front of a number.
+        item = next((name for name in key["items"] if name.lstrip("0") == row["item"].strip().lstrip("0")), None)
+        if item is None or item in found:
+            raise InputError("expected each item of the sheet once", column="item", found=row["item"], **place)
+        found[item] = (_word(row, "acceptable", ACCEPTABLE, place), _word(row, "grade", key["grades"], place))
     if not any(acceptable or grade for acceptable, grade in found.values()):
         raise InputError("expected at least one rating", file=path)
     return found

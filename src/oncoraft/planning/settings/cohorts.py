@@ -75,6 +75,10 @@ class External(Block):
     )
     seed: int = Field(59, description="Draws those patients.")
 
+    def bare(self, name: str) -> str:
+        """An id without the first of the prefixes that it begins with: what both cohorts call the patient."""
+        return next((name.removeprefix(prefix) for prefix in self.id_prefixes if name.startswith(prefix)), name)
+
     @model_validator(mode="after")
     def _pattern_has_a_group(self) -> External:
         try:

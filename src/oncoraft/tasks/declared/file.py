@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from oncoraft.foundation.csv_file import iterate_csv
 from oncoraft.foundation.errors import InputError
-from oncoraft.foundation.input_file import require_file
 from oncoraft.foundation.jsonl import iterate_jsonl
 from oncoraft.tasks.declaration import NOTHING_STARTS, Found, Material, Task
 from oncoraft.tasks.measures import normalised
@@ -34,18 +33,7 @@ def rows_of(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         return
     if path.suffix != ".csv":
         raise InputError("expected a name that ends in .jsonl or .csv", file=path)
-    require_file(path, "a CSV of cases")
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            if absent := [name for name in NEEDED if name not in (reader.fieldnames or [])]:
-                raise InputError("expected this column", file=path, line=1, column=absent[0])
-            for row in reader:
-                if None in row or None in row.values():
-                    raise InputError(f"expected {len(reader.fieldnames or [])} values", file=path, line=reader.line_num)
-                yield reader.line_num, row
-    except UnicodeDecodeError:
-        raise InputError("expected UTF-8", file=path) from None
+    yield from iterate_csv(path, NEEDED, "a CSV of cases")
 
 
 def checked(row: dict[str, Any], place: dict[str, Any], parts: str) -> dict[str, Any]:
