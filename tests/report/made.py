@@ -139,7 +139,7 @@ def experiment(home: Path, strategy: str, regimen_name: str, cancer_type: str) -
         pd.DataFrame(columns).to_csv(run / "metrics" / f"{name}.csv", index=False)
     told = {"regimens": [regimen(regimen_name, cancer_type)], "cancer_types": [], "statement": "Prognostic.", "direction": "Low to high."}
     told["skipped"] = [{"regimen_name": regimen_name, "cancer_type": cancer_type, "cases": 4, "events": 1, "reason": "fewer than 5 events"}]
-    told["counts"] = {"attempted": 2, "shown": 1, "tested": 1, "skipped": 1, "cases": 79}
+    told["counts"] = {"attempted": 2, "shown": 1, "tested": 1, "skipped": 1, "cases": 79, "cases_analysed": 79, "events_analysed": 30}
     told["settings"] = {"horizons_months": [12], "alpha": 0.05}
     told["summary"] = {"adjusted": None, "adjusted_per_sd": None, "raw": None}
     told |= {"endpoint": "overall_survival", "anchor": "index", "further_endpoints": []}

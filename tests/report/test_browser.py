@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from oncoraft.report.report import main
-from tests.report import made, made_cases
+from tests.report import made, made_cases, made_neighbours
 from tests.report.browser import axe_source, chromium, measured, needs_browser
 
 LAYOUT = (Path(__file__).parent / "layout.js").read_text(encoding="utf-8")
@@ -21,9 +21,12 @@ LONG = "Carboplatin + Pembrolizumab + Pemetrexed"
 pytestmark = needs_browser
 
 
-def written(results: Path, home: Path) -> Path:
+def written(results: Path, home: Path, *more: str) -> Path:
     page = home / "page" / "index.html"
-    assert main([str(results), "--out", str(page), "--settings", json.dumps({"report": {"smallest_cell": 1, "individuals": True}})]) == 0
+    assert (
+        main([str(results), "--out", str(page), *more, "--settings", json.dumps({"report": {"smallest_cell": 1, "individuals": True}})])
+        == 0
+    )
     return page
 
 
@@ -32,7 +35,10 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("page")
     results = made.results(home / "results", LONG, "Non-Small Cell Lung Cancer", "Chemo + Immuno")
     made_cases.write(results, made_cases.cohort())
-    return written(results, home)
+    made_neighbours.scored(results)
+    made_neighbours.aligned(results / "tiny" / "raft" / "kfold")
+    # Every section that any run has is on this page.
+    return written(results, home, "--external", str(made_neighbours.second(home)))
 
 
 @pytest.fixture(scope="module")

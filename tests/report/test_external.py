@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,47 +10,12 @@ from oncoraft.report import external
 from oncoraft.report.names import predictor_name
 from oncoraft.report.sections import Sources
 from oncoraft.report.small_cells import Guard
-
-
-def record(metric: str, predictor: str, scope: str, estimate: float, n: int = 300, events: int = 90) -> dict[str, Any]:
-    interval = {"lower": estimate - 0.05, "upper": estimate + 0.05}
-    return {
-        "metric": metric,
-        "predictor": predictor,
-        "scope": scope,
-        "estimate": estimate,
-        **interval,
-        "n": n,
-        "events": events,
-        "patients": 150,
-    }
+from tests.report.made_neighbours import second
 
 
 @pytest.fixture
 def told(tmp_path: Path) -> Path:
-    """What a run in a second cohort left, with the accounts of that cohort."""
-    run = tmp_path / "results" / "bpc" / "tiny" / "raft" / "kfold"
-    (run / "external").mkdir(parents=True)
-    records = [
-        *(record("auroc", name, "home", 0.71) for name in ("regimen_prior", "model")),
-        *(record("auroc", name, "away", 0.66) for name in ("regimen_prior", "model")),
-        *(record("auroc_drop", name, "home less away", 0.05) for name in ("regimen_prior", "model")),
-        record("auroc", "model", "away, model of fold 0", 0.64),
-        record("brier", "model", "before recalibration", 0.21, 200, 60),
-        record("brier", "model", "after recalibration", 0.19, 200, 60),
-    ]
-    names = {"home": "msk", "away": "bpc", "model": "tiny", "strategy": "raft", "design": "kfold"}
-    (run / "external" / "external.json").write_text(json.dumps({**names, "label": "strict", "records": records, "not_recalibrated": None}))
-    cohort = tmp_path / "results" / "bpc"
-    left = [{"reason": "the patient is in both cohorts", "patients": 60}, {"reason": "on the given list", "patients": 4}]
-    (cohort / "overlap").mkdir()
-    (cohort / "overlap" / "overlap.json").write_text(json.dumps({"patients": 400, "kept": 336, "left_out": left}))
-    header = "field,section,status,how,empty_sources,cases_with,cases\n"
-    for name, count in (("bpc", 0), ("msk", 50)):
-        (tmp_path / "results" / name / "mapping").mkdir(parents=True)
-        status = "absent" if name == "bpc" else "mapped"
-        (tmp_path / "results" / name / "mapping" / "mapping.csv").write_text(f"{header}ecog,patient,{status},no such table,,{count},100\n")
-    return run / "external" / "external.json"
+    return second(tmp_path / "results")
 
 
 def sources(told: Path, smallest: int, *files: Path) -> Sources:

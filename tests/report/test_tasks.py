@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from oncoraft.report import tasks
@@ -13,43 +11,12 @@ from oncoraft.report.collect import read_runs
 from oncoraft.report.report import sources_of
 from oncoraft.report.small_cells import Guard
 from tests.report import made
+from tests.report.made_neighbours import scored
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     return made.results(tmp_path / "results", "Drug", "Colon", "Chemo")
-
-
-def scored(home: Path) -> None:
-    folder = home / "tiny/tasks/icd10/scores"
-    folder.mkdir(parents=True)
-    known = {"lower": 0.5, "upper": 0.9, "n": 40, "patients": 30, "unread": 3}
-    records = [
-        {"answerer": who, "measure": name, "estimate": 0.7} | known
-        for who in ("base", "tuned", "tfidf")
-        for name in ("code", "read", "f1_macro")
-    ]
-    (folder / "metrics.json").write_text(
-        json.dumps({"task": "icd10", "title": "ICD-10 code", "headline": "code", "note": "Words decide.", "records": records})
-    )
-    test = {
-        "first": "tuned",
-        "second": "base",
-        "measure": "code",
-        "difference": 0.7,
-        "lower": 0.5,
-        "upper": 0.9,
-        "cases": 40,
-        "patients": 30,
-    }
-    test |= {"test": "sign test", "zeros": 2, "positive": 27, "negative": 1, "statistic": 400.0, "p": 1e-7, "method": "exact"}
-    pd.DataFrame([test]).to_csv(folder / "tests.csv", index=False)
-    rows = [
-        {"class": name, "precision": 0.9, "recall": 0.8, "f1": 0.85, "support": n, "answered": n, "answerer": who}
-        for who in ("base", "tuned")
-        for name, n in (("C34.1", 36), ("nan", 4))
-    ]
-    pd.DataFrame(rows).to_csv(folder / "classes.csv", index=False)
 
 
 def shown(home: Path, smallest: int) -> dict[str, object]:

@@ -15,7 +15,7 @@ from oncoraft.report.tables import Data, Rows, count, decimals, interval, number
 
 AREAS = [
     text("run", "run"),
-    text("second cohort", "second"),
+    text("cohort", "second"),
     text("score", "score"),
     interval("at home", "home", "home_lower", "home_upper"),
     interval("in the second", "away", "away_lower", "away_upper"),
@@ -23,7 +23,7 @@ AREAS = [
     of("responders / cases", "responders", "cases"),
     count("patients", "patients"),
 ]
-SINGLE = [text("run", "run"), text("second cohort", "second"), text("model", "scope"), interval("AUROC (95 % interval)", "estimate")]
+SINGLE = [text("run", "run"), text("cohort", "second"), text("model", "scope"), interval("AUROC (95 % interval)", "estimate")]
 MEASURES = {
     "observed_to_expected": "observed : expected",
     "calibration_slope": "slope",
@@ -35,7 +35,7 @@ MEASURES = {
 }
 CALIBRATION = [
     text("run", "run"),
-    text("second cohort", "second"),
+    text("cohort", "second"),
     text("measure", "measure"),
     interval("before", "before", "before_lower", "before_upper"),
     interval("after", "after", "after_lower", "after_upper"),
@@ -48,9 +48,9 @@ SURVIVAL = [
     count("regimens tested", "tested"),
     of("deaths / cases", "events", "cases"),
 ]
-WHO = [text("second cohort", "second"), text("left out", "reason"), portion("patients", "patients", "all")]
+WHO = [text("cohort", "second"), text("left out", "reason"), portion("patients", "patients", "all")]
 FIELDS = [
-    text("second cohort", "second"),
+    text("cohort", "second"),
     text("field", "field"),
     text("status", "status"),
     text("how", "how"),

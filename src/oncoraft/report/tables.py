@@ -11,8 +11,8 @@ import pandas as pd
 from markupsafe import Markup
 
 Row = Mapping[str, Any]
-# Pixels: of a letter of a table, between two columns, of a drawn interval; letters after which words wrap; of a small screen.
-LETTER, PADDING, DRAWN, WRAPPED, SMALL_SCREEN = 7.0, 18.0, 180.0, 26, 700
+# Pixels: of a letter of a table, between two columns, of a drawn interval; letters after which words wrap; of a column of text at least; of a small screen.
+LETTER, PADDING, DRAWN, WRAPPED, LEAST_TEXT, SMALL_SCREEN = 7.0, 18.0, 180.0, 26, 96.0, 700
 Rows = list[dict[str, Any]]
 
 
@@ -216,7 +216,9 @@ class Table:
         width = 0.0
         for place, column in enumerate(self.columns):
             longest = max((len(row[place].text) for row in self.rows), default=0)
-            width += DRAWN if column.is_plot else PADDING + LETTER * min(WRAPPED, max(longest, len(column.title) / 2))
+            # Words wrap; a number with its interval stays on one line.
+            needed = max(min(longest, WRAPPED) if column.is_text else longest, min(WRAPPED, len(column.title) / 2))
+            width += DRAWN if column.is_plot else max(LEAST_TEXT if column.is_text else 0.0, PADDING + LETTER * needed)
         return width > SMALL_SCREEN
 
     @property

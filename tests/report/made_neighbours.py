@@ -1,0 +1,96 @@
+"""Results that only some runs have: a second cohort, a text task, an aligned strategy."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+
+def record(metric: str, predictor: str, scope: str, estimate: float, n: int = 300, events: int = 90) -> dict[str, Any]:
+    interval = {"lower": estimate - 0.05, "upper": estimate + 0.05}
+    return {
+        "metric": metric,
+        "predictor": predictor,
+        "scope": scope,
+        "estimate": estimate,
+        **interval,
+        "n": n,
+        "events": events,
+        "patients": 150,
+    }
+
+
+def second(folder: Path) -> Path:
+    """external.json of a run in a second cohort `bpc`, with the accounts of that cohort, beside the first one `msk`, both in a folder."""
+    run = folder / "bpc" / "tiny" / "raft" / "kfold"
+    (run / "external").mkdir(parents=True)
+    records = [
+        *(record("auroc", name, "home", 0.71) for name in ("regimen_prior", "model")),
+        *(record("auroc", name, "away", 0.66) for name in ("regimen_prior", "model")),
+        *(record("auroc_drop", name, "home less away", 0.05) for name in ("regimen_prior", "model")),
+        record("auroc", "model", "away, model of fold 0", 0.64),
+        record("brier", "model", "before recalibration", 0.21, 200, 60),
+        record("brier", "model", "after recalibration", 0.19, 200, 60),
+    ]
+    names = {"home": "msk", "away": "bpc", "model": "tiny", "strategy": "raft", "design": "kfold"}
+    (run / "external" / "external.json").write_text(json.dumps({**names, "label": "strict", "records": records, "not_recalibrated": None}))
+    cohort = folder / "bpc"
+    left = [{"reason": "the patient is in both cohorts", "patients": 60}, {"reason": "on the given list", "patients": 4}]
+    (cohort / "overlap").mkdir()
+    (cohort / "overlap" / "overlap.json").write_text(json.dumps({"patients": 400, "kept": 336, "left_out": left}))
+    header = "field,section,status,how,empty_sources,cases_with,cases\n"
+    for name, count in (("bpc", 0), ("msk", 50)):
+        (folder / name / "mapping").mkdir(parents=True)
+        status = "absent" if name == "bpc" else "mapped"
+        (folder / name / "mapping" / "mapping.csv").write_text(f"{header}ecog,patient,{status},no such table,,{count},100\n")
+    return run / "external" / "external.json"
+
+
+def scored(home: Path) -> None:
+    """The scores of a text task of a cohort."""
+    folder = home / "tiny/tasks/icd10/scores"
+    folder.mkdir(parents=True)
+    known = {"lower": 0.5, "upper": 0.9, "n": 40, "patients": 30, "unread": 3}
+    records = [
+        {"answerer": who, "measure": name, "estimate": 0.7} | known
+        for who in ("base", "tuned", "tfidf")
+        for name in ("code", "read", "f1_macro")
+    ]
+    (folder / "metrics.json").write_text(
+        json.dumps({"task": "icd10", "title": "ICD-10 code", "headline": "code", "note": "Words decide.", "records": records})
+    )
+    test = {
+        "first": "tuned",
+        "second": "base",
+        "measure": "code",
+        "difference": 0.7,
+        "lower": 0.5,
+        "upper": 0.9,
+        "cases": 40,
+        "patients": 30,
+    }
+    test |= {"test": "sign test", "zeros": 2, "positive": 27, "negative": 1, "statistic": 400.0, "p": 1e-7, "method": "exact"}
+    pd.DataFrame([test]).to_csv(folder / "tests.csv", index=False)
+    rows = [
+        {"class": name, "precision": 0.9, "recall": 0.8, "f1": 0.85, "support": n, "answered": n, "answerer": who}
+        for who in ("base", "tuned")
+        for name, n in (("C34.1", 36), ("nan", 4))
+    ]
+    pd.DataFrame(rows).to_csv(folder / "classes.csv", index=False)
+
+
+def aligned(run: Path) -> None:
+    """What alignment left of a run: rewards before and after, the head's refit, the best-rewarded answers."""
+    names = ("reward", "factual", "no_outcome")
+    known = {"cases": 300, "n": 300, "patients": 266, "before": 0.81, "after": 0.88, "difference": 0.07, "lower": 0.04, "upper": 0.1}
+    pd.DataFrame([{"reward": name} | known for name in names]).to_csv(run / "rewards.csv", index=False)
+    told = {"cases": 900, "starting_auroc": 0.71, "unrefitted_auroc": 0.69, "refitted_auroc": 0.71}
+    told |= {"unrefitted_mean_difference": 0.04, "refitted_mean_difference": 0.01}
+    (run / "fold-0").mkdir(exist_ok=True)
+    (run / "fold-0" / "alignment.json").write_text(json.dumps({"method": "grpo", "score_head": told}))
+    (run / "best_rewarded.jsonl").write_text(
+        json.dumps({"case_id": "a", "reward": 0.97, "rationale": "Overall a benefit is likely."}) + "\n"
+    )
