@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from html import escape
+from math import fsum
 from pathlib import Path
 
 from oncoraft.reruns.planning import Job, planned_jobs
@@ -64,7 +65,8 @@ def layers_of(edges: dict[str, set[str]]) -> list[list[str]]:
     place: dict[str, float] = {}
     for level in sorted(layers):
         row = layers[level]
-        row.sort(key=lambda rule: (sum(place[a] for a in edges[rule]) / len(edges[rule]) if edges[rule] else 0.0, rule))
+        # Exactly rounded, so that a set's order, which is another in every process, decides no tie.
+        row.sort(key=lambda rule: (fsum(place[a] for a in edges[rule]) / len(edges[rule]) if edges[rule] else 0.0, rule))
         place |= {rule: (number + 1) / (len(row) + 1) for number, rule in enumerate(row)}
     return [layers[level] for level in sorted(layers)]
 
