@@ -9,6 +9,7 @@ PACKAGE = Path(str(workflow.current_basedir)) / ".." / ".." / "src"
 sys.path.insert(0, str(PACKAGE.resolve()))
 
 from oncoraft.foundation.errors import InputError
+from oncoraft.planning.arrays import unequal_arrays
 from oncoraft.planning.plan import BUILT_FILES, TABLE_NAMES, Plan
 from oncoraft.reruns.source_record import record_sources
 
@@ -577,12 +578,23 @@ def kept_of_tasks(of):
     return kept
 
 
+def resources_of_jobs():
+    """Rule and resources of every job that will run."""
+    return [
+        (job.rule.name, {**job.resources, "threads": job.threads})
+        for job in workflow.dag.needrun_jobs()
+    ]
+
+
 def require_everything():
     """Name all that is missing, one line each, before the first job starts; then keep which sources this run stands on."""
     if missing := plan.missing():
         raise WorkflowError("cannot start, missing:\n" + "\n".join(missing))
     if late := plan.dated_ahead(time.time()):
         raise WorkflowError("cannot start:\n" + "\n".join(late))
+    arrays = getattr(workflow.executor_settings, "array_jobs", None)
+    if arrays and (unequal := unequal_arrays(arrays, resources_of_jobs())):
+        raise WorkflowError("cannot start:\n" + "\n".join(unequal))
     record_sources(Path("results"), plan.steps_asked)
 
 
