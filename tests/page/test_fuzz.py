@@ -30,7 +30,7 @@ FIELDS = [
 ]
 KEYS = ["model", "case_id", "prompt", "instruction", "input", "entries", "patient", "other"]
 COUNT = int(os.environ.get("ONCORAFT_FUZZ", "150"))  # requests; 1,000 and more by hand
-ROUTES = ["/api/score", "/api/render", "/api/moved", "/api/predict", "/screen/ask", "/api/batch"]
+ROUTES = ["/api/score", "/api/render", "/api/moved", "/api/predict", "/screen/ask", "/screen/read", "/api/batch"]
 
 
 def value(draw: random.Random, depth: int = 0) -> Any:

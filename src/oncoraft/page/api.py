@@ -256,22 +256,28 @@ def _add_cases(api: APIRouter, page: Page) -> None:
         return lines_response(batch(page, chosen, cases, rationales))
 
 
+def looked_up(page: Page) -> Study:
+    """The study whose patients can be looked up.
+
+    Raises:
+        InputError: there is none.
+    """
+    if page.patients is None:
+        raise InputError("expected a folder of patients: start the page with --results or --study")
+    return page.patients
+
+
 def _add_patients(api: APIRouter, page: Page) -> None:
     """Who can be looked up."""
-
-    def study() -> Study:
-        if page.study is None or not page.study.has_patients:
-            raise InputError("expected a folder of patients: start the page with --results or --study")
-        return page.study
 
     @api.get("/patients")
     async def patients(q: str = Query("", max_length=200)) -> list[str]:
         """Patients of the study whose id holds a text."""
-        return await run_in_threadpool(study().patients, q)
+        return await run_in_threadpool(looked_up(page).patients, q)
 
     @api.get("/cases")
     async def cases_of(patient_id: str = Query(max_length=200)) -> list[dict[str, Any]]:
         """A patient's treatment cases: index days and regimens."""
-        found = await run_in_threadpool(study().cases_of, patient_id)
+        found = await run_in_threadpool(looked_up(page).cases_of, patient_id)
         rows: list[dict[str, Any]] = found[["case_id", "index_day", "regimen_name", "cancer_type"]].to_dict("records")  # type: ignore[assignment]
         return rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -13,7 +14,7 @@ from oncoraft.answers import ANSWER_MARKER, full_prompt
 from oncoraft.cases.regimens import slug
 from oncoraft.foundation.errors import InputError
 from oncoraft.page.form import Wrong, agent_list, read_entries
-from oncoraft.page.records import Told, told, told_of
+from oncoraft.page.records import Told, evidence_of, told, told_of
 from oncoraft.page.study import Study
 from oncoraft.planning.config import Evidence
 from oncoraft.prompts.budget import Count, Statement, cutting_order
@@ -142,6 +143,11 @@ class Reading:
         if asked.instruction is None or asked.input is None:
             raise InputError("expected both instruction and input")
         return self._text(asked.case_id, asked.instruction, asked.input)
+
+    def ahead(self, asked: Asked) -> None:
+        """Collect the evidence of what was entered so far, so that it is there when the case is asked about; nothing where it cannot be read yet."""
+        with suppress(Wrong):
+            evidence_of(tuple(read_entries(one.model_dump() for one in asked.entries or ())), self.evidence.model_dump_json())
 
     def _entered(self, asked: Asked) -> Case:
         entries = read_entries(one.model_dump() for one in asked.entries or ())

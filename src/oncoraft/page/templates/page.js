@@ -55,12 +55,24 @@ one("#empty").addEventListener("click", emptied);
 for (const button of all(".demo-case")) button.addEventListener("click", () => {
   fill(JSON.parse(button.dataset.entries));
   said.textContent = `${button.textContent}: the form is filled in.`;
+  ahead();
 });
 const entered = () => all(".field").flatMap((field) => all(".entry", field).map((entry) => {
   const told = {field: field.dataset.field};
   for (const part of all("[data-part]", entry)) if (part.value.trim()) told[part.dataset.part] = part.value.trim();
   return told;
 })).filter((told) => told.value || told.days);
+
+// What is entered is read while it is typed, so that the answer comes at once; what is wrong in it is said when it is asked about.
+let pause = 0;
+const ahead = () => {
+  clearTimeout(pause);
+  pause = setTimeout(() => {
+    if (running || way() !== "entries" || !models().length) return;
+    post("/screen/read", JSON.stringify({model: models()[0], entries: entered()})).catch(() => { /* told when it is asked about */ });
+  }, 400);
+};
+form.addEventListener("input", ahead);
 
 // What was wrong, beside the field that it is of.
 const wrongs = (errors) => {
@@ -173,7 +185,7 @@ form.addEventListener("submit", async (event) => {
   last = {asked: question, cases: {}, records: {}};
   running = new AbortController();
   busy(true);
-  said.textContent = "Asked.";
+  said.textContent = one("#states .making, #states .loading") ? "Asked. The model is not ready yet; the answer comes as soon as it is." : "Asked.";
   try {
     const ended = await Promise.all(models().map((model) => ask(question, model, running.signal)));
     if (ended.every(Boolean)) said.textContent = "Done.";
