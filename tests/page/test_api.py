@@ -19,7 +19,9 @@ import torch
 
 from oncoraft.evidence.shown import shown_fields
 from oncoraft.inference import predict
+from oncoraft.models.fold_model import HEAD_FILE
 from oncoraft.page.asking import Case
+from oncoraft.page.folder import SCORE_HEAD
 from oncoraft.page.served import Page
 from oncoraft.page.service import Unavailable, Worker
 from oncoraft.page.worker import Served
@@ -155,7 +157,8 @@ def test_a_file_of_cases_is_answered_whole_and_in_order(client: httpx.Client) ->
     answers = [one["record"] for one in sorted(cases, key=lambda one: one["place"])]
     assert [one["case_id"] for one in answers] == [f"c{n:02d}" for n in range(20)]
     assert [one["done"] for one in cases] == list(range(1, 21))
-    text = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in answers)
+    text = "".join(one["line"] for one in sorted(cases, key=lambda one: one["place"]))
+    assert [json.loads(line) for line in text.splitlines()] == answers
     assert end == {"event": "end", "cases": 20, "failed": 0, "sha256": hashlib.sha256(text.encode()).hexdigest(), "model": "model"}
     single = client.post("/api/score", json={name: rows(3)[2][name] for name in ("instruction", "input")}).json()["score"]
     assert answers[2]["score"] == single
@@ -217,9 +220,34 @@ def test_a_model_folder_that_has_gone_is_told_of(served: tuple[str, Page], tmp_p
         asyncio.run(worker.answer("ask", ["a"]))
 
 
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["config.json", "model.safetensors"], "trained elsewhere or for a text task, gives no score of response"),
+        (["adapter_config.json", "adapter_model.safetensors"], "predict --model BASE_DIR --adapter"),
+        (["adapter_config.json", "score_head.pt"], "a fold of a run: `oncoraft export --run"),
+        (["report.html"], "there is no model in it"),
+    ],
+)
+def test_a_model_that_gives_no_score_of_response_is_told_what_it_is(
+    served: tuple[str, Page], tmp_path: Path, names: list[str], said: str
+) -> None:
+    for name in names:
+        (tmp_path / name).touch()
+    worker = Worker("other", tmp_path, served[1].model(None).worker.settings, 1, 0)
+    worker.start()
+    assert (worker.state, worker.process) == ("refused", None)
+    assert said in worker.reason
+
+
+def test_the_name_of_the_score_head_is_that_of_the_models() -> None:
+    assert SCORE_HEAD == HEAD_FILE
+
+
 def test_a_process_that_cannot_load_says_why_and_is_not_started_for_ever(served: tuple[str, Page], tmp_path: Path) -> None:
     """Stood in for by a shell: what counts is what is said of its end."""
-    (tmp_path / "config.json").touch()
+    for name in ("config.json", SCORE_HEAD):
+        (tmp_path / name).touch()
     worker = Worker("stand-in", tmp_path, served[1].model(None).worker.settings, 1, 0)
     worker.command = ["sh", "-c", 'echo \'{"event": "refused", "key": 0, "message": "GPU memory ran out"}\'; exit 2']
     worker.start()

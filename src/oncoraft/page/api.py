@@ -107,8 +107,8 @@ def read_lines(body: bytes) -> list[Asked]:
 
 
 async def batch(page: Page, model: Model, cases: Sequence[Case], is_written: bool) -> AsyncIterator[Event]:
-    """Answers as they come, how many there are, and at the end the digest of the file that holds them in the order of the cases."""
-    answers: list[dict[str, Any] | None] = [None] * len(cases)
+    """Answers as they come, each with its line of the file of predictions; at the end the digest of that file, in the order of the cases."""
+    lines = [""] * len(cases)
     waiting, done, failed = iter(enumerate(cases)), 0, 0
 
     async def one(place: int, case: Case) -> tuple[int, Event]:
@@ -127,16 +127,17 @@ async def batch(page: Page, model: Model, cases: Sequence[Case], is_written: boo
             for task in ended:
                 place, event = task.result()
                 done, failed = done + 1, failed + ("failed" in event)
-                answers[place] = event["record"] if "failed" not in event else {"case_id": cases[place].case_id, "failed": event["failed"]}
-                yield {**event, "done": done, "of": len(cases)}
+                answer = event["record"] if "failed" not in event else {"case_id": cases[place].case_id, "failed": event["failed"]}
+                lines[place] = json_line(answer)
+                yield {**event, "line": lines[place], "done": done, "of": len(cases)}
                 if (further := next(waiting, None)) is not None:
                     running.add(asyncio.create_task(one(*further)))
     finally:
         # The client may have left: what nobody waits for is not asked any more.
         for task in running:
             task.cancel()
-    text = "".join(json_line(answer) for answer in answers if answer is not None)
-    yield {"event": "end", "cases": len(cases), "failed": failed, "sha256": hashlib.sha256(text.encode()).hexdigest(), "model": model.name}
+    digest = hashlib.sha256("".join(lines).encode()).hexdigest()
+    yield {"event": "end", "cases": len(cases), "failed": failed, "sha256": digest, "model": model.name}
 
 
 def defect(error: Exception) -> str:

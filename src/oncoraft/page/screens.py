@@ -21,7 +21,7 @@ from oncoraft.page.api import lines_response, looked_up, moved, read_case, writt
 from oncoraft.page.asking import Asked, Case, as_file, statements_of
 from oncoraft.page.browse import listed, report_file, report_policy
 from oncoraft.page.demo import DEMO
-from oncoraft.page.inputs import sections
+from oncoraft.page.inputs import label_of, sections
 from oncoraft.page.marks import marked
 from oncoraft.page.past import past
 from oncoraft.page.served import PROGNOSTIC, Model, Page, described
@@ -39,10 +39,12 @@ Id = Annotated[str, Query(max_length=200)]
 @cache
 def environment() -> jinja2.Environment:
     """Templates with escaping everywhere; what cannot be seen in a text is replaced."""
-    return jinja2.Environment(
+    found = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, finalize=visible, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
+    found.filters["label"] = label_of
+    return found
 
 
 def filled(name: str, **values: Any) -> str:

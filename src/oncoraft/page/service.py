@@ -16,6 +16,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from oncoraft.foundation.errors import InputError
+from oncoraft.page.folder import unfit
 from oncoraft.planning.config import Inference
 
 log = logging.getLogger("oncoraft")
@@ -59,9 +60,8 @@ class Worker:
     def start(self) -> None:
         """Start the process and the two threads that speak with it."""
         self.state, self.starts = "loading", self.starts + 1
-        if not (self.folder / "config.json").is_file():
-            # Told at once: a process takes seconds to find it out.
-            self.refuse(f"{self.folder}: expected a model folder written by `oncoraft export`; it is not there")
+        if (why := unfit(self.folder)) is not None:
+            self.refuse(why)
             return
         # A session of its own: Ctrl-C in the terminal is for the page, which then ends this process by closing its input.
         self.process = subprocess.Popen(

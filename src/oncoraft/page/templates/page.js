@@ -7,7 +7,7 @@ let running = null; // AbortController of what is being asked
 let file = null; // {name, text, cases}
 let last = null; // {asked, cases: {model: file}, records: {model: record}}
 let kept = null;
-let batch = [];
+let batch = []; // lines of the file of predictions, by the place of their case
 
 const way = () => one("input[name=way]:checked").value;
 const models = () => all("input[name=model]:checked").map((box) => box.value);
@@ -164,7 +164,7 @@ const ask = async (question, model, signal) => {
     if (event.event === "answer") { parts.text.className = ""; parts.text.innerHTML = event.html; }
     else if (event.event === "failed") { parts.text.className = ""; if (event.html) parts.text.innerHTML = event.html; else parts.text.textContent = event.message; said.textContent = "No answer."; return false; }
     else if (parts[event.event]) parts[event.event].innerHTML = event.html;
-    if (event.event === "score") { said.textContent = `${model}: score ${event.record.score.toFixed(3)}.`; difference(); }
+    if (event.event === "score") { if (!box.previousElementSibling) one("#outcome").scrollIntoView({block: "start"}); said.textContent = `${model}: score ${event.record.score.toFixed(3)}.`; difference(); }
   }
   return true;
 };
@@ -220,7 +220,8 @@ const difference = () => {
     if (before) add(`${model}: score ${before.score.toFixed(3)} before, ${record.score.toFixed(3)} now, ${record.score - before.score >= 0 ? "+" : "−"}${Math.abs(record.score - before.score).toFixed(3)}`);
   }
   if (kept.asked.entries && last.asked.entries) {
-    const told = (some) => some.map((entry) => `${entry.field.replaceAll("_", " ")}: ${words(entry)}`);
+    const label = (name) => one(`.field[data-field="${CSS.escape(name)}"] legend`).firstChild.textContent.trim();
+    const told = (some) => some.map((entry) => `${label(entry.field)}: ${words(entry)}`);
     const was = told(kept.asked.entries), is = told(last.asked.entries);
     was.filter((text) => !is.includes(text)).forEach((text) => add(`no longer: ${text}`));
     is.filter((text) => !was.includes(text)).forEach((text) => add(`new: ${text}`));
@@ -230,6 +231,12 @@ const difference = () => {
   warn.textContent = "Scores are prognostic within a regimen. That a case scores higher with one regimen than with another is no evidence that it would do better with it.";
   box.append(Object.assign(document.createElement("h2"), {textContent: "Difference"}), list, warn);
 };
+
+// A fact that a rationale cites, wherever it is folded away.
+one("#outcome").addEventListener("click", (event) => {
+  const link = event.target.closest("sup a"), place = link && document.getElementById(link.hash.slice(1));
+  if (place) place.closest("details").open = true;
+});
 
 one("#paper").addEventListener("click", () => print());
 one("#copy").addEventListener("click", async () => {
@@ -290,7 +297,7 @@ const many = async () => {
     if (!response.ok) throw await refused(response);
     for await (const event of lines(response)) {
       if (event.event === "case") {
-        batch[event.place] = event.failed ? {case_id: event.record.case_id, failed: event.failed} : event.record;
+        batch[event.place] = event.line;
         body.append(row(event));
         progress.max = event.of;
         progress.value = event.done;
@@ -320,7 +327,7 @@ one("#table thead").addEventListener("click", (event) => {
   one("#table tbody").append(...rows);
 });
 one("#download").addEventListener("click", () => {
-  const text = batch.filter(Boolean).map((record) => JSON.stringify(record) + "\n").join("");
+  const text = batch.filter(Boolean).join(""); // as the server wrote it: the digest is of these bytes
   const link = Object.assign(document.createElement("a"), {href: URL.createObjectURL(new Blob([text], {type: "application/x-ndjson"})), download: `predictions-${models()[0]}.jsonl`});
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
