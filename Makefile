@@ -18,7 +18,7 @@ export TOKENIZERS_PARALLELISM := false
 
 help:
 	@echo "make reproduce   the whole workflow on the synthetic twin with a tiny model; says where the report is"
-	@echo "make page        a local web page of one case, on the demo's model, or on a small one made in a minute"
+	@echo "make page        a local web page of one case, on the demo's model, or on a small one made meanwhile"
 	@echo "make test        formatter, linter, types, import rules, then every test"
 	@echo "make check       the first four alone"
 	@echo "make format      write what the formatters want"
@@ -30,9 +30,10 @@ setup: $(STAMP)
 $(STAMP): requirements.lock pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit(0 if sys.version_info >= (3, 11) else 'Python 3.11 or newer is needed; give one by make PYTHON=...')"
 	$(PYTHON) -m venv .venv
-	@# Half the time of an installation goes into byte code, most of it of modules that nothing here imports: Python writes it as they are imported.
+	@# Half of an installation's time goes into byte code, most of it of modules that nothing here imports: what is imported is compiled by importing it.
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --requirement requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -c "import importlib, oncoraft.planning.steps as all; [importlib.import_module(one.module) for one in all.STEPS.values()]; import oncoraft.page.app, snakemake.cli, uvicorn"
 	@touch $(STAMP)
 
 reproduce: setup

@@ -48,6 +48,11 @@ def _add_refusals(app: FastAPI) -> None:
     async def unavailable(_: Request, error: Unavailable) -> Response:
         return said(503, str(error))
 
+    @app.exception_handler(OSError)
+    async def unreadable(_: Request, error: OSError) -> Response:
+        # Its message may hold a path with a patient's id.
+        return said(503, f"a file that the page was started on can no longer be read ({error.strerror or type(error).__name__})")
+
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
         told = [{"field": ".".join(map(str, one["loc"])), "expected": str(one["msg"])} for one in error.errors()[:20]]

@@ -252,5 +252,7 @@ def statements_of(case: Case) -> Sequence[tuple[str, str]]:
 
 
 def as_file(case: Case) -> dict[str, Any]:
-    """The case as `oncoraft predict --case` reads it."""
+    """The case as `oncoraft predict --case` reads it; a pasted prompt as it stands, to the last character."""
+    if case.verbatim is not None:
+        return {"case_id": case.case_id, "prompt": case.verbatim}
     return {"case_id": case.case_id, "instruction": case.instruction, "input": case.text}

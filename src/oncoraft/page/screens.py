@@ -52,9 +52,10 @@ def filled(name: str, **values: Any) -> str:
     return environment().get_template(f"{name}.jinja").render(**values)
 
 
-def agents() -> list[str]:
-    """Agents that can be entered, lower case."""
-    return sorted(name.lower() for name, drug in drugs().items() if not (drug.is_aside or drug.is_tracer or drug.is_unrelated))
+def agents() -> list[tuple[str, str]]:
+    """Agents that can be entered, lower case, each with its other names, by which it can be searched for too."""
+    shown = [drug for drug in drugs().values() if not (drug.is_aside or drug.is_tracer or drug.is_unrelated)]
+    return sorted((drug.agent.lower(), ", ".join(name.lower() for name in drug.synonyms)) for drug in shown)
 
 
 def result_of(model: Model, case: Case, record: dict[str, Any], stands: dict[str, Any]) -> str:

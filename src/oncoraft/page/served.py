@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from oncoraft.knowledge.tables import table
 from oncoraft.page.asking import Case, Reading
 from oncoraft.page.groups import curves_of
 from oncoraft.page.making import Making
-from oncoraft.page.service import Worker
+from oncoraft.page.service import Unavailable, Worker
 from oncoraft.page.standing import Standing
 from oncoraft.page.study import Study, fold_of, prompt_settings
 from oncoraft.planning.config import Evidence, Inference, Prompts
@@ -100,12 +101,23 @@ class Model:
         told: dict[str, Any] = {"scale": None, "regimen": None, "interval": None, "curves": None}
         if self.standing is None:
             return told | {"warnings": self.folder_warning()}
-        told |= {"scale": self.standing.scale(score), "interval": self.standing.interval(score)}
+        try:
+            return self._stands(self.standing, case, score)
+        except (OSError, InputError) as error:
+            # The score itself does not need it.
+            gone = f"The results of this model's run can no longer be read ({type(error).__name__}): where the score stands is not known."
+            return told | {"warnings": [*self.folder_warning(), gone]}
+
+    def _stands(self, standing: Standing, case: Case, score: float) -> dict[str, Any]:
+        if not standing.run.is_dir():  # half of it may be in memory still
+            raise FileNotFoundError(standing.run)
+        told: dict[str, Any] = {"regimen": None, "curves": None}
+        told |= {"scale": standing.scale(score), "interval": standing.interval(score)}
         if case.regimen and case.cancer_type:
-            told["regimen"] = self.standing.of_regimen(case.regimen, case.cancer_type)
-            told["curves"] = curves_of(self.standing, case.regimen, case.cancer_type, score)
+            told["regimen"] = standing.of_regimen(case.regimen, case.cancer_type)
+            told["curves"] = curves_of(standing, case.regimen, case.cancer_type, score)
         template = shown_fields(self.prompts.template)
-        warned = self.standing.warnings(case.regimen, case.cancer_type, case.known, template, case.patient)
+        warned = standing.warnings(case.regimen, case.cancer_type, case.known, template, case.patient)
         return told | {"warnings": [*self.folder_warning(), *warned]}
 
 
@@ -152,12 +164,20 @@ class Page:
         return self.study if self.study is not None and self.study.has_patients else None
 
     def kept(self, case: Case, record: dict[str, Any], model: str) -> None:
-        """Write an answer down, where that was asked for."""
+        """Write an answer down, where that was asked for, readable by its owner alone.
+
+        Raises:
+            Unavailable: it cannot be written.
+        """
         if self.keep is None:
             return
         told = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "model": model, "prompt": case.prompt, "answer": record}
-        with self.lock, (self.keep / "answers.jsonl").open("a", encoding="utf-8") as stream:
-            stream.write(json_line(told))
+        path = self.keep / "answers.jsonl"
+        try:
+            with self.lock, open(path, "a", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as stream:
+                stream.write(json_line(told))
+        except OSError as error:
+            raise Unavailable(f"{path}: the answer could not be kept ({error.strerror}), and is not given without") from None
 
     def begin(self) -> None:
         """Make what is to be made first, start the models, and read what the first answer will need while they load."""

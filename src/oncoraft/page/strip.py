@@ -35,7 +35,7 @@ def strip(score: float, lanes: Sequence[Lane], threshold: float) -> Markup:
         if not scores:
             picture.text(LEFT + 4, y + 4, "too few to show", 10.5, colour="grey")
         # Through the marks alone: the titles stay readable.
-        picture.line([(x(threshold), y - 9), (x(threshold), y + 9)], "grey", 1.0, "3 3")
+        picture.line([(x(threshold), y - 9), (x(threshold), y + 9)], "ink", 1.4, "2 2")
         picture.line([(x(score), y - 9), (x(score), y + 9)], "ink", 2.6)
     picture.line([(x(score), TOP - 12), (x(score), TOP + 2)], "ink", 2.6)
     anchor = "start" if score < 0.15 else "end" if score > 0.85 else "middle"

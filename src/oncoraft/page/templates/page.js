@@ -5,7 +5,7 @@ const all = (selector, within = document) => [...within.querySelectorAll(selecto
 const form = one("#ask"), said = one("#said"), results = one("#results"), held = one("#held");
 let running = null; // AbortController of what is being asked
 let file = null; // {name, text, cases}
-let last = null; // {asked, cases: {model: file}, records: {model: record}}
+let last = null; // {asked, cases: {model: file}, records: {model: record}, isInView}
 let kept = null;
 let batch = []; // lines of the file of predictions, by the place of their case
 
@@ -164,7 +164,7 @@ const ask = async (question, model, signal) => {
     if (event.event === "answer") { parts.text.className = ""; parts.text.innerHTML = event.html; }
     else if (event.event === "failed") { parts.text.className = ""; if (event.html) parts.text.innerHTML = event.html; else parts.text.textContent = event.message; said.textContent = "No answer."; return false; }
     else if (parts[event.event]) parts[event.event].innerHTML = event.html;
-    if (event.event === "score") { if (!box.previousElementSibling) one("#outcome").scrollIntoView({block: "start"}); said.textContent = `${model}: score ${event.record.score.toFixed(3)}.`; difference(); }
+    if (event.event === "score") { if (!last.isInView) one("#outcome").scrollIntoView({block: "start"}); last.isInView = true; said.textContent = `${model}: score ${event.record.score.toFixed(3)}.`; difference(); }
   }
   return true;
 };
@@ -181,8 +181,8 @@ form.addEventListener("submit", async (event) => {
   if (!models().length) return wrongs([{field: "model", expected: "choose at least one"}]);
   one("#outcome").hidden = false;
   one("#batch").hidden = true;
-  results.replaceChildren();
-  last = {asked: question, cases: {}, records: {}};
+  results.replaceChildren(...(kept ? [Object.assign(document.createElement("h2"), {textContent: "Now"})] : []));
+  last = {asked: question, cases: {}, records: {}, isInView: false};
   running = new AbortController();
   busy(true);
   said.textContent = one("#states .making, #states .loading") ? "Asked. The model is not ready yet; the answer comes as soon as it is." : "Asked.";
@@ -239,6 +239,7 @@ one("#outcome").addEventListener("click", (event) => {
 });
 
 one("#paper").addEventListener("click", () => print());
+addEventListener("beforeprint", () => { one("#printed").textContent = `Printed ${new Date().toLocaleString()} · `; });
 one("#copy").addEventListener("click", async () => {
   const told = Object.entries(last.records).map(([model, record]) => ({model, case: last.cases[model], answer: record}));
   try { await navigator.clipboard.writeText(JSON.stringify(told.length === 1 ? told[0] : told, null, 1)); said.textContent = "Copied."; }
@@ -285,6 +286,8 @@ const many = async () => {
   if (!models().length) return wrongs([{field: "model", expected: "choose at least one"}]);
   one("#outcome").hidden = true;
   one("#batch").hidden = false;
+  one("#batch").scrollIntoView({block: "start"});
+  said.textContent = "Asked.";
   body.replaceChildren();
   batch = [];
   one("#download").disabled = true;
