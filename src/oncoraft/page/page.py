@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from oncoraft.foundation.errors import InputError
-from oncoraft.page.guard import is_loopback
+from oncoraft.page.guard import ANY_HOST, is_loopback
 from oncoraft.page.making import Making
 from oncoraft.page.served import Page, models_of
 from oncoraft.page.study import Study
@@ -139,6 +139,14 @@ def listening(host: str, port: int) -> socket.socket:
     return found
 
 
+def address_of(host: str) -> str:
+    """How a browser names what is listened on."""
+    if is_loopback(host):
+        return "localhost"
+    # Whoever listens on every address is found by the machine's name.
+    return socket.gethostname() if host in ANY_HOST else f"[{host}]" if ":" in host else host
+
+
 def token_of(host: str) -> str | None:
     """None on loopback; elsewhere the token that the environment gives, or a new one.
 
@@ -193,7 +201,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with listening(given.host, given.port) as bound, read_study(given.study, given, blocks["report"].smallest_cell) as study:
         page = prepare(given, study, blocks)
         app = create(page, given.host, token)
-        shown = "localhost" if is_loopback(given.host) else f"[{given.host}]" if ":" in given.host else given.host
+        shown = address_of(given.host)
         address = f"http://{shown}:{bound.getsockname()[1]}/{f'?token={token}' if token else ''}"
         print(f"page: {address} (Ctrl-C ends it)", flush=True)
         if given.open:

@@ -96,6 +96,13 @@ const wrongs = (errors) => {
   if (first) first.focus();
 };
 
+// A file for the reader to keep.
+const saved = (text, type, name) => {
+  const link = Object.assign(document.createElement("a"), {href: URL.createObjectURL(new Blob([text], {type})), download: name});
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+};
+
 // JSON lines as they come.
 async function* lines(response) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -242,8 +249,9 @@ one("#paper").addEventListener("click", () => print());
 addEventListener("beforeprint", () => { one("#printed").textContent = `Printed ${new Date().toLocaleString()} · `; });
 one("#copy").addEventListener("click", async () => {
   const told = Object.entries(last.records).map(([model, record]) => ({model, case: last.cases[model], answer: record}));
-  try { await navigator.clipboard.writeText(JSON.stringify(told.length === 1 ? told[0] : told, null, 1)); said.textContent = "Copied."; }
-  catch { said.textContent = "The browser does not let this page copy."; }
+  const text = JSON.stringify(told.length === 1 ? told[0] : told, null, 1);
+  try { await navigator.clipboard.writeText(text); said.textContent = "Copied."; }
+  catch { saved(text, "application/json", "case.json"); said.textContent = "The browser does not let this page copy: saved as case.json."; }
 });
 
 // A file of cases.
@@ -331,7 +339,5 @@ one("#table thead").addEventListener("click", (event) => {
 });
 one("#download").addEventListener("click", () => {
   const text = batch.filter(Boolean).join(""); // as the server wrote it: the digest is of these bytes
-  const link = Object.assign(document.createElement("a"), {href: URL.createObjectURL(new Blob([text], {type: "application/x-ndjson"})), download: `predictions-${models()[0]}.jsonl`});
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  saved(text, "application/x-ndjson", `predictions-${models()[0]}.jsonl`);
 });
