@@ -5,7 +5,11 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 # A fold of the demo, if it has been made.
 DEMO := results/demo/tiny-qwen3/raft/kfold/fold-0
-QUICK := results/.quick/results
+# Where there is none, a small model is made while the page is open: what the page shows of a run, and no report.
+QUICK_RUN := results/quick/quick-qwen3/raft/kfold
+QUICK := $(BIN)/snakemake --cores $(CORES) --quiet rules --directory results/.quick --configfile config/quick.yaml -- \
+  $(addprefix $(QUICK_RUN)/,metrics/metrics.json survival/survival.json) && ([ results/models/quick/manifest.json -nt results/.quick/$(QUICK_RUN)/fold-0/manifest.json ] || \
+  $(BIN)/oncoraft export --run results/.quick/$(QUICK_RUN)/fold-0 --base results/.quick/results/pretraining/quick-qwen3/base --out results/models/quick)
 # Nothing is fetched once set up: model code must not look for a hub.
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
@@ -14,7 +18,7 @@ export TOKENIZERS_PARALLELISM := false
 
 help:
 	@echo "make reproduce   the whole workflow on the synthetic twin with a tiny model; says where the report is"
-	@echo "make page        a local web page of one case, on the demo's model, or on a small one made in a minute"
+	@echo "make page        a local web page of one case, on the demo's model, or on a small one made meanwhile"
 	@echo "make test        formatter, linter, types, import rules, then every test"
 	@echo "make check       the first four alone"
 	@echo "make format      write what the formatters want"
@@ -26,8 +30,10 @@ setup: $(STAMP)
 $(STAMP): requirements.lock pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit(0 if sys.version_info >= (3, 11) else 'Python 3.11 or newer is needed; give one by make PYTHON=...')"
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@# Half of an installation's time goes into byte code, most of it of modules that nothing here imports: what is imported is compiled by importing it.
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --requirement requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -c "import importlib, oncoraft.planning.steps as all; [importlib.import_module(one.module) for one in all.STEPS.values()]; import oncoraft.page.app, snakemake.cli, uvicorn"
 	@touch $(STAMP)
 
 reproduce: setup
@@ -35,12 +41,10 @@ reproduce: setup
 	@$(BIN)/oncoraft headline results/demo/report
 
 page: setup
-	@set -e; if [ -f $(DEMO)/score_head.pt ]; then home=results; run=demo/tiny-qwen3; else \
-	  echo "no demo here yet (make reproduce): making a small model first, in a minute or two"; home=$(QUICK); run=quick/quick-qwen3; \
-	  $(BIN)/snakemake --cores $(CORES) --quiet rules --directory results/.quick --configfile config/quick.yaml; fi; \
-	model=results/models/$${run%%/*}; fold=$$home/$$run/raft/kfold/fold-0; base=$$home/pretraining/$${run##*/}/base; \
-	[ -f $$model/score_head.pt ] || $(BIN)/oncoraft export --run $$fold --base $$base --out $$model; \
-	$(BIN)/oncoraft page --model $$model --results $$home/$${run%%/*} --open
+	@if [ -f $(DEMO)/score_head.pt ]; then \
+	  [ results/models/demo/manifest.json -nt $(DEMO)/manifest.json ] || $(BIN)/oncoraft export --run $(DEMO) --out results/models/demo || exit; \
+	  $(BIN)/oncoraft page --model results/models/demo --results results/demo --open; \
+	else $(BIN)/oncoraft page --model results/models/quick --results results/.quick/results/quick --config config/quick.yaml --made-by "$(QUICK)" --open; fi
 
 test: check
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist loadgroup

@@ -1,6 +1,10 @@
-"""The page against its own promise: how soon the first answer comes, and how eight clients at once fare beside a batched run of their cases.
+"""The page against its own promise: how soon the first answer comes, pasted or typed into the form, and how eight clients at once fare
+beside a batched run of their cases.
 
     python benchmarks/page.py --model results/models/demo --cases results/demo/tiny-qwen3/prompts/kfold/fold-0/heldout.jsonl
+
+A case of the form is asked for as a program would, and as the page does, which has the case read while it is typed: each time another
+age, so that nothing is remembered.
 
 Rounds take turns, so that a busy machine disturbs both sides alike: the engine answers the eight cases in one batch, as `oncoraft predict`
 does with a file of eight; then eight clients ask the page for them at the same moment. Every answer is compared with that of the case alone:
@@ -29,6 +33,7 @@ from oncoraft.inference.opening import stop_tokens
 from oncoraft.inference.predict import answers, encoded, read_prompts
 from oncoraft.models.base import context_length, load_tokenizer
 from oncoraft.models.model_folder import open_model_folder
+from oncoraft.page.demo import DEMO
 from oncoraft.planning.config import Inference
 
 CLIENTS = 8
@@ -47,7 +52,7 @@ def served(model: Path, settings: dict[str, Any], threads: int) -> tuple[subproc
     return process, address
 
 
-def ask(address: str, case: dict[str, str], gate: Barrier | None = None) -> dict[str, Any]:
+def ask(address: str, case: dict[str, Any], gate: Barrier | None = None) -> dict[str, Any]:
     """One case's answer, and the seconds until its score and until its end."""
     with httpx.Client(base_url=address, timeout=600, trust_env=False) as client:
         client.get("/api/version")  # the connection stands before the clock starts
@@ -59,6 +64,19 @@ def ask(address: str, case: dict[str, str], gate: Barrier | None = None) -> dict
                 first = first or time.perf_counter() - began
                 last = json.loads(line)
         return {"first": first, "whole": time.perf_counter() - began, "record": last["record"]}
+
+
+def typed(address: str, rounds: int, is_read_ahead: bool) -> float:
+    """Median seconds until the first score of a case of the form."""
+    found = []
+    for number in range(rounds):
+        entries = [
+            one | {"value": str(40 + 2 * number + is_read_ahead)} if one["field"] == "age_at_index" else one for one in DEMO[0]["entries"]
+        ]
+        if is_read_ahead:
+            httpx.post(f"{address}/screen/read", json={"entries": entries}, trust_env=False, timeout=60).raise_for_status()
+        found.append(ask(address, {"entries": entries})["first"])
+    return statistics.median(found)
 
 
 def main() -> None:
@@ -80,6 +98,7 @@ def main() -> None:
     process, address = served(given.model, settings, given.threads)
     try:
         alone = [ask(address, case) for case in cases]
+        forms = {is_ahead: typed(address, given.rounds, is_ahead) for is_ahead in (False, True)}
         batched, slowest, firsts = [], [], []
         for _ in range(given.rounds):
             began = time.perf_counter()
@@ -98,6 +117,8 @@ def main() -> None:
         process.terminate()
     found = {
         "seconds_to_the_first_score_alone": statistics.median(one["first"] for one in alone),
+        "seconds_to_the_first_score_of_a_form": forms[False],
+        "seconds_to_the_first_score_of_a_form_read_while_typed": forms[True],
         "seconds_to_the_first_score_of_eight": statistics.median(firsts),
         "batched_seconds": statistics.median(batched),
         "slowest_of_eight_seconds": statistics.median(slowest),

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import os
+import shutil
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -19,9 +20,14 @@ import torch
 
 from oncoraft.evidence.shown import shown_fields
 from oncoraft.inference import predict
+from oncoraft.inference.predict import read_prompts
+from oncoraft.models.fold_model import HEAD_FILE
 from oncoraft.page.asking import Case
+from oncoraft.page.folder import SCORE_HEAD
 from oncoraft.page.served import Page
 from oncoraft.page.service import Unavailable, Worker
+from oncoraft.page.standing import Standing
+from oncoraft.page.study import Study
 from oncoraft.page.worker import Served
 from oncoraft.planning.config import Inference
 from tests.models.tiny_folds import rows
@@ -155,7 +161,8 @@ def test_a_file_of_cases_is_answered_whole_and_in_order(client: httpx.Client) ->
     answers = [one["record"] for one in sorted(cases, key=lambda one: one["place"])]
     assert [one["case_id"] for one in answers] == [f"c{n:02d}" for n in range(20)]
     assert [one["done"] for one in cases] == list(range(1, 21))
-    text = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in answers)
+    text = "".join(one["line"] for one in sorted(cases, key=lambda one: one["place"]))
+    assert [json.loads(line) for line in text.splitlines()] == answers
     assert end == {"event": "end", "cases": 20, "failed": 0, "sha256": hashlib.sha256(text.encode()).hexdigest(), "model": "model"}
     single = client.post("/api/score", json={name: rows(3)[2][name] for name in ("instruction", "input")}).json()["score"]
     assert answers[2]["score"] == single
@@ -217,9 +224,34 @@ def test_a_model_folder_that_has_gone_is_told_of(served: tuple[str, Page], tmp_p
         asyncio.run(worker.answer("ask", ["a"]))
 
 
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["config.json", "model.safetensors"], "trained elsewhere or for a text task, gives no score of response"),
+        (["adapter_config.json", "adapter_model.safetensors"], "predict --model BASE_DIR --adapter"),
+        (["adapter_config.json", "score_head.pt"], "a fold of a run: `oncoraft export --run"),
+        (["report.html"], "there is no model in it"),
+    ],
+)
+def test_a_model_that_gives_no_score_of_response_is_told_what_it_is(
+    served: tuple[str, Page], tmp_path: Path, names: list[str], said: str
+) -> None:
+    for name in names:
+        (tmp_path / name).touch()
+    worker = Worker("other", tmp_path, served[1].model(None).worker.settings, 1, 0)
+    worker.start()
+    assert (worker.state, worker.process) == ("refused", None)
+    assert said in worker.reason
+
+
+def test_the_name_of_the_score_head_is_that_of_the_models() -> None:
+    assert SCORE_HEAD == HEAD_FILE
+
+
 def test_a_process_that_cannot_load_says_why_and_is_not_started_for_ever(served: tuple[str, Page], tmp_path: Path) -> None:
     """Stood in for by a shell: what counts is what is said of its end."""
-    (tmp_path / "config.json").touch()
+    for name in ("config.json", SCORE_HEAD):
+        (tmp_path / name).touch()
     worker = Worker("stand-in", tmp_path, served[1].model(None).worker.settings, 1, 0)
     worker.command = ["sh", "-c", 'echo \'{"event": "refused", "key": 0, "message": "GPU memory ran out"}\'; exit 2']
     worker.start()
@@ -260,3 +292,30 @@ def test_what_is_kept_is_kept_where_it_was_asked_for(served: tuple[str, Page], t
     page.kept(Case("c", "a", "b", (), "", None), {"score": 0.5}, "model")
     (row,) = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text().splitlines()]
     assert (row["prompt"], row["answer"]) == ("a\n\nb\n\nAnswer:\n", {"score": 0.5})
+    assert (tmp_path / "answers.jsonl").stat().st_mode & 0o777 == 0o600
+    (tmp_path / "none" / "answers.jsonl").mkdir(parents=True)
+    with pytest.raises(Unavailable, match="could not be kept"):
+        replace(page, keep=tmp_path / "none").kept(Case("c", "a", "b", (), "", None), {"score": 0.5}, "model")
+
+
+def test_a_pasted_prompt_that_is_copied_is_the_same_case_in_the_terminal(client: httpx.Client, tmp_path: Path) -> None:
+    for prompt in ("One line alone", "How likely?\n\nDrugs: osimertinib\n\n\nECOG 1 ", "  indented\nAnswer:"):
+        copied = next(one for one in events(client, "/screen/ask", json={"prompt": prompt}) if one["event"] == "case")["file"]
+        (tmp_path / "case.json").write_text(json.dumps(copied))
+        (tmp_path / "case.txt").write_text(prompt)
+        assert read_prompts(tmp_path / "case.json") == read_prompts(tmp_path / "case.txt")
+        assert client.post("/api/score", json=copied).json()["score"] == client.post("/api/score", json={"prompt": prompt}).json()["score"]
+
+
+def test_results_that_have_gone_cost_no_score(served: tuple[str, Page], home: Path, tmp_path: Path) -> None:
+    shutil.copytree(home / "results", tmp_path / "results")
+    model = served[1].model(None)
+    assert model.standing is not None
+    study = Study(tmp_path / "results", model.standing.study.guard)
+    model = replace(model, standing=Standing(study, tmp_path / "results" / model.standing.fold.relative_to(home / "results")))
+    case = Case("c", "a", "b", (), "osimertinib", "Non-Small Cell Lung Cancer")
+    assert model.stands(case, 0.5)["scale"]["n"] == 150
+    shutil.rmtree(tmp_path / "results")
+    told = model.stands(case, 0.5)
+    assert (told["scale"], told["curves"]) == (None, None)
+    assert "can no longer be read" in told["warnings"][0]

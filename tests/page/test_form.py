@@ -23,7 +23,7 @@ from oncoraft.page.groups import score_group
 from oncoraft.page.inputs import DERIVED, inputs
 from oncoraft.page.page import read_study
 from oncoraft.page.past import past
-from oncoraft.page.records import case_list, tables_of
+from oncoraft.page.records import case_list, evidence_of, tables_of
 from oncoraft.page.standing import Standing, covariance
 from oncoraft.page.study import Study
 from oncoraft.planning.config import Evidence
@@ -74,6 +74,13 @@ def test_every_field_that_is_entered_is_told() -> None:
         assert set(found["field"]) == names | (DERIVED - {"agents_of_other_cancer", "msi_comment", "not_listed"}) & set(found["field"])
         dated = {name for name in names if inputs()[name].has_days}
         assert set(found.loc[found["field"].isin(dated), "days_before_index"]) == {30}
+
+
+@pytest.mark.parametrize("given", [BASE, *(one["entries"] for one in DEMO)], ids=["least", "lung", "colorectal", "breast"])
+def test_fields_without_a_record_are_left_aside_and_nothing_is_missing(given: list[dict[str, Any]]) -> None:
+    entries = read_entries(given)
+    found = evidence_of(tuple(entries), Evidence().model_dump_json())
+    pd.testing.assert_frame_equal(found[found["case_id"] == "case"], statements(entries))
 
 
 def test_what_was_known_decides_here_as_in_the_workflow() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -49,6 +50,9 @@ def test_a_case_is_scored_changed_and_compared(opened: Chrome, client: httpx.Cli
     entries = opened.ask("entered()")
     opened.click("#go")
     opened.wait(DONE)
+    # The answer is where the eye is, the buttons still at hand.
+    assert opened.ask("(()=>{const top=one('#outcome').getBoundingClientRect().top;return top>=0&&top<innerHeight/2})()")
+    assert opened.ask("(()=>{const bar=one('.actions').getBoundingClientRect();return bar.top>=0&&bar.bottom<=innerHeight})()")
     score = client.post("/api/score", json={"entries": entries}).json()
     assert float(opened.ask("document.querySelector('#results [data-score]').dataset.score")) == score["score"]
     result = text(opened, "#results")
@@ -75,8 +79,8 @@ def test_a_case_is_scored_changed_and_compared(opened: Chrome, client: httpx.Cli
     opened.click("#go")
     opened.wait(DONE)
     told = text(opened, "#difference")
-    assert "no longer: ecog: 1, 5 days" in told
-    assert "new: ecog: 3, 5 days" in told
+    assert "no longer: ECOG performance status: 1, 5 days" in told
+    assert "new: ECOG performance status: 3, 5 days" in told
     assert "no evidence that it would do better" in told
     assert "Before" in text(opened, "#held")
     assert violations(opened) == []
@@ -160,6 +164,7 @@ def test_a_file_of_cases_goes_on_until_it_is_cancelled_or_ends(opened: Chrome, t
     assert len(scores) == 12
     assert scores == sorted(scores)
     assert opened.ask("!document.querySelector('#download').disabled")
+    assert hashlib.sha256(opened.ask("batch.join('')").encode()).hexdigest() == text(opened, "#digest").removeprefix("sha256 ")
     assert violations(opened) == []
 
 

@@ -1,8 +1,8 @@
 """Score one case, or a few, with a model folder: `oncoraft predict --model MODEL_DIR --case FILE`.
 
 The model folder is the one that `oncoraft export` writes. A case is a JSON object with `instruction` and `input`, as in a held-out
-file; a JSONL file holds one a line; any other text file is one prompt as it stands. The prompt is read whole: one that is longer
-than the model can read is refused, never cut.
+file, or with its whole `prompt`; a JSONL file holds one a line; any other text file is one prompt as it stands. The prompt is read
+whole: one that is longer than the model can read is refused, never cut.
 
 With `--adapter FOLD_DIR` the model folder is a base model and the fold that of a text task: the answer is its text, the likeliest.
 
@@ -65,8 +65,7 @@ def read_prompts(path: Path) -> list[tuple[str, str]]:
     if not text.strip():
         raise InputError("expected at least one case", file=path)
     if path.suffix not in {".json", ".jsonl"} and not text.lstrip().startswith("{"):
-        plain = text.rstrip()
-        return [(path.stem, f"{plain}\n" if plain.endswith(ANSWER_MARKER.rstrip()) else f"{plain}\n\n{ANSWER_MARKER}")]
+        return [(path.stem, whole_prompt(text))]
     try:
         one = parse_json(text)
     except BadJSON as error:
@@ -79,21 +78,29 @@ def read_prompts(path: Path) -> list[tuple[str, str]]:
     return [prompt_of(one, path, None)]
 
 
+def whole_prompt(text: str) -> str:
+    """A prompt as it stands, its answer marker added where there is none."""
+    plain = text.rstrip()
+    return f"{plain}\n" if plain.endswith(ANSWER_MARKER.rstrip()) else f"{plain}\n\n{ANSWER_MARKER}"
+
+
 def prompt_of(row: Any, path: Path, number: int | None) -> tuple[str, str]:
-    """(name, prompt) of one case.
+    """(name, prompt) of one case; in place of its two texts it may have its whole `prompt`.
 
     Raises:
-        InputError: not an object, or one of its two texts is absent or no text.
+        InputError: not an object, or a text is absent or no text.
     """
     if not isinstance(row, dict):
         raise InputError("expected a JSON object with `instruction` and `input`", file=path, line=number, found=type(row).__name__)
-    for key in ("instruction", "input"):
+    is_whole = "prompt" in row and not {"instruction", "input"} & row.keys()
+    for key in ("prompt",) if is_whole else ("instruction", "input"):
         if not isinstance(row.get(key), str):
             found = "nothing" if key not in row else type(row[key]).__name__
             raise InputError("expected a text", file=path, line=number, column=key, found=found)
     if not isinstance(row.get("case_id", ""), str):
         raise InputError("expected text", file=path, line=number, column="case_id", found=type(row["case_id"]).__name__)
-    return str(row.get("case_id") or (f"line {number}" if number else path.stem)), prompt_text(row)
+    name = str(row.get("case_id") or (f"line {number}" if number else path.stem))
+    return name, whole_prompt(row["prompt"]) if is_whole else prompt_text(row)
 
 
 def encoded(prompts: Sequence[tuple[str, str]], tokenizer: Any, longest: int, path: Path | None) -> list[Case]:

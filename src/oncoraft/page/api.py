@@ -107,8 +107,8 @@ def read_lines(body: bytes) -> list[Asked]:
 
 
 async def batch(page: Page, model: Model, cases: Sequence[Case], is_written: bool) -> AsyncIterator[Event]:
-    """Answers as they come, how many there are, and at the end the digest of the file that holds them in the order of the cases."""
-    answers: list[dict[str, Any] | None] = [None] * len(cases)
+    """Answers as they come, each with its line of the file of predictions; at the end the digest of that file, in the order of the cases."""
+    lines = [""] * len(cases)
     waiting, done, failed = iter(enumerate(cases)), 0, 0
 
     async def one(place: int, case: Case) -> tuple[int, Event]:
@@ -127,16 +127,17 @@ async def batch(page: Page, model: Model, cases: Sequence[Case], is_written: boo
             for task in ended:
                 place, event = task.result()
                 done, failed = done + 1, failed + ("failed" in event)
-                answers[place] = event["record"] if "failed" not in event else {"case_id": cases[place].case_id, "failed": event["failed"]}
-                yield {**event, "done": done, "of": len(cases)}
+                answer = event["record"] if "failed" not in event else {"case_id": cases[place].case_id, "failed": event["failed"]}
+                lines[place] = json_line(answer)
+                yield {**event, "line": lines[place], "done": done, "of": len(cases)}
                 if (further := next(waiting, None)) is not None:
                     running.add(asyncio.create_task(one(*further)))
     finally:
         # The client may have left: what nobody waits for is not asked any more.
         for task in running:
             task.cancel()
-    text = "".join(json_line(answer) for answer in answers if answer is not None)
-    yield {"event": "end", "cases": len(cases), "failed": failed, "sha256": hashlib.sha256(text.encode()).hexdigest(), "model": model.name}
+    digest = hashlib.sha256("".join(lines).encode()).hexdigest()
+    yield {"event": "end", "cases": len(cases), "failed": failed, "sha256": digest, "model": model.name}
 
 
 def defect(error: Exception) -> str:
@@ -256,22 +257,28 @@ def _add_cases(api: APIRouter, page: Page) -> None:
         return lines_response(batch(page, chosen, cases, rationales))
 
 
+def looked_up(page: Page) -> Study:
+    """The study whose patients can be looked up.
+
+    Raises:
+        InputError: there is none.
+    """
+    if page.patients is None:
+        raise InputError("expected a folder of patients: start the page with --results or --study")
+    return page.patients
+
+
 def _add_patients(api: APIRouter, page: Page) -> None:
     """Who can be looked up."""
-
-    def study() -> Study:
-        if page.study is None or not page.study.has_patients:
-            raise InputError("expected a folder of patients: start the page with --results or --study")
-        return page.study
 
     @api.get("/patients")
     async def patients(q: str = Query("", max_length=200)) -> list[str]:
         """Patients of the study whose id holds a text."""
-        return await run_in_threadpool(study().patients, q)
+        return await run_in_threadpool(looked_up(page).patients, q)
 
     @api.get("/cases")
     async def cases_of(patient_id: str = Query(max_length=200)) -> list[dict[str, Any]]:
         """A patient's treatment cases: index days and regimens."""
-        found = await run_in_threadpool(study().cases_of, patient_id)
+        found = await run_in_threadpool(looked_up(page).cases_of, patient_id)
         rows: list[dict[str, Any]] = found[["case_id", "index_day", "regimen_name", "cancer_type"]].to_dict("records")  # type: ignore[assignment]
         return rows

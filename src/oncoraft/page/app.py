@@ -8,7 +8,7 @@ from threading import Thread
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from oncoraft import __version__
@@ -33,7 +33,10 @@ def _add_refusals(app: FastAPI) -> None:
     """What is told of bad input, never with the input itself."""
 
     @app.exception_handler(InputError)
-    async def refused(_: Request, error: InputError) -> Response:
+    async def refused(request: Request, error: InputError) -> Response:
+        if request.method == "GET" and request.url.path.startswith("/screen/"):
+            # A piece of the page, put where it was asked for.
+            return HTMLResponse(screens.filled("failed", reason=str(error)), status_code=422)
         return said(422, str(error))
 
     @app.exception_handler(Wrong)
@@ -44,6 +47,11 @@ def _add_refusals(app: FastAPI) -> None:
     @app.exception_handler(Unavailable)
     async def unavailable(_: Request, error: Unavailable) -> Response:
         return said(503, str(error))
+
+    @app.exception_handler(OSError)
+    async def unreadable(_: Request, error: OSError) -> Response:
+        # Its message may hold a path with a patient's id.
+        return said(503, f"a file that the page was started on can no longer be read ({error.strerror or type(error).__name__})")
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
@@ -70,12 +78,9 @@ def create(page: Page, host: str = "127.0.0.1", token: str | None = None) -> Gua
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
-        for model in page.models.values():
-            model.worker.start()
-        Thread(target=page.warm, daemon=True).start()
+        Thread(target=page.begin, daemon=True).start()
         yield
-        for model in page.models.values():
-            model.worker.close()
+        page.close()
 
     # FastAPI's own documentation pages load scripts from elsewhere: `/api` is ours.
     app = FastAPI(

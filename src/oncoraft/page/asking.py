@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -13,7 +14,7 @@ from oncoraft.answers import ANSWER_MARKER, full_prompt
 from oncoraft.cases.regimens import slug
 from oncoraft.foundation.errors import InputError
 from oncoraft.page.form import Wrong, agent_list, read_entries
-from oncoraft.page.records import Told, told, told_of
+from oncoraft.page.records import Told, evidence_of, told, told_of
 from oncoraft.page.study import Study
 from oncoraft.planning.config import Evidence
 from oncoraft.prompts.budget import Count, Statement, cutting_order
@@ -143,6 +144,11 @@ class Reading:
             raise InputError("expected both instruction and input")
         return self._text(asked.case_id, asked.instruction, asked.input)
 
+    def ahead(self, asked: Asked) -> None:
+        """Collect the evidence of what was entered so far, so that it is there when the case is asked about; nothing where it cannot be read yet."""
+        with suppress(Wrong):
+            evidence_of(tuple(read_entries(one.model_dump() for one in asked.entries or ())), self.evidence.model_dump_json())
+
     def _entered(self, asked: Asked) -> Case:
         entries = read_entries(one.model_dump() for one in asked.entries or ())
         found = told_of(entries, self.evidence, self.renderer, self.budget, self.count)
@@ -246,5 +252,7 @@ def statements_of(case: Case) -> Sequence[tuple[str, str]]:
 
 
 def as_file(case: Case) -> dict[str, Any]:
-    """The case as `oncoraft predict --case` reads it."""
+    """The case as `oncoraft predict --case` reads it; a pasted prompt as it stands, to the last character."""
+    if case.verbatim is not None:
+        return {"case_id": case.case_id, "prompt": case.verbatim}
     return {"case_id": case.case_id, "instruction": case.instruction, "input": case.text}

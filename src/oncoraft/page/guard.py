@@ -20,6 +20,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 LARGEST_BODY = 16 * 2**20  # bytes: some thousands of long prompts
 COOKIE = "oncoraft_token"
+ANY_HOST = frozenset({"0.0.0.0", "::"})
 SAFE = frozenset({"GET", "HEAD"})
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; "
@@ -75,7 +76,7 @@ class Guard:
 
     def __post_init__(self) -> None:
         # Whoever listens on every address cannot know its names; there the token alone decides.
-        self.any_host = self.host in {"0.0.0.0", "::"}
+        self.any_host = self.host in ANY_HOST
 
     def refusal(self, method: str, headers: dict[str, str], query: str) -> tuple[int, str] | None:
         """Why a request is refused: status and one line; None where it may pass."""

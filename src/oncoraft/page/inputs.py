@@ -5,6 +5,7 @@ What the workflow derives (lines of imaging history, mechanisms, bands) is deriv
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 
@@ -95,7 +96,22 @@ LABELS = {
     "specimen_type": "specimen sequenced",
     "line": "line within the setting",
     "line_overall": "line among all",
+    "diagnosed": "cancer diagnosed",
+    "extent": "extent at diagnosis",
+    "clinical_group": "clinical stage group",
+    "pathological_group": "pathological stage group",
+    "other_cancer": "another cancer",
+    "progression": "progression on imaging",
+    "cancer_presence": "cancer seen on imaging",
+    "tumor_sites": "tumour site on imaging",
+    "imaging_days": "days of imaging",
+    "tumor_marker": "tumour marker",
+    "tumor_purity": "tumour purity",
+    "copy_number": "copy-number change",
+    "structural_variant": "gene fusion",
 }
+WORDS = {"Y": "yes", "N": "no"}  # how a choice reads that the source abbreviates
+SETTING = re.compile(r" \(setting[^)]*\)")  # a name of the configuration, which a reader of the page has not written
 BOOLEANS = {"mmr": ("deficient", "intact"), "concurrent_radiation": ("yes", "no")}
 UNITS = {"gleason": "", "ecog": ""}
 EXAMPLES = {
@@ -108,6 +124,11 @@ EXAMPLES = {
     "primary_site": "upper lobe, lung",
     "other_cancer": "Breast Cancer",
 }
+
+
+def label_of(name: str) -> str:
+    """How a field is called on the page."""
+    return LABELS.get(name, name.replace("_", " "))
 
 
 @dataclass(frozen=True)
@@ -163,7 +184,12 @@ class Input:
     def note(self) -> str:
         """What a reader should know: the declaration's note, and when a record counts."""
         stale = f"; not shown when older than {self.field.stale_after_days} days" if self.field.stale_after_days else ""
-        return "; ".join(filter(None, (self.field.note, KNOWN_IN_WORDS[self.field.known] + stale if self.has_days else "")))
+        known = SETTING.sub("", KNOWN_IN_WORDS[self.field.known]) + stale
+        return "; ".join(filter(None, (self.field.note, known if self.has_days else "")))
+
+    def word(self, choice: str) -> str:
+        """How a choice reads."""
+        return WORDS.get(choice, choice)
 
 
 def column_of(field: Field) -> Column | None:
@@ -183,7 +209,6 @@ def unit_of_marker(name: str) -> str:
 
 def _input(field: Field) -> Input:
     column = None if field.name in WITHOUT_VALUE else column_of(field)
-    label = LABELS.get(field.name, field.name.replace("_", " "))
     choices: tuple[str, ...] = ()
     is_closed, is_number = False, field.name in {"line", "line_overall"}
     low, high, unit = (1.0, 99.0, "") if is_number else (None, None, "")
@@ -201,7 +226,7 @@ def _input(field: Field) -> Input:
         choices, is_closed = BOOLEANS[field.name], True
     if field.name == "other_cancer":
         choices, is_closed = next(one.vocabulary for one in table("clinical_sample").columns if one.name == "cancer_type"), True
-    return Input(field, label, unit, choices, is_closed, is_number, low, high)
+    return Input(field, label_of(field.name), unit, choices, is_closed, is_number, low, high)
 
 
 @cache

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from oncoraft.foundation.errors import InputError
-from oncoraft.page.guard import is_loopback
+from oncoraft.page.guard import ANY_HOST, is_loopback
+from oncoraft.page.making import Making
 from oncoraft.page.served import Page, models_of
 from oncoraft.page.study import Study
 from oncoraft.planning.edge import read_settings, run, step_parser
@@ -31,13 +32,17 @@ PORT = 8181
 TOKEN_VARIABLE = "ONCORAFT_PAGE_TOKEN"
 SHORTEST_TOKEN = 16
 EXTRA = 'the page needs fastapi and uvicorn: pip install -e ".[page]"'
-EPILOG = f"""what goes in: model folders written by `oncoraft export`; the results folder of their run (--results), without which there are no
+EPILOG = (
+    f"""what goes in: model folders written by `oncoraft export`; the results folder of their run (--results), without which there are no
 held-out scores, intervals, curves or patients; or a study folder as downloaded (--study), whose patients can be looked up then.
 what comes out: a page at http://localhost:{PORT}/ and an interface for programs at /api. Nothing is kept without --keep.
 
 examples:
   oncoraft page --model models/fold-0 --results results/demo
-  oncoraft page --model models/a --model models/b --study msk_chord_2024 --port 8200"""
+  oncoraft page --model models/a --model models/b --study msk_chord_2024 --port 8200
+  oncoraft page --model models/new --made-by "oncoraft export --run results/demo/tiny-qwen3/raft/kfold/fold-1 --out models/new"""
+    ""
+)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -60,13 +65,20 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--host", default="127.0.0.1", metavar="ADDRESS", help=f"another address than loopback; a token is made, or is {TOKEN_VARIABLE}"
     )
     parser.add_argument("--keep", type=Path, metavar="DIR", help="folder to write every prompt and answer to; without it nothing is kept")
+    parser.add_argument(
+        "--made-by",
+        metavar="COMMAND",
+        help="shell command that makes the folders of --model and --results first; the page is open meanwhile, says how far it is, and "
+        "answers what was asked as soon as it can",
+    )
     parser.add_argument("--open", action="store_true", help="open the page in this machine's browser")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads of each model")
     parser.add_argument("--gpus", type=int, default=0, help="GPUs that must be visible; 0: CPU")
     given: argparse.Namespace = parser.parse_args(arguments)
     if not 0 <= given.port <= 65_535:
         raise InputError("--port: expected 0 to 65535", found=given.port)
-    for path in (*given.model, given.results, given.study):
+    there = [given.study] if given.made_by else [*given.model, given.results, given.study]
+    for path in there:
         if path is not None and not path.is_dir():
             raise InputError("expected a folder", file=path)
     return given
@@ -127,6 +139,14 @@ def listening(host: str, port: int) -> socket.socket:
     return found
 
 
+def address_of(host: str) -> str:
+    """How a browser names what is listened on."""
+    if is_loopback(host):
+        return "localhost"
+    # Whoever listens on every address is found by the machine's name.
+    return socket.gethostname() if host in ANY_HOST else f"[{host}]" if ":" in host else host
+
+
 def token_of(host: str) -> str | None:
     """None on loopback; elsewhere the token that the environment gives, or a new one.
 
@@ -147,16 +167,24 @@ def prepare(given: argparse.Namespace, study: Study | None, blocks: dict[str, An
     Raises:
         InputError: a folder that cannot be used.
     """
-    found = studies(given.results, blocks["report"].smallest_cell)
-    with_patients = next((one for one in found if one.has_patients), None)
     if given.keep is not None:
         try:
             given.keep.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"expected a folder to write answers to ({error.strerror})", file=given.keep) from None
-    looked_up = study or with_patients
-    models = models_of(given.model, looked_up, blocks, given.threads, given.gpus, found)
-    return Page(models, looked_up, given.results, given.keep)
+
+    def with_results(page: Page) -> None:
+        """The runs of the results folder, and its patients."""
+        found = studies(given.results, blocks["report"].smallest_cell)
+        page.study = study or next((one for one in found if one.has_patients), None)
+        for model in page.models.values():
+            model.stand_on(found, page.study)
+
+    making = Making(given.made_by) if given.made_by else None
+    page = Page(models_of(given.model, blocks, given.threads, given.gpus), study, given.results, given.keep, making, with_results)
+    if making is None:
+        with_results(page)
+    return page
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -173,7 +201,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with listening(given.host, given.port) as bound, read_study(given.study, given, blocks["report"].smallest_cell) as study:
         page = prepare(given, study, blocks)
         app = create(page, given.host, token)
-        shown = "localhost" if is_loopback(given.host) else f"[{given.host}]" if ":" in given.host else given.host
+        shown = address_of(given.host)
         address = f"http://{shown}:{bound.getsockname()[1]}/{f'?token={token}' if token else ''}"
         print(f"page: {address} (Ctrl-C ends it)", flush=True)
         if given.open:

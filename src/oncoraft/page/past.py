@@ -10,7 +10,7 @@ from oncoraft.report.picture import SMALL, Picture
 from oncoraft.report.plot import Scale
 from oncoraft.report.timeline import BEFORE, LEFT, SCANS, TOP, X, draw_lanes, events_of, height, lanes_of
 
-WIDTH = X(0) + 110
+WIDTH = X(0) + 230  # room for the names of what begins on the index day
 
 
 def past(study: Study, patient: str, index_day: int) -> Markup | None:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from oncoraft.evidence.declaration import Field
 from oncoraft.evidence.evidence import TABLES_READ, collect, collecting
-from oncoraft.evidence.fields import MARKERS
+from oncoraft.evidence.fields import FIELDS, MARKERS
 from oncoraft.evidence.known import Tables
 from oncoraft.knowledge.tables import Column, table
 from oncoraft.page.form import CALLS, Entry
@@ -24,6 +26,7 @@ from oncoraft.prompts.budget import Count, Statement
 from oncoraft.prompts.render import Renderer, render, statements_by_case
 
 PERSON, SPECIMEN, CASE = "case", "case-T01", "case"
+CASES_HELD = 16  # in memory, never on disk
 TRUE = frozenset(("positive", "yes", "deficient"))
 # ICD-O-3 topography of another cancer's organ.
 ORGANS = {
@@ -174,9 +177,33 @@ def case_list(entries: Sequence[Entry]) -> pd.DataFrame:
     return found.assign(agents_at_index=found["agents"])
 
 
+@cache
+def _nothing(name: str) -> pd.DataFrame:
+    """A table without rows."""
+    return frame(name, ())
+
+
 def tables_of(entries: Sequence[Entry]) -> Tables:
     """Whole tables of one patient."""
-    return {name: frame(name, rows) for name, rows in rows_of(entries).items()}
+    return {name: frame(name, rows) if rows else _nothing(name) for name, rows in rows_of(entries).items()}
+
+
+def _tables_of_field(field: Field) -> set[str]:
+    """Tables that a field declares; `cases` is none of them."""
+    return {source.split(".")[0] for source in field.sources}
+
+
+@lru_cache(maxsize=CASES_HELD)
+def evidence_of(entries: tuple[Entry, ...], settings: str) -> pd.DataFrame:
+    """Evidence of what was entered; held for a moment, so that a case is read while it is typed, and once for several models.
+
+    Args:
+        settings: block `evidence` as JSON.
+    """
+    tables = tables_of(entries)
+    # A field of which no declared table has a row has nothing to say; finding that out costs as much as a thousand cases.
+    asked = [field.name for field in FIELDS if any(name not in tables or len(tables[name]) for name in _tables_of_field(field))]
+    return collect(tables, case_list(entries), **collecting(Evidence.model_validate_json(settings)), fields=asked)
 
 
 def told(evidence: pd.DataFrame, case_id: str, renderer: Renderer, budget: int, count: Count) -> Told:
@@ -197,4 +224,4 @@ def told_of(entries: Sequence[Entry], block: Evidence, renderer: Renderer, budge
     Raises:
         InputError: it cannot be brought within the budget.
     """
-    return told(collect(tables_of(entries), case_list(entries), **collecting(block)), CASE, renderer, budget, count)
+    return told(evidence_of(tuple(entries), block.model_dump_json()), CASE, renderer, budget, count)

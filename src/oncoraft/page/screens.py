@@ -17,17 +17,16 @@ from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import text_digest
 from oncoraft.knowledge.drugs import drugs
 from oncoraft.knowledge.genes import genes
-from oncoraft.page.api import lines_response, moved, read_case, written
+from oncoraft.page.api import lines_response, looked_up, moved, read_case, written
 from oncoraft.page.asking import Asked, Case, as_file, statements_of
 from oncoraft.page.browse import listed, report_file, report_policy
 from oncoraft.page.demo import DEMO
-from oncoraft.page.inputs import sections
+from oncoraft.page.inputs import label_of, sections
 from oncoraft.page.marks import marked
 from oncoraft.page.past import past
 from oncoraft.page.served import PROGNOSTIC, Model, Page, described
 from oncoraft.page.service import Event, Unavailable
 from oncoraft.page.strip import lanes_of, strip
-from oncoraft.page.study import Study
 from oncoraft.report.page import STYLE_SHEET
 from oncoraft.report.text import visible
 
@@ -40,10 +39,12 @@ Id = Annotated[str, Query(max_length=200)]
 @cache
 def environment() -> jinja2.Environment:
     """Templates with escaping everywhere; what cannot be seen in a text is replaced."""
-    return jinja2.Environment(
+    found = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, finalize=visible, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
+    found.filters["label"] = label_of
+    return found
 
 
 def filled(name: str, **values: Any) -> str:
@@ -51,9 +52,10 @@ def filled(name: str, **values: Any) -> str:
     return environment().get_template(f"{name}.jinja").render(**values)
 
 
-def agents() -> list[str]:
-    """Agents that can be entered, lower case."""
-    return sorted(name.lower() for name, drug in drugs().items() if not (drug.is_aside or drug.is_tracer or drug.is_unrelated))
+def agents() -> list[tuple[str, str]]:
+    """Agents that can be entered, lower case, each with its other names, by which it can be searched for too."""
+    shown = [drug for drug in drugs().values() if not (drug.is_aside or drug.is_tracer or drug.is_unrelated)]
+    return sorted((drug.agent.lower(), ", ".join(name.lower() for name in drug.synonyms)) for drug in shown)
 
 
 def result_of(model: Model, case: Case, record: dict[str, Any], stands: dict[str, Any]) -> str:
@@ -107,7 +109,7 @@ def _add_pages(ui: APIRouter, page: Page, app: FastAPI) -> None:
 
     @ui.get("/")
     async def index() -> HTMLResponse:
-        has_patients = page.study is not None and page.study.has_patients
+        has_patients = page.patients is not None or (page.is_awaited and page.results is not None)
         return HTMLResponse(
             filled(
                 "index", models=list(page.models.values()), sections=sections(), agents=agents(), genes=sorted(genes()), demo=DEMO,
@@ -143,28 +145,29 @@ def _add_pages(ui: APIRouter, page: Page, app: FastAPI) -> None:
 def _add_pieces(ui: APIRouter, page: Page) -> None:
     """Pieces that are put into the page."""
 
-    def study() -> Study:
-        if page.study is None or not page.study.has_patients:
-            raise InputError("expected a folder of patients: start the page with --results or --study")
-        return page.study
-
     @ui.get("/screen/models")
     async def models() -> HTMLResponse:
         return HTMLResponse(filled("models", models=[described(one) for one in page.models.values()]))
 
     @ui.get("/screen/patients")
     async def patients(q: Id = "") -> HTMLResponse:
-        found = await run_in_threadpool(study().patients, q)
-        return HTMLResponse(filled("patients", patients=found, text=q))
+        is_awaited = page.patients is None and page.is_awaited
+        found = [] if is_awaited else await run_in_threadpool(looked_up(page).patients, q)
+        return HTMLResponse(filled("patients", patients=found, text=q, is_awaited=is_awaited))
 
     @ui.get("/screen/patient")
     async def patient(patient_id: Id) -> HTMLResponse:
-        cases = await run_in_threadpool(study().cases_of, patient_id)
+        cases = await run_in_threadpool(looked_up(page).cases_of, patient_id)
         return HTMLResponse(filled("patient", patient_id=patient_id, cases=cases.to_dict("records")))
 
     @ui.get("/screen/past")
     async def timeline(patient_id: Id, index_day: Annotated[int, Query(ge=-60_000, le=60_000)]) -> HTMLResponse:
-        return HTMLResponse(filled("past", picture=await run_in_threadpool(past, study(), patient_id, index_day)))
+        return HTMLResponse(filled("past", picture=await run_in_threadpool(past, looked_up(page), patient_id, index_day)))
+
+    @ui.post("/screen/read")
+    async def read(asked: Asked) -> Response:
+        await run_in_threadpool(page.model(asked.model).reading.ahead, asked)
+        return Response(status_code=204)
 
     @ui.post("/screen/ask")
     async def ask(asked: Asked) -> StreamingResponse:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -18,7 +19,8 @@ from oncoraft.foundation.jsonl import json_line
 from oncoraft.knowledge.tables import table
 from oncoraft.page.asking import Case, Reading
 from oncoraft.page.groups import curves_of
-from oncoraft.page.service import Worker
+from oncoraft.page.making import Making
+from oncoraft.page.service import Unavailable, Worker
 from oncoraft.page.standing import Standing
 from oncoraft.page.study import Study, fold_of, prompt_settings
 from oncoraft.planning.config import Evidence, Inference, Prompts
@@ -37,7 +39,7 @@ def cancer_types() -> tuple[str, ...]:
     return next(column.vocabulary for column in table("clinical_sample").columns if column.name == "cancer_type")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Model:
     """One model folder as the page serves it.
 
@@ -76,6 +78,18 @@ class Model:
             return []
         return sorted(map(str, self.study.cases["cancer_type"].unique()))
 
+    def stand_on(self, results: Sequence[Study], study: Study | None) -> None:
+        """Take the settings of a prompt from the run that the model comes from, where one of the results folders holds it."""
+        self.study = study
+        for home in results:
+            if (fold := fold_of(self.worker.folder, home.root)) is not None:
+                self.prompts = Prompts(**(prompt_settings(fold) or self.prompts.model_dump()))
+                self.evidence, self.standing = home.evidence_settings, Standing(home, fold)
+                break
+        # What was known before the run was there is read anew.
+        self.__dict__.pop("_renderer", None)
+        self.__dict__.pop("_types", None)
+
     def folder_warning(self) -> list[str]:
         """Whether the folder has gone since the model was loaded."""
         if (self.worker.folder / "config.json").is_file():
@@ -87,12 +101,23 @@ class Model:
         told: dict[str, Any] = {"scale": None, "regimen": None, "interval": None, "curves": None}
         if self.standing is None:
             return told | {"warnings": self.folder_warning()}
-        told |= {"scale": self.standing.scale(score), "interval": self.standing.interval(score)}
+        try:
+            return self._stands(self.standing, case, score)
+        except (OSError, InputError) as error:
+            # The score itself does not need it.
+            gone = f"The results of this model's run can no longer be read ({type(error).__name__}): where the score stands is not known."
+            return told | {"warnings": [*self.folder_warning(), gone]}
+
+    def _stands(self, standing: Standing, case: Case, score: float) -> dict[str, Any]:
+        if not standing.run.is_dir():  # half of it may be in memory still
+            raise FileNotFoundError(standing.run)
+        told: dict[str, Any] = {"regimen": None, "curves": None}
+        told |= {"scale": standing.scale(score), "interval": standing.interval(score)}
         if case.regimen and case.cancer_type:
-            told["regimen"] = self.standing.of_regimen(case.regimen, case.cancer_type)
-            told["curves"] = curves_of(self.standing, case.regimen, case.cancer_type, score)
+            told["regimen"] = standing.of_regimen(case.regimen, case.cancer_type)
+            told["curves"] = curves_of(standing, case.regimen, case.cancer_type, score)
         template = shown_fields(self.prompts.template)
-        warned = self.standing.warnings(case.regimen, case.cancer_type, case.known, template, case.patient)
+        warned = standing.warnings(case.regimen, case.cancer_type, case.known, template, case.patient)
         return told | {"warnings": [*self.folder_warning(), *warned]}
 
 
@@ -105,12 +130,15 @@ class Page:
         study: of patients; None: none can be looked up.
         results: folder that may be browsed; None: none.
         keep: folder to which answers are written; None: nothing is kept.
+        making: what makes the models first; None: they are there. `found` then looks for what was made.
     """
 
     models: dict[str, Model]
     study: Study | None
     results: Path | None
     keep: Path | None
+    making: Making | None = None
+    found: Callable[[Page], None] = field(default=lambda page: None, repr=False)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def model(self, name: str | None) -> Model:
@@ -125,13 +153,61 @@ class Page:
             raise InputError(f"expected one of the models served: {', '.join(self.models)}", column="model")
         return self.models[name]
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether what is served is still being made."""
+        return self.making is not None and any(model.worker.state == "making" for model in self.models.values())
+
+    @property
+    def patients(self) -> Study | None:
+        """The study whose patients can be looked up; None: there is none."""
+        return self.study if self.study is not None and self.study.has_patients else None
+
     def kept(self, case: Case, record: dict[str, Any], model: str) -> None:
-        """Write an answer down, where that was asked for."""
+        """Write an answer down, where that was asked for, readable by its owner alone.
+
+        Raises:
+            Unavailable: it cannot be written.
+        """
         if self.keep is None:
             return
         told = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "model": model, "prompt": case.prompt, "answer": record}
-        with self.lock, (self.keep / "answers.jsonl").open("a", encoding="utf-8") as stream:
-            stream.write(json_line(told))
+        path = self.keep / "answers.jsonl"
+        try:
+            with self.lock, open(path, "a", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as stream:
+                stream.write(json_line(told))
+        except OSError as error:
+            raise Unavailable(f"{path}: the answer could not be kept ({error.strerror}), and is not given without") from None
+
+    def begin(self) -> None:
+        """Make what is to be made first, start the models, and read what the first answer will need while they load."""
+        workers = [model.worker for model in self.models.values()]
+        if self.making is not None:
+
+            def tell(progress: str) -> None:
+                for worker in workers:
+                    worker.reason = progress
+
+            for worker in workers:
+                worker.state = "making"
+            try:
+                if not self.making.run(tell):
+                    return
+                self.found(self)
+            except InputError as error:
+                for worker in workers:
+                    worker.refuse(str(error))
+                return
+        for worker in workers:
+            worker.start()
+        self.warm()
+
+    def close(self) -> None:
+        """End the models, and what makes them."""
+        if self.making is not None:
+            self.making.close()
+        for model in self.models.values():
+            model.worker.close()
 
     def warm(self) -> None:
         """Read what the first answer will need, while the models load."""
@@ -147,10 +223,12 @@ class Page:
                 log.warning("page: %s", error)
 
 
-def models_of(
-    folders: Sequence[Path], study: Study | None, blocks: dict[str, Any], threads: int, gpus: int, results: Sequence[Study] = ()
-) -> dict[str, Model]:
-    """Models by name; the settings of a prompt are those of the run that a model comes from, else the configuration's."""
+def models_of(folders: Sequence[Path], blocks: dict[str, Any], threads: int, gpus: int) -> dict[str, Model]:
+    """Models by name, their prompts as the configuration says; `stand_on` then gives each the run that it comes from.
+
+    Raises:
+        InputError: two of one name.
+    """
     found: dict[str, Model] = {}
     inference: Inference = blocks["inference"]
     for folder in folders:
@@ -159,17 +237,8 @@ def models_of(
             name = f"{folder.resolve().parent.name}/{name}"
         if name in found:
             raise InputError("--model: expected folders of different names", file=folder)
-        fold, home = None, None
-        for home in results:
-            if (fold := fold_of(folder, home.root)) is not None:
-                break
-        prompts, evidence = blocks["prompts"], blocks["evidence"]
-        if fold is not None and home is not None:
-            prompts = Prompts(**(prompt_settings(fold) or prompts.model_dump()))
-            evidence = home.evidence_settings
         worker = Worker(name, folder, inference, threads, gpus)
-        standing = Standing(home, fold) if fold is not None and home is not None else None
-        found[name] = Model(worker, standing, prompts, evidence, study)
+        found[name] = Model(worker, None, blocks["prompts"], blocks["evidence"], None)
     return found
 
 
@@ -179,7 +248,7 @@ def described(model: Model) -> dict[str, Any]:
     told = {
         "name": model.name,
         "state": record.state,
-        "reason": record.reason if record.state == "refused" else "",
+        "reason": record.reason if record.state in {"refused", "making"} else "",
         "context_tokens": record.longest,
     }
     run = None if model.standing is None else model.standing.run.as_posix().split("/")[-3:]

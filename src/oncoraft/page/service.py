@@ -16,6 +16,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from oncoraft.foundation.errors import InputError
+from oncoraft.page.folder import unfit
 from oncoraft.planning.config import Inference
 
 log = logging.getLogger("oncoraft")
@@ -40,7 +41,7 @@ class Worker:
         threads, gpus: for the process.
 
     Attributes:
-        state: `loading`, `ready`, or `refused` with `reason`.
+        state: `making` while the folder is not there yet, `loading`, `ready`, or `refused`; `reason` says how far it is, or why.
         longest: the model's context in tokens, once it is ready.
     """
 
@@ -59,9 +60,8 @@ class Worker:
     def start(self) -> None:
         """Start the process and the two threads that speak with it."""
         self.state, self.starts = "loading", self.starts + 1
-        if not (self.folder / "config.json").is_file():
-            # Told at once: a process takes seconds to find it out.
-            self.state, self.reason = "refused", f"{self.folder}: expected a model folder written by `oncoraft export`; it is not there"
+        if (why := unfit(self.folder)) is not None:
+            self.refuse(why)
             return
         # A session of its own: Ctrl-C in the terminal is for the page, which then ends this process by closing its input.
         self.process = subprocess.Popen(
@@ -69,6 +69,14 @@ class Worker:
         )
         threading.Thread(target=self._send, args=(self.process, self.outbox), daemon=True).start()
         threading.Thread(target=self._listen, args=(self.process,), daemon=True).start()
+
+    def refuse(self, reason: str) -> None:
+        """Give the model up, and say so to those who wait."""
+        with self.lock:
+            waiting, self.told = self.told, {}
+            self.state, self.reason = "refused", reason
+        for tell in waiting.values():
+            tell({"event": "failed", "message": reason})
 
     def close(self) -> None:
         """End the process."""

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.foundation.jsonl import read_jsonl
+from oncoraft.page.inputs import label_of
 from oncoraft.page.study import Study
 from oncoraft.predictions import read_predictions
 from oncoraft.recalibration import FILE as RECALIBRATION
@@ -157,7 +158,7 @@ class Standing:
     def _of_evidence(self, told: frozenset[str], template: frozenset[str]) -> list[str]:
         """Whether it lacks what nearly every case tells."""
         missing = sorted(self.study.usual_fields & template - told)
-        names = ", ".join(name.replace("_", " ") for name in missing)
+        names = ", ".join(map(label_of, missing))
         return [f"Nothing is told of what nine in ten cases tell: {names}."] if told and missing else []
 
     def _of_patient(self, patient: str | None) -> list[str]:

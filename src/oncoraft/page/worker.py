@@ -29,6 +29,7 @@ from oncoraft.inference.predict import encoded, recalibration_of, shown
 from oncoraft.models.base import context_length, device_for, load_tokenizer
 from oncoraft.models.cases import Case
 from oncoraft.models.model_folder import open_model_folder
+from oncoraft.page.folder import unfit
 from oncoraft.page.writing import Writing
 from oncoraft.planning.config import Inference
 
@@ -178,7 +179,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with explained("the number of models served"):
                 served = Served(given.folder, Inference.model_validate_json(given.inference), given.gpus, tell)
         except (InputError, RetryLater) as error:
-            tell("refused", message=str(error))
+            # It may have gone since the page looked.
+            tell("refused", message=unfit(given.folder) or str(error))
             return 2
         tell("ready", longest=served.longest)
         for line in lines_of(sys.stdin.fileno(), lambda: served.is_busy):

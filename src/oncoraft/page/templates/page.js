@@ -5,9 +5,9 @@ const all = (selector, within = document) => [...within.querySelectorAll(selecto
 const form = one("#ask"), said = one("#said"), results = one("#results"), held = one("#held");
 let running = null; // AbortController of what is being asked
 let file = null; // {name, text, cases}
-let last = null; // {asked, cases: {model: file}, records: {model: record}}
+let last = null; // {asked, cases: {model: file}, records: {model: record}, isInView}
 let kept = null;
-let batch = [];
+let batch = []; // lines of the file of predictions, by the place of their case
 
 const way = () => one("input[name=way]:checked").value;
 const models = () => all("input[name=model]:checked").map((box) => box.value);
@@ -55,12 +55,24 @@ one("#empty").addEventListener("click", emptied);
 for (const button of all(".demo-case")) button.addEventListener("click", () => {
   fill(JSON.parse(button.dataset.entries));
   said.textContent = `${button.textContent}: the form is filled in.`;
+  ahead();
 });
 const entered = () => all(".field").flatMap((field) => all(".entry", field).map((entry) => {
   const told = {field: field.dataset.field};
   for (const part of all("[data-part]", entry)) if (part.value.trim()) told[part.dataset.part] = part.value.trim();
   return told;
 })).filter((told) => told.value || told.days);
+
+// What is entered is read while it is typed, so that the answer comes at once; what is wrong in it is said when it is asked about.
+let pause = 0;
+const ahead = () => {
+  clearTimeout(pause);
+  pause = setTimeout(() => {
+    if (running || way() !== "entries" || !models().length) return;
+    post("/screen/read", JSON.stringify({model: models()[0], entries: entered()})).catch(() => { /* told when it is asked about */ });
+  }, 400);
+};
+form.addEventListener("input", ahead);
 
 // What was wrong, beside the field that it is of.
 const wrongs = (errors) => {
@@ -82,6 +94,13 @@ const wrongs = (errors) => {
   }
   one("#errors").textContent = general.join("; ");
   if (first) first.focus();
+};
+
+// A file for the reader to keep.
+const saved = (text, type, name) => {
+  const link = Object.assign(document.createElement("a"), {href: URL.createObjectURL(new Blob([text], {type})), download: name});
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 };
 
 // JSON lines as they come.
@@ -152,7 +171,7 @@ const ask = async (question, model, signal) => {
     if (event.event === "answer") { parts.text.className = ""; parts.text.innerHTML = event.html; }
     else if (event.event === "failed") { parts.text.className = ""; if (event.html) parts.text.innerHTML = event.html; else parts.text.textContent = event.message; said.textContent = "No answer."; return false; }
     else if (parts[event.event]) parts[event.event].innerHTML = event.html;
-    if (event.event === "score") { said.textContent = `${model}: score ${event.record.score.toFixed(3)}.`; difference(); }
+    if (event.event === "score") { if (!last.isInView) one("#outcome").scrollIntoView({block: "start"}); last.isInView = true; said.textContent = `${model}: score ${event.record.score.toFixed(3)}.`; difference(); }
   }
   return true;
 };
@@ -169,11 +188,11 @@ form.addEventListener("submit", async (event) => {
   if (!models().length) return wrongs([{field: "model", expected: "choose at least one"}]);
   one("#outcome").hidden = false;
   one("#batch").hidden = true;
-  results.replaceChildren();
-  last = {asked: question, cases: {}, records: {}};
+  results.replaceChildren(...(kept ? [Object.assign(document.createElement("h2"), {textContent: "Now"})] : []));
+  last = {asked: question, cases: {}, records: {}, isInView: false};
   running = new AbortController();
   busy(true);
-  said.textContent = "Asked.";
+  said.textContent = one("#states .making, #states .loading") ? "Asked. The model is not ready yet; the answer comes as soon as it is." : "Asked.";
   try {
     const ended = await Promise.all(models().map((model) => ask(question, model, running.signal)));
     if (ended.every(Boolean)) said.textContent = "Done.";
@@ -208,7 +227,8 @@ const difference = () => {
     if (before) add(`${model}: score ${before.score.toFixed(3)} before, ${record.score.toFixed(3)} now, ${record.score - before.score >= 0 ? "+" : "−"}${Math.abs(record.score - before.score).toFixed(3)}`);
   }
   if (kept.asked.entries && last.asked.entries) {
-    const told = (some) => some.map((entry) => `${entry.field.replaceAll("_", " ")}: ${words(entry)}`);
+    const label = (name) => one(`.field[data-field="${CSS.escape(name)}"] legend`).firstChild.textContent.trim();
+    const told = (some) => some.map((entry) => `${label(entry.field)}: ${words(entry)}`);
     const was = told(kept.asked.entries), is = told(last.asked.entries);
     was.filter((text) => !is.includes(text)).forEach((text) => add(`no longer: ${text}`));
     is.filter((text) => !was.includes(text)).forEach((text) => add(`new: ${text}`));
@@ -219,11 +239,19 @@ const difference = () => {
   box.append(Object.assign(document.createElement("h2"), {textContent: "Difference"}), list, warn);
 };
 
+// A fact that a rationale cites, wherever it is folded away.
+one("#outcome").addEventListener("click", (event) => {
+  const link = event.target.closest("sup a"), place = link && document.getElementById(link.hash.slice(1));
+  if (place) place.closest("details").open = true;
+});
+
 one("#paper").addEventListener("click", () => print());
+addEventListener("beforeprint", () => { one("#printed").textContent = `Printed ${new Date().toLocaleString()} · `; });
 one("#copy").addEventListener("click", async () => {
   const told = Object.entries(last.records).map(([model, record]) => ({model, case: last.cases[model], answer: record}));
-  try { await navigator.clipboard.writeText(JSON.stringify(told.length === 1 ? told[0] : told, null, 1)); said.textContent = "Copied."; }
-  catch { said.textContent = "The browser does not let this page copy."; }
+  const text = JSON.stringify(told.length === 1 ? told[0] : told, null, 1);
+  try { await navigator.clipboard.writeText(text); said.textContent = "Copied."; }
+  catch { saved(text, "application/json", "case.json"); said.textContent = "The browser does not let this page copy: saved as case.json."; }
 });
 
 // A file of cases.
@@ -266,6 +294,8 @@ const many = async () => {
   if (!models().length) return wrongs([{field: "model", expected: "choose at least one"}]);
   one("#outcome").hidden = true;
   one("#batch").hidden = false;
+  one("#batch").scrollIntoView({block: "start"});
+  said.textContent = "Asked.";
   body.replaceChildren();
   batch = [];
   one("#download").disabled = true;
@@ -278,7 +308,7 @@ const many = async () => {
     if (!response.ok) throw await refused(response);
     for await (const event of lines(response)) {
       if (event.event === "case") {
-        batch[event.place] = event.failed ? {case_id: event.record.case_id, failed: event.failed} : event.record;
+        batch[event.place] = event.line;
         body.append(row(event));
         progress.max = event.of;
         progress.value = event.done;
@@ -308,8 +338,6 @@ one("#table thead").addEventListener("click", (event) => {
   one("#table tbody").append(...rows);
 });
 one("#download").addEventListener("click", () => {
-  const text = batch.filter(Boolean).map((record) => JSON.stringify(record) + "\n").join("");
-  const link = Object.assign(document.createElement("a"), {href: URL.createObjectURL(new Blob([text], {type: "application/x-ndjson"})), download: `predictions-${models()[0]}.jsonl`});
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  const text = batch.filter(Boolean).join(""); // as the server wrote it: the digest is of these bytes
+  saved(text, "application/x-ndjson", `predictions-${models()[0]}.jsonl`);
 });
