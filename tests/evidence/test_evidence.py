@@ -1,5 +1,6 @@
 """What may be shown of a case: each field's rule at its boundary, its wording, and independence of order, origin and strangers."""
 
+import json
 import re
 from pathlib import Path
 
@@ -10,9 +11,10 @@ from hypothesis import strategies as st
 
 from oncoraft.evidence.allow_list import declared_columns, undeclarable
 from oncoraft.evidence.declaration import KINDS_IN_WORDS, KNOWN_IN_WORDS
-from oncoraft.evidence.evidence import EVIDENCE_COLUMNS, collect, main, read_cases, read_fields, read_tables
+from oncoraft.evidence.evidence import EVIDENCE_COLUMNS, collect, main
 from oncoraft.evidence.fields import BY_NAME, FIELDS, SECTIONS
 from oncoraft.evidence.perturb import SAME_DAY
+from oncoraft.evidence.reading import pooled_cases, read_cases, read_fields, read_tables
 from oncoraft.foundation.errors import InputError
 from oncoraft.knowledge.tables import table
 from tests.evidence.study import CASE, cases, draw_study, tables
@@ -59,6 +61,28 @@ def test_a_file_of_fields_is_read_and_a_strange_one_refused(tmp_path: Path) -> N
     (tmp_path / "fields.txt").write_text("histology\noutcome\n")
     with pytest.raises(InputError, match="line 2: expected a field of the allow-list, found 'outcome'"):
         read_fields(tmp_path / "fields.txt")
+
+
+def test_a_case_of_several_folders_counts_once_and_fields_of_several_files_are_all_wanted(tmp_path: Path) -> None:
+    made, listed = STUDY
+    for name, rows in made.items():
+        rows.to_parquet(tmp_path / f"{name}.parquet")
+    parts = {"first": listed.iloc[:-1], "second": listed.iloc[1:]}
+    for name, part in parts.items():
+        (tmp_path / name).mkdir()
+        part.assign(answer=name).to_parquet(tmp_path / name / "cases.parquet")
+        (tmp_path / name / "fields.txt").write_text({"first": "histology\n", "second": "stage\n"}[name])
+    folders = [str(tmp_path / name) for name in parts]
+    words = [str(tmp_path), *folders, "--fields", *(f"{folder}/fields.txt" for folder in folders), "--out", str(tmp_path / "out.parquet")]
+    assert main([*words, "--settings", json.dumps({"evidence": {"genomics_known": "acquired"}})]) == 0
+    wanted = collect(made, listed, "acquired", 3, fields={"histology", "stage"})
+    found = pd.read_parquet(tmp_path / "out.parquet")
+    key = ["case_id", "field", "value", "text"]
+    assert sorted(map(tuple, found[key].to_numpy())) == sorted(map(tuple, wanted[key].to_numpy()))
+    later = parts["second"].assign(index_day=parts["second"]["index_day"] + 1)
+    later.to_parquet(tmp_path / "second/cases.parquet")
+    with pytest.raises(InputError, match="second: expected a case to be the same in all folders of cases"):
+        pooled_cases([tmp_path / name for name in parts])
 
 
 @settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])

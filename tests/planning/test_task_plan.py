@@ -24,6 +24,9 @@ def plan_of(**blocks: Any) -> Plan:
         ({"tasks": {"icd10": {"parts": "from_file"}}}, "tasks.icd10.parts: expected by_patient"),
         ({"tasks": {"modality": {}}, "study": "study"}, "tasks.modality: expected radiation.courses"),
         ({"tasks": {"ICD": {}}}, "tasks.ICD"),
+        ({"tasks": {"icd10": {"strategy": "raft"}}}, "tasks.icd10.strategy: expected choices scored or trie beside raft"),
+        ({"tasks": {"icd10": {"heldout_folds": 6}}}, "tasks.icd10.heldout_folds: expected at most folds.folds, 5, found 6"),
+        ({"strategies": {"odd": {"score_loss": "choices"}}}, "strategies.odd.score_loss: expected bce or mse"),
         ({"models": {"tasks": {"build": {}}}}, "'tasks' is the name of a results folder"),
         ({"tasks": {"mine": {"kind": "file", "file": "a{b}.csv"}}}, "tasks.mine.file: expected a path without braces"),
     ],
@@ -66,3 +69,33 @@ def test_the_base_answers_untrained_and_the_tuned_model_learns_text_alone() -> N
     assert (base["strategy"]["language_model_weight"], base["strategy"]["score_weight"]) == (0, 0)
     assert (tuned["strategy"]["language_model_weight"], tuned["strategy"]["score_weight"]) == (1, 0)
     assert (tuned["inference"]["temperature"], tuned["inference"]["max_new_tokens"], tuned["inference"]["rationales"]) == (0, 7, None)
+
+
+def test_of_raft_training_and_choosing_know_the_head_and_writing_does_not() -> None:
+    plan = plan_of(tasks={"icd10": {"strategy": "raft", "choices": "trie", "head_weight": 0.5}, "modality": {"choices": "scored"}})
+    told = {
+        step: json.loads(plan.tasks.settings(step, "icd10", answerer))["strategy"]
+        for step, answerer in (("train", "tuned"), ("task-choices", "tuned"), ("infer", "tuned"))
+    }
+    assert [(one["score_weight"], one["score_loss"]) for one in told.values()] == [(0.5, "choices"), (0.5, "choices"), (0, "bce")]
+    base = json.loads(plan.tasks.settings("task-choices", "icd10", "base"))["strategy"]
+    assert (base["language_model_weight"], base["score_weight"]) == (0, 0)
+    assert (plan.tasks.trained_by("raft"), plan.tasks.trained_by("lm_only")) == ("icd10", "modality")
+
+
+def test_the_first_folds_alone_may_be_held_out() -> None:
+    assert list(plan_of(tasks={"icd10": {"heldout_folds": 2}}).tasks.folds("icd10")) == [0, 1]
+
+
+def test_the_tasks_adapter_is_that_of_response_unless_it_has_its_own() -> None:
+    same, own = (plan_of(tasks={"icd10": {}}, adapter={"rank": 4}, task_adapter=one) for one in (None, {"rank": 8}))
+    assert json.loads(same.tasks.settings("train", "icd10"))["adapter"]["rank"] == 4
+    assert json.loads(own.tasks.settings("train", "icd10"))["adapter"]["rank"] == 8
+
+
+def test_tasks_on_the_same_courses_share_their_evidence_whatever_the_order_of_the_configuration() -> None:
+    names = ["radiation_regimen", "icd10", "modality", "drug_regimen"]
+    for order in (names, names[::-1]):
+        plan = plan_of(tasks={name: {} for name in order})
+        assert plan.tasks.pooled("radiation_regimen") == plan.tasks.pooled("modality") == ["modality", "radiation_regimen"]
+        assert plan.tasks.pools() == ["icd10", "modality"]

@@ -105,7 +105,7 @@ def test_a_task_on_courses_needs_them(tmp_path: Path) -> None:
 
 
 def test_the_step_writes_what_evidence_and_folds_read(tmp_path: Path) -> None:
-    from oncoraft.evidence.evidence import CASE_COLUMNS
+    from oncoraft.evidence.reading import CASE_COLUMNS
 
     assert main([str(cohort.tables(tmp_path / "tables")), "--out", str(tmp_path / "out"), *cohort.settings("icd10")]) == 0
     cases = pd.read_parquet(tmp_path / "out/cases.parquet")

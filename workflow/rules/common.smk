@@ -256,7 +256,8 @@ def kept_files(wildcards):
         "prompts": rules.task_prompts,
         "split": rules.task_split,
         "baselines": rules.task_baselines,
-        "train": rules.task_train,
+        "lm_only": rules.task_train,
+        "raft": rules.task_train_raft,
         "infer": rules.task_infer,
         "choices": rules.task_choices,
         "scores": rules.task_scores,
@@ -455,22 +456,27 @@ def task_cases_option(wildcards, given):
     return " ".join(filter(None, [tables, cohort, courses]))
 
 
+def task_pool(wildcards, name):
+    """One file (or the folder) of every task whose evidence is collected together with this one's."""
+    home = f"results/{wildcards.cohort}/tasks"
+    pooled = plan.tasks.pooled(wildcards.task)
+    return [f"{home}/{task}/{name}".rstrip("/") for task in pooled]
+
+
 def task_evidence_file(wildcards):
-    """Evidence of a task's cases: its own, or that of the treatment cases; a file brings its own text."""
-    own = {
-        "tables": [f"{task_folder(wildcards)}/evidence.parquet"],
-        "cohort": [f"results/{wildcards.cohort}/prompts/evidence.parquet"],
-    }
-    return own.get(plan.tasks.source(wildcards.task), [])
+    """Evidence of a task's cases: its pool's, or that of the treatment cases; a file brings its own text."""
+    if plan.tasks.source(wildcards.task) == "tables":
+        return task_pool(wildcards, "evidence.parquet")[:1]
+    is_cohort = plan.tasks.source(wildcards.task) == "cohort"
+    return [f"results/{wildcards.cohort}/prompts/evidence.parquet"] if is_cohort else []
 
 
 def task_lookahead_file(wildcards):
-    """The look-ahead audit of a task's evidence: its own, or that of the treatment cases."""
-    own = {
-        "tables": [f"{task_folder(wildcards)}/lookahead.json"],
-        "cohort": [f"results/{wildcards.cohort}/prompts/audit.json"],
-    }
-    return own.get(plan.tasks.source(wildcards.task), [])
+    """The look-ahead audit of a task's evidence: its pool's, or that of the treatment cases."""
+    if plan.tasks.source(wildcards.task) == "tables":
+        return task_pool(wildcards, "lookahead.json")[:1]
+    is_cohort = plan.tasks.source(wildcards.task) == "cohort"
+    return [f"results/{wildcards.cohort}/prompts/audit.json"] if is_cohort else []
 
 
 def task_folds_file(wildcards):
@@ -489,8 +495,9 @@ def task_model_files(wildcards):
     """What training left of a task's fold; nothing for the base model."""
     if wildcards.answerer == "base":
         return []
+    is_raft = plan.tasks.task(wildcards.task).strategy == "raft"
     return expand(
-        rules.task_train.output,
+        rules.task_train_raft.output if is_raft else rules.task_train.output,
         **{name: wildcards[name] for name in ("cohort", "model", "task", "fold")},
     )
 
@@ -520,6 +527,11 @@ def task_choices(wildcards, answerer):
     return [
         f"{home}/fold-{fold}/choices.jsonl" for fold in plan.tasks.folds(wildcards.task)
     ]
+
+
+def task_choice_way(wildcards):
+    """The argument that says how a task's choices are told apart."""
+    return "--trie" if plan.tasks.task(wildcards.task).choices == "trie" else ""
 
 
 def task_choice_option(given):
@@ -558,20 +570,19 @@ def kept_of_tasks(of):
     for name in tasks.names():
         of_all = {"cohort": cohort, "task": name}
         is_told = tasks.task(name).parts == "from_file"
-        is_own = tasks.source(name) == "tables"
         made = ["cases", "prompts", "baselines"]
         made += ([] if is_told else ["folds"]) + (
-            ["evidence", "lookahead"] if is_own else []
+            ["evidence", "lookahead"] if name in tasks.pools() else []
         )
         for one in made:
             kept += expand(of[one].output, **of_all)
         folds = list(tasks.folds(name))
         kept += expand(of["split"].output, **of_all, fold=folds)
         of_all |= {"model": models}
-        kept += expand(of["train"].output, **of_all, fold=folds)
+        kept += expand(of[tasks.task(name).strategy].output, **of_all, fold=folds)
         answered = of_all | {"fold": folds, "answerer": ["base", "tuned"]}
         kept += expand(of["infer"].output, **answered, shard=list(tasks.shards(name)))
-        if tasks.task(name).choices == "scored":
+        if tasks.task(name).choices != "free":
             kept += expand(of["choices"].output, **answered)
         kept += expand(of["scores"].output, **of_all)
     return kept

@@ -85,12 +85,13 @@ rule task_folds:
         "exec python -m oncoraft folds {params.cases} --settings {params.settings:q} 2> {log}"
 
 
+# Evidence of tasks that are asked on the same days lies in the folder of the first of them.
 rule task_evidence:
     input:
         tables=TABLES,
         ingested="results/{cohort}/tables/manifest.json",
-        cases="results/{cohort}/tasks/{task}/cases.parquet",
-        fields="results/{cohort}/tasks/{task}/fields.txt",
+        cases=lambda wildcards: task_pool(wildcards, "cases.parquet"),
+        fields=lambda wildcards: task_pool(wildcards, "fields.txt"),
     output:
         evidence="results/{cohort}/tasks/{task}/evidence.parquet",
         manifest="results/{cohort}/tasks/{task}/evidence.parquet.manifest.json",
@@ -99,7 +100,7 @@ rule task_evidence:
     benchmark:
         "results/{cohort}/benchmarks/task-evidence-{task}.tsv"
     wildcard_constraints:
-        task=plan.tasks.pattern("tables"),
+        task=plan.tasks.pool_pattern(),
     conda:
         "../../envs/data.yaml"
     threads: 1
@@ -109,9 +110,9 @@ rule task_evidence:
     params:
         settings=task_settings_of("evidence"),
         tables=subpath(input.ingested, parent=True),
-        cases=subpath(input.cases, parent=True),
+        cases=lambda wildcards: " ".join(task_pool(wildcards, "")),
     message:
-        "Collecting what was known of each case of task {wildcards.task}"
+        "Collecting what was known of each case of task {wildcards.task} and of those asked on the same days"
     shell:
         "exec python -m oncoraft evidence {params.tables} {params.cases} --fields {input.fields} --out {output.evidence} --settings {params.settings:q} 2> {log}"
 
@@ -121,8 +122,8 @@ rule task_lookahead:
         instruction=lambda wildcards: plan.config.prompts.instruction_file or [],
         tables=TABLES,
         ingested="results/{cohort}/tables/manifest.json",
-        cases="results/{cohort}/tasks/{task}/cases.parquet",
-        fields="results/{cohort}/tasks/{task}/fields.txt",
+        cases=lambda wildcards: task_pool(wildcards, "cases.parquet"),
+        fields=lambda wildcards: task_pool(wildcards, "fields.txt"),
     output:
         audit="results/{cohort}/tasks/{task}/lookahead.json",
         manifest="results/{cohort}/tasks/{task}/lookahead.json.manifest.json",
@@ -131,7 +132,7 @@ rule task_lookahead:
     benchmark:
         "results/{cohort}/benchmarks/task-lookahead-{task}.tsv"
     wildcard_constraints:
-        task=plan.tasks.pattern("tables"),
+        task=plan.tasks.pool_pattern(),
     conda:
         "../../envs/data.yaml"
     threads: 1
@@ -141,9 +142,9 @@ rule task_lookahead:
     params:
         settings=task_settings_of("audit"),
         tables=subpath(input.ingested, parent=True),
-        cases=subpath(input.cases, parent=True),
+        cases=lambda wildcards: " ".join(task_pool(wildcards, "")),
     message:
-        "Auditing the evidence of task {wildcards.task} for anything after the index date"
+        "Auditing the evidence of task {wildcards.task}, and of those asked on the same days, for anything after the index date"
     shell:
         "exec python -m oncoraft audit {params.tables} {params.cases} --fields {input.fields} --out {output.audit} --settings {params.settings:q} 2> {log}"
 
@@ -245,6 +246,8 @@ rule task_train:
         "results/{cohort}/{model}/tasks/{task}/logs/train-{fold}.log",
     benchmark:
         "results/{cohort}/{model}/tasks/{task}/benchmarks/train-{fold}.tsv"
+    wildcard_constraints:
+        task=plan.tasks.trained_by("lm_only"),
     conda:
         "../../envs/train.yaml"
     threads: threads_for
@@ -262,6 +265,19 @@ rule task_train:
         "Training {wildcards.model} on task {wildcards.task}, fold {wildcards.fold}"
     shell:
         "exec python -m oncoraft train {input.train} --base {params.base:q} --out {params.model} --state {params.state} --threads {threads} --gpus {resources.gpu} --settings {params.settings:q} 2> {log}"
+
+
+use rule task_train as task_train_raft with:
+    output:
+        adapter="results/{cohort}/{model}/tasks/{task}/fold-{fold}/adapter_model.safetensors",
+        adapter_config="results/{cohort}/{model}/tasks/{task}/fold-{fold}/adapter_config.json",
+        head="results/{cohort}/{model}/tasks/{task}/fold-{fold}/choice_head.pt",
+        choices="results/{cohort}/{model}/tasks/{task}/fold-{fold}/choices.json",
+        log="results/{cohort}/{model}/tasks/{task}/fold-{fold}/training_log.jsonl",
+        patients="results/{cohort}/{model}/tasks/{task}/fold-{fold}/training_patients.txt",
+        manifest="results/{cohort}/{model}/tasks/{task}/fold-{fold}/manifest.json",
+    wildcard_constraints:
+        task=plan.tasks.trained_by("raft"),
 
 
 rule task_infer:
@@ -320,10 +336,11 @@ rule task_choices:
         base=lambda wildcards: plan.base_folder(wildcards.model),
         content=lambda wildcards: plan.base_content(wildcards.model),
         fold_model=lambda wildcards: task_model_option(wildcards),
+        how=lambda wildcards: task_choice_way(wildcards),
     message:
         "Weighing the choices of task {wildcards.task} with the {wildcards.answerer} {wildcards.model}, fold {wildcards.fold}"
     shell:
-        "exec python -m oncoraft task-choices {input.heldout} --train {input.train} --base {params.base:q} {params.fold_model} --out {output.choices} --threads {threads} --gpus {resources.gpu} --settings {params.settings:q} 2> {log}"
+        "exec python -m oncoraft task-choices {input.heldout} --train {input.train} --base {params.base:q} {params.fold_model} {params.how} --out {output.choices} --threads {threads} --gpus {resources.gpu} --settings {params.settings:q} 2> {log}"
 
 
 rule task_scores:

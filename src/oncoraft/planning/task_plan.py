@@ -15,8 +15,8 @@ from oncoraft.planning.sources import code_digest
 from oncoraft.planning.steps import STEPS
 
 ANSWERERS = ("base", "tuned")
-# The base answers as it is; the tuned one has learned the answers' text and no score.
-STRATEGIES = {"base": Strategy(language_model_weight=0.0, score_weight=0.0), "tuned": Strategy(score_weight=0.0)}
+NO_TRAINING, TEXT = Strategy(language_model_weight=0.0, score_weight=0.0), Strategy(score_weight=0.0)
+WITH_HEAD = ("train", "task-choices")  # steps that train or read a task's head; text is written by the adapter alone
 NOTHING = "(?!)"  # a wildcard's pattern that matches nothing
 
 
@@ -42,13 +42,42 @@ class TaskPlan:
         """Where its cases come from."""
         return str(declared_value(str(self.task(name).kind), "source"))
 
+    def pooled(self, name: str) -> list[str]:
+        """Tasks whose evidence is collected together with a task's, itself among them, by name: those of its pool."""
+        pool = self._pool(name)
+        return sorted(other for other in self.names("tables") if self._pool(other) == pool)
+
+    def pools(self) -> list[str]:
+        """Of each pool the task in whose folder the evidence of all of it lies."""
+        return sorted({self.pooled(name)[0] for name in self.names("tables")})
+
+    def pool_pattern(self) -> str:
+        """A wildcard's pattern for `pools`."""
+        return "|".join(self.pools()) or NOTHING
+
+    def _pool(self, name: str) -> str:
+        kind = str(self.task(name).kind)
+        return str(declared_value(kind, "pool", kind))
+
     def needs_courses(self, name: str) -> bool:
         """Whether it reads a table of courses."""
         return bool(declared_value(str(self.task(name).kind), "needs_courses", False))
 
     def folds(self, name: str) -> range:
         """Its held-out folds, from 0."""
-        return range(1 if self.task(name).parts == "from_file" else self.config.folds.folds)
+        task, folds = self.task(name), self.config.folds.folds
+        return range(1 if task.parts == "from_file" else min(task.heldout_folds or folds, folds))
+
+    def trained_by(self, strategy: str) -> str:
+        """A wildcard's pattern for the tasks whose models learn so (lm_only, raft); it matches nothing where there are none."""
+        return "|".join(name for name, task in self.config.tasks.items() if task.strategy == strategy) or NOTHING
+
+    def strategy(self, step: str, task: str, answerer: str) -> Strategy:
+        """What a step is told of losses: the base answers as it is; the tuned model has learned the text, and of raft which choice it is."""
+        own = self.task(task)
+        if answerer == "base":
+            return NO_TRAINING
+        return Strategy(score_weight=own.head_weight, score_loss="choices") if own.strategy == "raft" and step in WITH_HEAD else TEXT
 
     def shards(self, name: str) -> range:
         """The jobs that answer one of its folds, from 0."""
@@ -85,9 +114,11 @@ class TaskPlan:
             if name == "task":
                 blocks[name] = own
             elif name == "strategy":
-                blocks[name] = STRATEGIES[answerer]
+                blocks[name] = self.strategy(step, task, answerer)
             elif name == "training":
                 blocks[name] = config.task_training
+            elif name == "adapter":
+                blocks[name] = config.task_adapter or config.adapter
             elif name == "folds":
                 # Always by the hash of the patient, so that whoever is held out of one task is held out of all.
                 blocks[name] = config.folds.model_copy(update={"designs": ("kfold",), "frozen": None})
