@@ -93,9 +93,35 @@ def test_the_tasks_adapter_is_that_of_response_unless_it_has_its_own() -> None:
     assert json.loads(own.tasks.settings("train", "icd10"))["adapter"]["rank"] == 8
 
 
-def test_tasks_on_the_same_courses_share_their_evidence_whatever_the_order_of_the_configuration() -> None:
-    names = ["radiation_regimen", "icd10", "modality", "drug_regimen"]
-    for order in (names, names[::-1]):
-        plan = plan_of(tasks={name: {} for name in order})
-        assert plan.tasks.pooled("radiation_regimen") == plan.tasks.pooled("modality") == ["modality", "radiation_regimen"]
-        assert plan.tasks.pools() == ["icd10", "modality"]
+def test_a_task_on_the_same_courses_takes_the_evidence_of_the_one_before_it_and_changes_nothing_of_that() -> None:
+    plan = plan_of(tasks={"radiation_regimen": {}, "icd10": {}, "modality": {}})
+    assert [plan.tasks.shares_evidence_of(name) for name in plan.tasks.names()] == [None, None, "radiation_regimen"]
+    assert plan_of(tasks={"modality": {}}).tasks.shares_evidence_of("modality") is None
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "steps"),
+    [
+        ("bootstrap", 99, {"task-scores"}),
+        ("token_budget", 99, {"task-prompts"}),
+        ("max_heldout_cases", 9, {"task-split"}),
+        ("horizon_days", 9, {"task-cases"}),
+        ("choices", "scored", set()),
+        ("seed", 9, {"task-split", "task-baselines", "task-scores"}),
+    ],
+)
+def test_a_setting_of_a_task_is_told_to_the_steps_that_read_it_alone(setting: str, value: object, steps: set[str]) -> None:
+    plain, changed = plan_of(tasks={"icd10": {}}), plan_of(tasks={"icd10": {setting: value}})
+    asked = (
+        "task-cases",
+        "task-prompts",
+        "task-split",
+        "task-baselines",
+        "task-scores",
+        "folds",
+        "evidence",
+        "train",
+        "infer",
+        "task-choices",
+    )
+    assert {step for step in asked if plain.tasks.settings(step, "icd10") != changed.tasks.settings(step, "icd10")} == steps

@@ -456,27 +456,37 @@ def task_cases_option(wildcards, given):
     return " ".join(filter(None, [tables, cohort, courses]))
 
 
-def task_pool(wildcards, name):
-    """One file (or the folder) of every task whose evidence is collected together with this one's."""
-    home = f"results/{wildcards.cohort}/tasks"
-    pooled = plan.tasks.pooled(wildcards.task)
-    return [f"{home}/{task}/{name}".rstrip("/") for task in pooled]
+def task_taken(wildcards):
+    """Evidence, cases and fields of the task whose evidence this one shares, if there is one."""
+    if (other := plan.tasks.shares_evidence_of(wildcards.task)) is None:
+        return []
+    home = f"results/{wildcards.cohort}/tasks/{other}"
+    return [
+        f"{home}/{name}" for name in ("evidence.parquet", "cases.parquet", "fields.txt")
+    ]
+
+
+def task_taken_option(given):
+    """The argument that hands over the folder of that task."""
+    return f"--taken {Path(given.taken[0]).parent.as_posix()}" if given.taken else ""
 
 
 def task_evidence_file(wildcards):
-    """Evidence of a task's cases: its pool's, or that of the treatment cases; a file brings its own text."""
-    if plan.tasks.source(wildcards.task) == "tables":
-        return task_pool(wildcards, "evidence.parquet")[:1]
-    is_cohort = plan.tasks.source(wildcards.task) == "cohort"
-    return [f"results/{wildcards.cohort}/prompts/evidence.parquet"] if is_cohort else []
+    """Evidence of a task's cases: its own, or that of the treatment cases; a file brings its own text."""
+    own = {
+        "tables": [f"{task_folder(wildcards)}/evidence.parquet"],
+        "cohort": [f"results/{wildcards.cohort}/prompts/evidence.parquet"],
+    }
+    return own.get(plan.tasks.source(wildcards.task), [])
 
 
 def task_lookahead_file(wildcards):
-    """The look-ahead audit of a task's evidence: its pool's, or that of the treatment cases."""
-    if plan.tasks.source(wildcards.task) == "tables":
-        return task_pool(wildcards, "lookahead.json")[:1]
-    is_cohort = plan.tasks.source(wildcards.task) == "cohort"
-    return [f"results/{wildcards.cohort}/prompts/audit.json"] if is_cohort else []
+    """The look-ahead audit of a task's evidence: its own, or that of the treatment cases."""
+    own = {
+        "tables": [f"{task_folder(wildcards)}/lookahead.json"],
+        "cohort": [f"results/{wildcards.cohort}/prompts/audit.json"],
+    }
+    return own.get(plan.tasks.source(wildcards.task), [])
 
 
 def task_folds_file(wildcards):
@@ -572,7 +582,7 @@ def kept_of_tasks(of):
         is_told = tasks.task(name).parts == "from_file"
         made = ["cases", "prompts", "baselines"]
         made += ([] if is_told else ["folds"]) + (
-            ["evidence", "lookahead"] if name in tasks.pools() else []
+            ["evidence", "lookahead"] if tasks.source(name) == "tables" else []
         )
         for one in made:
             kept += expand(of[one].output, **of_all)

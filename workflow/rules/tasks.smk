@@ -85,13 +85,14 @@ rule task_folds:
         "exec python -m oncoraft folds {params.cases} --settings {params.settings:q} 2> {log}"
 
 
-# Evidence of tasks that are asked on the same days lies in the folder of the first of them.
+# What was known of a case that stands in an earlier task too is not collected again.
 rule task_evidence:
     input:
         tables=TABLES,
         ingested="results/{cohort}/tables/manifest.json",
-        cases=lambda wildcards: task_pool(wildcards, "cases.parquet"),
-        fields=lambda wildcards: task_pool(wildcards, "fields.txt"),
+        cases="results/{cohort}/tasks/{task}/cases.parquet",
+        fields="results/{cohort}/tasks/{task}/fields.txt",
+        taken=lambda wildcards: task_taken(wildcards),
     output:
         evidence="results/{cohort}/tasks/{task}/evidence.parquet",
         manifest="results/{cohort}/tasks/{task}/evidence.parquet.manifest.json",
@@ -100,7 +101,7 @@ rule task_evidence:
     benchmark:
         "results/{cohort}/benchmarks/task-evidence-{task}.tsv"
     wildcard_constraints:
-        task=plan.tasks.pool_pattern(),
+        task=plan.tasks.pattern("tables"),
     conda:
         "../../envs/data.yaml"
     threads: 1
@@ -110,11 +111,12 @@ rule task_evidence:
     params:
         settings=task_settings_of("evidence"),
         tables=subpath(input.ingested, parent=True),
-        cases=lambda wildcards: " ".join(task_pool(wildcards, "")),
+        cases=subpath(input.cases, parent=True),
+        taken=lambda wildcards, input: task_taken_option(input),
     message:
-        "Collecting what was known of each case of task {wildcards.task} and of those asked on the same days"
+        "Collecting what was known of each case of task {wildcards.task}"
     shell:
-        "exec python -m oncoraft evidence {params.tables} {params.cases} --fields {input.fields} --out {output.evidence} --settings {params.settings:q} 2> {log}"
+        "exec python -m oncoraft evidence {params.tables} {params.cases} --fields {input.fields} {params.taken} --out {output.evidence} --settings {params.settings:q} 2> {log}"
 
 
 rule task_lookahead:
@@ -122,8 +124,8 @@ rule task_lookahead:
         instruction=lambda wildcards: plan.config.prompts.instruction_file or [],
         tables=TABLES,
         ingested="results/{cohort}/tables/manifest.json",
-        cases=lambda wildcards: task_pool(wildcards, "cases.parquet"),
-        fields=lambda wildcards: task_pool(wildcards, "fields.txt"),
+        cases="results/{cohort}/tasks/{task}/cases.parquet",
+        fields="results/{cohort}/tasks/{task}/fields.txt",
     output:
         audit="results/{cohort}/tasks/{task}/lookahead.json",
         manifest="results/{cohort}/tasks/{task}/lookahead.json.manifest.json",
@@ -132,7 +134,7 @@ rule task_lookahead:
     benchmark:
         "results/{cohort}/benchmarks/task-lookahead-{task}.tsv"
     wildcard_constraints:
-        task=plan.tasks.pool_pattern(),
+        task=plan.tasks.pattern("tables"),
     conda:
         "../../envs/data.yaml"
     threads: 1
@@ -142,9 +144,9 @@ rule task_lookahead:
     params:
         settings=task_settings_of("audit"),
         tables=subpath(input.ingested, parent=True),
-        cases=lambda wildcards: " ".join(task_pool(wildcards, "")),
+        cases=subpath(input.cases, parent=True),
     message:
-        "Auditing the evidence of task {wildcards.task}, and of those asked on the same days, for anything after the index date"
+        "Auditing the evidence of task {wildcards.task} for anything after the index date"
     shell:
         "exec python -m oncoraft audit {params.tables} {params.cases} --fields {input.fields} --out {output.audit} --settings {params.settings:q} 2> {log}"
 

@@ -22,7 +22,7 @@ from oncoraft.evidence.declaration import KNOWN_IN_WORDS, Field, IndexDay
 from oncoraft.evidence.fields import FIELDS
 from oncoraft.evidence.known import Tables, ago, numbered, prepare
 from oncoraft.evidence.known import facts as as_facts
-from oncoraft.evidence.reading import pooled_cases, pooled_fields, read_tables
+from oncoraft.evidence.reading import evidence_of, read_cases, read_fields, read_tables
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.config import Evidence
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
@@ -158,6 +158,23 @@ def collect(
     return ordered(pd.concat(frames or [nothing], ignore_index=True), cases["case_id"].to_numpy(object))
 
 
+def collected(tables: Tables, cases: pd.DataFrame, how: dict[str, Any], taken: pd.DataFrame | None) -> pd.DataFrame:
+    """What `collect` gives, as far as it was not collected before.
+
+    Args:
+        tables, cases: see `collect`.
+        how: its settings and fields.
+        taken: statements of some of the cases; None: of none.
+    """
+    if taken is None:
+        return collect(tables, cases, **how)
+    rest = cases[~cases["case_id"].isin(set(taken["case_id"]))]
+    if rest.empty:
+        return taken
+    found = collect(tables, rest, **how)
+    return pd.concat([taken, found], ignore_index=True).sort_values(["case_id", "order"], kind="stable", ignore_index=True)
+
+
 def ordered(joined: pd.DataFrame, names: np.ndarray) -> pd.DataFrame:
     """Statements as `evidence.parquet` has them, sorted by case and, within one, by the order of the declarations.
 
@@ -191,25 +208,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     example = "example:\n  oncoraft evidence tables cases --out prompts/evidence.parquet"
     parser = step_parser("evidence", f"fields, and when a record becomes known (all about them: docs/evidence.md):\n{fields}\n\n{example}")
     parser.add_argument("tables", type=Path, metavar="TABLES", help="folder written by `oncoraft ingest`")
+    parser.add_argument("cases", type=Path, metavar="CASES", help="folder that holds cases.parquet")
+    parser.add_argument("--fields", type=Path, metavar="FILE", help="only the fields that this file names, one a line")
     parser.add_argument(
-        "cases", type=Path, nargs="+", metavar="CASES", help="folders that hold cases.parquet; a case of several counts once"
-    )
-    parser.add_argument(
-        "--fields", type=Path, nargs="+", default=[], metavar="FILE", help="only the fields that these files name, one a line"
+        "--taken",
+        type=Path,
+        metavar="FOLDER",
+        help="folder with cases.parquet, fields.txt and evidence.parquet; cases that stand there are taken",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="evidence.parquet to write")
     given: argparse.Namespace = parser.parse_args(arguments)
     blocks = read_settings("evidence", given)
-    cases = pooled_cases(given.cases)
+    cases, fields = read_cases(given.cases), read_fields(given.fields)
     block = blocks["evidence"]
-    evidence = collect(read_tables(given.tables), cases, **collecting(block), fields=pooled_fields(given.fields))
+    taken = evidence_of(given.taken, cases, fields) if given.taken else None
+    evidence = collected(read_tables(given.tables), cases, collecting(block) | {"fields": fields}, taken)
     counts = {"cases": len(cases), "statements": len(evidence), "by_field": evidence["field"].value_counts().sort_index().to_dict()}
     record = given.out.with_name(given.out.name + ".manifest.json")
     with publishing(given.out, record, step="evidence") as (out, note):
         evidence.to_parquet(out, index=False)
         inputs = [
-            *(folder / "cases.parquet" for folder in given.cases),
-            *given.fields,
+            given.cases / "cases.parquet",
+            *([given.fields] if given.fields else []),
+            *([given.taken / "evidence.parquet"] if given.taken else []),
             *(given.tables / f"{name}.parquet" for name in TABLES_READ),
         ]
         settings = settings_record(given, blocks)

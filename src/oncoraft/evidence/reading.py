@@ -1,6 +1,6 @@
 """What evidence is collected from: ingested tables, cases, and the fields that are wanted, each read and checked.
 
-Cases may lie in several folders: one stands in more than one where more than one question is asked on its day.
+A case stands in several folders where more than one question is asked on its day; its statements can be taken from the first.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ CASE_COLUMNS = (
     "line_overall",
 )
 SAME = ("patient_id", "index_day", "cancer_type", "diagnosis_day")  # what a case is, whatever is asked of it
+OF_OTHER_CASES = frozenset({"prior_regimen"})  # fields that say of a case what its patient's other cases are
 
 
 def read_tables(folder: Path, whole: bool = False) -> Tables:
@@ -90,27 +91,26 @@ def read_fields(path: Path | None) -> frozenset[str] | None:
     return frozenset(lines)
 
 
-def pooled_cases(folders: Sequence[Path]) -> pd.DataFrame:
-    """Cases of all folders, each once.
+def evidence_of(folder: Path, cases: pd.DataFrame, fields: frozenset[str] | None) -> pd.DataFrame:
+    """Statements of those of some cases that another folder of cases has evidence of: what is asked changes nothing of what was known.
+
+    Args:
+        folder: holds cases.parquet, fields.txt and evidence.parquet.
+        cases: whose statements are wanted; one that is another case there, by `SAME`, has none.
+        fields: that are wanted; those there have to be the same.
 
     Raises:
-        InputError: see `read_cases`; or a case that is another one in another folder.
+        InputError: a file is absent, the fields are others, or what one says depends on which other cases there are.
     """
-    first = read_cases(folders[0])
-    if len(folders) == 1:
-        return first
-    joined = pd.concat([first, *map(read_cases, folders[1:])], ignore_index=True)[list(CASE_COLUMNS)]
-    differs = joined.drop_duplicates(["case_id", *SAME])["case_id"]
-    if differs.duplicated().any():
-        named = differs[differs.duplicated()].iloc[0]
-        raise InputError(f"expected a case to be the same in all folders of cases, by {', '.join(SAME)}", file=folders[-1], found=named)
-    return joined.drop_duplicates("case_id").sort_values("case_id", ignore_index=True)
-
-
-def pooled_fields(paths: Sequence[Path]) -> frozenset[str] | None:
-    """Fields that any of the files names; None, which is all of them, where there is no file.
-
-    Raises:
-        InputError: see `read_fields`.
-    """
-    return frozenset().union(*(read_fields(path) or () for path in paths)) if paths else None
+    if fields is None or OF_OTHER_CASES & fields:
+        raise InputError(f"--taken: expected fields, and none of other cases ({', '.join(sorted(OF_OTHER_CASES))})")
+    if read_fields(folder / "fields.txt") != fields:
+        raise InputError("--taken: expected evidence of the same fields", file=folder / "fields.txt")
+    path = folder / "evidence.parquet"
+    if not path.is_file():
+        raise InputError("expected evidence written by `oncoraft evidence`", file=path)
+    there = read_cases(folder)
+    columns = ["case_id", *SAME]
+    same = set(map(tuple, there[columns].astype(str).to_numpy())) & set(map(tuple, cases[columns].astype(str).to_numpy()))
+    evidence = pd.read_parquet(path)
+    return pd.DataFrame(evidence[evidence["case_id"].isin({case_id for case_id, *_ in same})])

@@ -6,6 +6,7 @@ Light, as all that is imported when the workflow is parsed: neither pandas nor t
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from oncoraft.foundation.provenance import canonical_json
 from oncoraft.planning.config import Block, Config, Strategy, TextTask
@@ -17,6 +18,14 @@ from oncoraft.planning.steps import STEPS
 ANSWERERS = ("base", "tuned")
 NO_TRAINING, TEXT = Strategy(language_model_weight=0.0, score_weight=0.0), Strategy(score_weight=0.0)
 WITH_HEAD = ("train", "task-choices")  # steps that train or read a task's head; text is written by the adapter alone
+# What each step reads of a task's settings: another value of the rest must not run it again.
+READ_OF_TASK = {
+    "task-cases": ("kind", "file", "parts", "horizon_days"),
+    "task-prompts": ("kind", "token_budget", "layout"),
+    "task-split": ("kind", "parts", "max_training_cases", "max_heldout_cases", "seed"),
+    "task-baselines": ("kind", "seed"),
+    "task-scores": ("kind", "strategy", "bootstrap", "seed"),
+}
 NOTHING = "(?!)"  # a wildcard's pattern that matches nothing
 
 
@@ -42,22 +51,18 @@ class TaskPlan:
         """Where its cases come from."""
         return str(declared_value(str(self.task(name).kind), "source"))
 
-    def pooled(self, name: str) -> list[str]:
-        """Tasks whose evidence is collected together with a task's, itself among them, by name: those of its pool."""
-        pool = self._pool(name)
-        return sorted(other for other in self.names("tables") if self._pool(other) == pool)
+    def shares_evidence_of(self, name: str) -> str | None:
+        """The first task before it, in the configuration's order, that is asked of the same patients on the same days; None: it is the first.
 
-    def pools(self) -> list[str]:
-        """Of each pool the task in whose folder the evidence of all of it lies."""
-        return sorted({self.pooled(name)[0] for name in self.names("tables")})
+        So that a task added later changes nothing of those before it.
+        """
 
-    def pool_pattern(self) -> str:
-        """A wildcard's pattern for `pools`."""
-        return "|".join(self.pools()) or NOTHING
+        def pool(task: str) -> str:
+            kind = str(self.task(task).kind)
+            return str(declared_value(kind, "pool", kind))
 
-    def _pool(self, name: str) -> str:
-        kind = str(self.task(name).kind)
-        return str(declared_value(kind, "pool", kind))
+        first = next(other for other in self.names("tables") if pool(other) == pool(name))
+        return None if first == name else first
 
     def needs_courses(self, name: str) -> bool:
         """Whether it reads a table of courses."""
@@ -110,9 +115,10 @@ class TaskPlan:
         self.steps_asked.add(step)
         config, own = self.config, self.task(task)
         blocks: dict[str, Block] = {}
+        found: dict[str, Any] = {}
         for name in STEPS[step].blocks:
             if name == "task":
-                blocks[name] = own
+                found[name] = own.model_dump(mode="json", include=set(READ_OF_TASK[step]))
             elif name == "strategy":
                 blocks[name] = self.strategy(step, task, answerer)
             elif name == "training":
@@ -128,7 +134,8 @@ class TaskPlan:
                 blocks[name] = config.inference.model_copy(update={**how, "engine": "transformers"})
             else:
                 blocks[name] = getattr(config, name)
-        return canonical_json({name: block.model_dump(mode="json") for name, block in blocks.items()} | {"code": code_digest(step)})
+        found |= {name: block.model_dump(mode="json") for name, block in blocks.items()}
+        return canonical_json(found | {"code": code_digest(step)})
 
     def missing(self) -> list[str]:
         """Files from outside that are not there, one line each."""

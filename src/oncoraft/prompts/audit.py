@@ -21,7 +21,7 @@ from oncoraft.evidence.evidence import TABLES_READ, collect, collecting
 from oncoraft.evidence.facts import cancers_registered
 from oncoraft.evidence.known import Tables
 from oncoraft.evidence.perturb import PERTURBATIONS, is_late, own_space, perturb
-from oncoraft.evidence.reading import pooled_cases, pooled_fields, read_tables
+from oncoraft.evidence.reading import read_cases, read_fields, read_tables
 from oncoraft.evidence.treatment import REGIMENS, REGISTRATION_DAYS, regimens_table
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
@@ -221,25 +221,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Audit a sample of cases; status 2 when anything leaks."""
     parser = step_parser("audit", "example:\n  oncoraft audit tables cases --out audit.json")
     parser.add_argument("tables", type=Path, metavar="TABLES", help="folder written by `oncoraft ingest`")
-    parser.add_argument(
-        "cases", type=Path, nargs="+", metavar="CASES", help="folders that hold cases.parquet; a case of several counts once"
-    )
-    parser.add_argument(
-        "--fields", type=Path, nargs="+", default=[], metavar="FILE", help="only evidence of the fields that these files name, one a line"
-    )
+    parser.add_argument("cases", type=Path, metavar="CASES", help="folder that holds cases.parquet")
+    parser.add_argument("--fields", type=Path, metavar="FILE", help="only evidence of the fields that this file names, one a line")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="audit.json to write")
     given = parser.parse_args(arguments)
     blocks = read_settings("audit", given)
-    everyone, block = pooled_cases(given.cases), blocks["audit"]
-    budget, fields = blocks["prompts"].token_budget, pooled_fields(given.fields)
+    everyone, block = read_cases(given.cases), blocks["audit"]
+    budget, fields = blocks["prompts"].token_budget, read_fields(given.fields)
     audited = Audited(blocks["evidence"], renderer_of(blocks["prompts"]), budget, block.seed, fields)
     report = audit(read_tables(given.tables, whole=True), sample(everyone, block.cases, block.seed), audited, everyone)
     record = given.out.with_name(given.out.name + ".manifest.json")
     with publishing(given.out, record, step="audit") as (out, note):
         write_json(out, report)
         inputs = [
-            *(folder / "cases.parquet" for folder in given.cases),
-            *given.fields,
+            given.cases / "cases.parquet",
+            *([given.fields] if given.fields else []),
             *(given.tables / f"{name}.parquet" for name in TABLES_READ),
         ]
         settings = settings_record(given, blocks)

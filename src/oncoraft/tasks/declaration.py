@@ -97,8 +97,7 @@ class Task:
         category: the class of an answer that was read, for precision and recall; None: the task has no classes.
         forms: patterns of an answer that may not stand in its own prompt.
         needs_courses: whether it reads courses of radiation.
-        pool: tasks of one pool, whose cases may be the same patients on the same days, have their evidence collected and audited together; "":
-            the task's own.
+        pool: tasks of one pool, which have the same fields, ask of the same patients on the same days: evidence is collected once; "": its own.
         scrub: whether codes of sites and histologies are taken out of every statement.
         note: what a reader of its results has to know.
     """
