@@ -18,7 +18,8 @@ from typing import Any
 
 import pandas as pd
 
-from oncoraft.evidence.evidence import collect, collecting, read_cases, read_tables
+from oncoraft.evidence.evidence import collect, collecting
+from oncoraft.evidence.reading import read_cases, read_tables
 from oncoraft.planning.config import Evidence, Prompts, Radiation, TextTask
 from oncoraft.prompts.budget import estimated_tokens
 from oncoraft.prompts.render import render, renderer_of

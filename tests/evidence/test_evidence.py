@@ -1,5 +1,6 @@
 """What may be shown of a case: each field's rule at its boundary, its wording, and independence of order, origin and strangers."""
 
+import json
 import re
 from pathlib import Path
 
@@ -10,9 +11,10 @@ from hypothesis import strategies as st
 
 from oncoraft.evidence.allow_list import declared_columns, undeclarable
 from oncoraft.evidence.declaration import KINDS_IN_WORDS, KNOWN_IN_WORDS
-from oncoraft.evidence.evidence import EVIDENCE_COLUMNS, collect, main, read_cases, read_fields, read_tables
+from oncoraft.evidence.evidence import EVIDENCE_COLUMNS, collect, main
 from oncoraft.evidence.fields import BY_NAME, FIELDS, SECTIONS
 from oncoraft.evidence.perturb import SAME_DAY
+from oncoraft.evidence.reading import read_cases, read_fields, read_tables
 from oncoraft.foundation.errors import InputError
 from oncoraft.knowledge.tables import table
 from tests.evidence.study import CASE, cases, draw_study, tables
@@ -59,6 +61,40 @@ def test_a_file_of_fields_is_read_and_a_strange_one_refused(tmp_path: Path) -> N
     (tmp_path / "fields.txt").write_text("histology\noutcome\n")
     with pytest.raises(InputError, match="line 2: expected a field of the allow-list, found 'outcome'"):
         read_fields(tmp_path / "fields.txt")
+
+
+def test_a_case_whose_evidence_lies_elsewhere_is_taken_from_there_and_the_rest_collected(tmp_path: Path) -> None:
+    made, listed = STUDY
+    for name, rows in made.items():
+        rows.to_parquet(tmp_path / f"{name}.parquet")
+    late = listed["case_id"] == listed["case_id"].max()
+    parts = {"first": listed[~late], "second": listed, "moved": listed.assign(index_day=listed["index_day"] + late)}
+    for name, part in parts.items():
+        (tmp_path / name).mkdir()
+        part.to_parquet(tmp_path / name / "cases.parquet")
+        (tmp_path / name / "fields.txt").write_text("histology\nstage\nprior_agents\n")
+
+    def run(name: str, *more: str) -> pd.DataFrame:
+        out = tmp_path / name / "evidence.parquet"
+        words = [str(tmp_path), str(tmp_path / name), "--fields", str(tmp_path / name / "fields.txt"), "--out", str(out), *more]
+        assert main([*words, "--settings", json.dumps({"evidence": {"genomics_known": "acquired"}})]) == 0
+        return pd.read_parquet(out)
+
+    whole = run("second")
+    run("first")
+    pd.testing.assert_frame_equal(run("second", "--taken", str(tmp_path / "first")), whole)
+    # One that is planted there shows that it is not collected anew, unless it is another case by now.
+    planted = whole.assign(text=whole["text"] + " (planted)")
+    planted.to_parquet(tmp_path / "second/evidence.parquet")
+    assert run("first", "--taken", str(tmp_path / "second"))["text"].str.endswith("(planted)").all()
+    moved = run("moved", "--taken", str(tmp_path / "second"))
+    assert set(moved.loc[~moved["text"].str.endswith("(planted)"), "case_id"]) <= set(listed.loc[late, "case_id"])
+    (tmp_path / "second/fields.txt").write_text("histology\n")
+    with pytest.raises(InputError, match="--taken: expected evidence of the same fields"):
+        run("first", "--taken", str(tmp_path / "second"))
+    (tmp_path / "first/fields.txt").write_text("prior_regimen\n")
+    with pytest.raises(InputError, match="--taken: expected fields, and none of other cases"):
+        run("first", "--taken", str(tmp_path / "second"))
 
 
 @settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -24,6 +24,9 @@ def plan_of(**blocks: Any) -> Plan:
         ({"tasks": {"icd10": {"parts": "from_file"}}}, "tasks.icd10.parts: expected by_patient"),
         ({"tasks": {"modality": {}}, "study": "study"}, "tasks.modality: expected radiation.courses"),
         ({"tasks": {"ICD": {}}}, "tasks.ICD"),
+        ({"tasks": {"icd10": {"strategy": "raft"}}}, "tasks.icd10.strategy: expected choices scored or trie beside raft"),
+        ({"tasks": {"icd10": {"heldout_folds": 6}}}, "tasks.icd10.heldout_folds: expected at most folds.folds, 5, found 6"),
+        ({"strategies": {"odd": {"score_loss": "choices"}}}, "strategies.odd.score_loss: expected bce or mse"),
         ({"models": {"tasks": {"build": {}}}}, "'tasks' is the name of a results folder"),
         ({"tasks": {"mine": {"kind": "file", "file": "a{b}.csv"}}}, "tasks.mine.file: expected a path without braces"),
     ],
@@ -66,3 +69,59 @@ def test_the_base_answers_untrained_and_the_tuned_model_learns_text_alone() -> N
     assert (base["strategy"]["language_model_weight"], base["strategy"]["score_weight"]) == (0, 0)
     assert (tuned["strategy"]["language_model_weight"], tuned["strategy"]["score_weight"]) == (1, 0)
     assert (tuned["inference"]["temperature"], tuned["inference"]["max_new_tokens"], tuned["inference"]["rationales"]) == (0, 7, None)
+
+
+def test_of_raft_training_and_choosing_know_the_head_and_writing_does_not() -> None:
+    plan = plan_of(tasks={"icd10": {"strategy": "raft", "choices": "trie", "head_weight": 0.5}, "modality": {"choices": "scored"}})
+    told = {
+        step: json.loads(plan.tasks.settings(step, "icd10", answerer))["strategy"]
+        for step, answerer in (("train", "tuned"), ("task-choices", "tuned"), ("infer", "tuned"))
+    }
+    assert [(one["score_weight"], one["score_loss"]) for one in told.values()] == [(0.5, "choices"), (0.5, "choices"), (0, "bce")]
+    base = json.loads(plan.tasks.settings("task-choices", "icd10", "base"))["strategy"]
+    assert (base["language_model_weight"], base["score_weight"]) == (0, 0)
+    assert (plan.tasks.trained_by("raft"), plan.tasks.trained_by("lm_only")) == ("icd10", "modality")
+
+
+def test_the_first_folds_alone_may_be_held_out() -> None:
+    assert list(plan_of(tasks={"icd10": {"heldout_folds": 2}}).tasks.folds("icd10")) == [0, 1]
+
+
+def test_the_tasks_adapter_is_that_of_response_unless_it_has_its_own() -> None:
+    same, own = (plan_of(tasks={"icd10": {}}, adapter={"rank": 4}, task_adapter=one) for one in (None, {"rank": 8}))
+    assert json.loads(same.tasks.settings("train", "icd10"))["adapter"]["rank"] == 4
+    assert json.loads(own.tasks.settings("train", "icd10"))["adapter"]["rank"] == 8
+
+
+def test_a_task_on_the_same_courses_takes_the_evidence_of_the_one_before_it_and_changes_nothing_of_that() -> None:
+    plan = plan_of(tasks={"radiation_regimen": {}, "icd10": {}, "modality": {}})
+    assert [plan.tasks.shares_evidence_of(name) for name in plan.tasks.names()] == [None, None, "radiation_regimen"]
+    assert plan_of(tasks={"modality": {}}).tasks.shares_evidence_of("modality") is None
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "steps"),
+    [
+        ("bootstrap", 99, {"task-scores"}),
+        ("token_budget", 99, {"task-prompts"}),
+        ("max_heldout_cases", 9, {"task-split"}),
+        ("horizon_days", 9, {"task-cases"}),
+        ("choices", "scored", set()),
+        ("seed", 9, {"task-split", "task-baselines", "task-scores"}),
+    ],
+)
+def test_a_setting_of_a_task_is_told_to_the_steps_that_read_it_alone(setting: str, value: object, steps: set[str]) -> None:
+    plain, changed = plan_of(tasks={"icd10": {}}), plan_of(tasks={"icd10": {setting: value}})
+    asked = (
+        "task-cases",
+        "task-prompts",
+        "task-split",
+        "task-baselines",
+        "task-scores",
+        "folds",
+        "evidence",
+        "train",
+        "infer",
+        "task-choices",
+    )
+    assert {step for step in asked if plain.tasks.settings(step, "icd10") != changed.tasks.settings(step, "icd10")} == steps

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from oncoraft.evidence.evidence import CASE_COLUMNS
+from oncoraft.evidence.reading import CASE_COLUMNS
 from oncoraft.prompts import split
 from oncoraft.rationales.rationales import main
 from tests.rationales.cases_on_disk import write_cases

@@ -31,6 +31,7 @@ TREATED = [
     ("P-1_-90", "P-1", -90, ["PEMETREXED", "CARBOPLATIN"]),
     ("P-2_-40", "P-2", -40, ["LETROZOLE"]),
     ("P-3_0", "P-3", 0, ["INVESTIGATIONAL"]),
+    ("P-4_9", "P-4", 9, ["NOT A DRUG"]),
 ]
 
 
@@ -72,7 +73,7 @@ def material(folder: Path, **task: Any) -> Material:
 def evidence(statements: dict[str, list[tuple[str, str]]]) -> pd.DataFrame:
     """Case -> field and text of its statements, as `evidence.parquet` has them."""
     rows = [
-        {"case_id": case, "order": number, "field": field, "value": text, "text": text, "priority": 50}
+        {"case_id": case, "order": number, "section": "diagnosis", "field": field, "value": text, "text": text, "priority": 50}
         for case, told in statements.items()
         for number, (field, text) in enumerate(told)
     ]

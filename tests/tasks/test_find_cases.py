@@ -42,17 +42,38 @@ def test_a_course_of_two_modalities_has_no_answer_to_which(tmp_path: Path) -> No
 
 def test_the_regimen_that_starts_is_the_answer_unless_it_is_masked(tmp_path: Path) -> None:
     found, left_out = answers("drug_regimen", tmp_path)
-    assert found == {"P-1_-90": "carboplatin + pemetrexed", "P-2_-40": "letrozole"}
-    assert left_out == {"an agent under trial, masked in the source": 1}
+    assert found == {
+        "P-1_-90": "Drugs: carboplatin (platinum); pemetrexed (antifolate)",
+        "P-2_-40": "Drugs: letrozole (aromatase inhibitor)",
+    }
+    assert left_out == {"an agent under trial, masked in the source": 1, "an agent that the drug table lacks": 1}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Drugs: carboplatin (platinum); pemetrexed (antifolate)",
+        "pemetrexed + carboplatin",
+        "Carboplatin and pemetrexed.",
+        "Alimta, carboplatin",
+    ],
+)
+def test_agents_are_read_however_they_are_joined_and_whatever_is_said_of_them(answer: str) -> None:
+    assert task_of("drug_regimen").read(answer) == {"CARBOPLATIN", "PEMETREXED"}
+
+
+@pytest.mark.parametrize("answer", ["", "Drugs:", "carboplatin; something else", "chemotherapy"])
+def test_an_answer_with_a_word_that_is_no_agent_is_not_read(answer: str) -> None:
+    assert task_of("drug_regimen").read(answer) is None
 
 
 def test_radiation_is_no_soon_or_later_and_who_was_not_followed_is_counted(tmp_path: Path) -> None:
     # P-1 begins 80 days after; P-2 40 days after; P-3 at 40 days.
     found, left_out = answers("radiation_start", tmp_path)
-    assert found == {"P-1_-90": "later", "P-2_-40": "later", "P-3_0": "later"}
-    assert answers("radiation_start", tmp_path, horizon_days=39)[0] == {"P-1_-90": "no", "P-2_-40": "no", "P-3_0": "no"}
+    assert found == {"P-1_-90": "later", "P-2_-40": "later", "P-3_0": "later", "P-4_9": "soon"}
+    assert answers("radiation_start", tmp_path, horizon_days=39)[0] == {"P-1_-90": "no", "P-2_-40": "no", "P-3_0": "no", "P-4_9": "soon"}
     assert answers("radiation_start", tmp_path, horizon_days=70) == (
-        {"P-1_-90": "no", "P-2_-40": "later", "P-3_0": "later"},
+        {"P-1_-90": "no", "P-2_-40": "later", "P-3_0": "later", "P-4_9": "soon"},
         {},
     )
     assert not left_out
@@ -105,7 +126,7 @@ def test_a_task_on_courses_needs_them(tmp_path: Path) -> None:
 
 
 def test_the_step_writes_what_evidence_and_folds_read(tmp_path: Path) -> None:
-    from oncoraft.evidence.evidence import CASE_COLUMNS
+    from oncoraft.evidence.reading import CASE_COLUMNS
 
     assert main([str(cohort.tables(tmp_path / "tables")), "--out", str(tmp_path / "out"), *cohort.settings("icd10")]) == 0
     cases = pd.read_parquet(tmp_path / "out/cases.parquet")

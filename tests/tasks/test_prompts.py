@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from oncoraft.foundation.errors import InputError
@@ -15,7 +16,7 @@ ANSWERS = {
     "radiation_regimen": ("60 Gy in 30 fractions", "planned: 60 Gy in 30 fractions"),
     "modality": ("proton", "referred for protons"),
     "icd10": ("C34.3", "histology: adenocarcinoma"),
-    "drug_regimen": ("carboplatin + pemetrexed", "mechanism of pemetrexed: blocks folate"),
+    "drug_regimen": ("Drugs: carboplatin (platinum); pemetrexed (antifolate)", "mechanism of pemetrexed: blocks folate"),
     "radiation_start": ("soon", "radiation course begins next week"),
 }
 
@@ -47,13 +48,15 @@ def test_a_planted_answer_ends_the_step_and_nothing_is_written(kind: str, tmp_pa
     ("text", "leaks"),
     [
         ("Carboplatin (platinum agent)", True),  # as the evidence writes a drug that starts
+        ("Drugs: cisplatin (platinum); pemetrexed (antifolate)", True),  # and in brief
+        ("Prior treatment: earlier pemetrexed; earlier carboplatin", False),
         ("Treatment about to start: pemetrexed", True),
         ("Carboplatin (114 days before treatment)", False),  # and one of the past
         ("Line 1, carboplatin + pemetrexed (begun 200 days before treatment)", False),
     ],
 )
 def test_a_drug_of_the_past_may_be_told_and_one_that_starts_may_not(text: str, leaks: bool) -> None:
-    rows = [{"case_id": "P-1_0", "input": f"Sex: male\n{text}", "output": "carboplatin + pemetrexed"}]
+    rows = [{"case_id": "P-1_0", "input": f"Sex: male\n{text}", "output": "Drugs: carboplatin (platinum); pemetrexed (antifolate)"}]
     if leaks:
         with pytest.raises(InputError, match="expected nothing of the answer"):
             audit(task_of("drug_regimen"), rows)
@@ -82,9 +85,28 @@ def test_a_field_that_the_task_does_not_declare_stays_out_and_a_silent_case_is_c
 
 def test_the_budget_cuts_the_lowest_priority_first_and_the_last_among_equals() -> None:
     lines, priorities = ["a" * 30, "b" * 30, "c" * 30, "d" * 30], [100, 50, 50, 40]
-    assert fitted(lines, priorities, "", 1000) == ("\n".join(lines), 0)
-    assert fitted(lines, priorities, "", 30)[0] == "\n".join([lines[0], lines[1]])
-    assert fitted(lines, priorities, "", 1) == (lines[0], 3)
+    assert fitted(lines, priorities, "", 1000) == [0, 1, 2, 3]
+    assert fitted(lines, priorities, "", 30) == [0, 1]
+    assert fitted(lines, priorities, "", 1) == [0]
+
+
+def test_in_brief_a_section_is_a_line_of_brief_forms_with_the_site_and_without_passengers_or_codes() -> None:
+    told = [
+        ("cancer_type", "prostate cancer", "prostate cancer", "diagnosis"),
+        ("primary_site", "prostate gland (C619)", "primary site: prostate gland (C619)", "diagnosis"),
+        ("age_at_index", "67", "age 60 to 69", "patient"),
+        ("mutation", "BRCA2 K3326*", "BRCA2 K3326*", "genomics"),
+        ("mutation", "SOX2 W489Y", "SOX2 W489Y", "genomics"),
+        ("surgery", "procedure", "a procedure 12 days before treatment", "prior_treatment"),
+    ]
+    columns = ["case_id", "order", "priority", "field", "value", "text", "section"]
+    evidence = pd.DataFrame([["P-1_0", number, 50, *row] for number, row in enumerate(told)], columns=columns)
+    cases = cohort.cases_of("drug_regimen", {"P-1_0": "Drugs: olaparib (PARP inhibitor)"})
+    prompts, _ = rendered(task_of("drug_regimen"), cases, evidence, 1000, "compact")
+    assert prompts[0]["input"] == "Diagnosis: prostate cancer; prostate gland (C619)\nPatient: age 60 to 69\nGenomics: BRCA2 K3326*"
+    prompts, counts = rendered(task_of("icd10"), cohort.cases_of("icd10", {"P-1_0": "C61"}), evidence, 1000, "compact")
+    assert prompts[0]["input"] == "Diagnosis: prostate gland\nPatient: age 60 to 69"
+    assert counts["statements_scrubbed"] == 1
 
 
 def test_what_a_groups_own_inputs_hold_is_counted_and_not_refused() -> None:

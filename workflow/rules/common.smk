@@ -257,7 +257,8 @@ def kept_files(wildcards):
         "prompts": rules.task_prompts,
         "split": rules.task_split,
         "baselines": rules.task_baselines,
-        "train": rules.task_train,
+        "lm_only": rules.task_train,
+        "raft": rules.task_train_raft,
         "infer": rules.task_infer,
         "choices": rules.task_choices,
         "scores": rules.task_scores,
@@ -456,6 +457,21 @@ def task_cases_option(wildcards, given):
     return " ".join(filter(None, [tables, cohort, courses]))
 
 
+def task_taken(wildcards):
+    """Evidence, cases and fields of the task whose evidence this one shares, if there is one."""
+    if (other := plan.tasks.shares_evidence_of(wildcards.task)) is None:
+        return []
+    home = f"results/{wildcards.cohort}/tasks/{other}"
+    return [
+        f"{home}/{name}" for name in ("evidence.parquet", "cases.parquet", "fields.txt")
+    ]
+
+
+def task_taken_option(given):
+    """The argument that hands over the folder of that task."""
+    return f"--taken {Path(given.taken[0]).parent.as_posix()}" if given.taken else ""
+
+
 def task_evidence_file(wildcards):
     """Evidence of a task's cases: its own, or that of the treatment cases; a file brings its own text."""
     own = {
@@ -490,8 +506,9 @@ def task_model_files(wildcards):
     """What training left of a task's fold; nothing for the base model."""
     if wildcards.answerer == "base":
         return []
+    is_raft = plan.tasks.task(wildcards.task).strategy == "raft"
     return expand(
-        rules.task_train.output,
+        rules.task_train_raft.output if is_raft else rules.task_train.output,
         **{name: wildcards[name] for name in ("cohort", "model", "task", "fold")},
     )
 
@@ -521,6 +538,11 @@ def task_choices(wildcards, answerer):
     return [
         f"{home}/fold-{fold}/choices.jsonl" for fold in plan.tasks.folds(wildcards.task)
     ]
+
+
+def task_choice_way(wildcards):
+    """The argument that says how a task's choices are told apart."""
+    return "--trie" if plan.tasks.task(wildcards.task).choices == "trie" else ""
 
 
 def task_choice_option(given):
@@ -559,20 +581,19 @@ def kept_of_tasks(of):
     for name in tasks.names():
         of_all = {"cohort": cohort, "task": name}
         is_told = tasks.task(name).parts == "from_file"
-        is_own = tasks.source(name) == "tables"
         made = ["cases", "prompts", "baselines"]
         made += ([] if is_told else ["folds"]) + (
-            ["evidence", "lookahead"] if is_own else []
+            ["evidence", "lookahead"] if tasks.source(name) == "tables" else []
         )
         for one in made:
             kept += expand(of[one].output, **of_all)
         folds = list(tasks.folds(name))
         kept += expand(of["split"].output, **of_all, fold=folds)
         of_all |= {"model": models}
-        kept += expand(of["train"].output, **of_all, fold=folds)
+        kept += expand(of[tasks.task(name).strategy].output, **of_all, fold=folds)
         answered = of_all | {"fold": folds, "answerer": ["base", "tuned"]}
         kept += expand(of["infer"].output, **answered, shard=list(tasks.shards(name)))
-        if tasks.task(name).choices == "scored":
+        if tasks.task(name).choices != "free":
             kept += expand(of["choices"].output, **answered)
         kept += expand(of["scores"].output, **of_all)
     return kept

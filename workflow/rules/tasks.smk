@@ -85,12 +85,14 @@ rule task_folds:
         "exec python -m oncoraft folds {params.cases} --settings {params.settings:q} 2> {log}"
 
 
+# What was known of a case that stands in an earlier task too is not collected again.
 rule task_evidence:
     input:
         tables=TABLES,
         ingested="results/{cohort}/tables/manifest.json",
         cases="results/{cohort}/tasks/{task}/cases.parquet",
         fields="results/{cohort}/tasks/{task}/fields.txt",
+        taken=lambda wildcards: task_taken(wildcards),
     output:
         evidence="results/{cohort}/tasks/{task}/evidence.parquet",
         manifest="results/{cohort}/tasks/{task}/evidence.parquet.manifest.json",
@@ -110,10 +112,11 @@ rule task_evidence:
         settings=task_settings_of("evidence"),
         tables=subpath(input.ingested, parent=True),
         cases=subpath(input.cases, parent=True),
+        taken=lambda wildcards, input: task_taken_option(input),
     message:
         "Collecting what was known of each case of task {wildcards.task}"
     shell:
-        "exec python -m oncoraft evidence {params.tables} {params.cases} --fields {input.fields} --out {output.evidence} --settings {params.settings:q} 2> {log}"
+        "exec python -m oncoraft evidence {params.tables} {params.cases} --fields {input.fields} {params.taken} --out {output.evidence} --settings {params.settings:q} 2> {log}"
 
 
 rule task_lookahead:
@@ -245,6 +248,8 @@ rule task_train:
         "results/{cohort}/{model}/tasks/{task}/logs/train-{fold}.log",
     benchmark:
         "results/{cohort}/{model}/tasks/{task}/benchmarks/train-{fold}.tsv"
+    wildcard_constraints:
+        task=plan.tasks.trained_by("lm_only"),
     conda:
         "../../envs/train.yaml"
     threads: threads_for
@@ -262,6 +267,19 @@ rule task_train:
         "Training {wildcards.model} on task {wildcards.task}, fold {wildcards.fold}"
     shell:
         "exec python -m oncoraft train {input.train} --base {params.base:q} --out {params.model} --state {params.state} --threads {threads} --gpus {resources.gpu} --settings {params.settings:q} 2> {log}"
+
+
+use rule task_train as task_train_raft with:
+    output:
+        adapter="results/{cohort}/{model}/tasks/{task}/fold-{fold}/adapter_model.safetensors",
+        adapter_config="results/{cohort}/{model}/tasks/{task}/fold-{fold}/adapter_config.json",
+        head="results/{cohort}/{model}/tasks/{task}/fold-{fold}/choice_head.pt",
+        choices="results/{cohort}/{model}/tasks/{task}/fold-{fold}/choices.json",
+        log="results/{cohort}/{model}/tasks/{task}/fold-{fold}/training_log.jsonl",
+        patients="results/{cohort}/{model}/tasks/{task}/fold-{fold}/training_patients.txt",
+        manifest="results/{cohort}/{model}/tasks/{task}/fold-{fold}/manifest.json",
+    wildcard_constraints:
+        task=plan.tasks.trained_by("raft"),
 
 
 rule task_infer:
@@ -320,10 +338,11 @@ rule task_choices:
         base=lambda wildcards: plan.base_folder(wildcards.model),
         content=lambda wildcards: plan.base_content(wildcards.model),
         fold_model=lambda wildcards: task_model_option(wildcards),
+        how=lambda wildcards: task_choice_way(wildcards),
     message:
         "Weighing the choices of task {wildcards.task} with the {wildcards.answerer} {wildcards.model}, fold {wildcards.fold}"
     shell:
-        "exec python -m oncoraft task-choices {input.heldout} --train {input.train} --base {params.base:q} {params.fold_model} --out {output.choices} --threads {threads} --gpus {resources.gpu} --settings {params.settings:q} 2> {log}"
+        "exec python -m oncoraft task-choices {input.heldout} --train {input.train} --base {params.base:q} {params.fold_model} {params.how} --out {output.choices} --threads {threads} --gpus {resources.gpu} --settings {params.settings:q} 2> {log}"
 
 
 rule task_scores:

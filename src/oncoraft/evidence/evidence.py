@@ -15,35 +15,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
 from oncoraft.evidence import disease, facts, genomics, treatment
 from oncoraft.evidence.allow_list import declared_columns
 from oncoraft.evidence.declaration import KNOWN_IN_WORDS, Field, IndexDay
-from oncoraft.evidence.fields import BY_NAME, FIELDS
+from oncoraft.evidence.fields import FIELDS
 from oncoraft.evidence.known import Tables, ago, numbered, prepare
 from oncoraft.evidence.known import facts as as_facts
-from oncoraft.foundation.errors import InputError
+from oncoraft.evidence.reading import evidence_of, read_cases, read_fields, read_tables
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.config import Evidence
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
 log = logging.getLogger("oncoraft")
 TABLES_READ = tuple(declared_columns())
-CASE_COLUMNS = (
-    "case_id",
-    "patient_id",
-    "index_day",
-    "cancer_type",
-    "diagnosis_day",
-    "has_other_cancer",
-    "agents",
-    "agents_at_index",
-    "is_chemoradiation_at_index",
-    "setting",
-    "line_of_therapy",
-    "line_overall",
-)
 # Fields whose facts one function finds.
 FOUND_TOGETHER: dict[str, tuple[str, ...]] = {
     "planned": ("drug", "drug_mechanism", "concurrent_radiation", "setting", "line", "line_overall"),
@@ -59,45 +44,6 @@ FOUND_TOGETHER: dict[str, tuple[str, ...]] = {
     "genomic": tuple(field.name for field in FIELDS if field.section in {"specimen", "genomics"}),
 }
 EVIDENCE_COLUMNS = ["case_id", "order", "section", "field", "value", "text", "days_before_index", "priority", "kind"]
-
-
-def read_tables(folder: Path, whole: bool = False) -> Tables:
-    """The tables that evidence reads, by name.
-
-    Args:
-        folder: written by `oncoraft ingest`.
-        whole: every column, for the audit; otherwise only those that a field declares.
-
-    Raises:
-        InputError: a table or a declared column is not there.
-    """
-    tables = {}
-    for name, columns in declared_columns().items():
-        path = folder / f"{name}.parquet"
-        if not path.is_file():
-            raise InputError("expected a table written by `oncoraft ingest`", file=path)
-        if absent := sorted(set(columns) - set(pq.read_schema(path).names)):
-            raise InputError("expected this column", file=path, column=absent[0])
-        tables[name] = pd.read_parquet(path, columns=None if whole else columns)
-    return tables
-
-
-def read_cases(folder: Path, columns: Sequence[str] = CASE_COLUMNS) -> pd.DataFrame:
-    """`cases.parquet` of a cases folder.
-
-    Args:
-        folder: where it is.
-        columns: those that the reader cannot do without; all that evidence reads.
-
-    Raises:
-        InputError: it is absent, or lacks one of the columns.
-    """
-    path = folder / "cases.parquet"
-    if not path.is_file():
-        raise InputError("expected cases written by `oncoraft regimens`", file=path)
-    if absent := sorted(set(columns) - set(pq.read_schema(path).names)):
-        raise InputError("expected this column", file=path, column=absent[0])
-    return pd.read_parquet(path)
 
 
 def find(
@@ -150,24 +96,6 @@ def worded(field: Field, frame: pd.DataFrame) -> pd.Series:
         part = "" if name is None else ago(frame["days_before_index"]) if name == "ago" else frame[name].astype(str)
         text = text + (literal + part if literal else part)
     return pd.Series(text, index=frame.index, dtype=object)
-
-
-def read_fields(path: Path | None) -> frozenset[str] | None:
-    """Fields that a file names, one a line; None where there is no file.
-
-    Raises:
-        InputError: it cannot be read, or names one that is not declared.
-    """
-    if path is None:
-        return None
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        raise InputError("expected a readable file of fields, one a line", file=path) from None
-    for number, name in enumerate(lines, 1):
-        if name not in BY_NAME:
-            raise InputError("expected a field of the allow-list", file=path, line=number, found=name)
-    return frozenset(lines)
 
 
 def collecting(block: Evidence) -> dict[str, Any]:
@@ -230,6 +158,23 @@ def collect(
     return ordered(pd.concat(frames or [nothing], ignore_index=True), cases["case_id"].to_numpy(object))
 
 
+def collected(tables: Tables, cases: pd.DataFrame, how: dict[str, Any], taken: pd.DataFrame | None) -> pd.DataFrame:
+    """What `collect` gives, as far as it was not collected before.
+
+    Args:
+        tables, cases: see `collect`.
+        how: its settings and fields.
+        taken: statements of some of the cases; None: of none.
+    """
+    if taken is None:
+        return collect(tables, cases, **how)
+    rest = cases[~cases["case_id"].isin(set(taken["case_id"]))]
+    if rest.empty:
+        return taken
+    found = collect(tables, rest, **how)
+    return pd.concat([taken, found], ignore_index=True).sort_values(["case_id", "order"], kind="stable", ignore_index=True)
+
+
 def ordered(joined: pd.DataFrame, names: np.ndarray) -> pd.DataFrame:
     """Statements as `evidence.parquet` has them, sorted by case and, within one, by the order of the declarations.
 
@@ -265,12 +210,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("tables", type=Path, metavar="TABLES", help="folder written by `oncoraft ingest`")
     parser.add_argument("cases", type=Path, metavar="CASES", help="folder that holds cases.parquet")
     parser.add_argument("--fields", type=Path, metavar="FILE", help="only the fields that this file names, one a line")
+    parser.add_argument(
+        "--taken",
+        type=Path,
+        metavar="FOLDER",
+        help="folder with cases.parquet, fields.txt and evidence.parquet; cases that stand there are taken",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="evidence.parquet to write")
     given: argparse.Namespace = parser.parse_args(arguments)
     blocks = read_settings("evidence", given)
-    cases = read_cases(given.cases)
+    cases, fields = read_cases(given.cases), read_fields(given.fields)
     block = blocks["evidence"]
-    evidence = collect(read_tables(given.tables), cases, **collecting(block), fields=read_fields(given.fields))
+    taken = evidence_of(given.taken, cases, fields) if given.taken else None
+    evidence = collected(read_tables(given.tables), cases, collecting(block) | {"fields": fields}, taken)
     counts = {"cases": len(cases), "statements": len(evidence), "by_field": evidence["field"].value_counts().sort_index().to_dict()}
     record = given.out.with_name(given.out.name + ".manifest.json")
     with publishing(given.out, record, step="evidence") as (out, note):
@@ -278,6 +230,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         inputs = [
             given.cases / "cases.parquet",
             *([given.fields] if given.fields else []),
+            *([given.taken / "evidence.parquet"] if given.taken else []),
             *(given.tables / f"{name}.parquet" for name in TABLES_READ),
         ]
         settings = settings_record(given, blocks)

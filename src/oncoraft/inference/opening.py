@@ -12,6 +12,7 @@ from torch import nn
 
 from oncoraft.foundation.errors import InputError
 from oncoraft.models.base import causal_of, first_line, load_base
+from oncoraft.models.choice_head import CHOICE_HEAD_FILE, CHOICES_FILE, read_choice_head
 from oncoraft.models.fold_model import HEAD_FILE, check_digests
 from oncoraft.models.model_folder import read_score_head
 from oncoraft.planning.config import Strategy
@@ -22,7 +23,8 @@ ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 def trained_files(strategy: Strategy) -> tuple[str, ...]:
     """Files that training leaves of a strategy, and inference needs."""
     adapter = ADAPTER_FILES if strategy.has_adapter else ()
-    return (*adapter, HEAD_FILE) if strategy.has_head else adapter
+    head = (CHOICE_HEAD_FILE, CHOICES_FILE) if strategy.score_loss == "choices" else (HEAD_FILE,)
+    return (*adapter, *head) if strategy.has_head else adapter
 
 
 def check_fold_model(folder: Path | None, strategy: Strategy) -> None:
@@ -43,7 +45,7 @@ def check_fold_model(folder: Path | None, strategy: Strategy) -> None:
 
 
 def open_fold(base: Path, folder: Path | None, strategy: Strategy, device: torch.device) -> tuple[Any, nn.Sequential | None]:
-    """Model in evaluation mode, and the score head if the strategy has one.
+    """Model in evaluation mode, and the head if the strategy has one: of the score, or over a text task's choices.
 
     Raises:
         InputError: an incomplete folder, an adapter or a head of another base model.
@@ -52,7 +54,10 @@ def open_fold(base: Path, folder: Path | None, strategy: Strategy, device: torch
     model = load_base(base, device)
     if folder is None:
         return model.eval(), None
-    head = read_score_head(folder / HEAD_FILE, model.config.hidden_size).to(device) if strategy.has_head else None
+    head = None
+    if strategy.has_head:
+        size, is_choice = model.config.hidden_size, strategy.score_loss == "choices"
+        head = (read_choice_head(folder, size) if is_choice else read_score_head(folder / HEAD_FILE, size)).to(device)
     model = with_trained_adapter(model, folder) if strategy.has_adapter else model
     check_digests(folder, trained_files(strategy))
     return model.eval(), head

@@ -4,7 +4,8 @@ The model folder is the one that `oncoraft export` writes. A case is a JSON obje
 file, or with its whole `prompt`; a JSONL file holds one a line; any other text file is one prompt as it stands. The prompt is read
 whole: one that is longer than the model can read is refused, never cut.
 
-With `--adapter FOLD_DIR` the model folder is a base model and the fold that of a text task: the answer is its text, the likeliest.
+With `--adapter FOLD_DIR` the model folder is a base model and the fold that of a text task: the answer is its text, the likeliest, and with
+`--json` what its head over choices says, where it has one.
 
 Where the folder holds a recalibration, fitted on tuning cases of its fold, the recalibrated probability stands beside the score as
 delivered, and a response is expected from the stored threshold on; else from 0.5 on.
@@ -27,12 +28,14 @@ from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.input_file import require_file
 from oncoraft.foundation.jsonl import BadJSON, iterate_jsonl, parse_json
 from oncoraft.inference.answer import Result, answer_group, answer_room, score_group
+from oncoraft.inference.choices import by_head
 from oncoraft.inference.engine import Engine, affordable_tokens, in_groups
 from oncoraft.inference.layout import Answer, category
 from oncoraft.inference.memory import explained
 from oncoraft.inference.opening import open_fold, stop_tokens
 from oncoraft.models.base import context_length, device_for, load_tokenizer
 from oncoraft.models.cases import Case, prompt_text
+from oncoraft.models.choice_head import CHOICES_FILE, read_choices
 from oncoraft.models.fold_model import check_digests
 from oncoraft.models.model_folder import open_model_folder
 from oncoraft.planning.config import Inference, Strategy
@@ -176,16 +179,34 @@ def results_of(given: argparse.Namespace, settings: Inference, prompts: Sequence
 
 
 def answer_task(given: argparse.Namespace, settings: Inference, prompts: Sequence[tuple[str, str]], device: torch.device) -> int:
-    """Print what a task's tuned model answers to each prompt: as the workflow does, the likeliest text."""
-    strategy = Strategy(score_weight=0.0)
+    """Print what a task's tuned model answers to each prompt: as the workflow does, the likeliest text; with --json what its head over
+    choices says, where it has one."""
+    has_choices = (given.adapter / CHOICES_FILE).is_file()
+    strategy = Strategy(score_loss="choices") if has_choices else Strategy(score_weight=0.0)
     settings = settings.model_copy(update={"temperature": 0.0, "score_only": False})
     model, head = open_fold(given.model, given.adapter, strategy, device)
-    results = results_of(given, settings, prompts, model, head)
-    for result in results:
-        record = {"case_id": result.case_id, "answer": result.text, "finish_reason": result.reason}
+    results = results_of(given, settings, prompts, model, None)
+    chosen = choices_by_head(given, settings, prompts, model, head) if head is not None else [{}] * len(results)
+    for result, choice in zip(results, chosen, strict=True):
+        record = {"case_id": result.case_id, "answer": result.text, "finish_reason": result.reason} | choice
         named = f"{result.case_id}: " if len(results) > 1 else ""
         sys.stdout.write((json.dumps(record, ensure_ascii=False) if given.json else f"{named}{result.text}") + "\n")
     return 0
+
+
+def choices_by_head(
+    given: argparse.Namespace, settings: Inference, prompts: Sequence[tuple[str, str]], model: Any, head: torch.nn.Sequential
+) -> list[dict[str, Any]]:
+    """The choice of a task's head and its probability, of each prompt."""
+    tokenizer, choices = load_tokenizer(given.model), read_choices(given.adapter / CHOICES_FILE)
+    cases = encoded(prompts, tokenizer, context_length(model), given.case)
+    engine = Engine(model, None, tokenizer.pad_token_id, stop_tokens(tokenizer, model), settings.batch_tokens)
+    found: dict[int, dict[str, Any]] = {}
+    for group in in_groups([len(case.prompt) for case in cases], settings.batch_tokens):
+        every = torch.ones(len(group), len(choices), dtype=torch.bool)
+        for index, one in zip(group, by_head(engine, head, [cases[place] for place in group], every, choices), strict=True):
+            found[index] = {"choice": one.answer, "probability": one.probability}
+    return [found[index] for index in range(len(cases))]
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:

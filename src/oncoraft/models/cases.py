@@ -20,7 +20,8 @@ KEYS = ("instruction", "input", "output", "case_id", "patient_id")
 
 @dataclass(frozen=True)
 class Case:
-    """One case ready for a model: ids of the prompt and of the answer (end of text included), and the label if known.
+    """One case ready for a model: ids of the prompt and of the answer (end of text included), and the label if known; of a text task
+    whose head learns, which choice its answer is.
 
     Ids are tuples where the text was just tokenised and arrays where they lie in a mapped file.
     """
@@ -32,6 +33,7 @@ class Case:
     answer: Sequence[int]
     responder: bool | None
     score: float | None
+    choice: int | None = None
 
     @property
     def length(self) -> int:

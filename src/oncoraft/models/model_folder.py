@@ -35,6 +35,11 @@ def read_score_head(path: Path, hidden_size: int) -> nn.Sequential:
     Raises:
         InputError: absent, unreadable, other keys than the published ones, of another width, or not finite.
     """
+    return read_head(path, new_score_head(hidden_size), hidden_size)
+
+
+def read_head(path: Path, head: nn.Sequential, hidden_size: int) -> nn.Sequential:
+    """A head filled with the weights of a file, fp32, in evaluation mode; see `read_score_head`."""
     if not path.is_file():
         raise InputError("expected a score head", file=path)
     try:
@@ -42,7 +47,6 @@ def read_score_head(path: Path, hidden_size: int) -> nn.Sequential:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a torn or foreign file
         raise InputError(f"expected the weights of a score head ({first_line(error)})", file=path) from None
-    head = new_score_head(hidden_size)
     wanted = {name: tuple(value.shape) for name, value in head.state_dict().items()}
     if not isinstance(state, dict) or set(state) != set(wanted):
         found = ", ".join(sorted(map(str, state))) if isinstance(state, dict) else type(state).__name__

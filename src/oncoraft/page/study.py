@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 
 from oncoraft.cases import regimens
 from oncoraft.evidence.allow_list import declared_columns
-from oncoraft.evidence.evidence import CASE_COLUMNS, collect, collecting, read_cases
+from oncoraft.evidence.evidence import collect, collecting
 from oncoraft.evidence.known import Tables
+from oncoraft.evidence.reading import CASE_COLUMNS, read_cases
 from oncoraft.foundation.errors import InputError
 from oncoraft.planning.config import Evidence, Regimens
 from oncoraft.report.collect import read_json

@@ -20,7 +20,7 @@ from oncoraft.planning.settings.base import Block, Days, Fraction, PathText, Slu
 from oncoraft.planning.settings.cohort import SUBTYPES, CohortFilter, Definition, Design, Folds, Followup, Ingest, Labels, Regimens, Twin
 from oncoraft.planning.settings.cohorts import Cohort, External
 from oncoraft.planning.settings.models import Adapter, Inference, Model, Strategy, TinyModel, Training
-from oncoraft.planning.settings.tasks import KINDS, Radiation, TaskName, TextTask
+from oncoraft.planning.settings.tasks import KINDS, Radiation, TaskName, TextTask, declared_value
 from oncoraft.planning.settings.text import Audit, Evidence, Prompts, Rationales, Split, VerifierName
 
 PRETRAINING = "pretraining"  # the cohort whose text a tiny model reads before it is fine-tuned
@@ -85,6 +85,7 @@ class Config(Block):
     radiation: Radiation = Radiation()
     tasks: dict[TaskName, TextTask] = Field(default_factory=dict, description="Text tasks by name, beside response; none by default.")
     task_training: Training = Training()
+    task_adapter: Adapter | None = Field(None, description="LoRA of the tasks' models; null: as `adapter`.")
 
     @model_validator(mode="after")
     def _one_that_develops(self) -> Config:
@@ -131,6 +132,13 @@ class Config(Block):
         return self
 
     @model_validator(mode="after")
+    def _scores_that_response_has(self) -> Config:
+        for name, one in self.strategies.items():
+            if one.score_loss == "choices":
+                raise ValueError(f"strategies.{name}.score_loss: expected bce or mse; choices is what the head of a text task learns")
+        return self
+
+    @model_validator(mode="after")
     def _strategies_to_start_from(self) -> Config:
         for name, one in self.strategies.items():
             seen = {name}
@@ -159,7 +167,13 @@ class Config(Block):
                 raise ValueError(f"tasks.{name}.file: expected a file just where the kind is file, and the kind is {kind}")
             if task.parts == "from_file" and kind != "file":
                 raise ValueError(f"tasks.{name}.parts: expected by_patient; only a file tells its parts")
-            if kind in {"radiation_regimen", "modality"} and self.study is not None and self.radiation.courses is None:
+            if task.strategy == "raft" and task.choices == "free":
+                raise ValueError(f"tasks.{name}.strategy: expected choices scored or trie beside raft; its head learns which choice it is")
+            if (task.heldout_folds or 0) > self.folds.folds:
+                raise ValueError(
+                    f"tasks.{name}.heldout_folds: expected at most folds.folds, {self.folds.folds}, found {task.heldout_folds}"
+                )
+            if declared_value(kind, "needs_courses", False) and self.study is not None and self.radiation.courses is None:
                 raise ValueError(f"tasks.{name}: expected radiation.courses; a study's own radiation table holds no dose and no modality")
             object.__setattr__(task, "kind", kind)  # filled in here, so that a step sees what is asked
         return self
@@ -224,6 +238,7 @@ BLOCK_TYPES: dict[str, type[Block]] = {
     "radiation": Radiation,
     "task": TextTask,
     "task_training": Training,
+    "task_adapter": Adapter,
 }
 
 __all__ = [

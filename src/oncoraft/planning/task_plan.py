@@ -6,6 +6,7 @@ Light, as all that is imported when the workflow is parsed: neither pandas nor t
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from oncoraft.foundation.provenance import canonical_json
 from oncoraft.planning.config import Block, Config, Strategy, TextTask
@@ -15,8 +16,16 @@ from oncoraft.planning.sources import code_digest
 from oncoraft.planning.steps import STEPS
 
 ANSWERERS = ("base", "tuned")
-# The base answers as it is; the tuned one has learned the answers' text and no score.
-STRATEGIES = {"base": Strategy(language_model_weight=0.0, score_weight=0.0), "tuned": Strategy(score_weight=0.0)}
+NO_TRAINING, TEXT = Strategy(language_model_weight=0.0, score_weight=0.0), Strategy(score_weight=0.0)
+WITH_HEAD = ("train", "task-choices")  # steps that train or read a task's head; text is written by the adapter alone
+# What each step reads of a task's settings: another value of the rest must not run it again.
+READ_OF_TASK = {
+    "task-cases": ("kind", "file", "parts", "horizon_days"),
+    "task-prompts": ("kind", "token_budget", "layout"),
+    "task-split": ("kind", "parts", "max_training_cases", "max_heldout_cases", "seed"),
+    "task-baselines": ("kind", "seed"),
+    "task-scores": ("kind", "strategy", "bootstrap", "seed"),
+}
 NOTHING = "(?!)"  # a wildcard's pattern that matches nothing
 
 
@@ -42,13 +51,38 @@ class TaskPlan:
         """Where its cases come from."""
         return str(declared_value(str(self.task(name).kind), "source"))
 
+    def shares_evidence_of(self, name: str) -> str | None:
+        """The first task before it, in the configuration's order, that is asked of the same patients on the same days; None: it is the first.
+
+        So that a task added later changes nothing of those before it.
+        """
+
+        def pool(task: str) -> str:
+            kind = str(self.task(task).kind)
+            return str(declared_value(kind, "pool", kind))
+
+        first = next(other for other in self.names("tables") if pool(other) == pool(name))
+        return None if first == name else first
+
     def needs_courses(self, name: str) -> bool:
         """Whether it reads a table of courses."""
         return bool(declared_value(str(self.task(name).kind), "needs_courses", False))
 
     def folds(self, name: str) -> range:
         """Its held-out folds, from 0."""
-        return range(1 if self.task(name).parts == "from_file" else self.config.folds.folds)
+        task, folds = self.task(name), self.config.folds.folds
+        return range(1 if task.parts == "from_file" else min(task.heldout_folds or folds, folds))
+
+    def trained_by(self, strategy: str) -> str:
+        """A wildcard's pattern for the tasks whose models learn so (lm_only, raft); it matches nothing where there are none."""
+        return "|".join(name for name, task in self.config.tasks.items() if task.strategy == strategy) or NOTHING
+
+    def strategy(self, step: str, task: str, answerer: str) -> Strategy:
+        """What a step is told of losses: the base answers as it is; the tuned model has learned the text, and of raft which choice it is."""
+        own = self.task(task)
+        if answerer == "base":
+            return NO_TRAINING
+        return Strategy(score_weight=own.head_weight, score_loss="choices") if own.strategy == "raft" and step in WITH_HEAD else TEXT
 
     def shards(self, name: str) -> range:
         """The jobs that answer one of its folds, from 0."""
@@ -81,13 +115,16 @@ class TaskPlan:
         self.steps_asked.add(step)
         config, own = self.config, self.task(task)
         blocks: dict[str, Block] = {}
+        found: dict[str, Any] = {}
         for name in STEPS[step].blocks:
             if name == "task":
-                blocks[name] = own
+                found[name] = own.model_dump(mode="json", include=set(READ_OF_TASK[step]))
             elif name == "strategy":
-                blocks[name] = STRATEGIES[answerer]
+                blocks[name] = self.strategy(step, task, answerer)
             elif name == "training":
                 blocks[name] = config.task_training
+            elif name == "adapter":
+                blocks[name] = config.task_adapter or config.adapter
             elif name == "folds":
                 # Always by the hash of the patient, so that whoever is held out of one task is held out of all.
                 blocks[name] = config.folds.model_copy(update={"designs": ("kfold",), "frozen": None})
@@ -97,7 +134,8 @@ class TaskPlan:
                 blocks[name] = config.inference.model_copy(update={**how, "engine": "transformers"})
             else:
                 blocks[name] = getattr(config, name)
-        return canonical_json({name: block.model_dump(mode="json") for name, block in blocks.items()} | {"code": code_digest(step)})
+        found |= {name: block.model_dump(mode="json") for name, block in blocks.items()}
+        return canonical_json(found | {"code": code_digest(step)})
 
     def missing(self) -> list[str]:
         """Files from outside that are not there, one line each."""

@@ -17,10 +17,11 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.evidence.allow_list import UNDATED, undeclarable
-from oncoraft.evidence.evidence import TABLES_READ, collect, collecting, read_cases, read_fields, read_tables
+from oncoraft.evidence.evidence import TABLES_READ, collect, collecting
 from oncoraft.evidence.facts import cancers_registered
 from oncoraft.evidence.known import Tables
 from oncoraft.evidence.perturb import PERTURBATIONS, is_late, own_space, perturb
+from oncoraft.evidence.reading import read_cases, read_fields, read_tables
 from oncoraft.evidence.treatment import REGIMENS, REGISTRATION_DAYS, regimens_table
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json

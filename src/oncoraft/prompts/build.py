@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from oncoraft.evidence.evidence import collect, collecting, read_cases, read_tables
+from oncoraft.evidence.evidence import collect, collecting
+from oncoraft.evidence.reading import read_cases, read_tables
 from oncoraft.planning.edge import read_settings, run, step_parser
 from oncoraft.prompts.render import write_prompts
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from oncoraft.evidence.evidence import read_cases
+from oncoraft.evidence.reading import read_cases
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.input_file import require_file
 from oncoraft.foundation.jsonl import read_jsonl, write_jsonl

@@ -8,11 +8,9 @@ are left out, the lowest priority first and the oldest first among equals; prior
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +19,14 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.answers import full_prompt
-from oncoraft.evidence.evidence import read_cases
+from oncoraft.evidence.brief import brief
 from oncoraft.evidence.fields import BY_NAME, SECTIONS
 from oncoraft.evidence.known import days_before
+from oncoraft.evidence.reading import read_cases
 from oncoraft.evidence.shown import FOLDER
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import write_jsonl
 from oncoraft.foundation.provenance import manifest, publishing, write_json
-from oncoraft.knowledge.biomarkers import biomarkers
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 from oncoraft.prompts.budget import CHARACTERS_PER_TOKEN, Count, Statement, estimated_tokens, fit, tokenizer_count
 
@@ -37,26 +35,7 @@ NAMES = {name: name.replace("_", " ").capitalize() for name in SECTIONS}
 TITLES = NAMES | {"drugs": "Treatment about to start", "prior_treatment": "Treatment so far", "specimen": "Sequenced specimen"}
 # Field -> the title under which its statements read as one line; empty for what only the published layout shows.
 LISTED = {field.name: "" if field.layout_only else field.listed for field in BY_NAME.values() if field.listed or field.layout_only}
-GENOMIC = {"mutation", "copy_number", "structural_variant"}
 CHUNK = 2048  # cases rendered and counted together
-
-
-@cache
-def telling_genes() -> frozenset[str]:
-    """Genes of the biomarker table, and TP53."""
-    return frozenset(row.marker for row in biomarkers()) | {"TP53"}
-
-
-@cache
-def brief(field: str, value: str, text: str) -> str:
-    """How a statement reads in the compact template; empty where it does not stand there.
-
-    Of altered genes it shows those that decide about a drug or mark the disease; passengers would fill a short context.
-    """
-    # A fusion names both of its genes: `EML4-ALK fusion`.
-    if field in GENOMIC and not set(re.split(r"[ -]", value)) & telling_genes():
-        return ""
-    return BY_NAME[field].brief.format(value=value, text=text)
 
 
 def capital(text: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from oncoraft.answers import answer_text
-from oncoraft.evidence.evidence import read_cases
+from oncoraft.evidence.reading import read_cases
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import read_jsonl, write_jsonl
 from oncoraft.foundation.provenance import manifest, publishing, write_json

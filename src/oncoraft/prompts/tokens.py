@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.ipc
 
 from oncoraft.answers import answer_token_ids, content_digest, full_prompt, open_tokenizer, prompt_token_ids
-from oncoraft.evidence.evidence import read_cases
+from oncoraft.evidence.reading import read_cases
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import read_jsonl
 from oncoraft.foundation.provenance import manifest, publishing, write_json

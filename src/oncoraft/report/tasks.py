@@ -16,6 +16,7 @@ NAMES = {
     "tuned": "tuned model",
     "base_choice": "base model, choosing",
     "tuned_choice": "tuned model, choosing",
+    "tuned_head": "tuned model, head over choices",
     "majority": "most frequent answer",
     "by_site": "most frequent answer by site",
     "tfidf": "logistic regression on words",

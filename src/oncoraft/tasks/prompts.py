@@ -1,6 +1,6 @@
 """Prompts of one text task: `oncoraft task-prompts FOLDER --evidence evidence.parquet --out prompts.jsonl --audit audit.json`.
 
-Only statements of the fields that the task declares enter, each a line, in the task's order; codes are taken out where the task says so.
+Only statements of the fields that the task declares enter, in the task's order; codes are taken out where the task says so.
 Then every prompt is searched for its own answer in every form that the task knows. One that holds it ends the step: nothing is written.
 """
 
@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.answers import full_prompt
+from oncoraft.evidence.brief import brief
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import write_jsonl
 from oncoraft.foundation.provenance import manifest, publishing, write_json
@@ -30,13 +31,26 @@ log = logging.getLogger("oncoraft")
 CHARACTERS_PER_TOKEN = 3  # on the safe side for clinical English, as elsewhere where no tokenizer is at hand
 NEVER_CUT = 90  # of the declared priorities: cancer type, stage, sites
 SITE = ("primary_site", "histology")  # what "the most frequent answer by site" goes by
-EVIDENCE = ("case_id", "order", "field", "value", "text", "priority")
+EVIDENCE = ("case_id", "order", "section", "field", "value", "text", "priority")
 
 
-def statements_of(task: Task, evidence: pd.DataFrame) -> pd.DataFrame:
-    """Statements of the task's fields that say something in words, in the task's order; codes out where the task says so."""
+def statements_of(task: Task, evidence: pd.DataFrame, layout: str) -> pd.DataFrame:
+    """Statements of the task's fields that say something in words, in the task's order; codes out where the task says so.
+
+    Args:
+        task: its declaration.
+        evidence: columns of `evidence.parquet`.
+        layout: statements, or compact: their brief forms, as a tiny model has read them, and the words of the site.
+    """
     place = {name: number for number, name in enumerate(task.fields)}
-    rows = evidence[evidence["field"].isin(place) & (evidence["text"] != "")]
+    rows = evidence[evidence["field"].isin(place)]
+    if layout == "compact":
+        words = [
+            brief(field, value, text) or (value if field in SITE else "")
+            for field, value, text in zip(rows["field"], rows["value"], rows["text"])
+        ]
+        rows = rows.assign(text=words)
+    rows = rows[rows["text"] != ""]
     rows = rows.assign(place=rows["field"].map(place)).sort_values(["case_id", "place", "order"], kind="stable")
     if task.scrub:
         clean = {text: without_codes(text) for text in rows["text"].unique()}
@@ -44,10 +58,9 @@ def statements_of(task: Task, evidence: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def fitted(lines: list[str], priorities: list[int], instruction: str, budget: int) -> tuple[str, int]:
-    """Lines joined, the lowest priority cut first (the last among equals) until the whole prompt fits; and how many went."""
-    kept = list(range(len(lines)))
-    order = sorted((number for number in kept if priorities[number] < NEVER_CUT), key=lambda number: (priorities[number], -number))
+def fitted(lines: Sequence[str], priorities: Sequence[int], instruction: str, budget: int) -> list[int]:
+    """Places of the lines that stay, the lowest priority cut first (the last among equals) until the whole prompt fits."""
+    order = sorted((n for n in range(len(lines)) if priorities[n] < NEVER_CUT), key=lambda n: (priorities[n], -n))
     size = len(full_prompt(instruction, "")) + sum(len(line) + 1 for line in lines)
     gone = set()
     for number in order:
@@ -55,10 +68,22 @@ def fitted(lines: list[str], priorities: list[int], instruction: str, budget: in
             break
         gone.add(number)
         size -= len(lines[number]) + 1
-    return "\n".join(lines[number] for number in kept if number not in gone), len(gone)
+    return [number for number in range(len(lines)) if number not in gone]
 
 
-def rendered(task: Task, cases: pd.DataFrame, evidence: pd.DataFrame, budget: int) -> tuple[list[dict[str, Any]], dict[str, int]]:
+def laid_out(lines: Sequence[str], sections: Sequence[str], layout: str) -> str:
+    """A line a statement; compact: a line a section, under its name."""
+    if layout != "compact":
+        return "\n".join(line[:1].upper() + line[1:] for line in lines)
+    told: dict[str, list[str]] = {}
+    for section, line in zip(sections, lines, strict=True):
+        told.setdefault(section, []).append(line)
+    return "\n".join(f"{section.replace('_', ' ').capitalize()}: {'; '.join(words)}" for section, words in told.items())
+
+
+def rendered(
+    task: Task, cases: pd.DataFrame, evidence: pd.DataFrame, budget: int, layout: str = "statements"
+) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """A prompt of every case about which something is known; what was cut and who was left out.
 
     Args:
@@ -66,12 +91,13 @@ def rendered(task: Task, cases: pd.DataFrame, evidence: pd.DataFrame, budget: in
         cases: case_id, patient_id, answer.
         evidence: columns of `evidence.parquet`.
         budget: longest prompt in tokens, estimated.
+        layout: see `statements_of`.
     """
-    rows = statements_of(task, evidence[evidence["case_id"].isin(set(cases["case_id"]))])
+    rows = statements_of(task, evidence[evidence["case_id"].isin(set(cases["case_id"]))], layout)
     names = rows["case_id"].to_numpy(object)
     starts = np.flatnonzero(np.r_[True, names[1:] != names[:-1]]) if len(rows) else np.array([], dtype=int)
     stops = np.r_[starts[1:], len(names)]
-    texts, priorities, fields, values = (rows[name].tolist() for name in ("text", "priority", "field", "value"))
+    texts, priorities, fields, values, sections = (rows[name].tolist() for name in ("text", "priority", "field", "value", "section"))
     by_case = {names[start]: (int(start), int(stop)) for start, stop in zip(starts, stops)}
     needed = set(SITE) if task.scrub else set(task.fields)
     prompts, cut, silent = [], 0, 0
@@ -80,16 +106,15 @@ def rendered(task: Task, cases: pd.DataFrame, evidence: pd.DataFrame, budget: in
         if not needed & set(fields[start:stop]):
             silent += 1
             continue
-        lines = [text[:1].upper() + text[1:] for text in texts[start:stop]]
-        text, gone = fitted(lines, priorities[start:stop], task.instruction, budget)
-        cut += gone
+        kept = [start + place for place in fitted(texts[start:stop], priorities[start:stop], task.instruction, budget)]
+        cut += stop - start - len(kept)
         told = dict(zip(reversed(fields[start:stop]), reversed(values[start:stop])))
         prompts.append(
             {
                 "case_id": case_id,
                 "patient_id": patient,
                 "instruction": task.instruction,
-                "input": text,
+                "input": laid_out([texts[place] for place in kept], [sections[place] for place in kept], layout),
                 "output": answer,
                 "site": next((told[name] for name in ("primary_site", "cancer_type") if name in told), ""),
             }
@@ -169,7 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         if given.evidence is None:
             raise InputError("--evidence: expected the evidence of this task's cases")
-        prompts, counts = rendered(task, cases, read_columns(given.evidence, EVIDENCE, "evidence"), block.token_budget)
+        prompts, counts = rendered(task, cases, read_columns(given.evidence, EVIDENCE, "evidence"), block.token_budget, block.layout)
     if not prompts:
         raise InputError(f"task {task.kind}: expected evidence of at least one case", file=given.evidence)
     report = audit(task, prompts)

@@ -1,6 +1,6 @@
 """What the answers of a task are worth: `oncoraft task-scores prompts.jsonl --base ... --tuned ... --baselines ... --out FOLDER`.
 
-Every answerer is measured on the same held-out cases: the base model, the tuned one, what each says when it may only choose, the baselines,
+Every answerer is measured on the same held-out cases: the base model, the tuned one, what each says when it may only choose, its head over choices, the baselines,
 and on a twin the law that the answers were drawn from. Intervals resample patients. The tuned model is tested against each other answerer
 one-sided, on means over each patient, since cases of one patient are not independent.
 """
@@ -31,6 +31,7 @@ from oncoraft.tasks.signed_rank import signed_rank
 
 log = logging.getLogger("oncoraft")
 MODELS = {"base": "rationale", "tuned": "rationale", "base_choice": "answer", "tuned_choice": "answer"}  # option -> key of its answer
+HEAD = "head_answer"  # key of what the head over choices says, in the files of --tuned-choice
 TESTED = "tuned"
 FILES = ("metrics.json", "metrics.csv", "classes.csv", "tests.csv", "answers.jsonl")
 Answers = Mapping[str, Sequence[str]]
@@ -188,6 +189,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, key in MODELS.items():
         if paths := getattr(given, name):
             answers[name] = read_answers(paths, key, cases)
+    if block.strategy == "raft" and given.tuned_choice:
+        answers["tuned_head"] = read_answers(given.tuned_choice, HEAD, cases)
     answers |= {name: [baselines[case][name] for case in cases] for name in BASELINES}
     if given.truth and (oracle := oracle_answers(given.truth, task.kind, rows)) is not None:
         answers["oracle"] = oracle

@@ -2,7 +2,8 @@
 
 Language-modelling loss: cross-entropy of the answer tokens, the end-of-text token included, from logits at these positions only.
 Score loss: from the final-norm state of the last prompt token, which causal attention keeps blind to the answer; binary
-cross-entropy on the logit, or squared error of the sigmoid from the graded score. Both in fp32.
+cross-entropy on the logit, squared error of the sigmoid from the graded score, or of a text task cross-entropy over its choices.
+Both in fp32.
 """
 
 from __future__ import annotations
@@ -67,7 +68,10 @@ def losses(
 
 
 def summed_score_loss(logit: torch.Tensor, batch: Sequence[Case], strategy: Strategy) -> torch.Tensor:
-    """Binary cross-entropy on the responder, or squared error from the graded score, summed over the cases."""
+    """Binary cross-entropy on the responder, squared error from the graded score, or cross-entropy over choices, summed over the cases."""
+    if strategy.score_loss == "choices":
+        places = torch.tensor([case.choice for case in batch], device=logit.device)
+        return nn.functional.cross_entropy(logit, places, reduction="sum")
     if strategy.score_loss == "bce":
         wanted = torch.tensor([float(bool(case.responder)) for case in batch], device=logit.device)
         # From the logit: the logarithm of a sigmoid that has rounded to 0 or 1 would be infinite or lost.

@@ -10,6 +10,7 @@ import argparse
 import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from oncoraft.foundation.publishing import claim
 from oncoraft.foundation.stable import stable_seed
 from oncoraft.models.base import causal_of, context_of_folder, device_for, load_base, load_tokenizer
 from oncoraft.models.cases import Case, encode, read_rows
+from oncoraft.models.choice_head import CHOICE_HEAD_FILE, CHOICES_FILE, by_frequency, new_choice_head, write_choices
 from oncoraft.models.fold_model import HEAD_FILE, new_score_head, with_adapter
 from oncoraft.models.tokens import StoredTokens
 from oncoraft.planning.config import Strategy
@@ -59,25 +61,46 @@ def read_training_cases(
 ) -> list[Case]:
     """Training cases with their labels; without a language-modelling loss their answers are not read, nothing depends on them.
 
-    A strategy without a score head learns texts alone, which may answer another question than response: it needs no label.
+    A strategy without a score head learns texts alone, which may answer another question than response: it needs no label; nor does one
+    whose head learns which of the answers it is.
 
     Raises:
-        InputError: a case without label or labels of one class only, where a score head learns; a case without an answer, where none does.
+        InputError: a case without label or labels of one class only, where a score head learns; a case without an answer, where none does;
+            answers that are all alike, where a head learns which it is.
     """
     wants_answers = strategy is None or strategy.language_model_weight > 0
     rows = read_rows(path)
     cases = encode(rows, tokenizer, longest, max_answer_tokens if wants_answers else None, stored)
-    if strategy is not None and not strategy.has_head:
+    if strategy is not None and (not strategy.has_head or strategy.score_loss == "choices"):
         for number, row in enumerate(rows, 1):
             if not row["output"]:
                 raise InputError("expected an answer of every training case", file=path, line=number, column="output")
-        return cases
+        return with_choices(cases, rows, path) if strategy.has_head else cases
     for number, case in enumerate(cases, 1):
         if case.responder is None or case.score is None:
             raise InputError("expected a label (`responder` and `score`) of every training case", file=path, line=number)
     if len({case.responder for case in cases}) < 2:
         raise InputError(f"expected responders and non-responders; all {len(cases)} cases are of one class", file=path)
     return cases
+
+
+def with_choices(cases: list[Case], rows: Sequence[dict[str, Any]], path: Path) -> list[Case]:
+    """Cases that know which of the answers theirs is, by place in `by_frequency`.
+
+    Raises:
+        InputError: there is one answer alone.
+    """
+    place = {answer: number for number, answer in enumerate(by_frequency([row["output"] for row in rows]))}
+    if len(place) < 2:
+        raise InputError(f"expected at least two different answers; all {len(rows)} cases have one", file=path)
+    return [replace(case, choice=place[row["output"]]) for case, row in zip(cases, rows, strict=True)]
+
+
+def trained_choices(path: Path, strategy: Strategy) -> list[str]:
+    """The answers that a head over choices learns, in the order of its outputs; none where the strategy has no such head."""
+    if not (strategy.has_head and strategy.score_loss == "choices"):
+        return []
+    return by_frequency([row["output"] for row in read_rows(path)])
 
 
 def run_key(data: Path, base: Path, record: dict[str, Any]) -> str:
@@ -91,13 +114,18 @@ def run_key(data: Path, base: Path, record: dict[str, Any]) -> str:
 
 
 def build_trainer(
-    base: Path, device: torch.device, blocks: dict[str, Any], total_steps: int, processes: Processes | None = None
+    base: Path,
+    device: torch.device,
+    blocks: dict[str, Any],
+    total_steps: int,
+    processes: Processes | None = None,
+    choices: Sequence[str] = (),
 ) -> Trainer:
     """The base model of a folder, equipped for training."""
-    return equip(load_base(base, device), blocks, total_steps, processes)
+    return equip(load_base(base, device), blocks, total_steps, processes, choices)
 
 
-def equip(model: Any, blocks: dict[str, Any], total_steps: int, processes: Processes | None = None) -> Trainer:
+def equip(model: Any, blocks: dict[str, Any], total_steps: int, processes: Processes | None = None, choices: Sequence[str] = ()) -> Trainer:
     """A base model with adapters and a fresh head, as the strategy wants them, started from the configured seed.
 
     Args:
@@ -105,6 +133,7 @@ def equip(model: Any, blocks: dict[str, Any], total_steps: int, processes: Proce
         blocks: `strategy`, `training` and `adapter` of the configuration.
         total_steps: optimiser steps of the whole run, which the learning rate follows.
         processes: of this launch; None: one.
+        choices: answers that the head tells apart, where the strategy has such a head.
     """
     strategy, settings, adapter = blocks["strategy"], blocks["training"], blocks["adapter"]
     device = next(model.parameters()).device
@@ -115,10 +144,13 @@ def equip(model: Any, blocks: dict[str, Any], total_steps: int, processes: Proce
         parameter.requires_grad_(False)
     if strategy.has_adapter:
         model = with_adapter(model, adapter.rank, adapter.alpha, adapter.dropout, adapter.target_modules)
-    head = new_score_head(causal_of(model).config.hidden_size).to(device) if strategy.has_head else None
+    head = None
+    if strategy.has_head:
+        size = causal_of(model).config.hidden_size
+        head = (new_choice_head(size, len(choices)) if strategy.score_loss == "choices" else new_score_head(size)).to(device)
     draws = use_case_dropout(model, head, settings.seed)
     optimizer, schedule = new_optimizer(model, head, settings, total_steps)
-    trainer = Trainer(model, head, optimizer, schedule, strategy, settings, draws, processes or Processes())
+    trainer = Trainer(model, head, optimizer, schedule, strategy, settings, draws, processes or Processes(), choices=list(choices))
     trainer.work, trainer.roof = work_of(model, strategy.has_adapter), measured_roof(device)
     if settings.compile and device.type == "cuda":
         compile_layers(model)
@@ -134,7 +166,16 @@ def compile_layers(model: Any, backend: str = "inductor") -> None:
 
 # What a strategy leaves in a fold's folder, by the pattern of its name; inference writes its predictions below it.
 # What was fitted on the scores of an earlier model goes with that model.
-WRITTEN = ("adapter_*", HEAD_FILE, "training_log.jsonl", "training_patients.txt", "manifest.json", f"{RECALIBRATION_FILE}*")
+WRITTEN = (
+    "adapter_*",
+    HEAD_FILE,
+    CHOICE_HEAD_FILE,
+    CHOICES_FILE,
+    "training_log.jsonl",
+    "training_patients.txt",
+    "manifest.json",
+    f"{RECALIBRATION_FILE}*",
+)
 LATER = ("predictions",)
 
 
@@ -146,7 +187,10 @@ def write_fold(folder: Path, trainer: Trainer, cases: list[Case]) -> None:
         # peft's form of a model card, with nothing filled in.
         (folder / "README.md").unlink(missing_ok=True)
     if trainer.head is not None:
-        torch.save({name: value.cpu() for name, value in trainer.head.state_dict().items()}, folder / HEAD_FILE)
+        name_of_head = CHOICE_HEAD_FILE if trainer.choices else HEAD_FILE
+        torch.save({name: value.cpu() for name, value in trainer.head.state_dict().items()}, folder / name_of_head)
+    if trainer.choices:
+        write_choices(folder / CHOICES_FILE, trainer.choices)
     write_jsonl(folder / "training_log.jsonl", trainer.log)
     (folder / "training_patients.txt").write_text("\n".join(sorted({case.patient_id for case in cases})) + "\n", encoding="utf-8")
 
@@ -179,7 +223,8 @@ def train_fold(given: argparse.Namespace, blocks: dict[str, Any], device: torch.
     cases = read_training_cases(given.train, tokenizer, longest, settings.max_answer_tokens, strategy, stored)
     record = settings_record(given, blocks)
     states = States(given.state, run_key(given.train, given.base, record))
-    trainer = build_trainer(given.base, device, blocks, steps_in(len(cases), settings), processes)
+    choices = trained_choices(given.train, strategy)
+    trainer = build_trainer(given.base, device, blocks, steps_in(len(cases), settings), processes, choices)
     if (state := states.last()) is not None:
         trainer.restore(state)
         if processes.is_first:

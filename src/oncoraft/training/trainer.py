@@ -36,6 +36,7 @@ class Trainer:
     roof: float = math.inf
     step: int = 0
     log: list[Entry] = field(default_factory=list)
+    choices: list[str] = field(default_factory=list)  # of a head over choices, in the order of its outputs
 
     @property
     def device(self) -> torch.device:

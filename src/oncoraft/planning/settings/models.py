@@ -64,7 +64,10 @@ class Strategy(Block):
     adapter: bool = Field(True, description="Train LoRA adapters; false: the base stays frozen and only the score head learns.")
     language_model_weight: float = Field(1.0, ge=0, description="Weight of the language-modelling loss on the answer tokens.")
     score_weight: float = Field(1.0, ge=0, description="Weight of the loss of the score head; 0: no head, the score is read from the text.")
-    score_loss: Literal["bce", "mse"] = Field("bce", description="bce: on the binary responder; mse: on the graded score 1.0/0.7/0.3/0.0.")
+    score_loss: Literal["bce", "mse", "choices"] = Field(
+        "bce",
+        description="bce: on the binary responder; mse: on the graded score 1.0/0.7/0.3/0.0; choices: on which answer it is (text tasks alone).",
+    )
     examples: int = Field(0, ge=0, le=32, description="Training cases shown in the prompt (few-shot); for strategies that train nothing.")
     control: Literal["permuted_labels", "drug_only", "swapped_drugs"] | None = Field(
         None,

@@ -49,16 +49,32 @@ class TextTask(Block):
         description="by_patient: the folds of the cohort; from_file: one fold, that the file's column part (train, heldout) tells.",
     )
     horizon_days: Days = Field(90, description="kind radiation_start: how far ahead a course is asked for.")
+    heldout_folds: int | None = Field(
+        None,
+        ge=1,
+        description="How many of the cohort's folds are held out in turn, the first ones; null: all. Each is trained and answered.",
+    )
     max_training_cases: int | None = Field(None, ge=20, description="Cap on training cases per fold, by stable hash; null: all.")
     max_heldout_cases: int | None = Field(None, ge=1, description="Cap on held-out cases per fold, by stable hash; null: all.")
     token_budget: int = Field(
         1024, ge=64, description="Longest prompt in tokens, estimated from its characters; statements of low priority are cut first."
     )
+    layout: Literal["statements", "compact"] = Field(
+        "statements",
+        description="How evidence reads: a line a statement; or compact: brief forms, a line a section, for models that read a few hundred tokens.",
+    )
     shards: int = Field(1, ge=1, description="Jobs per fold that answer; results do not depend on it.")
     max_answer_tokens: int = Field(64, ge=2, description="Longest answer in tokens.")
-    choices: Literal["free", "scored"] = Field(
+    choices: Literal["free", "scored", "trie"] = Field(
         "free",
-        description="scored: beside the freely written answer, the likeliest of the answers that the training cases have (at most 100).",
+        description="Beside the freely written answer, one that is chosen: of a case's own choices, or else of the answers that the training cases "
+        "have. scored: the likeliest of at most 100; trie: of any number, written token by token with no other continuation allowed.",
     )
+    strategy: Literal["lm_only", "raft"] = Field(
+        "lm_only",
+        description="lm_only: the tuned model learns to write the answers; raft: beside them a head over the choices learns which it is. "
+        "Choices have to be scored or a trie.",
+    )
+    head_weight: float = Field(1.0, gt=0, description="strategy raft: weight of the head's loss beside that of the answers.")
     bootstrap: int = Field(2000, ge=10, description="Resamples of patients for the intervals.")
     seed: int = Field(67, description="Of the caps, the bootstrap and the baselines.")

@@ -36,4 +36,5 @@ TASK = Task(
     category=str,
     forms=forms,
     needs_courses=True,
+    pool="courses",
 )

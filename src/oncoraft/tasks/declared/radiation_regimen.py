@@ -44,5 +44,6 @@ TASK = Task(
     category=lambda regimen: regimen.text(),
     forms=forms,
     needs_courses=True,
+    pool="courses",
     note="The record compares doses within 0.1 Gy, fractions and schedule, phase by phase; the words of an answer do not count in it.",
 )
