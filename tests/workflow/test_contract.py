@@ -337,7 +337,7 @@ def test_a_second_cohort_runs_its_own_jobs_and_the_report_and_nothing_of_the_fir
         "evidence",
         "audit",
     )
-    of_models = ("render", "outside_cases", "average", "apply_baselines", "metrics", "survival", "external")
+    of_models = ("render", "outside_cases", "average", "apply_baselines", "metrics", "survival", "external", "label_validity")
     assert count(jobs) == dict.fromkeys((*once, *of_models, "report"), 1) | {"mapping": 2, "apply": 4}
     assert {job.rule for job in jobs if job.record["wildcards"].get("cohort") != "bpc"} == {"mapping", "report"}
 

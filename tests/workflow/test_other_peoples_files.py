@@ -43,6 +43,11 @@ TO_A_FOLDER: dict[str, Words] = {
         "--out",
         out,
     ],
+    "label-validity": lambda run, out: [
+        *("--study", run / "study", "--matched", out),
+        *(word for name in ("second", "first") for word in (f"--{name}", run / TABLES, run / CASES)),
+        *("--out", out),
+    ],
     "regimens": lambda run, out: [run / TABLES, "--out", out],
     "cases": lambda run, out: [run / TABLES, "--out", out],
     "base-model": lambda run, out: [

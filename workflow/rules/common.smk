@@ -64,6 +64,7 @@ COHORTS_OF_MODELS = "|".join(
     cohort for cohort in plan.cohorts if cohort not in plan.judged_cohorts()
 )
 JUDGED_COHORTS = "|".join(plan.judged_cohorts()) or "(?!)"
+CURATED_COHORTS = "|".join(plan.curated_cohorts()) or "(?!)"
 APPLIED_STRATEGIES = "|".join(plan.applied_strategies()) or "(?!)"
 
 
@@ -284,6 +285,9 @@ def kept_of_judged():
                 rules.external,
             ):
                 kept += expand(one.output, **run)
+            if cohort in plan.curated_cohorts():
+                labels = rules.label_validity.output
+                kept += expand(labels, cohort=cohort, design=design)
     if plan.judged_cohorts():
         kept += expand(rules.mapping.output, cohort=plan.config.cohort)
     return kept
@@ -352,6 +356,15 @@ def applied_shards(wildcards, fold):
     ]
 
 
+def applied_predictions(wildcards, cohort):
+    """What every model that is applied says of one cohort's cases, by one design."""
+    return expand(
+        f"results/{cohort}/{{model}}/{{strategy}}/{wildcards.design}/predictions.jsonl",
+        model=plan.config.models,
+        strategy=plan.applied_strategies(),
+    )
+
+
 def external_files(wildcards):
     """What the report shows of further cohorts; nothing where there are none."""
     if not plan.judged_cohorts():
@@ -373,6 +386,11 @@ def external_files(wildcards):
         *expand("results/{second}/overlap/overlap.json", second=plan.judged_cohorts()),
         *expand("results/{second}/cases/flow.json", second=plan.judged_cohorts()),
         *expand("results/{one}/mapping/mapping.csv", one=cohorts),
+        *expand(
+            "results/{second}/label_validity/{design}/labels.json",
+            second=plan.curated_cohorts(),
+            design=plan.config.folds.designs,
+        ),
     ]
 
 

@@ -341,3 +341,49 @@ rule external:
         "Judging {wildcards.model} by {wildcards.strategy} on '{wildcards.cohort}'"
     shell:
         "exec python -m oncoraft external --home {input.home} {params.home_cases} {input.home_baselines} --home-name {params.home_name} --away {input.away} {params.away_cases} {input.away_baselines} --away-name {wildcards.cohort} --model {wildcards.model} --strategy {wildcards.strategy} --design {wildcards.design} --out {params.folder} --settings {params.settings:q} 2> {log}"
+
+
+# Of a cohort whose scans people have read. Patients of both cohorts serve this comparison, and nothing else.
+rule label_validity:
+    input:
+        study=lambda wildcards: reader_folder(wildcards),
+        second=TABLES,
+        second_cases="results/{cohort}/cases/cases.parquet",
+        second_labels="results/{cohort}/cases/labels.parquet",
+        second_folds="results/{cohort}/cases/folds.parquet",
+        first=expand(TABLES, cohort=plan.config.cohort),
+        first_cases=f"results/{plan.config.cohort}/cases/cases.parquet",
+        first_labels=f"results/{plan.config.cohort}/cases/labels.parquet",
+        first_folds=f"results/{plan.config.cohort}/cases/folds.parquet",
+        matched="results/{cohort}/overlap/matched.csv",
+        applied=lambda wildcards: applied_predictions(wildcards, wildcards.cohort),
+        home=lambda wildcards: applied_predictions(wildcards, plan.config.cohort),
+    output:
+        labels="results/{cohort}/label_validity/{design}/labels.json",
+        agreement="results/{cohort}/label_validity/{design}/agreement.csv",
+        confusion="results/{cohort}/label_validity/{design}/confusion.csv",
+        auroc="results/{cohort}/label_validity/{design}/auroc.csv",
+        manifest="results/{cohort}/label_validity/{design}/manifest.json",
+    log:
+        "results/{cohort}/logs/label-validity-{design}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/label-validity-{design}.tsv"
+    wildcard_constraints:
+        cohort=CURATED_COHORTS,
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=settings_of("label-validity"),
+        second=subpath(input.second[0], parent=True),
+        second_cases=subpath(input.second_cases, parent=True),
+        first=subpath(input.first[0], parent=True),
+        first_cases=subpath(input.first_cases, parent=True),
+        folder=subpath(output.labels, parent=True),
+    message:
+        "Holding the labels of '{wildcards.cohort}' against what people have read"
+    shell:
+        "exec python -m oncoraft label-validity --study {input.study} --second {params.second} {params.second_cases} --first {params.first} {params.first_cases} --matched {input.matched} --applied {input.applied} --home {input.home} --design {wildcards.design} --out {params.folder} --settings {params.settings:q} 2> {log}"

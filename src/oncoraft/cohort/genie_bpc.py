@@ -40,6 +40,7 @@ def read_genie_bpc(source: Path, mapping: Path | None = None) -> Converted:
         for name, rows in part.tables.items():
             made.tables[name] = pd.concat([made.tables[name], rows], ignore_index=True) if name in made.tables else rows
         made.origins |= part.origins
+        made.readings = part.readings if made.readings is None else pd.concat([made.readings, part.readings], ignore_index=True)
     for table, key in (("clinical_patient", "PATIENT_ID"), ("clinical_sample", "SAMPLE_ID")):
         # A patient of two cohorts stands in both: once is enough.
         made.tables[table] = made.tables[table].drop_duplicates(key).fillna("").reset_index(drop=True)

@@ -40,6 +40,7 @@ RESERVED_FOLDERS = {
     "release",
     "overlap",
     "mapping",
+    "label_validity",
     "tasks",
 }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from oncoraft.planning.config import PRETRAINING, Config
 from oncoraft.planning.content import Content
 from oncoraft.planning.missing import missing_of_study
+from oncoraft.planning.settings.cohorts import WITH_CURATED_READINGS
 
 
 class FurtherCohorts:
@@ -23,6 +24,10 @@ class FurtherCohorts:
     def judged_cohorts(self) -> tuple[str, ...]:
         """Further cohorts, to which the trained models are applied."""
         return tuple(name for name, one in self.config.cohorts.items() if one.role == "validate")
+
+    def curated_cohorts(self) -> tuple[str, ...]:
+        """Further cohorts whose reader may tell what people said of each scan."""
+        return tuple(name for name in self.judged_cohorts() if self.config.cohorts[name].reader in WITH_CURATED_READINGS)
 
     def applied_strategies(self) -> list[str]:
         """Strategies whose models are applied to further cohorts: negative controls stay at home."""

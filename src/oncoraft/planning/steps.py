@@ -132,6 +132,11 @@ STEPS: dict[str, Step] = {
         ("evaluation", "labels", "external"),
         "How models of one cohort do in another: discrimination beside home, calibration before and after recalibration.",
     ),
+    "label-validity": Step(
+        "oncoraft.evaluation.label_validity",
+        ("evaluation", "labels"),
+        "Curated response beside the rule on scans: agreement, kappa, and AUROC under each, of a cohort and of patients of two.",
+    ),
     "compare": Step(
         "oncoraft.evaluation.compare", ("evaluation", "labels"), "Compare runs pair by pair on the cases that both have scored."
     ),

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from oncoraft.report.collect import read_json
+from oncoraft.report.label_validity import label_tables
 from oncoraft.report.names import predictor_name
 from oncoraft.report.sections import Sources
 from oncoraft.report.small_cells import Guard
@@ -66,6 +67,7 @@ def beside(file: Path) -> dict[str, Path]:
         "survival": run / "survival" / "survival.json",
         "overlap": cohort / "overlap" / "overlap.json",
         "mapping": cohort / "mapping" / "mapping.csv",
+        "labels": cohort / "label_validity" / run.name / "labels.json",
     }
 
 
@@ -184,7 +186,9 @@ def section(sources: Sources) -> dict[str, Any] | None:
     who = [row for name, paths in seconds.items() for row in overlap_rows(name, read_json(paths["overlap"]), guard)]
     fields = [row for name, paths in seconds.items() for row in field_rows(name, paths["mapping"], home, guard)]
     first = areas[0]
+    labels = label_tables({(name, paths["labels"]): read_json(paths["labels"]) for name, paths in seconds.items()}, guard)
     return {
+        **labels,
         "brief": f"{first['run']}, {first['second']}: AUROC {number(first['away'])}, at home {number(first['home'])}",
         "areas": tabulate(
             Data("external-auroc", areas),

@@ -11,6 +11,7 @@ from oncoraft.planning.settings.base import Block, Fraction, PathText
 
 ReaderName = Literal["cbioportal", "genie_bpc", "csv", "meds"]
 WITH_TWIN = ("cbioportal", "genie_bpc")
+WITH_CURATED_READINGS = ("genie_bpc", "csv")
 
 
 class SecondTwin(Block):
