@@ -47,10 +47,11 @@ wildcard_constraints:
     cohort="|".join(plan.cohorts),
     model="|".join(plan.config.models),
     strategy="|".join(plan.config.strategies),
-    design="|".join(plan.config.folds.designs),
+    design="|".join(plan.designs()),
     control="|".join(plan.controls()) or "(?!)",
     task=plan.tasks.pattern(),
     answerer="base|tuned",
+    final=r"model-[0-9a-f]+",
     fold=r"\d+",
     shard=r"\d+",
 
@@ -58,12 +59,14 @@ wildcard_constraints:
 SHARDS = range(plan.config.inference.shards)
 # Named once, read by many rules.
 TABLES = [f"results/{{cohort}}/tables/{name}.parquet" for name in TABLE_NAMES]
+FINAL = "results/{cohort}/{model}/{strategy}/final/{final}"
 RUN = "results/{cohort}/{model}/{strategy}/{design}"
 # Those whose patients are assigned to folds and that models are trained on; to further cohorts those models are applied.
 COHORTS_OF_MODELS = "|".join(
     cohort for cohort in plan.cohorts if cohort not in plan.judged_cohorts()
 )
 JUDGED_COHORTS = "|".join(plan.judged_cohorts()) or "(?!)"
+POOLED_COHORT = "|".join(plan.pooled_cohort()) or "(?!)"
 CURATED_COHORTS = "|".join(plan.curated_cohorts()) or "(?!)"
 APPLIED_STRATEGIES = "|".join(plan.applied_strategies()) or "(?!)"
 
@@ -262,7 +265,7 @@ def kept_files(wildcards):
         "choices": rules.task_choices,
         "scores": rules.task_scores,
     }
-    return kept + kept_of_judged() + kept_of_tasks(of_tasks)
+    return kept + kept_of_judged() + kept_of_pooled() + kept_of_tasks(of_tasks)
 
 
 def kept_of_judged():
@@ -288,9 +291,114 @@ def kept_of_judged():
             if cohort in plan.curated_cohorts():
                 labels = rules.label_validity.output
                 kept += expand(labels, cohort=cohort, design=design)
+            of_final = of_all | {"shard": list(SHARDS)}
+            kept += kept_of_final(of_final, (rules.apply_final, rules.average_final))
     if plan.judged_cohorts():
-        kept += expand(rules.mapping.output, cohort=plan.config.cohort)
+        for one in (rules.mapping, rules.grid):
+            kept += expand(one.output, cohort=plan.config.cohort)
+    if plan.final_strategies():
+        of_final = {"cohort": plan.config.cohort, "model": applied["model"]}
+        kept += expand(rules.final_cases.output, **of_final)
+        for model in applied["model"]:
+            for strategy in plan.final_strategies():
+                folder = plan.final_folder(model, strategy)
+                kept += [f"{folder}/{name}" for name in plan.fold_model_names(strategy)]
     return kept
+
+
+def grid_runs(wildcards):
+    """What the grid compares: predictions at home, away, of final models and of pooled designs, and baselines of all of them."""
+    models, designs = list(plan.config.models), plan.config.folds.designs
+    seconds, pooled = plan.judged_cohorts(), plan.pooled_cohort()
+    run = f"{RUN}/predictions.jsonl"
+    baselines = "results/{cohort}/baselines/{design}/predictions.parquet"
+    applied = {"model": models, "strategy": plan.applied_strategies()}
+    trained = {"model": models, "strategy": plan.pooled_strategies()}
+    finals = [
+        f"results/{cohort}/{model}/{strategy}/final/{plan.final_name(model, strategy)}/predictions.jsonl"
+        for cohort in seconds
+        for model in models
+        for strategy in plan.final_strategies()
+    ]
+    return {
+        "home": expand(run, cohort=wildcards.cohort, design=designs, **applied),
+        "away": expand(run, cohort=seconds, design=designs, **applied),
+        "final": finals,
+        "pooled": expand(
+            run, cohort=pooled, design=plan.config.pooling.designs, **trained
+        ),
+        "baselines": expand(
+            baselines, cohort=(wildcards.cohort, *seconds), design=designs
+        )
+        + expand(baselines, cohort=pooled, design=plan.config.pooling.designs),
+    }
+
+
+def kept_of_pooled():
+    """Every file of the cohort of all, and of the models that are trained on it."""
+    kept, (strategies, models) = [], (
+        plan.pooled_strategies(),
+        list(plan.config.models),
+    )
+    for cohort in plan.pooled_cohort():
+        kept += expand(rules.pool.output, cohort=cohort)
+        for one in plan.pooled_from():
+            kept += expand(rules.rationales.output, cohort=one)
+        of_all = {"cohort": cohort, "model": models}
+        for one in (rules.pool_prompts, rules.tokens):
+            kept += expand(one.output, **of_all)
+        for design in plan.config.pooling.designs:
+            folds = {"design": design, "fold": list(plan.folds(design))}
+            kept += expand(rules.split.output, **of_all, **folds)
+            kept += expand(rules.baselines.output, cohort=cohort, design=design)
+            for strategy in strategies:
+                run = of_all | {"strategy": strategy, "design": design}
+                if plan.trainer_of(strategy) == strategy:
+                    kept += expand(
+                        f"{RUN}/fold-{{fold}}/{{name}}",
+                        **run,
+                        fold=folds["fold"],
+                        name=plan.fold_model_names(strategy),
+                    )
+                kept += expand(rules.recalibrate.output, **run, fold=folds["fold"])
+                kept += expand(
+                    rules.infer.output, **run, fold=folds["fold"], shard=list(SHARDS)
+                )
+                kept += expand(rules.gather.output, **run)
+    return kept
+
+
+def kept_of_final(of_all, made):
+    """What final models say of a further cohort."""
+    return [
+        file
+        for model in of_all["model"]
+        for strategy in plan.final_strategies()
+        for one in made
+        for file in expand(
+            one.output,
+            **of_all | {"model": model, "strategy": strategy},
+            final=plan.final_name(model, strategy),
+        )
+    ]
+
+
+def final_model_files(wildcards):
+    """What training left of a final model."""
+    folder = plan.final_folder(wildcards.model, wildcards.strategy)
+    return [f"{folder}/{name}" for name in plan.fold_model_names(wildcards.strategy)]
+
+
+def final_predictions(wildcards):
+    """What the final model says of a further cohort, where there is one; it judges the cases of the first design."""
+    if (
+        wildcards.strategy not in plan.final_strategies()
+        or wildcards.design != plan.config.folds.designs[0]
+    ):
+        return []
+    name = plan.final_name(wildcards.model, wildcards.strategy)
+    run = f"results/{wildcards.cohort}/{wildcards.model}/{wildcards.strategy}"
+    return [f"{run}/final/{name}/predictions.jsonl"]
 
 
 def mapping_option(wildcards):
@@ -320,12 +428,12 @@ def home_models(wildcards, names):
     """Files of every fold's model that is applied; none where a strategy trains nothing."""
     if not plan.fold_model_names(wildcards.strategy):
         return []
-    folds = plan.folds(wildcards.design)
-    return [
-        f"{home_folder(wildcards)}/fold-{fold}/{name}"
-        for fold in folds
-        for name in names
+    folders = [
+        f"{home_folder(wildcards)}/fold-{fold}" for fold in plan.folds(wildcards.design)
     ]
+    if final_predictions(wildcards):
+        folders.append(plan.final_folder(wildcards.model, wildcards.strategy))
+    return [f"{folder}/{name}" for folder in folders for name in names]
 
 
 def applied_model_files(wildcards):
@@ -386,6 +494,7 @@ def external_files(wildcards):
         *expand("results/{second}/overlap/overlap.json", second=plan.judged_cohorts()),
         *expand("results/{second}/cases/flow.json", second=plan.judged_cohorts()),
         *expand("results/{one}/mapping/mapping.csv", one=cohorts),
+        f"results/{wildcards.cohort}/grid/grid.json",
         *expand(
             "results/{second}/label_validity/{design}/labels.json",
             second=plan.curated_cohorts(),
@@ -606,7 +715,7 @@ def require_everything():
 
 def forget_states():
     """Drop what trainers kept: the engine has taken what they made, and would have thrown it away by now."""
-    for folder in Path("results").glob("*/*/*/*/state/fold-*"):
+    for folder in Path("results").glob("*/*/*/*/state/*"):
         if (folder.parents[1] / folder.name / "manifest.json").is_file():
             shutil.rmtree(folder)
 

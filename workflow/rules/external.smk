@@ -313,6 +313,7 @@ rule external:
         away_labels="results/{cohort}/cases/labels.parquet",
         away_folds="results/{cohort}/cases/folds.parquet",
         away_baselines="results/{cohort}/baselines/{design}/predictions.parquet",
+        final=lambda wildcards: final_predictions(wildcards),
     output:
         external="results/{cohort}/{model}/{strategy}/{design}/external/external.json",
         table="results/{cohort}/{model}/{strategy}/{design}/external/external.csv",
@@ -337,10 +338,11 @@ rule external:
         away_cases=subpath(input.away_cases, parent=True),
         home_name=plan.config.cohort,
         folder=subpath(output.external, parent=True),
+        final=lambda wildcards, input: option("--final", input.final),
     message:
         "Judging {wildcards.model} by {wildcards.strategy} on '{wildcards.cohort}'"
     shell:
-        "exec python -m oncoraft external --home {input.home} {params.home_cases} {input.home_baselines} --home-name {params.home_name} --away {input.away} {params.away_cases} {input.away_baselines} --away-name {wildcards.cohort} --model {wildcards.model} --strategy {wildcards.strategy} --design {wildcards.design} --out {params.folder} --settings {params.settings:q} 2> {log}"
+        "exec python -m oncoraft external --home {input.home} {params.home_cases} {input.home_baselines} --home-name {params.home_name} --away {input.away} {params.away_cases} {input.away_baselines} --away-name {wildcards.cohort} --model {wildcards.model} --strategy {wildcards.strategy} --design {wildcards.design} {params.final} --out {params.folder} --settings {params.settings:q} 2> {log}"
 
 
 # Of a cohort whose scans people have read. Patients of both cohorts serve this comparison, and nothing else.
@@ -348,10 +350,12 @@ rule label_validity:
     input:
         study=lambda wildcards: reader_folder(wildcards),
         second=TABLES,
+        second_ingested="results/{cohort}/tables/manifest.json",
         second_cases="results/{cohort}/cases/cases.parquet",
         second_labels="results/{cohort}/cases/labels.parquet",
         second_folds="results/{cohort}/cases/folds.parquet",
         first=expand(TABLES, cohort=plan.config.cohort),
+        first_ingested=f"results/{plan.config.cohort}/tables/manifest.json",
         first_cases=f"results/{plan.config.cohort}/cases/cases.parquet",
         first_labels=f"results/{plan.config.cohort}/cases/labels.parquet",
         first_folds=f"results/{plan.config.cohort}/cases/folds.parquet",
@@ -378,9 +382,9 @@ rule label_validity:
         runtime=30,
     params:
         settings=settings_of("label-validity"),
-        second=subpath(input.second[0], parent=True),
+        second=subpath(input.second_ingested, parent=True),
         second_cases=subpath(input.second_cases, parent=True),
-        first=subpath(input.first[0], parent=True),
+        first=subpath(input.first_ingested, parent=True),
         first_cases=subpath(input.first_cases, parent=True),
         folder=subpath(output.labels, parent=True),
     message:

@@ -18,11 +18,12 @@ from oncoraft.planning.settings.alignment import Alignment, DirectPreference, Gr
 from oncoraft.planning.settings.analysis import Baselines, Evaluation, Report, Selection, Survival
 from oncoraft.planning.settings.base import Block, Days, Fraction, PathText, Slug
 from oncoraft.planning.settings.cohort import SUBTYPES, CohortFilter, Definition, Design, Folds, Followup, Ingest, Labels, Regimens, Twin
-from oncoraft.planning.settings.cohorts import Cohort, External
-from oncoraft.planning.settings.models import Adapter, Inference, Model, Strategy, TinyModel, Training
+from oncoraft.planning.settings.cohorts import Cohort, External, Pooling
+from oncoraft.planning.settings.models import Adapter, Final, Inference, Model, Strategy, TinyModel, Training
 from oncoraft.planning.settings.tasks import KINDS, Radiation, TaskName, TextTask
 from oncoraft.planning.settings.text import Audit, Evidence, Prompts, Rationales, Split, VerifierName
 
+POOLED = "pooled"  # the cohort that is made of all, for designs that train on all
 PRETRAINING = "pretraining"  # the cohort whose text a tiny model reads before it is fine-tuned
 RESERVED_FOLDERS = {
     "study",
@@ -41,6 +42,8 @@ RESERVED_FOLDERS = {
     "overlap",
     "mapping",
     "label_validity",
+    "grid",
+    "final",
     "tasks",
 }
 
@@ -54,6 +57,7 @@ class Config(Block):
         default_factory=dict, description="Further cohorts by name, to which the trained models are applied (external validation)."
     )
     external: External = External()
+    pooling: Pooling = Pooling()
     twin: Twin = Twin()
     pretraining: Twin = Field(
         Twin(patients=2000, seed=1009), description="The population whose text a tiny model reads before it is fine-tuned."
@@ -73,6 +77,7 @@ class Config(Block):
     strategies: dict[Slug, Strategy] = Field({"raft": Strategy()}, min_length=1, description="Training strategies by name.")
     adapter: Adapter = Adapter()
     training: Training = Training()
+    final: Final = Final()
     alignment: Alignment = Alignment()
     preferences: Preferences = Preferences()
     dpo: DirectPreference = DirectPreference()
@@ -114,6 +119,12 @@ class Config(Block):
     def _names_of_their_own(self) -> Config:
         if self.cohort == PRETRAINING:
             raise ValueError(f"cohort: {PRETRAINING!r} is the name of the tiny models' own population")
+        if POOLED in (self.cohort, *self.cohorts):
+            raise ValueError(
+                f"{'cohort' if self.cohort == POOLED else f'cohorts.{POOLED}'}: {POOLED!r} is the name of all cohorts together"
+            )
+        if self.pooling.designs and not any(one.role == "validate" for one in self.cohorts.values()):
+            raise ValueError("pooling.designs: expected a cohort of role validate to pool with")
         if taken := RESERVED_FOLDERS & (set(self.models) | set(self.strategies)):
             raise ValueError(f"{sorted(taken)[0]!r} is the name of a results folder; call the model or strategy something else")
         return self
@@ -129,6 +140,16 @@ class Config(Block):
             for part in ("adapter", "language_model_weight", "score_weight", "score_loss"):
                 if getattr(one, part) != getattr(lender, part):
                     raise ValueError(f"{key}: expected {part} {getattr(lender, part)} as in {one.model_of!r}, found {getattr(one, part)}")
+        return self
+
+    @model_validator(mode="after")
+    def _final_models_that_can_be_trained(self) -> Config:
+        fit = [n for n, one in self.strategies.items() if one.is_trained and not (one.is_aligned or one.control or one.model_of)]
+        for name in self.final.strategies:
+            if name not in fit:
+                raise ValueError(
+                    f"final.strategies: expected supervised strategies that train, {', '.join(fit) or 'of which there is none'}, found {name!r}"
+                )
         return self
 
     @model_validator(mode="after")
@@ -196,6 +217,7 @@ class Config(Block):
 
 BLOCK_TYPES: dict[str, type[Block]] = {
     "external": External,
+    "pooling": Pooling,
     "twin": Twin,
     "ingest": Ingest,
     "cohort_filter": CohortFilter,
@@ -229,6 +251,7 @@ BLOCK_TYPES: dict[str, type[Block]] = {
 
 __all__ = [
     "BLOCK_TYPES",
+    "POOLED",
     "PRETRAINING",
     "RESERVED_FOLDERS",
     "SUBTYPES",

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from oncoraft.planning.config import PRETRAINING, Config
+from oncoraft.planning.config import POOLED, PRETRAINING, Config
 from oncoraft.planning.content import Content
+from oncoraft.planning.final import FinalModels
 from oncoraft.planning.missing import missing_of_study
 from oncoraft.planning.settings.cohorts import WITH_CURATED_READINGS
 
+LEAVE_COHORT_OUT = "leave_cohort_out"
 
-class FurtherCohorts:
+
+class FurtherCohorts(FinalModels):
     """The part of a plan that is about cohorts: how they are read, who of them may be judged, what further ones lack."""
 
     config: Config
@@ -24,6 +27,22 @@ class FurtherCohorts:
     def judged_cohorts(self) -> tuple[str, ...]:
         """Further cohorts, to which the trained models are applied."""
         return tuple(name for name, one in self.config.cohorts.items() if one.role == "validate")
+
+    def pooled_cohort(self) -> tuple[str, ...]:
+        """The cohort of all, where a design trains on all."""
+        return (POOLED,) if self.config.pooling.designs else ()
+
+    def pooled_from(self) -> tuple[str, ...]:
+        """The cohorts that are pooled, the configured one first."""
+        return (self.config.cohort, *self.judged_cohorts())
+
+    def pooled_strategies(self) -> list[str]:
+        """Strategies that are run in pooled designs: those that need no other strategy's models to start from."""
+        return [name for name in self.applied_strategies() if not self.config.strategies[name].is_aligned]
+
+    def designs(self) -> list[str]:
+        """Every design, of one cohort or of all."""
+        return list(dict.fromkeys([*self.config.folds.designs, *self.config.pooling.designs]))
 
     def curated_cohorts(self) -> tuple[str, ...]:
         """Further cohorts whose reader may tell what people said of each scan."""
@@ -82,7 +101,7 @@ class FurtherCohorts:
 
     def has_truth(self, cohort: str) -> bool:
         """Whether the true response probabilities are known, as they are for a twin."""
-        return cohort == PRETRAINING or self._study(cohort) is None
+        return cohort == PRETRAINING or (cohort != POOLED and self._study(cohort) is None)
 
     def _rules_of_judged(self, cohort: str) -> list[str]:
         made = ["twin_release" if self.is_converted(cohort) else "twin"] if self.has_truth(cohort) else []

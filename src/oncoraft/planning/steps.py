@@ -35,6 +35,11 @@ STEPS: dict[str, Step] = {
     "outside-folds": Step(
         "oncoraft.cases.outside_folds", ("folds",), "Parts of a cohort that no model is trained on, for score groups cut on other patients."
     ),
+    "pool": Step(
+        "oncoraft.cases.pool",
+        ("folds", "pooling"),
+        "Cases of several cohorts as one, with folds by patient and with a cohort left out at a time.",
+    ),
     "flow": Step("oncoraft.cases.flow", ("labels",), "Count the cohort from patients to analysed cases."),
     "label-truth": Step("oncoraft.cases.label_truth", (), "Compare every label definition with the true responses of a twin."),
     "cases": Step(
@@ -55,11 +60,15 @@ STEPS: dict[str, Step] = {
         "Evidence and rendering in one call: tables and cases in, prompts out.",
     ),
     "split": Step("oncoraft.prompts.split", ("split", "labels"), "Write the training and held-out JSONL files of one fold."),
+    "final-cases": Step(
+        "oncoraft.prompts.final_cases", ("split", "labels"), "Every labelled case of a cohort as a training file: no fold is held out."
+    ),
     "outside-cases": Step(
         "oncoraft.prompts.outside_cases",
         ("labels", "external"),
         "Every case of a second cohort for models of another, none of whose patients they have seen.",
     ),
+    "pool-prompts": Step("oncoraft.prompts.pool_prompts", (), "The prompts of several cohorts as one file."),
     "control": Step(
         "oncoraft.prompts.control",
         ("prompts", "split"),
@@ -136,6 +145,11 @@ STEPS: dict[str, Step] = {
         "oncoraft.evaluation.label_validity",
         ("evaluation", "labels"),
         "Curated response beside the rule on scans: agreement, kappa, and AUROC under each, of a cohort and of patients of two.",
+    ),
+    "grid": Step(
+        "oncoraft.evaluation.grid",
+        ("evaluation", "labels"),
+        "Models, strategies, cohorts and designs in one table, ranked with the ranking's uncertainty, and the cost of each.",
     ),
     "compare": Step(
         "oncoraft.evaluation.compare", ("evaluation", "labels"), "Compare runs pair by pair on the cases that both have scored."

@@ -92,8 +92,11 @@ def area_rows(told: dict[str, Any], guard: Guard) -> Rows:
 
 
 def single_rows(told: dict[str, Any]) -> Rows:
-    """A row a fold's model, and their mean."""
-    return [_named(told) | row for row in told["records"] if row["metric"] == "auroc" and row["scope"].startswith("away, ")]
+    """A row a fold's model, their mean, and the model that was trained on all of the first cohort."""
+    kept = [
+        row for row in told["records"] if row["metric"] in ("auroc", "auroc_gain") and row["scope"].startswith(("away, ", "final model"))
+    ]
+    return [_named(told) | row | {"scope": row["scope"].removeprefix("away, ")} for row in kept]
 
 
 def calibration_rows(told: dict[str, Any], guard: Guard) -> Rows:
@@ -198,7 +201,7 @@ def section(sources: Sources) -> dict[str, Any] | None:
         "single": tabulate(
             Data("external-single-models", [row for one in told.values() for row in single_rows(one)]),
             SINGLE,
-            "Each fold's model singly, over all cases of the second cohort",
+            "Each fold's model singly, and the final model where one was trained on all of the first cohort, over all cases of the second",
         ),
         "calibration": tabulate(
             Data("external-calibration", [row for one in told.values() for row in calibration_rows(one, guard)]),

@@ -58,6 +58,21 @@ class Cohort(Block):
         return self
 
 
+class Pooling(Block):
+    """Models trained on the configured cohort and those that validate, as one cohort called `pooled`."""
+
+    designs: tuple[Literal["kfold", "leave_cohort_out"], ...] = Field(
+        (),
+        description="kfold: folds by patient over both cohorts; leave_cohort_out: each cohort is judged by a model of the others. None by default: these train models of their own.",
+    )
+
+    @model_validator(mode="after")
+    def _once(self) -> Pooling:
+        if len(set(self.designs)) < len(self.designs):
+            raise ValueError("designs: expected each design once")
+        return self
+
+
 class External(Block):
     """External validation: who may be judged, and recalibration on a share of the second cohort, shown beside."""
 

@@ -131,6 +131,14 @@ class Strategy(Block):
         return self
 
 
+class Final(Block):
+    """Final models: trained on all of the cohort, applied to further cohorts beside the folds' models."""
+
+    strategies: tuple[Slug, ...] = Field(
+        (), description="Strategies of which a final model is trained, for every base model; none by default."
+    )
+
+
 class Training(Block):
     """The optimiser, as published: 3 epochs, global batch 8, 1e-5 body, 3e-5 head, cosine with 10 % warm-up."""
 
