@@ -51,11 +51,13 @@ wildcard_constraints:
     control="|".join(plan.controls()) or "(?!)",
     task=plan.tasks.pattern(),
     answerer="base|tuned",
+    point="end_of_prompt|mean_of_prompt|end_of_rationale",
     final=r"model-[0-9a-f]+",
     fold=r"\d+",
     shard=r"\d+",
 
 
+PROBES = plan.probes().split("|")
 SHARDS = range(plan.config.inference.shards)
 # Named once, read by many rules.
 TABLES = [f"results/{{cohort}}/tables/{name}.parquet" for name in TABLE_NAMES]
@@ -69,6 +71,9 @@ JUDGED_COHORTS = "|".join(plan.judged_cohorts()) or "(?!)"
 POOLED_COHORT = "|".join(plan.pooled_cohort()) or "(?!)"
 CURATED_COHORTS = "|".join(plan.curated_cohorts()) or "(?!)"
 APPLIED_STRATEGIES = "|".join(plan.applied_strategies()) or "(?!)"
+APPLIED_READERS = (
+    "|".join(name for name in plan.applied_strategies() if name not in PROBES) or "(?!)"
+)
 
 
 def settings_of(step):
@@ -240,9 +245,7 @@ def kept_files(wildcards):
                     name=plan.fold_model_names(strategy),
                 )
             kept += expand(rules.recalibrate.output, **run, fold=folds["fold"])
-            kept += expand(
-                rules.infer.output, **run, fold=folds["fold"], shard=list(SHARDS)
-            )
+            kept += kept_of_scores(run | {"fold": folds["fold"]})
             for one in (rules.gather, rules.metrics, rules.survival):
                 kept += expand(one.output, **run)
             if plan.is_aligned(strategy):
@@ -268,6 +271,24 @@ def kept_files(wildcards):
     return kept + kept_of_judged() + kept_of_pooled() + kept_of_tasks(of_tasks)
 
 
+def kept_of_scores(run):
+    """What the models of some folds say of held-out and tuning cases."""
+    if run["strategy"] not in PROBES:
+        return expand(rules.infer.output, **run, shard=list(SHARDS))
+    of_base = {name: run[name] for name in ("cohort", "model")}
+    point = plan.read_point(run["strategy"])
+    return [
+        *expand(rules.probe.output, **run),
+        *expand(rules.embed.output, **of_base, point=point),
+    ]
+
+
+def embeddings_of(wildcards):
+    """What the frozen base makes of each prompt, at the point where the strategy reads."""
+    point = plan.read_point(wildcards.strategy)
+    return f"results/{wildcards.cohort}/{wildcards.model}/prompts/embeddings-{point}.parquet"
+
+
 def kept_of_judged():
     """Every file of the further cohorts that models are applied to; which rules run once a cohort the plan says."""
     kept = []
@@ -279,7 +300,13 @@ def kept_of_judged():
             run = {"cohort": cohort, "design": design, **applied}
             folds = list(plan.folds(design))
             kept += expand(rules.apply_baselines.output, cohort=cohort, design=design)
-            kept += expand(rules.apply.output, **run, fold=folds, shard=list(SHARDS))
+            for strategy in applied["strategy"]:
+                of_one = run | {"strategy": strategy, "fold": folds}
+                kept += (
+                    expand(rules.apply_probe.output, **of_one)
+                    if strategy in PROBES
+                    else expand(rules.apply.output, **of_one, shard=list(SHARDS))
+                )
             for one in (
                 rules.outside_cases,
                 rules.average,
@@ -361,9 +388,7 @@ def kept_of_pooled():
                         name=plan.fold_model_names(strategy),
                     )
                 kept += expand(rules.recalibrate.output, **run, fold=folds["fold"])
-                kept += expand(
-                    rules.infer.output, **run, fold=folds["fold"], shard=list(SHARDS)
-                )
+                kept += kept_of_scores(run | {"fold": folds["fold"]})
                 kept += expand(rules.gather.output, **run)
     return kept
 

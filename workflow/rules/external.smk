@@ -203,7 +203,7 @@ rule apply:
         "results/{cohort}/{model}/{strategy}/{design}/benchmarks/apply-{fold}-{shard}.tsv"
     wildcard_constraints:
         cohort=JUDGED_COHORTS,
-        strategy=APPLIED_STRATEGIES,
+        strategy=APPLIED_READERS,
     conda:
         "../../envs/train.yaml"
     threads: threads_for

@@ -144,7 +144,9 @@ class Config(Block):
 
     @model_validator(mode="after")
     def _final_models_that_can_be_trained(self) -> Config:
-        fit = [n for n, one in self.strategies.items() if one.is_trained and not (one.is_aligned or one.control or one.model_of)]
+        fit = [
+            n for n, one in self.strategies.items() if one.is_trained and not (one.is_aligned or one.control or one.model_of or one.probe)
+        ]
         for name in self.final.strategies:
             if name not in fit:
                 raise ValueError(

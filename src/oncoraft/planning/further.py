@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from oncoraft.planning.config import POOLED, PRETRAINING, Config
@@ -39,6 +40,25 @@ class FurtherCohorts(FinalModels):
     def pooled_strategies(self) -> list[str]:
         """Strategies that are run in pooled designs: those that need no other strategy's models to start from."""
         return [name for name in self.applied_strategies() if not self.config.strategies[name].is_aligned]
+
+    def strategies_with(self, *, adapter: bool, head: bool) -> str:
+        """A wildcard's pattern for the strategies that train just these parts; it matches nothing where there are none."""
+        supervised = {
+            name: one for name, one in self.config.strategies.items() if not one.is_aligned and not one.model_of and not one.probe
+        }
+        return "|".join(name for name, one in supervised.items() if (one.has_adapter, one.has_head) == (adapter, head)) or "(?!)"
+
+    def probes(self, *, are: bool = True) -> str:
+        """A wildcard's pattern for the strategies that are linear probes, or for those that are not."""
+        return "|".join(name for name, one in self.config.strategies.items() if bool(one.probe) == are) or "(?!)"
+
+    def read_point(self, strategy: str) -> str:
+        """Where a probe reads the base model."""
+        return str(self.config.strategies[strategy].probe)
+
+    def read_points(self, strategies: Iterable[str]) -> list[str]:
+        """Where the probes among some strategies read, each point once."""
+        return sorted({str(point) for name in strategies if (point := self.config.strategies[name].probe)})
 
     def designs(self) -> list[str]:
         """Every design, of one cohort or of all."""

@@ -91,11 +91,6 @@ class Plan(FurtherCohorts):
         """The held-out folds of a design, from 0."""
         return range(len(self.pooled_from()) if design == LEAVE_COHORT_OUT else self.config.folds.count(design))
 
-    def strategies_with(self, *, adapter: bool, head: bool) -> str:
-        """A wildcard's pattern for the strategies that train just these parts; it matches nothing where there are none."""
-        supervised = {name: one for name, one in self.config.strategies.items() if not one.is_aligned and one.model_of is None}
-        return "|".join(name for name, one in supervised.items() if (one.has_adapter, one.has_head) == (adapter, head)) or "(?!)"
-
     def aligned_strategies(self, method: str | None = None) -> str:
         """A wildcard's pattern for the strategies that go on from another, by one method or any; nothing where there are none."""
         methods = (method,) if method else ("dpo", "grpo")
@@ -131,6 +126,8 @@ class Plan(FurtherCohorts):
     def fold_model_names(self, strategy: str) -> list[str]:
         """Names of the files that training or alignment leaves for inference; none where a strategy trains nothing."""
         one = self.config.strategies[strategy]
+        if one.probe:
+            return ["probe.json", "manifest.json"]
         adapter = ["adapter_config.json", "adapter_model.safetensors"] if one.has_adapter else []
         head = ["score_head.pt"] if one.has_head else []
         return [*adapter, *head, "manifest.json"] if one.is_trained else []

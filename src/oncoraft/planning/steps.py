@@ -109,6 +109,14 @@ STEPS: dict[str, Step] = {
     "infer": Step(
         "oncoraft.inference.infer", ("inference", "strategy"), "Score one shard of the held-out cases and write their rationales."
     ),
+    "embed": Step(
+        "oncoraft.inference.embed", ("inference",), "Read every prompt with a frozen base model: one vector a case, at a stated point."
+    ),
+    "probe": Step(
+        "oncoraft.models.probe",
+        ("strategy",),
+        "Fit logistic regression on a fold's embeddings, its penalty chosen on tuning patients, and score.",
+    ),
     "recalibrate": Step(
         "oncoraft.inference.recalibrate", (), "Fit probabilities and a threshold on the scores of a fold's tuning patients."
     ),

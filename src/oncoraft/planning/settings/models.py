@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from oncoraft.planning.settings.base import Block, Fraction, PathText, Slug
+
+ReadPoint = Literal["end_of_prompt", "mean_of_prompt", "end_of_rationale"]
 
 
 class TinyModel(Block):
@@ -80,6 +82,18 @@ class Strategy(Block):
         None, alias="from", description="dpo and grpo: the strategy whose adapter and head of the same fold they start from."
     )
 
+    probe: ReadPoint | None = Field(
+        None,
+        description="Linear probe in place of a score head: logistic regression on the frozen base's state at this point (end_of_prompt, "
+        "mean_of_prompt, end_of_rationale: after the rationale that the base itself writes), its penalty chosen on tuning patients.",
+    )
+
+    @model_serializer(mode="wrap")
+    def _as_before_where_there_is_no_probe(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What rules depend on: a strategy without a probe reads as it did before there were any, so that its models stand."""
+        values: dict[str, Any] = handler(self)
+        return {name: value for name, value in values.items() if name != "probe" or value is not None}
+
     @property
     def is_trained(self) -> bool:
         """Whether anything is fitted; without losses the base model answers as it is."""
@@ -120,6 +134,16 @@ class Strategy(Block):
             raise ValueError(f"method {self.method}: expected adapter: true; there is nothing else that could learn to answer otherwise")
         if self.method == "grpo" and self.language_model_weight > 0:
             raise ValueError("method grpo: expected language_model_weight 0; its answers are its own")
+        return self
+
+    @model_validator(mode="after")
+    def _a_probe_trains_nothing_else(self) -> Strategy:
+        if self.probe and (self.adapter or self.language_model_weight > 0 or self.is_aligned or self.control or self.model_of):
+            raise ValueError(
+                "probe: expected adapter: false and language_model_weight: 0, and neither control, model_of nor another method; the base stays frozen"
+            )
+        if self.probe and self.score_weight == 0:
+            raise ValueError("probe: expected score_weight above 0; the probe is what scores")
         return self
 
     @model_validator(mode="after")
