@@ -72,8 +72,8 @@ def test_what_curators_say_of_each_scan_is_kept_whole_and_none_is_a_gap(tables: 
 def test_a_word_of_response_on_a_scan_without_cancer_is_not_taken_and_is_counted(tmp_path: Path) -> None:
     changed = broken(NAME, 1, image_overall="Improving/Responding")
     assert convert([str(write(tmp_path / "source", changed)), "--reader", "genie_bpc", "--out", str(tmp_path / "study")]) == 0
-    told = pd.read_csv(tmp_path / "study" / "curated.csv").set_index("start_day")["reading"]
-    assert told[20150 - ZERO[A]] == "no cancer"
+    told = pd.read_csv(tmp_path / "study" / "curated.csv").set_index(["patient_id", "start_day"])["reading"]
+    assert told[A, 20150 - ZERO[A]] == "no cancer"
     counts = {row["what"]: row["rows"] for row in json.loads((tmp_path / "study" / "mapping.json").read_text())["rows"]}
     assert counts["words of response on scans without evidence of cancer; not taken"] == 1
 
