@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from oncoraft.evaluation.grid import main as grid
 from oncoraft.evaluation.grid import ranks_of
+from oncoraft.evaluation.grid_cells import scoring_hours
 from oncoraft.foundation.errors import InputError
 
 CASES = 200
@@ -121,6 +122,17 @@ def test_cost_is_what_the_engine_measured_and_unknown_where_it_did_not(tmp_path:
     assert of["msk", "good", "kfold"]["training_hours"] == pytest.approx(1.0)
     assert of["bpc", "good", "external, mean of folds (kfold)"]["training_hours"] == pytest.approx(1.0)
     assert of["msk", "poor", "kfold"]["training_hours"] is None
+
+
+def test_a_probe_costs_what_the_base_took_to_read_the_prompts_too(tmp_path: Path) -> None:
+    (tmp_path / "m" / "s" / "kfold" / "fold-0").mkdir(parents=True)
+    (tmp_path / "m" / "s" / "kfold" / "fold-0" / "probe.json").write_text('{"read_at": "end_of_prompt"}')
+    for folder, name, seconds in (("m", "embed-end_of_prompt", 1800), ("m", "embed-mean_of_prompt", 999), ("m/s/kfold", "apply-0", 360)):
+        (tmp_path / folder / "benchmarks").mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / "benchmarks" / f"{name}.tsv").write_text(f"s\n{seconds}\n")
+    run = tmp_path / "m" / "s" / "kfold"
+    assert scoring_hours(run, run, "apply-*.tsv") == pytest.approx(0.6)
+    assert scoring_hours(run, tmp_path, "apply-*.tsv") == pytest.approx(0.1)
 
 
 def test_ranks_of_ties_are_shared() -> None:

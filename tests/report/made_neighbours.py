@@ -71,6 +71,28 @@ def second(folder: Path) -> Path:
     return run / "external" / "external.json"
 
 
+def cell(model: str, strategy: str, estimate: float | None, rank: int | None, **more: Any) -> dict[str, Any]:
+    """A cell of the grid."""
+    lower, upper = (None, None) if estimate is None else (estimate - 0.05, estimate + 0.05)
+    upper_rank, first = (None, None) if rank is None else (rank + 1.0, 0.5)
+    ranked = {"rank": rank, "mean_rank": rank, "rank_lower": rank, "rank_upper": upper_rank, "first": first}
+    counts = {"n": 300, "events": 90, "patients": 150, "cohort_cases": 300, "is_ranked": rank is not None}
+    named = {"model": model, "strategy": strategy, "cohort": "msk", "design": "kfold", "training_hours": 0.25, "scoring_hours": None}
+    return named | {"estimate": estimate, "lower": lower, "upper": upper} | counts | ranked | more
+
+
+def gridded(home: Path) -> None:
+    """The grid of a cohort: two cells with a rank, one that does not cover it, one without a score."""
+    cells = [
+        cell("tiny", "raft", 0.7, 1),
+        cell("baseline", "regimen_prior", 0.62, 2),
+        cell("tiny", "linear-probe", 0.6, None, n=12, events=4, patients=7),
+        cell("tiny", "zero", None, None, cohort="bpc"),
+    ]
+    (home / "grid").mkdir(parents=True)
+    (home / "grid" / "grid.json").write_text(json.dumps({"label": "strict", "resamples": 200, "cells": cells}))
+
+
 def scored(home: Path) -> None:
     """The scores of a text task of a cohort."""
     folder = home / "tiny/tasks/icd10/scores"

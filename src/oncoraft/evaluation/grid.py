@@ -129,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     paths = {name: [path.absolute() for path in getattr(given, name)] for name in ("home", "away", "final", "pooled", "baselines")}
     first = given.first.absolute()
     home = home_cells(paths["home"], first / "cases")
-    cells = [*home, *away_cells(paths["away"], home), *final_cells(paths["final"], first), *pooled_cells(paths["pooled"])]
+    cells = [*home, *away_cells(paths["away"], home, first), *final_cells(paths["final"], first), *pooled_cells(paths["pooled"])]
     cells += baseline_cells(paths["baselines"], first.name, POOLED)
     if not cells:
         raise InputError("expected the predictions of at least one run")

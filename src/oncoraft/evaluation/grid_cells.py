@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,20 @@ def hours(folder: Path, *patterns: str) -> float | None:
     return total / SECONDS_PER_HOUR if files else None
 
 
+def scoring_hours(run: Path, home: Path, *patterns: str) -> float | None:
+    """Hours of scoring a run; of a linear probe also those in which the base model read the cohort's prompts.
+
+    Args:
+        run: folder of a model, a strategy and a design.
+        home: the same in the cohort that its models were trained on.
+        patterns: of the benchmark files of its scoring jobs.
+    """
+    probe = home / "fold-0" / "probe.json"
+    read = hours(run.parents[1], f"embed-{json.loads(probe.read_text(encoding='utf-8'))['read_at']}.tsv") if probe.is_file() else None
+    known = [one for one in (hours(run, *patterns), read) if one is not None]
+    return sum(known) if known else None
+
+
 def scored(frame: pd.DataFrame, one_model: bool) -> pd.DataFrame:
     """Fold and score by case; of one model, or a mean of all, one fold."""
     fold = np.zeros(len(frame), dtype=int) if one_model else frame["fold"].to_numpy(int)
@@ -72,19 +87,21 @@ def home_cells(runs: Sequence[Path], cases: Path) -> list[Cell]:
     for path in runs:
         model, strategy, design = path.parts[-4:-1]
         table = scored(read_held_out(path, cases, design)[0], one_model=False)
-        cost = hours(path.parent, "train-*.tsv", "dpo-*.tsv", "grpo-*.tsv"), hours(path.parent, "infer-*.tsv")
+        trained = hours(path.parent, "train-*.tsv", "dpo-*.tsv", "grpo-*.tsv")
+        cost = trained, scoring_hours(path.parent, path.parent, "infer-*.tsv")
         found.append(Cell(model, strategy, path.parts[-5], design, table, cost))
     return found
 
 
-def away_cells(runs: Sequence[Path], home: Sequence[Cell]) -> list[Cell]:
+def away_cells(runs: Sequence[Path], home: Sequence[Cell], first: Path) -> list[Cell]:
     """The folds' models in another cohort, their mean."""
     trained = {(one.model, one.strategy, one.design): one.cost[0] for one in home}
     found = []
     for path in runs:
         cohort, model, strategy, design = path.parts[-5:-1]
         table = scored(read_held_out(path, path.parents[3] / "cases", design)[0], one_model=True)
-        cost = trained.get((model, strategy, design)), hours(path.parent, "apply-*.tsv")
+        scoring = scoring_hours(path.parent, first / model / strategy / design, "apply-*.tsv")
+        cost = trained.get((model, strategy, design)), scoring
         found.append(Cell(model, strategy, cohort, f"{EXTERNAL} ({design})", table, cost))
     return found
 
@@ -131,7 +148,7 @@ def pooled_cells(runs: Sequence[Path]) -> list[Cell]:
         model, strategy, design = path.parts[-4:-1]
         folder = path.parents[3]
         table = scored(read_held_out(path, folder / "cases", design)[0], one_model=False)
-        cost = hours(path.parent, "train-*.tsv"), hours(path.parent, "infer-*.tsv")
+        cost = hours(path.parent, "train-*.tsv"), scoring_hours(path.parent, path.parent, "infer-*.tsv")
         found += split_by_cohort(model, strategy, design, table, origin_of(folder), cost)
     return found
 

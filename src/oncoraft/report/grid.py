@@ -10,7 +10,7 @@ from oncoraft.report.collect import read_json
 from oncoraft.report.names import predictor_name
 from oncoraft.report.sections import Sources
 from oncoraft.report.small_cells import Guard
-from oncoraft.report.tables import Data, Figure, Row, Rows, Table, count, decimals, interval, number, portion, span, tabulate, text
+from oncoraft.report.tables import Data, Figure, Row, Rows, Table, decimals, interval, number, portion, span, tabulate, text
 
 BASELINE = "baseline"
 
@@ -31,9 +31,14 @@ def rank_of(row: Row) -> str:
     return "–" if row["rank"] is None else f"{row['rank']} ({number(row['rank_lower'], 0)} to {number(row['rank_upper'], 0)})"
 
 
+def hours_of(row: Row) -> str:
+    """Hours of training and of scoring; a dash where the engine has not measured any."""
+    return f"{number(row['training_hours'], 2)} + {number(row['scoring_hours'], 2)}"
+
+
 def rows_of(told: dict[str, Any], guard: Guard) -> Rows:
     """Every cell, cohort by cohort, the best first."""
-    rows = [row | {"cell": named(row), "ranked": rank_of(row)} for row in told["cells"]]
+    rows = [row | {"cell": named(row), "ranked": rank_of(row), "hours": hours_of(row)} for row in told["cells"]]
     return [row | guard.rows([row], [("n", "events"), ("patients",)])[0] for row in rows]
 
 
@@ -47,12 +52,10 @@ def grid_table(told: dict[str, Any], guard: Guard) -> Table:
         text("model, strategy, design", "cell"),
         whiskers.column("AUROC", rows, whisker),
         interval("(95 % interval)", "estimate"),
-        text("rank (95 % interval)", "ranked"),
-        decimals("share of resamples in which first", "first", 2),
+        text("rank (interval)", "ranked"),
+        decimals("first", "first", 2),
         portion("responders", "events", "n"),
-        count("patients", "patients"),
-        decimals("hours of training", "training_hours", 3),
-        decimals("hours of scoring", "scoring_hours", 3),
+        text("hours", "hours"),
     ]
     known = [row for row in rows if row["estimate"] is not None]
     names = [f"{row['cohort']}: {row['cell']}" for row in known]
