@@ -63,6 +63,21 @@ def test_a_scan_without_evidence_of_cancer_is_a_reading_and_one_that_is_silent_i
     assert days(tables, "timeline_tumor_sites", "tumor_site") == {(A, 20090): "Lung", (B, 19150): "Other"}
 
 
+def test_what_curators_say_of_each_scan_is_kept_whole_and_none_is_a_gap(tables: Path) -> None:
+    told = pd.read_csv(tables.parent / "study" / "curated.csv")
+    found = {(row.patient_id, row.start_day + ZERO[row.patient_id]): row.reading for row in told.itertuples()}
+    assert found == {(A, 20090): "stable", (A, 20150): "no cancer", (A, 20200): "mixed", (B, 19150): "progressing"}
+
+
+def test_a_word_of_response_on_a_scan_without_cancer_is_not_taken_and_is_counted(tmp_path: Path) -> None:
+    changed = broken(NAME, 1, image_overall="Improving/Responding")
+    assert convert([str(write(tmp_path / "source", changed)), "--reader", "genie_bpc", "--out", str(tmp_path / "study")]) == 0
+    told = pd.read_csv(tmp_path / "study" / "curated.csv").set_index(["patient_id", "start_day"])["reading"]
+    assert told[A, 20150 - ZERO[A]] == "no cancer"
+    counts = {row["what"]: row["rows"] for row in json.loads((tmp_path / "study" / "mapping.json").read_text())["rows"]}
+    assert counts["words of response on scans without evidence of cancer; not taken"] == 1
+
+
 def test_survival_counts_from_the_sequencing_report(tables: Path) -> None:
     found = table(tables, "clinical_patient").set_index("patient_id")
     assert dict(found["os_days"]) == {A: 400, B: 365}

@@ -206,6 +206,27 @@ def own(tmp_path: Path) -> Callable[..., list[str]]:
     return write
 
 
+CURATED = """
+  curated_readings:
+    file: scans.csv
+    clock: diagnosis
+    columns: {PATIENT_ID: id, START_DATE: day, READING: {column: response, words: {PD: progressing, SD: stable}}}
+"""
+
+
+def test_what_people_said_of_scans_comes_in_by_the_mapping_file_too(own: Callable[..., list[str]], tmp_path: Path) -> None:
+    told = MAPPING.rstrip() + CURATED
+    assert convert(own(mapping_yaml=(MAPPING, told))) == 0
+    found = pd.read_csv(tmp_path / "study" / "curated.csv")
+    assert found.to_numpy().tolist() == [["x1", 63, "stable"], ["x2", 66, "progressing"]]
+
+
+def test_a_reading_that_is_no_reading_is_refused(own: Callable[..., list[str]]) -> None:
+    told = MAPPING.rstrip() + CURATED.replace("SD: stable", "SD: smaller")
+    with pytest.raises(InputError, match=r"scans\.csv, line 2, column response: expected one of progressing, stable"):
+        convert(own(mapping_yaml=(MAPPING, told)))
+
+
 def test_own_tables_come_in_by_a_mapping_file(own: Callable[..., list[str]], tmp_path: Path) -> None:
     assert convert(own()) == 0
     assert ingest([str(tmp_path / "study"), "--out", str(tmp_path / "tables")]) == 0

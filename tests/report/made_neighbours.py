@@ -23,6 +23,25 @@ def record(metric: str, predictor: str, scope: str, estimate: float, n: int = 30
     }
 
 
+def compared_labels() -> dict[str, Any]:
+    """labels.json of a cohort whose scans people have read."""
+    known = {"lower": 0.6, "upper": 0.9, "n": 96, "patients": 80}
+    definition = {"scope": "second cohort", "definition": "strict"}
+    agreement = [definition | {"measure": name, "estimate": 0.75} | known for name in ("agreement", "kappa")]
+    agreement.append(definition | {"definition": "oncoraft", "measure": "agreement", "estimate": 0.5} | known)
+    cells = {("PD", "PD"): 50, ("PR", "PR"): 30, ("PD", "PR"): 16, ("NE", "NE"): 4}
+    comparison = {
+        "scope": "second cohort",
+        "counts": {"strict": {"cases": 100, "patients": 82, "both": 96, "rule_only": 0, "curated_only": 0, "neither": 4}},
+        "agreement": agreement,
+        "confusion": [definition | {"rule": rule, "curated": people, "cases": n} for (rule, people), n in cells.items()],
+        "auroc": [
+            definition | {"run": "tiny/raft", "under": name, "estimate": 0.7} | known for name in ("rule", "curated", "rule less curated")
+        ],
+    }
+    return {"label": "strict", "readings": {"stable": 100}, "not_compared": None, "comparisons": [comparison], "alignment": None}
+
+
 def second(folder: Path) -> Path:
     """external.json of a run in a second cohort `bpc`, with the accounts of that cohort, beside the first one `msk`, both in a folder."""
     run = folder / "bpc" / "tiny" / "raft" / "kfold"
@@ -41,12 +60,37 @@ def second(folder: Path) -> Path:
     left = [{"reason": "the patient is in both cohorts", "patients": 60}, {"reason": "on the given list", "patients": 4}]
     (cohort / "overlap").mkdir()
     (cohort / "overlap" / "overlap.json").write_text(json.dumps({"patients": 400, "kept": 336, "left_out": left}))
+    labels = cohort / "label_validity" / "kfold"
+    labels.mkdir(parents=True)
+    (labels / "labels.json").write_text(json.dumps(compared_labels()))
     header = "field,section,status,how,empty_sources,cases_with,cases\n"
     for name, count in (("bpc", 0), ("msk", 50)):
         (folder / name / "mapping").mkdir(parents=True)
         status = "absent" if name == "bpc" else "mapped"
         (folder / name / "mapping" / "mapping.csv").write_text(f"{header}ecog,patient,{status},no such table,,{count},100\n")
     return run / "external" / "external.json"
+
+
+def cell(model: str, strategy: str, estimate: float | None, rank: int | None, **more: Any) -> dict[str, Any]:
+    """A cell of the grid."""
+    lower, upper = (None, None) if estimate is None else (estimate - 0.05, estimate + 0.05)
+    upper_rank, first = (None, None) if rank is None else (rank + 1.0, 0.5)
+    ranked = {"rank": rank, "mean_rank": rank, "rank_lower": rank, "rank_upper": upper_rank, "first": first}
+    counts = {"n": 300, "events": 90, "patients": 150, "cohort_cases": 300, "is_ranked": rank is not None}
+    named = {"model": model, "strategy": strategy, "cohort": "msk", "design": "kfold", "training_hours": 0.25, "scoring_hours": None}
+    return named | {"estimate": estimate, "lower": lower, "upper": upper} | counts | ranked | more
+
+
+def gridded(home: Path) -> None:
+    """The grid of a cohort: two cells with a rank, one that does not cover it, one without a score."""
+    cells = [
+        cell("tiny", "raft", 0.7, 1),
+        cell("baseline", "regimen_prior", 0.62, 2),
+        cell("tiny", "linear-probe", 0.6, None, n=12, events=4, patients=7),
+        cell("tiny", "zero", None, None, cohort="bpc"),
+    ]
+    (home / "grid").mkdir(parents=True)
+    (home / "grid" / "grid.json").write_text(json.dumps({"label": "strict", "resamples": 200, "cells": cells}))
 
 
 def scored(home: Path) -> None:

@@ -36,6 +36,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     results = made.results(home / "results", LONG, "Non-Small Cell Lung Cancer", "Chemo + Immuno")
     made_cases.write(results, made_cases.cohort())
     made_neighbours.scored(results)
+    made_neighbours.gridded(results)
     made_neighbours.aligned(results / "tiny" / "raft" / "kfold")
     # Every section that any run has is on this page.
     return written(results, home, "--external", str(made_neighbours.second(home)))

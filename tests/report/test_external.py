@@ -55,5 +55,28 @@ def test_a_share_goes_with_the_count_that_it_would_tell(told: Path) -> None:
     assert [row["share_at_home"] for row in shown["fields"].data.rows] == ["hidden"]
 
 
+def test_agreement_with_curated_response_stands_in_the_section(told: Path) -> None:
+    shown = external.section(sources(told, 1, told))
+    assert shown is not None
+    assert [(row["measure"], row["estimate"]) for row in shown["labels_agreement"].data.rows] == [
+        ("share that agrees", 0.75),
+        ("Cohen's kappa, response or none", 0.75),
+    ]
+    table = {row["rule"]: row for row in shown["labels_confusion"].data.rows}
+    assert (table["PD"]["PR"], table["PR"]["PD"], table["PD"]["all"], table["all"]["all"]) == (16, 0, 66, 100)
+    assert [row["under"] for row in shown["labels_areas"].data.rows] == ["rule on scans", "curated response", "rule less curated"]
+    assert shown["labels_judged"].data.rows[0]["both"] == 96
+
+
+def test_small_counts_of_the_comparison_are_hidden(told: Path) -> None:
+    shown = external.section(sources(told, 10, told))
+    assert shown is not None
+    table = {row["rule"]: row for row in shown["labels_confusion"].data.rows}
+    assert table["NE"]["NE"] == "<10"
+    assert table["NE"]["all"] == "<10"
+    assert table["all"]["NE"] == "<10"
+    assert shown["labels_judged"].data.rows[0]["both"] == "hidden"
+
+
 def test_every_file_that_was_read_is_told_for_the_manifest(told: Path) -> None:
-    assert {path.name for path in external.files_of(told)} == {"external.json", "overlap.json", "mapping.csv"}
+    assert {path.name for path in external.files_of(told)} == {"external.json", "overlap.json", "mapping.csv", "labels.json"}

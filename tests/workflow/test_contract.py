@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -337,9 +338,30 @@ def test_a_second_cohort_runs_its_own_jobs_and_the_report_and_nothing_of_the_fir
         "evidence",
         "audit",
     )
-    of_models = ("render", "outside_cases", "average", "apply_baselines", "metrics", "survival", "external")
-    assert count(jobs) == dict.fromkeys((*once, *of_models, "report"), 1) | {"mapping": 2, "apply": 4}
-    assert {job.rule for job in jobs if job.record["wildcards"].get("cohort") != "bpc"} == {"mapping", "report"}
+    of_models = ("render", "outside_cases", "average", "apply_baselines", "metrics", "survival", "external", "label_validity")
+    assert count(jobs) == dict.fromkeys((*once, *of_models, "report"), 1) | {"mapping": 2, "apply": 4, "grid": 1}
+    assert {job.rule for job in jobs if job.record["wildcards"].get("cohort") != "bpc"} == {"mapping", "grid", "report"}
+
+
+def test_a_final_model_runs_its_own_training_and_nothing_of_the_folds(copy: FinishedRun) -> None:
+    copy.setting(final={"strategies": ["raft"]})
+    assert count(copy.jobs()) == {"final_cases": 1, "train_final": 1}
+
+
+def test_pooled_designs_train_their_own_models_and_leave_those_of_one_cohort_alone(copy: FinishedRun) -> None:
+    second = {"role": "validate", "reader": "genie_bpc", "twin": {"patients": 60, "seed": 11, "overlap": 20}}
+    copy.setting(cohorts={"bpc": second}, pooling={"designs": ["kfold", "leave_cohort_out"]})
+    jobs = copy.jobs()
+    pooled = Counter(job.rule for job in jobs if job.record["wildcards"].get("cohort") == "pooled")
+    folds = {"split": 4, "train": 4, "infer": 8, "recalibrate": 4, "gather": 2, "baselines": 2}
+    assert pooled == {"pool": 1, "pool_prompts": 1, "tokens": 1, **folds}
+    assert {job.rule for job in jobs if job.record["wildcards"].get("cohort") == "small"} == {"mapping", "grid", "report"}
+
+
+def test_a_linear_probe_reads_the_base_once_and_fits_a_fold_at_a_time(copy: FinishedRun) -> None:
+    copy.setting(strategies={"linear": {"adapter": False, "language_model_weight": 0, "probe": "end_of_prompt"}})
+    jobs = count(copy.jobs())
+    assert jobs == {"embed": 1, "probe": 2, "recalibrate": 2, "gather": 1, "metrics": 1, "survival": 1, "compare": 1, "report": 1}
 
 
 def test_a_moved_checkout_with_its_results_has_nothing_to_do(copy: FinishedRun, tmp_path: Path) -> None:

@@ -43,6 +43,12 @@ TO_A_FOLDER: dict[str, Words] = {
         "--out",
         out,
     ],
+    "grid": lambda run, out: [run, "--home", run / RUN / "predictions.jsonl", "--out", out],
+    "label-validity": lambda run, out: [
+        *("--study", run / "study", "--matched", out),
+        *(word for name in ("second", "first") for word in (f"--{name}", run / TABLES, run / CASES)),
+        *("--out", out),
+    ],
     "regimens": lambda run, out: [run / TABLES, "--out", out],
     "cases": lambda run, out: [run / TABLES, "--out", out],
     "base-model": lambda run, out: [
@@ -114,6 +120,15 @@ TO_A_FOLDER: dict[str, Words] = {
     ],
 }
 TO_A_FILE: dict[str, Words] = {
+    "final-cases": lambda run, out: [
+        run / "tiny/prompts/prompts.jsonl",
+        run / PROMPTS / "rationales.jsonl",
+        run / CASES,
+        "--out",
+        out,
+    ],
+    "pool-prompts": lambda run, out: [run / "tiny/prompts/prompts.jsonl", "--out", out],
+    "embed": lambda run, out: [run / "tiny/prompts/prompts.jsonl", "--base", run.parent / "pretraining/tiny/base", "--out", out],
     "evidence": lambda run, out: [run / TABLES, run / CASES, "--out", out],
     "audit": lambda run, out: [run / TABLES, run / CASES, "--out", out, "--settings", '{"audit": {"cases": 3}}'],
     "rationales": lambda run, out: [run / PROMPTS / "evidence.parquet", run / CASES, "--out", out],

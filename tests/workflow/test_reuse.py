@@ -16,6 +16,7 @@ from oncoraft.planning.plan import Plan
 
 from .conftest import ROOT, SMALL
 
+KEPT = ("kept_files", "kept_of_judged", "kept_of_pooled", "kept_of_scores")  # functions that list what a finished run holds
 MODULE = f"""
 configfile: {str(SMALL)!r}
 
@@ -53,8 +54,8 @@ def test_another_workflow_takes_it_as_a_module_from_any_folder(tmp_path: Path) -
 def test_every_rules_files_are_asked_for_so_that_a_deleted_one_is_made_again() -> None:
     """The engine by itself remakes a missing file only where something that has to run reads it."""
     files = {file.name: file.read_text() for file in (ROOT / "workflow" / "rules").glob("*.smk")}
-    declared = set(re.findall(r"^rule (\w+):", "\n".join(files.values()), re.M))
-    kept = "".join(files["common.smk"].split(f"def {name}")[1].split("\ndef ")[0] for name in ("kept_files", "kept_of_judged"))
+    declared = set(re.findall(r"^(?:rule|use rule \w+ as) (\w+)", "\n".join(files.values()), re.M))
+    kept = "".join(files["common.smk"].split(f"def {name}")[1].split("\ndef ")[0] for name in KEPT)
     further = {"bpc": {"role": "validate", "reader": "genie_bpc"}}
     plan = Plan({"models": {"tiny": {"build": {}}}, "cohorts": further})
     of_cohort = {name for cohort in plan.cohorts for name in plan.rules_of_cohort(cohort)}

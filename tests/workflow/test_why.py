@@ -98,6 +98,14 @@ class TestOnAFinishedRun:
         assert rows[0]["engine_knows"] is True
         assert rows[0]["seconds"] > 0
 
+    def test_a_second_cohort_reruns_nothing_of_the_first_but_what_shows_it(self, copy: FinishedRun) -> None:
+        copy.setting(cohorts={"bpc": {"role": "validate", "reader": "genie_bpc", "twin": {"patients": 60, "seed": 11, "overlap": 20}}})
+        rows = [json.loads(line) for line in why(copy, "--json").splitlines()]
+        assert {row["rule"] for row in rows if row["cohort"] != "bpc"} == {"mapping", "grid", "report"}
+        # What they read has grown; none of them was changed.
+        assert {reason for row in rows for reason in row["reasons"] if ": " in reason and "->" in reason} == set()
+        assert not {"train", "infer", "base_model", "gather"} & {row["rule"] for row in rows}
+
     def test_a_configuration_that_is_refused_ends_in_one_line(self, copy: FinishedRun) -> None:
         copy.setting(training={"learning_rat": 1})
         files = [copy.code / "small.yaml", *copy.overlays]

@@ -48,24 +48,33 @@ wildcard_constraints:
     cohort="|".join(plan.cohorts),
     model="|".join(plan.config.models),
     strategy="|".join(plan.config.strategies),
-    design="|".join(plan.config.folds.designs),
+    design="|".join(plan.designs()),
     control="|".join(plan.controls()) or "(?!)",
     task=plan.tasks.pattern(),
     answerer="base|tuned",
+    point="end_of_prompt|mean_of_prompt|end_of_rationale",
+    final=r"model-[0-9a-f]+",
     fold=r"\d+",
     shard=r"\d+",
 
 
+PROBES = plan.probes().split("|")
 SHARDS = range(plan.config.inference.shards)
 # Named once, read by many rules.
 TABLES = [f"results/{{cohort}}/tables/{name}.parquet" for name in TABLE_NAMES]
+FINAL = "results/{cohort}/{model}/{strategy}/final/{final}"
 RUN = "results/{cohort}/{model}/{strategy}/{design}"
 # Those whose patients are assigned to folds and that models are trained on; to further cohorts those models are applied.
 COHORTS_OF_MODELS = "|".join(
     cohort for cohort in plan.cohorts if cohort not in plan.judged_cohorts()
 )
 JUDGED_COHORTS = "|".join(plan.judged_cohorts()) or "(?!)"
+POOLED_COHORT = "|".join(plan.pooled_cohort()) or "(?!)"
+CURATED_COHORTS = "|".join(plan.curated_cohorts()) or "(?!)"
 APPLIED_STRATEGIES = "|".join(plan.applied_strategies()) or "(?!)"
+APPLIED_READERS = (
+    "|".join(name for name in plan.applied_strategies() if name not in PROBES) or "(?!)"
+)
 
 
 def settings_of(step):
@@ -237,9 +246,7 @@ def kept_files(wildcards):
                     name=plan.fold_model_names(strategy),
                 )
             kept += expand(rules.recalibrate.output, **run, fold=folds["fold"])
-            kept += expand(
-                rules.infer.output, **run, fold=folds["fold"], shard=list(SHARDS)
-            )
+            kept += kept_of_scores(run | {"fold": folds["fold"]})
             for one in (rules.gather, rules.metrics, rules.survival):
                 kept += expand(one.output, **run)
             if plan.is_aligned(strategy):
@@ -263,7 +270,25 @@ def kept_files(wildcards):
         "choices": rules.task_choices,
         "scores": rules.task_scores,
     }
-    return kept + kept_of_judged() + kept_of_tasks(of_tasks)
+    return kept + kept_of_judged() + kept_of_pooled() + kept_of_tasks(of_tasks)
+
+
+def kept_of_scores(run):
+    """What the models of some folds say of held-out and tuning cases."""
+    if run["strategy"] not in PROBES:
+        return expand(rules.infer.output, **run, shard=list(SHARDS))
+    of_base = {name: run[name] for name in ("cohort", "model")}
+    point = plan.read_point(run["strategy"])
+    return [
+        *expand(rules.probe.output, **run),
+        *expand(rules.embed.output, **of_base, point=point),
+    ]
+
+
+def embeddings_of(wildcards):
+    """What the frozen base makes of each prompt, at the point where the strategy reads."""
+    point = plan.read_point(wildcards.strategy)
+    return f"results/{wildcards.cohort}/{wildcards.model}/prompts/embeddings-{point}.parquet"
 
 
 def kept_of_judged():
@@ -277,7 +302,13 @@ def kept_of_judged():
             run = {"cohort": cohort, "design": design, **applied}
             folds = list(plan.folds(design))
             kept += expand(rules.apply_baselines.output, cohort=cohort, design=design)
-            kept += expand(rules.apply.output, **run, fold=folds, shard=list(SHARDS))
+            for strategy in applied["strategy"]:
+                of_one = run | {"strategy": strategy, "fold": folds}
+                kept += (
+                    expand(rules.apply_probe.output, **of_one)
+                    if strategy in PROBES
+                    else expand(rules.apply.output, **of_one, shard=list(SHARDS))
+                )
             for one in (
                 rules.outside_cases,
                 rules.average,
@@ -286,9 +317,115 @@ def kept_of_judged():
                 rules.external,
             ):
                 kept += expand(one.output, **run)
+            if cohort in plan.curated_cohorts():
+                labels = rules.label_validity.output
+                kept += expand(labels, cohort=cohort, design=design)
+            of_final = of_all | {"shard": list(SHARDS)}
+            kept += kept_of_final(of_final, (rules.apply_final, rules.average_final))
     if plan.judged_cohorts():
-        kept += expand(rules.mapping.output, cohort=plan.config.cohort)
+        for one in (rules.mapping, rules.grid):
+            kept += expand(one.output, cohort=plan.config.cohort)
+    if plan.final_strategies():
+        of_final = {"cohort": plan.config.cohort, "model": applied["model"]}
+        kept += expand(rules.final_cases.output, **of_final)
+        for model in applied["model"]:
+            for strategy in plan.final_strategies():
+                folder = plan.final_folder(model, strategy)
+                kept += [f"{folder}/{name}" for name in plan.fold_model_names(strategy)]
     return kept
+
+
+def grid_runs(wildcards):
+    """What the grid compares: predictions at home, away, of final models and of pooled designs, and baselines of all of them."""
+    models, designs = list(plan.config.models), plan.config.folds.designs
+    seconds, pooled = plan.judged_cohorts(), plan.pooled_cohort()
+    run = f"{RUN}/predictions.jsonl"
+    baselines = "results/{cohort}/baselines/{design}/predictions.parquet"
+    applied = {"model": models, "strategy": plan.applied_strategies()}
+    trained = {"model": models, "strategy": plan.pooled_strategies()}
+    finals = [
+        f"results/{cohort}/{model}/{strategy}/final/{plan.final_name(model, strategy)}/predictions.jsonl"
+        for cohort in seconds
+        for model in models
+        for strategy in plan.final_strategies()
+    ]
+    return {
+        "home": expand(run, cohort=wildcards.cohort, design=designs, **applied),
+        "away": expand(run, cohort=seconds, design=designs, **applied),
+        "final": finals,
+        "pooled": expand(
+            run, cohort=pooled, design=plan.config.pooling.designs, **trained
+        ),
+        "baselines": expand(
+            baselines, cohort=(wildcards.cohort, *seconds), design=designs
+        )
+        + expand(baselines, cohort=pooled, design=plan.config.pooling.designs),
+    }
+
+
+def kept_of_pooled():
+    """Every file of the cohort of all, and of the models that are trained on it."""
+    kept, (strategies, models) = [], (
+        plan.pooled_strategies(),
+        list(plan.config.models),
+    )
+    for cohort in plan.pooled_cohort():
+        kept += expand(rules.pool.output, cohort=cohort)
+        for one in plan.pooled_from():
+            kept += expand(rules.rationales.output, cohort=one)
+        of_all = {"cohort": cohort, "model": models}
+        for one in (rules.pool_prompts, rules.tokens):
+            kept += expand(one.output, **of_all)
+        for design in plan.config.pooling.designs:
+            folds = {"design": design, "fold": list(plan.folds(design))}
+            kept += expand(rules.split.output, **of_all, **folds)
+            kept += expand(rules.baselines.output, cohort=cohort, design=design)
+            for strategy in strategies:
+                run = of_all | {"strategy": strategy, "design": design}
+                if plan.trainer_of(strategy) == strategy:
+                    kept += expand(
+                        f"{RUN}/fold-{{fold}}/{{name}}",
+                        **run,
+                        fold=folds["fold"],
+                        name=plan.fold_model_names(strategy),
+                    )
+                kept += expand(rules.recalibrate.output, **run, fold=folds["fold"])
+                kept += kept_of_scores(run | {"fold": folds["fold"]})
+                kept += expand(rules.gather.output, **run)
+    return kept
+
+
+def kept_of_final(of_all, made):
+    """What final models say of a further cohort."""
+    return [
+        file
+        for model in of_all["model"]
+        for strategy in plan.final_strategies()
+        for one in made
+        for file in expand(
+            one.output,
+            **of_all | {"model": model, "strategy": strategy},
+            final=plan.final_name(model, strategy),
+        )
+    ]
+
+
+def final_model_files(wildcards):
+    """What training left of a final model."""
+    folder = plan.final_folder(wildcards.model, wildcards.strategy)
+    return [f"{folder}/{name}" for name in plan.fold_model_names(wildcards.strategy)]
+
+
+def final_predictions(wildcards):
+    """What the final model says of a further cohort, where there is one; it judges the cases of the first design."""
+    if (
+        wildcards.strategy not in plan.final_strategies()
+        or wildcards.design != plan.config.folds.designs[0]
+    ):
+        return []
+    name = plan.final_name(wildcards.model, wildcards.strategy)
+    run = f"results/{wildcards.cohort}/{wildcards.model}/{wildcards.strategy}"
+    return [f"{run}/final/{name}/predictions.jsonl"]
 
 
 def mapping_option(wildcards):
@@ -318,12 +455,12 @@ def home_models(wildcards, names):
     """Files of every fold's model that is applied; none where a strategy trains nothing."""
     if not plan.fold_model_names(wildcards.strategy):
         return []
-    folds = plan.folds(wildcards.design)
-    return [
-        f"{home_folder(wildcards)}/fold-{fold}/{name}"
-        for fold in folds
-        for name in names
+    folders = [
+        f"{home_folder(wildcards)}/fold-{fold}" for fold in plan.folds(wildcards.design)
     ]
+    if final_predictions(wildcards):
+        folders.append(plan.final_folder(wildcards.model, wildcards.strategy))
+    return [f"{folder}/{name}" for folder in folders for name in names]
 
 
 def applied_model_files(wildcards):
@@ -354,6 +491,15 @@ def applied_shards(wildcards, fold):
     ]
 
 
+def applied_predictions(wildcards, cohort):
+    """What every model that is applied says of one cohort's cases, by one design."""
+    return expand(
+        f"results/{cohort}/{{model}}/{{strategy}}/{wildcards.design}/predictions.jsonl",
+        model=plan.config.models,
+        strategy=plan.applied_strategies(),
+    )
+
+
 def external_files(wildcards):
     """What the report shows of further cohorts; nothing where there are none."""
     if not plan.judged_cohorts():
@@ -375,6 +521,12 @@ def external_files(wildcards):
         *expand("results/{second}/overlap/overlap.json", second=plan.judged_cohorts()),
         *expand("results/{second}/cases/flow.json", second=plan.judged_cohorts()),
         *expand("results/{one}/mapping/mapping.csv", one=cohorts),
+        f"results/{wildcards.cohort}/grid/grid.json",
+        *expand(
+            "results/{second}/label_validity/{design}/labels.json",
+            second=plan.curated_cohorts(),
+            design=plan.config.folds.designs,
+        ),
     ]
 
 
@@ -621,7 +773,7 @@ def require_everything():
 
 def forget_states():
     """Drop what trainers kept: the engine has taken what they made, and would have thrown it away by now."""
-    for folder in Path("results").glob("*/*/*/*/state/fold-*"):
+    for folder in Path("results").glob("*/*/*/*/state/*"):
         if (folder.parents[1] / folder.name / "manifest.json").is_file():
             shutil.rmtree(folder)
 

@@ -203,7 +203,7 @@ rule apply:
         "results/{cohort}/{model}/{strategy}/{design}/benchmarks/apply-{fold}-{shard}.tsv"
     wildcard_constraints:
         cohort=JUDGED_COHORTS,
-        strategy=APPLIED_STRATEGIES,
+        strategy=APPLIED_READERS,
     conda:
         "../../envs/train.yaml"
     threads: threads_for
@@ -313,6 +313,7 @@ rule external:
         away_labels="results/{cohort}/cases/labels.parquet",
         away_folds="results/{cohort}/cases/folds.parquet",
         away_baselines="results/{cohort}/baselines/{design}/predictions.parquet",
+        final=lambda wildcards: final_predictions(wildcards),
     output:
         external="results/{cohort}/{model}/{strategy}/{design}/external/external.json",
         table="results/{cohort}/{model}/{strategy}/{design}/external/external.csv",
@@ -337,7 +338,56 @@ rule external:
         away_cases=subpath(input.away_cases, parent=True),
         home_name=plan.config.cohort,
         folder=subpath(output.external, parent=True),
+        final=lambda wildcards, input: option("--final", input.final),
     message:
         "Judging {wildcards.model} by {wildcards.strategy} on '{wildcards.cohort}'"
     shell:
-        "exec python -m oncoraft external --home {input.home} {params.home_cases} {input.home_baselines} --home-name {params.home_name} --away {input.away} {params.away_cases} {input.away_baselines} --away-name {wildcards.cohort} --model {wildcards.model} --strategy {wildcards.strategy} --design {wildcards.design} --out {params.folder} --settings {params.settings:q} 2> {log}"
+        "exec python -m oncoraft external --home {input.home} {params.home_cases} {input.home_baselines} --home-name {params.home_name} --away {input.away} {params.away_cases} {input.away_baselines} --away-name {wildcards.cohort} --model {wildcards.model} --strategy {wildcards.strategy} --design {wildcards.design} {params.final} --out {params.folder} --settings {params.settings:q} 2> {log}"
+
+
+# Of a cohort whose scans people have read. Patients of both cohorts serve this comparison, and nothing else.
+rule label_validity:
+    input:
+        study=lambda wildcards: reader_folder(wildcards),
+        second=TABLES,
+        second_ingested="results/{cohort}/tables/manifest.json",
+        second_cases="results/{cohort}/cases/cases.parquet",
+        second_labels="results/{cohort}/cases/labels.parquet",
+        second_folds="results/{cohort}/cases/folds.parquet",
+        first=expand(TABLES, cohort=plan.config.cohort),
+        first_ingested=f"results/{plan.config.cohort}/tables/manifest.json",
+        first_cases=f"results/{plan.config.cohort}/cases/cases.parquet",
+        first_labels=f"results/{plan.config.cohort}/cases/labels.parquet",
+        first_folds=f"results/{plan.config.cohort}/cases/folds.parquet",
+        matched="results/{cohort}/overlap/matched.csv",
+        applied=lambda wildcards: applied_predictions(wildcards, wildcards.cohort),
+        home=lambda wildcards: applied_predictions(wildcards, plan.config.cohort),
+    output:
+        labels="results/{cohort}/label_validity/{design}/labels.json",
+        agreement="results/{cohort}/label_validity/{design}/agreement.csv",
+        confusion="results/{cohort}/label_validity/{design}/confusion.csv",
+        auroc="results/{cohort}/label_validity/{design}/auroc.csv",
+        manifest="results/{cohort}/label_validity/{design}/manifest.json",
+    log:
+        "results/{cohort}/logs/label-validity-{design}.log",
+    benchmark:
+        "results/{cohort}/benchmarks/label-validity-{design}.tsv"
+    wildcard_constraints:
+        cohort=CURATED_COHORTS,
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=settings_of("label-validity"),
+        second=subpath(input.second_ingested, parent=True),
+        second_cases=subpath(input.second_cases, parent=True),
+        first=subpath(input.first_ingested, parent=True),
+        first_cases=subpath(input.first_cases, parent=True),
+        folder=subpath(output.labels, parent=True),
+    message:
+        "Holding the labels of '{wildcards.cohort}' against what people have read"
+    shell:
+        "exec python -m oncoraft label-validity --study {input.study} --second {params.second} {params.second_cases} --first {params.first} {params.first_cases} --matched {input.matched} --applied {input.applied} --home {input.home} --design {wildcards.design} --out {params.folder} --settings {params.settings:q} 2> {log}"

@@ -18,6 +18,8 @@ rule infer:
         "results/{cohort}/{model}/{strategy}/{design}/logs/infer-{fold}-{shard}.log",
     benchmark:
         "results/{cohort}/{model}/{strategy}/{design}/benchmarks/infer-{fold}-{shard}.tsv"
+    wildcard_constraints:
+        strategy=plan.probes(are=False),
     conda:
         "../../envs/train.yaml"
     threads: threads_for

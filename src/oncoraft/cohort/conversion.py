@@ -46,6 +46,7 @@ class Converted:
         counts: rows taken and set aside, file by file.
         inputs: files that were read.
         clock: how days were aligned, and what was checked.
+        readings: what people said of each scan (`knowledge.curated`): patient_id, start_day, reading; None where nobody was asked.
     """
 
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
@@ -54,6 +55,7 @@ class Converted:
     counts: list[Counted] = field(default_factory=list)
     inputs: list[Path] = field(default_factory=list)
     clock: dict[str, object] = field(default_factory=dict)
+    readings: pd.DataFrame | None = None
 
     def put(self, table: str, rows: pd.DataFrame, origins: Mapping[str, Origin]) -> None:
         """Add a table, unless it has no row, and where its columns come from; columns without an origin are left out.

@@ -16,18 +16,21 @@ import pandas as pd
 
 from oncoraft.cohort.conversion import Converted
 from oncoraft.cohort.readers import READERS
+from oncoraft.foundation.csv_file import write_csv
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, sealed, write_json
 from oncoraft.foundation.publishing import MANIFEST
+from oncoraft.knowledge.curated import FILE as CURATED
 from oncoraft.knowledge.tables import TABLES, Table
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
 log = logging.getLogger("oncoraft")
 MAPPING = "mapping.json"
-WRITTEN = ("data_*", "meta_*", "case_lists/*", MAPPING, MANIFEST)
+WRITTEN = ("data_*", "meta_*", "case_lists/*", MAPPING, CURATED, MANIFEST)
 EPILOG = """\
 SOURCE is a cohort in another layout. STUDY receives the tables that it has, in the layout of MSK-CHORD (docs/tables.md), and mapping.json:
-where every column comes from (mapped, approximated and how, absent and why), the rows that were set aside, and how days were aligned.
+where every column comes from (mapped, approximated and how, absent and why), the rows that were set aside, and how days were aligned;
+of a source whose scans people read also curated.csv: what they say of each (patient_id, start_day, reading).
 
 readers: cbioportal (a study of that layout, counted from another day: --mapping says which), genie_bpc (the CSV tables of a release),
 csv (a group's own tables, by a mapping file), meds (what `oncoraft export-meds` wrote); docs/external.md
@@ -64,6 +67,8 @@ def write_tables(folder: Path, made: Converted) -> None:
     for table in TABLES:
         if table.name in made.tables:
             write_table(folder / table.file, table, made.tables[table.name])
+    if made.readings is not None:
+        write_csv(folder / CURATED, made.readings)
     for name, path in made.files.items():
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(path, folder / name)

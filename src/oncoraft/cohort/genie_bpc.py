@@ -1,4 +1,5 @@
 """GENIE BPC: the CSV tables of a release (`clinical_data/`) or of several, with the genomic files of `cBioPortal_files/` where they lie beside.
+Where there are no CSV tables at all, the portal's folder alone (`genie_bpc_portal`).
 
 Two clocks stand in one release: drugs, radiation and panels count from the diagnosis of their own cancer (`ca_seq`), scans, visits,
 pathology and markers from the patient's first index cancer; they differ in patients with two. Nearly every event also has its day from
@@ -14,6 +15,7 @@ import pandas as pd
 
 from oncoraft.cohort import genie_bpc_courses, genie_bpc_genomics, genie_bpc_imaging, genie_bpc_patients
 from oncoraft.cohort.conversion import Converted
+from oncoraft.cohort.genie_bpc_portal import origins_of, portal_folders, read_portal
 from oncoraft.cohort.genie_bpc_release import PORTAL, read_release, releases
 from oncoraft.foundation.errors import InputError
 
@@ -31,18 +33,27 @@ def read_genie_bpc(source: Path, mapping: Path | None = None) -> Converted:
     if mapping is not None:
         raise InputError("expected no mapping file: this reader knows its columns", file=mapping)
     made = Converted()
-    folders = releases(source)
-    for folder in folders:
+    portals = portal_folders(source)
+    try:
+        folders = releases(source)
+    except InputError:
+        if not portals:
+            raise
+        folders = []
+    # CSV tables where there are any: they tell clocks, sites and other cancers that the portal's folder does not.
+    portals = [] if folders else portals
+    for folder in [*folders, *portals]:
         part = Converted(counts=made.counts, inputs=made.inputs, clock=made.clock)
-        release = read_release(folder, part)
+        release = read_portal(folder, part) if portals else read_release(folder, part)
         for read in (genie_bpc_patients.read, genie_bpc_courses.read, genie_bpc_imaging.read):
             read(release, part)
         for name, rows in part.tables.items():
             made.tables[name] = pd.concat([made.tables[name], rows], ignore_index=True) if name in made.tables else rows
-        made.origins |= part.origins
+        made.origins |= origins_of(part.origins) if portals else part.origins
+        made.readings = part.readings if made.readings is None else pd.concat([made.readings, part.readings], ignore_index=True)
     for table, key in (("clinical_patient", "PATIENT_ID"), ("clinical_sample", "SAMPLE_ID")):
         # A patient of two cohorts stands in both: once is enough.
         made.tables[table] = made.tables[table].drop_duplicates(key).fillna("").reset_index(drop=True)
-    genie_bpc_genomics.read([folder.parent / PORTAL for folder in folders], made)
+    genie_bpc_genomics.read([*(folder.parent / PORTAL for folder in folders), *portals], made)
     made.clock |= {"clock": "birth, shifted to the first sequencing report", "day_zero": "earliest dob_cpt_report_days of the patient"}
     return made

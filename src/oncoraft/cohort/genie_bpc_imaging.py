@@ -6,6 +6,8 @@ and no cancer, which is what a complete response looks like; a reader that drops
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
@@ -13,8 +15,11 @@ from oncoraft.cohort.conversion import Converted, Origin
 from oncoraft.cohort.genie_bpc_release import IMAGING, PATHOLOGY, Release
 from oncoraft.cohort.source_tables import LINE, days, on_one_clock, text, written
 from oncoraft.foundation.errors import InputError
+from oncoraft.knowledge.curated import IMPROVING, MIXED, NO_CANCER, NOT_STATED, PROGRESSING, STABLE, UNCERTAIN
 from oncoraft.knowledge.genie_bpc import EVIDENCE_OF_CANCER, FULL_BODY, PROCEDURES, PROGRESSION, REGIONS, tumor_site
 
+# In the order of the vocabulary; only the word of a scan that shows cancer is a word of response.
+CURATED = dict(zip(PROGRESSION, (PROGRESSING, STABLE, IMPROVING, MIXED, NOT_STATED), strict=True))
 SITES = tuple(f"image_casite{number}" for number in range(1, 16))
 COVERED = ("CHEST", "ABDOMEN", "PELVIS", "HEAD", "OTHER")
 WHO = Origin("mapped", "record_id")
@@ -72,8 +77,18 @@ def read(release: Release, part: Converted) -> None:
     told = seen != ""
     part.put("timeline_progression", shared.assign(PROGRESSION=verdict)[told], PROGRESSION_ORIGINS)
     part.put("timeline_cancer_presence", shared.assign(HAS_CANCER=seen)[told], PRESENCE_ORIGINS)
+    part.readings = _readings(rows, shared, seen, part, path)
     _sites(rows, shared, seen, part)
     _pdl1(release, part)
+
+
+def _readings(rows: pd.DataFrame, shared: pd.DataFrame, seen: pd.Series, part: Converted, path: Path) -> pd.DataFrame:
+    """What the curators say of every scan that speaks of cancer: their word where it shows cancer, else that it shows none."""
+    word = text(rows, "image_overall")
+    part.count(path, "words of response on scans without evidence of cancer; not taken", int(((word != "") & (seen != "Y")).sum()))
+    reading = word.map(CURATED).fillna(NOT_STATED).mask(seen == "N", NO_CANCER).mask(seen == "Indeterminate", UNCERTAIN)
+    told = pd.DataFrame({"patient_id": shared["PATIENT_ID"], "start_day": shared["START_DATE"].astype(int), "reading": reading})
+    return told[seen != ""].reset_index(drop=True)
 
 
 def _refuse_words(rows: pd.DataFrame, release: Release) -> None:

@@ -15,10 +15,15 @@ from pydantic import BeforeValidator, Field, model_validator
 from oncoraft.cohort.conversion import BY_NAME, Converted, Origin, is_required
 from oncoraft.cohort.source_tables import LINE, days, read_source, text, written
 from oncoraft.foundation.errors import InputError
+from oncoraft.knowledge.curated import READINGS
 from oncoraft.planning.config_files import read_model
 from oncoraft.planning.settings.base import Block
 
 SEQUENCING = "sequencing"
+CURATED_TABLE, READING_HEADERS = (
+    "curated_readings",
+    ("PATIENT_ID", "START_DATE", "READING"),
+)  # no table of the layout: what people said of scans
 Unit = Literal["days", "weeks", "months", "years"]
 DAYS_IN: dict[str, float] = {"days": 1.0, "weeks": 7.0, "months": 365 / 12, "years": 365.25}
 SEPARATORS = {".tsv": "\t", ".txt": "\t", ".tab": "\t"}
@@ -93,15 +98,22 @@ def read_csv(source: Path, mapping: Path | None = None) -> Converted:
     made = Converted()
     for name, one in told.tables.items():
         _check(name, one, mapping)
+    curated = told.tables.pop(CURATED_TABLE, None)
     zeros = {name: _zero(source, clock) for name, clock in told.clocks.items()}
     for name, one in told.tables.items():
         _table(name, one, source, zeros.get(one.clock), made)
+    if curated is not None:
+        made.readings = _readings(curated, source, zeros.get(curated.clock), made)
     made.clock = {"clock": "by table, from the mapping file", "clocks": {name: one.clock for name, one in told.tables.items()}}
     return made
 
 
 def _check(name: str, one: MappedTable, mapping: Path) -> None:
     """Headers of the layout alone, every required one among them."""
+    if name == CURATED_TABLE:
+        if set(one.columns) != set(READING_HEADERS):
+            raise InputError(f"tables.{name}.columns: expected {', '.join(READING_HEADERS)}", file=mapping, found=", ".join(one.columns))
+        return
     try:
         for header in one.columns:
             is_required(name, header)
@@ -164,6 +176,29 @@ def _table(name: str, one: MappedTable, source: Path, zero: pd.Series | None, ma
         out = out[shift.notna()]
     made.count(path, f"taken for {name}", len(out))
     made.put(name, out, origins)
+
+
+def _readings(one: MappedTable, source: Path, zero: pd.Series | None, made: Converted) -> pd.DataFrame:
+    """What people said of each scan: patient_id, start_day from the first sequencing, reading.
+
+    Raises:
+        InputError: a column that is not there, a day that is none, or a reading of another name.
+    """
+    path, given = source / one.file, one.columns
+    rows = read_source(path, [spec.column for spec in given.values() if spec.column is not None], _separator(path))
+    made.inputs += [] if path in made.inputs else [path]
+    who, when, what = (given[header] for header in READING_HEADERS)
+    reading = _words(rows, what, path)
+    strange = (reading != "") & ~reading.isin(READINGS)
+    if strange.any():
+        row, column = rows[strange].iloc[0], what.column
+        raise InputError(
+            f"expected one of {', '.join(READINGS)}", file=path, line=int(row[LINE]), column=column, found=str(row[str(column)])
+        )
+    day = _days(rows, str(when.column), path, when.unit) - _shift(rows, given, zero, path)
+    told = (reading != "") & day.notna()
+    made.count(path, "set aside: readings without a day or a word", int((~told).sum()))
+    return pd.DataFrame({"patient_id": text(rows, str(who.column))[told], "start_day": day[told].astype(int), "reading": reading[told]})
 
 
 def _shift(rows: pd.DataFrame, given: dict[str, MappedColumn], zero: pd.Series | None, path: Path) -> pd.Series:

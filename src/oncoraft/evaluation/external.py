@@ -164,12 +164,31 @@ def single_scores(predictions: Path, cases: pd.Series) -> Array:
     return np.array([told[case_id] for case_id in cases], dtype=float).T
 
 
+def final_records(path: Path, away: Judged, confidence: float) -> list[dict[str, Any]]:
+    """AUROC of the model that was trained on all of the first cohort, and how far it lies above the mean of all folds' models.
+
+    Raises:
+        InputError: a case that it has not judged.
+    """
+    told = {row["case_id"]: row["score"] for row in read_jsonl(path, ("case_id", "score"), once="case_id")}
+    if absent := [case_id for case_id in away.frame["case_id"] if case_id not in told]:
+        raise InputError(f"expected a score of every case; {len(absent)} have none, the first", file=path, found=absent[0])
+    final = pooled(np.array([told[case_id] for case_id in away.frame["case_id"]], dtype=float), away)
+    mean = pooled(away.scores["model"], away)
+    return [
+        record("auroc", "model", "away, final model", final, away, confidence),
+        record("auroc_gain", "model", "final model less mean of folds", (final[0] - mean[0], final[1] - mean[1]), away, confidence),
+    ]
+
+
 def measure(given: argparse.Namespace, blocks: dict[str, Any]) -> tuple[dict[str, Any], pd.DataFrame]:
     """What stands in external.json, and the calibration curves."""
     settings, external, definition = blocks["evaluation"], blocks["external"], blocks["labels"].definition
     home = read_judged(given.home, given.design, definition, settings, "home")
     away = read_judged(given.away, given.design, definition, settings, "away")
     records = discrimination(home, away, single_scores(given.away[0], away.frame["case_id"]), settings.confidence)
+    if given.final:
+        records += final_records(given.final, away, settings.confidence)
     calibrated, curves, reason = calibration(away, external, settings.confidence)
     told = {"home": given.home_name, "away": given.away_name, "model": given.model, "strategy": given.strategy, "design": given.design}
     return {**told, "label": definition, "records": [*records, *calibrated], "not_recalibrated": reason or None}, curves
@@ -181,6 +200,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     for name, what in (("home", "held-out cases of the cohort that models were trained on"), ("away", "cases of the second cohort")):
         parser.add_argument(f"--{name}", type=Path, nargs=3, required=True, metavar=("PREDICTIONS", "CASES", "BASELINES"), help=what)
         parser.add_argument(f"--{name}-name", default=name, help="name of that cohort")
+    parser.add_argument(
+        "--final", type=Path, metavar="PREDICTIONS", help="what the model trained on all of the first cohort says of the second"
+    )
     parser.add_argument("--model", default="", help="name of the base model")
     parser.add_argument("--strategy", default="", help="name of the strategy")
     parser.add_argument("--design", default="kfold", help="cross-validation design")
@@ -201,6 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for part in (given.home, given.away)
         for path in (part[0], part[2], *(part[1] / f"{name}.parquet" for name in ("cases", "labels", "folds")))
     ]
+    inputs += [given.final] if given.final else []
     with publishing(*files, step="external", home=given.out) as written:
         write_json(written[0], document)
         write_csv(written[1], pd.DataFrame(document["records"]))

@@ -18,11 +18,13 @@ from oncoraft.planning.settings.alignment import Alignment, DirectPreference, Gr
 from oncoraft.planning.settings.analysis import Baselines, Evaluation, Report, Selection, Survival
 from oncoraft.planning.settings.base import Block, Days, Fraction, PathText, Slug
 from oncoraft.planning.settings.cohort import SUBTYPES, CohortFilter, Definition, Design, Folds, Followup, Ingest, Labels, Regimens, Twin
-from oncoraft.planning.settings.cohorts import Cohort, External
-from oncoraft.planning.settings.models import Adapter, Inference, Model, Strategy, TinyModel, Training
+from oncoraft.planning.settings.cohorts import Cohort, External, Pooling
+from oncoraft.planning.settings.models import Adapter, Final, Inference, Model, Strategy, TinyModel, Training
+from oncoraft.planning.settings.strategy_checks import check_final, check_lenders, check_scores, check_starts
 from oncoraft.planning.settings.tasks import KINDS, Radiation, TaskName, TextTask, declared_value
 from oncoraft.planning.settings.text import Audit, Evidence, Prompts, Rationales, Split, VerifierName
 
+POOLED = "pooled"  # the cohort that is made of all, for designs that train on all
 PRETRAINING = "pretraining"  # the cohort whose text a tiny model reads before it is fine-tuned
 RESERVED_FOLDERS = {
     "study",
@@ -40,6 +42,9 @@ RESERVED_FOLDERS = {
     "release",
     "overlap",
     "mapping",
+    "label_validity",
+    "grid",
+    "final",
     "tasks",
 }
 
@@ -53,6 +58,7 @@ class Config(Block):
         default_factory=dict, description="Further cohorts by name, to which the trained models are applied (external validation)."
     )
     external: External = External()
+    pooling: Pooling = Pooling()
     twin: Twin = Twin()
     pretraining: Twin = Field(
         Twin(patients=2000, seed=1009), description="The population whose text a tiny model reads before it is fine-tuned."
@@ -72,6 +78,7 @@ class Config(Block):
     strategies: dict[Slug, Strategy] = Field({"raft": Strategy()}, min_length=1, description="Training strategies by name.")
     adapter: Adapter = Adapter()
     training: Training = Training()
+    final: Final = Final()
     alignment: Alignment = Alignment()
     preferences: Preferences = Preferences()
     dpo: DirectPreference = DirectPreference()
@@ -114,47 +121,22 @@ class Config(Block):
     def _names_of_their_own(self) -> Config:
         if self.cohort == PRETRAINING:
             raise ValueError(f"cohort: {PRETRAINING!r} is the name of the tiny models' own population")
+        if POOLED in (self.cohort, *self.cohorts):
+            raise ValueError(
+                f"{'cohort' if self.cohort == POOLED else f'cohorts.{POOLED}'}: {POOLED!r} is the name of all cohorts together"
+            )
+        if self.pooling.designs and not any(one.role == "validate" for one in self.cohorts.values()):
+            raise ValueError("pooling.designs: expected a cohort of role validate to pool with")
         if taken := RESERVED_FOLDERS & (set(self.models) | set(self.strategies)):
             raise ValueError(f"{sorted(taken)[0]!r} is the name of a results folder; call the model or strategy something else")
         return self
 
     @model_validator(mode="after")
-    def _models_that_are_trained(self) -> Config:
-        for name, one in self.strategies.items():
-            if one.model_of is None:
-                continue
-            key, lender = f"strategies.{name}.model_of", self.strategies.get(one.model_of)
-            if lender is None or lender.model_of is not None or not lender.is_trained:
-                raise ValueError(f"{key}: expected a strategy that is trained, found {one.model_of!r}")
-            for part in ("adapter", "language_model_weight", "score_weight", "score_loss"):
-                if getattr(one, part) != getattr(lender, part):
-                    raise ValueError(f"{key}: expected {part} {getattr(lender, part)} as in {one.model_of!r}, found {getattr(one, part)}")
-        return self
-
-    @model_validator(mode="after")
-    def _scores_that_response_has(self) -> Config:
-        for name, one in self.strategies.items():
-            if one.score_loss == "choices":
-                raise ValueError(f"strategies.{name}.score_loss: expected bce or mse; choices is what the head of a text task learns")
-        return self
-
-    @model_validator(mode="after")
-    def _strategies_to_start_from(self) -> Config:
-        for name, one in self.strategies.items():
-            seen = {name}
-            while one.start is not None:
-                where = f"strategies.{name}.from"
-                if one.start not in self.strategies:
-                    raise ValueError(f"{where}: expected one of {', '.join(self.strategies)}, found {one.start!r}")
-                if one.start in seen:
-                    raise ValueError(f"{where}: expected a strategy that does not itself go on from this one, found {one.start!r}")
-                seen.add(one.start)
-                before = self.strategies[one.start]
-                if not before.has_adapter:
-                    raise ValueError(f"{where}: expected a strategy that trains an adapter, found {one.start!r}")
-                if not (before.has_head and one.has_head):
-                    raise ValueError(f"{where}: expected score_weight above 0 in both; the score is the head's")
-                one = before
+    def _strategies_that_fit(self) -> Config:
+        check_lenders(self.strategies)
+        check_scores(self.strategies)
+        check_final(self.final.strategies, self.strategies)
+        check_starts(self.strategies)
         return self
 
     @model_validator(mode="after")
@@ -209,6 +191,7 @@ class Config(Block):
 
 BLOCK_TYPES: dict[str, type[Block]] = {
     "external": External,
+    "pooling": Pooling,
     "twin": Twin,
     "ingest": Ingest,
     "cohort_filter": CohortFilter,
@@ -243,6 +226,7 @@ BLOCK_TYPES: dict[str, type[Block]] = {
 
 __all__ = [
     "BLOCK_TYPES",
+    "POOLED",
     "PRETRAINING",
     "RESERVED_FOLDERS",
     "SUBTYPES",

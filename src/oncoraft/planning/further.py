@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
-from oncoraft.planning.config import PRETRAINING, Config
+from oncoraft.planning.config import POOLED, PRETRAINING, Config
 from oncoraft.planning.content import Content
+from oncoraft.planning.final import FinalModels
 from oncoraft.planning.missing import missing_of_study
+from oncoraft.planning.settings.cohorts import WITH_CURATED_READINGS
+
+LEAVE_COHORT_OUT = "leave_cohort_out"
 
 
-class FurtherCohorts:
+class FurtherCohorts(FinalModels):
     """The part of a plan that is about cohorts: how they are read, who of them may be judged, what further ones lack."""
 
     config: Config
@@ -23,6 +28,45 @@ class FurtherCohorts:
     def judged_cohorts(self) -> tuple[str, ...]:
         """Further cohorts, to which the trained models are applied."""
         return tuple(name for name, one in self.config.cohorts.items() if one.role == "validate")
+
+    def pooled_cohort(self) -> tuple[str, ...]:
+        """The cohort of all, where a design trains on all."""
+        return (POOLED,) if self.config.pooling.designs else ()
+
+    def pooled_from(self) -> tuple[str, ...]:
+        """The cohorts that are pooled, the configured one first."""
+        return (self.config.cohort, *self.judged_cohorts())
+
+    def pooled_strategies(self) -> list[str]:
+        """Strategies that are run in pooled designs: those that need no other strategy's models to start from."""
+        return [name for name in self.applied_strategies() if not self.config.strategies[name].is_aligned]
+
+    def strategies_with(self, *, adapter: bool, head: bool) -> str:
+        """A wildcard's pattern for the strategies that train just these parts; it matches nothing where there are none."""
+        supervised = {
+            name: one for name, one in self.config.strategies.items() if not one.is_aligned and not one.model_of and not one.probe
+        }
+        return "|".join(name for name, one in supervised.items() if (one.has_adapter, one.has_head) == (adapter, head)) or "(?!)"
+
+    def probes(self, *, are: bool = True) -> str:
+        """A wildcard's pattern for the strategies that are linear probes, or for those that are not."""
+        return "|".join(name for name, one in self.config.strategies.items() if bool(one.probe) == are) or "(?!)"
+
+    def read_point(self, strategy: str) -> str:
+        """Where a probe reads the base model."""
+        return str(self.config.strategies[strategy].probe)
+
+    def read_points(self, strategies: Iterable[str]) -> list[str]:
+        """Where the probes among some strategies read, each point once."""
+        return sorted({str(point) for name in strategies if (point := self.config.strategies[name].probe)})
+
+    def designs(self) -> list[str]:
+        """Every design, of one cohort or of all."""
+        return list(dict.fromkeys([*self.config.folds.designs, *self.config.pooling.designs]))
+
+    def curated_cohorts(self) -> tuple[str, ...]:
+        """Further cohorts whose reader may tell what people said of each scan."""
+        return tuple(name for name in self.judged_cohorts() if self.config.cohorts[name].reader in WITH_CURATED_READINGS)
 
     def applied_strategies(self) -> list[str]:
         """Strategies whose models are applied to further cohorts: negative controls stay at home."""
@@ -77,7 +121,7 @@ class FurtherCohorts:
 
     def has_truth(self, cohort: str) -> bool:
         """Whether the true response probabilities are known, as they are for a twin."""
-        return cohort == PRETRAINING or self._study(cohort) is None
+        return cohort == PRETRAINING or (cohort != POOLED and self._study(cohort) is None)
 
     def _rules_of_judged(self, cohort: str) -> list[str]:
         made = ["twin_release" if self.is_converted(cohort) else "twin"] if self.has_truth(cohort) else []

@@ -18,7 +18,7 @@ from oncoraft.knowledge.tables import DERIVED_TABLES, TABLES
 from oncoraft.planning.config import PRETRAINING, CohortFilter, Config, Twin
 from oncoraft.planning.config_files import check_config
 from oncoraft.planning.content import Content
-from oncoraft.planning.further import FurtherCohorts
+from oncoraft.planning.further import LEAVE_COHORT_OUT, FurtherCohorts
 from oncoraft.planning.missing import missing_of_model, missing_of_study, module_on_path
 from oncoraft.planning.settings.analysis import CLINICAL_TABLES
 from oncoraft.planning.sources import code_digest
@@ -47,7 +47,7 @@ class Plan(FurtherCohorts):
         if not self.config.models:
             raise InputError("models: expected at least one base model to fine-tune", file=next(iter(files), None))
         refuse_braces(self.config)
-        self.cohorts = (self.config.cohort, PRETRAINING, *self.judged_cohorts())
+        self.cohorts = (self.config.cohort, PRETRAINING, *self.judged_cohorts(), *self.pooled_cohort())
         self.steps_asked: set[str] = set()  # steps of the jobs of this plan
         self.content = Content()
         self.tasks = TaskPlan(self.config, self.content, self.steps_asked)
@@ -89,12 +89,7 @@ class Plan(FurtherCohorts):
 
     def folds(self, design: str) -> range:
         """The held-out folds of a design, from 0."""
-        return range(self.config.folds.count(design))
-
-    def strategies_with(self, *, adapter: bool, head: bool) -> str:
-        """A wildcard's pattern for the strategies that train just these parts; it matches nothing where there are none."""
-        supervised = {name: one for name, one in self.config.strategies.items() if not one.is_aligned and one.model_of is None}
-        return "|".join(name for name, one in supervised.items() if (one.has_adapter, one.has_head) == (adapter, head)) or "(?!)"
+        return range(len(self.pooled_from()) if design == LEAVE_COHORT_OUT else self.config.folds.count(design))
 
     def aligned_strategies(self, method: str | None = None) -> str:
         """A wildcard's pattern for the strategies that go on from another, by one method or any; nothing where there are none."""
@@ -131,6 +126,8 @@ class Plan(FurtherCohorts):
     def fold_model_names(self, strategy: str) -> list[str]:
         """Names of the files that training or alignment leaves for inference; none where a strategy trains nothing."""
         one = self.config.strategies[strategy]
+        if one.probe:
+            return ["probe.json", "manifest.json"]
         adapter = ["adapter_config.json", "adapter_model.safetensors"] if one.has_adapter else []
         head = ["score_head.pt"] if one.has_head else []
         return [*adapter, *head, "manifest.json"] if one.is_trained else []

@@ -35,6 +35,11 @@ STEPS: dict[str, Step] = {
     "outside-folds": Step(
         "oncoraft.cases.outside_folds", ("folds",), "Parts of a cohort that no model is trained on, for score groups cut on other patients."
     ),
+    "pool": Step(
+        "oncoraft.cases.pool",
+        ("folds", "pooling"),
+        "Cases of several cohorts as one, with folds by patient and with a cohort left out at a time.",
+    ),
     "flow": Step("oncoraft.cases.flow", ("labels",), "Count the cohort from patients to analysed cases."),
     "label-truth": Step("oncoraft.cases.label_truth", (), "Compare every label definition with the true responses of a twin."),
     "cases": Step(
@@ -55,11 +60,15 @@ STEPS: dict[str, Step] = {
         "Evidence and rendering in one call: tables and cases in, prompts out.",
     ),
     "split": Step("oncoraft.prompts.split", ("split", "labels"), "Write the training and held-out JSONL files of one fold."),
+    "final-cases": Step(
+        "oncoraft.prompts.final_cases", ("split", "labels"), "Every labelled case of a cohort as a training file: no fold is held out."
+    ),
     "outside-cases": Step(
         "oncoraft.prompts.outside_cases",
         ("labels", "external"),
         "Every case of a second cohort for models of another, none of whose patients they have seen.",
     ),
+    "pool-prompts": Step("oncoraft.prompts.pool_prompts", (), "The prompts of several cohorts as one file."),
     "control": Step(
         "oncoraft.prompts.control",
         ("prompts", "split"),
@@ -100,6 +109,14 @@ STEPS: dict[str, Step] = {
     "infer": Step(
         "oncoraft.inference.infer", ("inference", "strategy"), "Score one shard of the held-out cases and write their rationales."
     ),
+    "embed": Step(
+        "oncoraft.inference.embed", ("inference",), "Read every prompt with a frozen base model: one vector a case, at a stated point."
+    ),
+    "probe": Step(
+        "oncoraft.models.probe",
+        ("strategy",),
+        "Fit logistic regression on a fold's embeddings, its penalty chosen on tuning patients, and score.",
+    ),
     "recalibrate": Step(
         "oncoraft.inference.recalibrate", (), "Fit probabilities and a threshold on the scores of a fold's tuning patients."
     ),
@@ -131,6 +148,16 @@ STEPS: dict[str, Step] = {
         "oncoraft.evaluation.external",
         ("evaluation", "labels", "external"),
         "How models of one cohort do in another: discrimination beside home, calibration before and after recalibration.",
+    ),
+    "label-validity": Step(
+        "oncoraft.evaluation.label_validity",
+        ("evaluation", "labels"),
+        "Curated response beside the rule on scans: agreement, kappa, and AUROC under each, of a cohort and of patients of two.",
+    ),
+    "grid": Step(
+        "oncoraft.evaluation.grid",
+        ("evaluation", "labels"),
+        "Models, strategies, cohorts and designs in one table, ranked with the ranking's uncertainty, and the cost of each.",
     ),
     "compare": Step(
         "oncoraft.evaluation.compare", ("evaluation", "labels"), "Compare runs pair by pair on the cases that both have scored."

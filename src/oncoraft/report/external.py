@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from oncoraft.report.collect import read_json
+from oncoraft.report.label_validity import label_tables
 from oncoraft.report.names import predictor_name
 from oncoraft.report.sections import Sources
 from oncoraft.report.small_cells import Guard
@@ -66,6 +67,7 @@ def beside(file: Path) -> dict[str, Path]:
         "survival": run / "survival" / "survival.json",
         "overlap": cohort / "overlap" / "overlap.json",
         "mapping": cohort / "mapping" / "mapping.csv",
+        "labels": cohort / "label_validity" / run.name / "labels.json",
     }
 
 
@@ -90,8 +92,11 @@ def area_rows(told: dict[str, Any], guard: Guard) -> Rows:
 
 
 def single_rows(told: dict[str, Any]) -> Rows:
-    """A row a fold's model, and their mean."""
-    return [_named(told) | row for row in told["records"] if row["metric"] == "auroc" and row["scope"].startswith("away, ")]
+    """A row a fold's model, their mean, and the model that was trained on all of the first cohort."""
+    kept = [
+        row for row in told["records"] if row["metric"] in ("auroc", "auroc_gain") and row["scope"].startswith(("away, ", "final model"))
+    ]
+    return [_named(told) | row | {"scope": row["scope"].removeprefix("away, ")} for row in kept]
 
 
 def calibration_rows(told: dict[str, Any], guard: Guard) -> Rows:
@@ -184,7 +189,9 @@ def section(sources: Sources) -> dict[str, Any] | None:
     who = [row for name, paths in seconds.items() for row in overlap_rows(name, read_json(paths["overlap"]), guard)]
     fields = [row for name, paths in seconds.items() for row in field_rows(name, paths["mapping"], home, guard)]
     first = areas[0]
+    labels = label_tables({(name, paths["labels"]): read_json(paths["labels"]) for name, paths in seconds.items()}, guard)
     return {
+        **labels,
         "brief": f"{first['run']}, {first['second']}: AUROC {number(first['away'])}, at home {number(first['home'])}",
         "areas": tabulate(
             Data("external-auroc", areas),
@@ -194,7 +201,7 @@ def section(sources: Sources) -> dict[str, Any] | None:
         "single": tabulate(
             Data("external-single-models", [row for one in told.values() for row in single_rows(one)]),
             SINGLE,
-            "Each fold's model singly, over all cases of the second cohort",
+            "Each fold's model singly, and the final model where one was trained on all of the first cohort, over all cases of the second",
         ),
         "calibration": tabulate(
             Data("external-calibration", [row for one in told.values() for row in calibration_rows(one, guard)]),

@@ -92,6 +92,7 @@ READ = (
     "tables/ledger.parquet",
     "prompts/audit.json",
     "prompts/evidence.parquet",
+    "grid/grid.json",
 )
 # What the folder of the page's data holds, by the pattern of its name.
 WRITTEN = ("*.csv", "*.svg", "*.md")

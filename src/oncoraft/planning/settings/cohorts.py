@@ -11,6 +11,7 @@ from oncoraft.planning.settings.base import Block, Fraction, PathText
 
 ReaderName = Literal["cbioportal", "genie_bpc", "csv", "meds"]
 WITH_TWIN = ("cbioportal", "genie_bpc")
+WITH_CURATED_READINGS = ("genie_bpc", "csv")
 
 
 class SecondTwin(Block):
@@ -54,6 +55,21 @@ class Cohort(Block):
             raise ValueError(f"study: expected a folder; there is no twin in the layout of reader {self.reader}")
         if self.twin.overlap and self.reader != "genie_bpc":
             raise ValueError("twin.overlap: expected reader genie_bpc; other twins share nobody")
+        return self
+
+
+class Pooling(Block):
+    """Models trained on the configured cohort and those that validate, as one cohort called `pooled`."""
+
+    designs: tuple[Literal["kfold", "leave_cohort_out"], ...] = Field(
+        (),
+        description="kfold: folds by patient over both cohorts; leave_cohort_out: each cohort is judged by a model of the others. None by default: these train models of their own.",
+    )
+
+    @model_validator(mode="after")
+    def _once(self) -> Pooling:
+        if len(set(self.designs)) < len(self.designs):
+            raise ValueError("designs: expected each design once")
         return self
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from oncoraft.planning.settings.base import Block, Fraction, PathText, Slug
+
+ReadPoint = Literal["end_of_prompt", "mean_of_prompt", "end_of_rationale"]
 
 
 class TinyModel(Block):
@@ -83,6 +85,18 @@ class Strategy(Block):
         None, alias="from", description="dpo and grpo: the strategy whose adapter and head of the same fold they start from."
     )
 
+    probe: ReadPoint | None = Field(
+        None,
+        description="Linear probe in place of a score head: logistic regression on the frozen base's state at this point (end_of_prompt, "
+        "mean_of_prompt, end_of_rationale: after the rationale that the base itself writes), its penalty chosen on tuning patients.",
+    )
+
+    @model_serializer(mode="wrap")
+    def _as_before_where_there_is_no_probe(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What rules depend on: a strategy without a probe reads as it did before there were any, so that its models stand."""
+        values: dict[str, Any] = handler(self)
+        return {name: value for name, value in values.items() if name != "probe" or value is not None}
+
     @property
     def is_trained(self) -> bool:
         """Whether anything is fitted; without losses the base model answers as it is."""
@@ -126,12 +140,30 @@ class Strategy(Block):
         return self
 
     @model_validator(mode="after")
+    def _a_probe_trains_nothing_else(self) -> Strategy:
+        if self.probe and (self.adapter or self.language_model_weight > 0 or self.is_aligned or self.control or self.model_of):
+            raise ValueError(
+                "probe: expected adapter: false and language_model_weight: 0, and neither control, model_of nor another method; the base stays frozen"
+            )
+        if self.probe and self.score_weight == 0:
+            raise ValueError("probe: expected score_weight above 0; the probe is what scores")
+        return self
+
+    @model_validator(mode="after")
     def _something_to_learn_with(self) -> Strategy:
         if not self.adapter and self.language_model_weight > 0:
             raise ValueError("adapter: false leaves nothing that language_model_weight could train; set it to 0")
         if self.examples and self.is_trained:
             raise ValueError("examples are shown to strategies that train nothing; set both weights to 0")
         return self
+
+
+class Final(Block):
+    """Final models: trained on all of the cohort, applied to further cohorts beside the folds' models."""
+
+    strategies: tuple[Slug, ...] = Field(
+        (), description="Strategies of which a final model is trained, for every base model; none by default."
+    )
 
 
 class Training(Block):
