@@ -17,6 +17,7 @@ from oncoraft.foundation.errors import InputError
 from oncoraft.planning.settings.alignment import Alignment, DirectPreference, GroupPolicy, Preferences
 from oncoraft.planning.settings.analysis import Baselines, Evaluation, Report, Selection, Survival
 from oncoraft.planning.settings.base import Block, Days, Fraction, PathText, Slug
+from oncoraft.planning.settings.cells import LEAKING, CellDesign, CellStudy, CellTwin
 from oncoraft.planning.settings.cohort import SUBTYPES, CohortFilter, Definition, Design, Folds, Followup, Ingest, Labels, Regimens, Twin
 from oncoraft.planning.settings.cohorts import Cohort, External
 from oncoraft.planning.settings.models import Adapter, Inference, Model, Strategy, TinyModel, Training
@@ -41,7 +42,11 @@ RESERVED_FOLDERS = {
     "overlap",
     "mapping",
     "tasks",
+    "cells",
 }
+
+# Block of a step -> the mapping that it is an entry of.
+MAPPINGS = {"model": "models", "strategy": "strategies", "task": "tasks", "cell_study": "cells"}
 
 
 class Config(Block):
@@ -85,6 +90,10 @@ class Config(Block):
     radiation: Radiation = Radiation()
     tasks: dict[TaskName, TextTask] = Field(default_factory=dict, description="Text tasks by name, beside response; none by default.")
     task_training: Training = Training()
+    cells: dict[TaskName, CellStudy] = Field(
+        default_factory=dict, description="Single-cell cohorts by name, beside response; none by default."
+    )
+    cell_training: Training = Training()
 
     @model_validator(mode="after")
     def _one_that_develops(self) -> Config:
@@ -165,6 +174,18 @@ class Config(Block):
         return self
 
     @model_validator(mode="after")
+    def _cells_that_can_be_learned_from(self) -> Config:
+        for name, study in self.cells.items():
+            for key, known in (("models", self.models), ("strategies", self.strategies)):
+                if absent := set(getattr(study, key) or ()) - set(known):
+                    raise ValueError(f"cells.{name}.{key}: expected one of {', '.join(known) or 'none configured'}, found {min(absent)!r}")
+            for one in study.strategies:
+                found = self.strategies.get(one)
+                if found and (found.is_aligned or found.control or found.model_of):
+                    raise ValueError(f"cells.{name}.strategies: expected a supervised strategy of its own model, found {one!r}")
+        return self
+
+    @model_validator(mode="after")
     def _one_template(self) -> Config:
         shown = self.rationales.fields_of
         if shown is None:
@@ -175,15 +196,15 @@ class Config(Block):
         return self
 
     def blocks(self, names: Iterable[str], **choice: str) -> dict[str, Any]:
-        """The named blocks; `model`, `strategy` and `task` are entries of their mappings, picked by `choice`.
+        """The named blocks; those of `MAPPINGS` are entries of their mappings, picked by `choice`.
 
         Raises:
             InputError: a chosen entry does not exist.
         """
         picked: dict[str, Any] = {}
         for name in names:
-            if name in {"model", "strategy", "task"}:
-                entries: dict[str, Block] = getattr(self, {"model": "models", "strategy": "strategies", "task": "tasks"}[name])
+            if name in MAPPINGS:
+                entries: dict[str, Block] = getattr(self, MAPPINGS[name])
                 chosen = choice.get(name) or next(iter(entries), "")
                 if chosen not in entries:
                     raise InputError(f"expected one of {', '.join(entries) or 'none configured'}", column=name, found=chosen)
@@ -224,10 +245,13 @@ BLOCK_TYPES: dict[str, type[Block]] = {
     "radiation": Radiation,
     "task": TextTask,
     "task_training": Training,
+    "cell_study": CellStudy,
+    "cell_training": Training,
 }
 
 __all__ = [
     "BLOCK_TYPES",
+    "LEAKING",
     "PRETRAINING",
     "RESERVED_FOLDERS",
     "SUBTYPES",
@@ -236,6 +260,9 @@ __all__ = [
     "Audit",
     "Baselines",
     "Block",
+    "CellDesign",
+    "CellStudy",
+    "CellTwin",
     "Cohort",
     "CohortFilter",
     "Config",
