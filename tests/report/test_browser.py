@@ -37,6 +37,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made_cases.write(results, made_cases.cohort())
     made_neighbours.scored(results)
     made_neighbours.aligned(results / "tiny" / "raft" / "kfold")
+    made_neighbours.celled(results)
     # Every section that any run has is on this page.
     return written(results, home, "--external", str(made_neighbours.second(home)))
 

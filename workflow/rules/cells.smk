@@ -120,7 +120,9 @@ rule cell_cases:
         runtime=30,
     params:
         settings=cell_settings_of("cell-cases"),
-        content=lambda wildcards: plan.cells.file_content(wildcards.cohort, wildcards.cells),
+        content=lambda wildcards: plan.cells.file_content(
+            wildcards.cohort, wildcards.cells
+        ),
         folder=subpath(output.cases, parent=True),
     message:
         "Finding the cases of {wildcards.cells} in its cells"
@@ -293,7 +295,9 @@ rule cell_expression:
         runtime=30,
     params:
         settings=cell_settings_of("cell-expression"),
-        content=lambda wildcards: plan.cells.file_content(wildcards.cohort, wildcards.cells),
+        content=lambda wildcards: plan.cells.file_content(
+            wildcards.cohort, wildcards.cells
+        ),
         cases=subpath(input.cases, parent=True),
         out=subpath(output.map, parent=True),
     message:

@@ -44,13 +44,13 @@ shell.prefix(job_environment())
 
 
 wildcard_constraints:
+    **plan.cells.patterns(),
     cohort="|".join(plan.cohorts),
     model="|".join(plan.config.models),
     strategy="|".join(plan.config.strategies),
     design="|".join(plan.config.folds.designs),
     control="|".join(plan.controls()) or "(?!)",
     task=plan.tasks.pattern(),
-    **plan.cells.patterns(),
     answerer="base|tuned",
     fold=r"\d+",
     shard=r"\d+",

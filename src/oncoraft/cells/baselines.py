@@ -25,6 +25,7 @@ from oncoraft.cells.expression import log_normalised, read_expression, variable_
 from oncoraft.cells.tables import parts_of_fold, read_cases, read_folds, read_genes
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.foundation.publishing import claim
 from oncoraft.foundation.stable import stable_seed
 from oncoraft.planning.config import LEAKING, CellStudy
 from oncoraft.planning.edge import run, settings_record
@@ -123,6 +124,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     blocks = cell_settings("cell-baselines", given)
     study = blocks["cell_study"]
+    record = given.out.with_name(given.out.name + ".manifest.json")
+    claim(given.out, record, step="cell-baselines")
     cases, folds = read_cases(given.folder), read_folds(given.folder, given.design)
     counts = read_expression(given.expression, cases, read_genes(given.folder))
     parts, shrinkages = [], []
@@ -137,7 +140,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.truth is not None and study.unit == "cell":
         truth = read_table(given.truth, ("case_id", "oracle", "oracle_of_expression"), key=("case_id",))
         joined = joined.merge(truth, on="case_id", how="left", validate="one_to_one")
-    record = given.out.with_name(given.out.name + ".manifest.json")
     with publishing(given.out, record, step="cell-baselines") as (out, note):
         joined.to_parquet(out, index=False)
         inputs = [

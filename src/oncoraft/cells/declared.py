@@ -33,7 +33,12 @@ def texts(obs: pd.DataFrame, column: str, path: Path, key: str) -> pd.Series:
     if column not in obs:
         there = ", ".join(map(str, obs.columns[:12])) or "none"
         raise InputError(f"expected this column of obs (cells.columns.{key}); there are {there}", file=path, column=column)
-    return obs[column].astype(object).map(word)
+    values = obs[column]
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        # Each word once; the code of what is missing is -1, the last place.
+        known = np.array([*map(word, values.cat.categories), None], dtype=object)
+        return pd.Series(known[values.cat.codes.to_numpy()], index=values.index)
+    return values.astype(object).map(word)
 
 
 def word(value: Any) -> str | None:

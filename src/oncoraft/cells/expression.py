@@ -109,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     blocks = cell_settings("cell-expression", given)
     study = blocks["cell_study"]
     files = [given.out / name for name in ("expression.npz", "map.csv", "manifest.json")]
-    claim(*files, step="cell-expression")
+    claim(*files, step="cell-expression", home=given.out)
     cases, genes = read_cases(given.cases), read_genes(given.cases)
     members = read_table(given.cases / "members.parquet", ("number", "row", "case"), key=("number", "row"))
     paths = [path for one in given.files for path in (sorted(one.glob("*.h5ad")) if one.is_dir() else [one])]
@@ -120,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
         counts = summed(cell_files, study, members, len(cases))
     points, shares = on_map(cases, counts, study)
-    with publishing(*files, step="cell-expression") as (matrix, table, note):
+    with publishing(*files, step="cell-expression", home=given.out) as (matrix, table, note):
         with matrix.open("wb") as stream:
             sparse.save_npz(stream, counts)
         write_csv(table, points)

@@ -158,12 +158,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     blocks = cell_settings("cell-cases", given)
     names = ("cases.parquet", "sentences.parquet", "members.parquet", "genes.txt", "flow.json", "manifest.json")
     files = [given.out / name for name in names]
-    claim(*files, step="cell-cases")
+    claim(*files, step="cell-cases", home=given.out)
     paths = [path for one in given.files for path in (sorted(one.glob("*.h5ad")) if one.is_dir() else [one])]
     with opened(paths, blocks["cell_study"]) as cell_files:
         cases, members, top, counts = found_cases(cell_files, blocks["cell_study"])
         genes = cell_files.names
-    with publishing(*files, step="cell-cases") as (out_cases, out_top, out_members, out_genes, out_flow, note):
+    with publishing(*files, step="cell-cases", home=given.out) as (out_cases, out_top, out_members, out_genes, out_flow, note):
         cases.to_parquet(out_cases, index=False)
         write_sentences(out_top, cases["case_id"].tolist(), top)
         members.to_parquet(out_members, index=False)

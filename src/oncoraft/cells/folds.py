@@ -20,6 +20,7 @@ from oncoraft.cells.edge import cell_parser, cell_settings
 from oncoraft.cells.tables import parts_of_fold, read_cases
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.foundation.publishing import claim
 from oncoraft.foundation.stable import stable_fraction
 from oncoraft.planning.config import LEAKING, CellStudy
 from oncoraft.planning.edge import run, settings_record
@@ -116,10 +117,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder written by `oncoraft cell-cases`; folds are written beside")
     given = parser.parse_args(arguments)
     blocks = cell_settings("cell-folds", given)
+    out, told, record = (given.folder / name for name in ("folds.parquet", "folds.json", "folds.parquet.manifest.json"))
+    claim(out, told, record, step="cell-folds")
     cases = read_cases(given.folder)
     folds = assigned(cases, blocks["cell_study"])
     counts = counted(cases, folds, blocks["cell_study"])
-    out, told, record = (given.folder / name for name in ("folds.parquet", "folds.json", "folds.parquet.manifest.json"))
     with publishing(out, told, record, step="cell-folds") as (table, summary, note):
         folds.to_parquet(table, index=False)
         write_json(summary, counts)

@@ -19,6 +19,7 @@ from oncoraft.foundation.csv_file import iterate_csv, write_csv
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import read_jsonl
 from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.foundation.publishing import claim
 from oncoraft.foundation.stable import stable_seed
 from oncoraft.planning.edge import run, settings_record
 
@@ -73,12 +74,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     blocks = cell_settings("cell-markers", given)
     study = blocks["cell_study"]
+    record = given.out.with_name(given.out.name + ".manifest.json")
+    claim(given.out, record, step="cell-markers")
     rows = read_jsonl(given.predictions, ("case_id", "patient_id", "score"), once="case_id")
     table = markers(changes(rows, given.predictions), study.bootstrap, study.seed)
     if given.programme is not None:
         truth = {row["gene"]: row["direction"] for _, row in iterate_csv(given.programme, ("gene", "direction"), "a programme of genes")}
         table["truth"] = [truth.get(gene, "none") for gene in table["gene"]]
-    record = given.out.with_name(given.out.name + ".manifest.json")
     with publishing(given.out, record, step="cell-markers") as (out, note):
         write_csv(out, table)
         inputs = [given.predictions, *([given.programme] if given.programme else [])]

@@ -29,12 +29,13 @@ class Quality(NamedTuple):
 
 def quality(chunk: sparse.csr_matrix, mitochondrial: np.ndarray) -> Quality:
     """Quality of a chunk; `mitochondrial` is (columns,), 1.0 where a column is of the mitochondrion."""
-    total = np.asarray(chunk @ np.ones(chunk.shape[1])).ravel()
+    # In the chunk's own kind of number: otherwise the whole chunk would be copied. Sums of counts stay exact below 2**24.
+    total = np.asarray(chunk @ np.ones(chunk.shape[1], dtype=chunk.dtype), dtype=float)
     genes = np.diff(chunk.indptr)
     if (zeros := chunk.data == 0).any():
         # Some writers keep explicit zeros; they express nothing.
         genes = genes - np.bincount(np.repeat(np.arange(len(genes)), genes)[zeros], minlength=len(genes))
-    share = np.divide(chunk @ mitochondrial, total, out=np.full(len(total), np.nan), where=total > 0)
+    share = np.divide(chunk @ mitochondrial.astype(chunk.dtype), total, out=np.full(len(total), np.nan), where=total > 0)
     return Quality(total, genes, share)
 
 

@@ -18,6 +18,7 @@ from oncoraft.cells.prompts import sentence
 from oncoraft.cells.split import capped
 from oncoraft.foundation.jsonl import read_jsonl, write_jsonl
 from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.foundation.publishing import claim
 from oncoraft.planning.edge import run, settings_record
 
 log = logging.getLogger("oncoraft")
@@ -62,12 +63,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     blocks = cell_settings("cell-removals", given)
     study = blocks["cell_study"]
+    record = given.out.with_name(given.out.name + ".manifest.json")
+    claim(given.out, record, step="cell-removals")
     keys = ("case_id", "patient_id", "input")
     train, held = read_jsonl(given.train, (*keys, "responder")), read_jsonl(given.heldout, keys, once="case_id")
     genes = candidates(train, study.marker_genes)
     chosen = capped(held, study.marker_cases, study.seed, "markers")
     rows = [one for row in chosen for one in (row, *(without(row, gene) for gene in genes if gene in set(genes_in(row["input"]))))]
-    record = given.out.with_name(given.out.name + ".manifest.json")
     with publishing(given.out, record, step="cell-removals") as (out, note):
         write_jsonl(out, rows)
         told = {"cases": len(chosen), "genes": len(genes), "rows": len(rows)}

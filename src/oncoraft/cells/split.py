@@ -20,6 +20,7 @@ from oncoraft.cells.tables import parts_of_fold, read_cases, read_folds
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import read_jsonl, write_jsonl
 from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.foundation.publishing import claim
 from oncoraft.foundation.stable import stable_fraction
 from oncoraft.planning.config import LEAKING, CellStudy
 from oncoraft.planning.edge import run, settings_record
@@ -76,6 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("give either --all, or all of --design, --fold, --train and --heldout")
     blocks = cell_settings("cell-split", given)
     study = blocks["cell_study"]
+    written = [given.all] if given.all is not None else [given.train, given.heldout]
+    record = written[0].with_name("manifest.json") if given.all is None else given.all.with_name(given.all.name + ".manifest.json")
+    claim(*written, record, step="cell-split")
     cases = read_cases(given.folder)
     prompts = {row["case_id"]: row for row in read_jsonl(given.prompts, KEYS, once="case_id")}
     if absent := sorted(set(cases["case_id"]) - set(prompts)):
@@ -83,10 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     inputs = [given.prompts, given.folder / "cases.parquet"]
     if given.all is not None:
         parts = {given.all: answered(list(prompts.values()))}
-        record = given.all.with_name(given.all.name + ".manifest.json")
     else:
         parts = of_fold(given, study, cases, prompts)
-        record = given.train.with_name("manifest.json")
         inputs.append(given.folder / "folds.parquet")
     counts = {path.stem: {"cases": len(rows), "donors": len({row["patient_id"] for row in rows})} for path, rows in parts.items()}
     with publishing(*parts, record, step="cell-split") as temporary:

@@ -58,9 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = type(blocks["cell_study"].twin).model_validate(blocks["cell_study"].twin.model_dump() | changed)
     folder = given.out / "files"
     files = [folder, *(given.out / name for name in ("truth.parquet", "programme.csv", "drugs.csv", "manifest.json"))]
-    claim(*files, step="twin-cells", folders=[folder], own=WRITTEN)
+    claim(*files, step="twin-cells", home=given.out, folders=[folder], own=WRITTEN)
     names, programme = gene_names(settings.genes)
-    with publishing(*files, step="twin-cells", folders=[folder], own=WRITTEN) as written:
+    with publishing(*files, step="twin-cells", home=given.out, folders=[folder], own=WRITTEN) as written:
         truth = []
         written[0].mkdir()
         for number in range(settings.data_sets):

@@ -20,6 +20,7 @@ from oncoraft.evaluation.discrimination import Array, bootstrap, interval, mean_
 from oncoraft.foundation.csv_file import write_csv
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.foundation.publishing import claim
 from oncoraft.foundation.stable import stable_seed
 from oncoraft.planning.config import LEAKING
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
@@ -166,6 +167,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     blocks = read_settings("cell-scores", given, **({"cell_study": given.cells} if given.cells else {}))
     study = blocks["cell_study"]
+    files = [given.out / name for name in ("metrics.json", "metrics.csv", "manifest.json")]
+    claim(*files, step="cell-scores", home=given.out)
     runs = [(name, [Path(file) for file in files]) for name, *files in given.run]
     kinds = ("case_id", "patient_id", *LEVELS, "responder")
     cases = read_table(given.folder / "cases.parquet", kinds, key=("case_id",))
@@ -182,8 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         records += overall(name, score, data) + by_level(name, score, data)
         if name != REFERENCE:
             records.append(difference(name, score, scores[REFERENCE], data))
-    files = [given.out / name for name in ("metrics.json", "metrics.csv", "manifest.json")]
-    with publishing(*files, step="cell-scores") as (told, table, note):
+    with publishing(*files, step="cell-scores", home=given.out) as (told, table, note):
         leaks = given.design == LEAKING
         write_json(
             told, {"design": given.design, "leaks": leaks, "unit": study.unit, "models": [name for name, _ in runs], "records": records}

@@ -52,11 +52,11 @@ class CellStudy(Block):
     """A cohort of single cells: files of AnnData, what they say, and how response is learned from them."""
 
     files: tuple[PathText, ...] = Field((), description="Files of AnnData (.h5ad); none: the twin is made.")
-    twin: CellTwin = CellTwin()
+    twin: CellTwin = Field(CellTwin(), description="What is made up where there are no files.")
     pretraining: CellPretraining | None = Field(
         None, description="Twin of another seed whose prompts and answers a tiny model reads first; null: it has read clinical text alone."
     )
-    columns: CellColumns = CellColumns()
+    columns: CellColumns = Field(CellColumns(), description="Which column of obs says what.")
     donors: Literal["of_data_set", "of_all"] = Field(
         "of_data_set", description="Whether a donor's name is of its data set alone (P1 of two studies are two people) or of all of them."
     )
