@@ -67,7 +67,7 @@ def test_a_change_reaches_the_rules_that_read_it_and_no_others() -> None:
 
 def test_files_that_are_not_there_are_named_before_anything_runs() -> None:
     plan = plan_of(cells={"lung": {"files": ["lung.h5ad"], "gene_table": "ids.csv"}})
-    assert plan.missing() == [f"{file}: no such file (configuration block `cells`)" for file in ("lung.h5ad", "ids.csv")]
+    assert plan.missing() == [f"{file}: no such file (configuration block `cells` or `cell_models`)" for file in ("lung.h5ad", "ids.csv")]
     assert plan.cells.data_files("demo", "lung") == ["lung.h5ad"]
     assert not plan.cells.is_twin("lung")
 
@@ -92,4 +92,24 @@ def test_marker_genes_are_asked_of_the_first_strategy_with_a_score_head() -> Non
 
 
 def test_without_cohorts_of_cells_the_wildcards_match_nothing() -> None:
-    assert plan_of().cells.patterns() == {"cells": "(?!)", "cell_design": "(?!)"}
+    assert plan_of().cells.patterns() == dict.fromkeys(("cells", "cell_design", "cell_model"), "(?!)")
+
+
+def test_no_example_is_shown_where_it_could_be_of_the_donor_who_is_asked_about() -> None:
+    strategies = {"raft": {}, "few": {"language_model_weight": 0, "score_weight": 0, "examples": 4}}
+    plan = plan_of(cells={"lung": {"strategies": ["raft", "few"]}}, strategies=strategies)
+    assert set(plan.cells.runs("lung", "demo", "pooled_by_donor")) == {"tiny/raft", "tiny/few"}
+    assert set(plan.cells.runs("lung", "demo", "pooled_by_cell")) == {"tiny/raft"}
+
+
+def test_models_of_cells_are_judged_beside_language_models_and_their_files_decide_reruns() -> None:
+    strategies = {"raft": {}, "frozen": {"adapter": False, "language_model_weight": 0}}
+    blocks = {"strategies": strategies, "cell_models": {"former": {"path": "former", "vocabulary": "tokens.json"}}}
+    plan = plan_of(cells={"lung": {"cell_models": ["former"], "cell_strategies": ["frozen"]}}, **blocks)
+    assert set(plan.cells.runs("lung", "demo", "leave_dataset_out")) == {"tiny/raft", "former/frozen"}
+    assert plan.cells.model_files("former") == ["former/config.json", "tokens.json"]
+    assert len(plan.missing()) == 2
+    with pytest.raises(InputError, match="expected language_model_weight 0 and a score loss, found 'raft'"):
+        plan_of(cells={"lung": {"cell_models": ["former"], "cell_strategies": ["raft"]}}, **blocks)
+    with pytest.raises(InputError, match="cell_models: expected cell_strategies beside it"):
+        plan_of(cells={"lung": {"cell_models": ["former"]}}, **blocks)

@@ -107,6 +107,14 @@ TO_A_FOLDER: dict[str, Words] = {
     "twin-cells": lambda run, out: ["--donors", 6, "--out", out],
     "cell-cases": lambda run, out: [run / TABLES, "--out", out, *OF_CELLS],
     "cell-expression": lambda run, out: [run / TABLES, "--cases", run / CASES, "--out", out, *OF_CELLS],
+    "cell-model": lambda run, out: [
+        run / FOLD / "train.jsonl",
+        run / FOLD / "heldout.jsonl",
+        "--out",
+        out,
+        "--settings",
+        '{"cell_model": {"path": "m", "vocabulary": "v"}, "strategy": {"language_model_weight": 0}}',
+    ],
     "cell-scores": lambda run, out: [
         run / CASES,
         "--design",

@@ -9,6 +9,7 @@ def cell_settings_of(step):
         wildcards.get("cohort", "pretraining"),
         wildcards.get("strategy", ""),
         wildcards.get("model", ""),
+        wildcards.get("cell_model", ""),
     )
 
 
@@ -425,6 +426,40 @@ rule cell_infer:
         "Scoring held-out cells with {wildcards.model} by {wildcards.strategy}, {wildcards.cell_design}, fold {wildcards.fold}"
     shell:
         "exec python -m oncoraft infer {input.heldout} --base {params.base:q} {params.fold_model} {params.examples} --out {output.predictions} --threads {threads} --gpus {resources.gpu} --settings {params.settings:q} 2> {log}"
+
+
+# A model over genes as tokens of its own: a frozen embedding with a score head, or LoRA with it.
+rule cell_model:
+    input:
+        train="results/{cohort}/cells/{cells}/{cell_design}/fold-{fold}/train.jsonl",
+        heldout="results/{cohort}/cells/{cells}/{cell_design}/fold-{fold}/heldout.jsonl",
+        model=lambda wildcards: plan.cells.model_files(wildcards.cell_model),
+        audit="results/{cohort}/cells/{cells}/audit.json",
+    output:
+        predictions="results/{cohort}/{cell_model}/cells/{cells}/{strategy}/{cell_design}/fold-{fold}/predictions.jsonl",
+        head="results/{cohort}/{cell_model}/cells/{cells}/{strategy}/{cell_design}/fold-{fold}/score_head.pt",
+        log="results/{cohort}/{cell_model}/cells/{cells}/{strategy}/{cell_design}/fold-{fold}/training_log.jsonl",
+        patients="results/{cohort}/{cell_model}/cells/{cells}/{strategy}/{cell_design}/fold-{fold}/training_patients.txt",
+        manifest="results/{cohort}/{cell_model}/cells/{cells}/{strategy}/{cell_design}/fold-{fold}/manifest.json",
+    log:
+        "results/{cohort}/{cell_model}/cells/{cells}/{strategy}/{cell_design}/logs/cell-model-{fold}.log",
+    benchmark:
+        "results/{cohort}/{cell_model}/cells/{cells}/{strategy}/{cell_design}/benchmarks/cell-model-{fold}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: 8
+    resources:
+        mem_mb=32000,
+        runtime=1440,
+        gpu=lambda wildcards: plan.config.cell_models[wildcards.cell_model].gpus,
+    params:
+        settings=cell_settings_of("cell-model"),
+        content=lambda wildcards: plan.cells.model_content(wildcards.cell_model),
+        folder=subpath(output.manifest, parent=True),
+    message:
+        "Training {wildcards.cell_model} by {wildcards.strategy} on {wildcards.cells}, {wildcards.cell_design}, fold {wildcards.fold}"
+    shell:
+        "exec python -m oncoraft cell-model {input.train} {input.heldout} --out {params.folder} --threads {threads} --gpus {resources.gpu} --settings {params.settings:q} 2> {log}"
 
 
 rule cell_scores:

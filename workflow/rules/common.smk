@@ -618,7 +618,13 @@ def kept_of_cells():
             kept += expand(rules.cell_scores.output, **one)
             if design not in cells.model_designs(name):
                 continue
-            for strategy in cells.study(name).strategies:
+            run = one | {
+                "cell_model": list(cells.study(name).cell_models),
+                "fold": folds,
+            }
+            by = list(cells.study(name).cell_strategies)
+            kept += expand(rules.cell_model.output, **run, strategy=by)
+            for strategy in cells.strategies(name, design):
                 run = one | {"model": cells.models(name), "strategy": strategy}
                 kept += expand(rules.cell_infer.output, **run, fold=folds)
                 for file in plan.fold_model_names(strategy):

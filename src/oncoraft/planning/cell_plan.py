@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from oncoraft.foundation.provenance import canonical_json
-from oncoraft.planning.config import PRETRAINING, Block, CellStudy, CellTwin, Config
+from oncoraft.planning.config import LEAKING, PRETRAINING, Block, CellStudy, CellTwin, Config
 from oncoraft.planning.content import Content
 from oncoraft.planning.sources import code_digest
 from oncoraft.planning.steps import STEPS
@@ -22,6 +22,8 @@ READERS = {
     "models": set(),
     "strategies": set(),
     "model_designs": set(),
+    "cell_models": set(),
+    "cell_strategies": set(),
     "token_budget": {"cell-prompts"},
     "max_training_cases": {"cell-split"},
     "max_heldout_cases": {"cell-split"},
@@ -35,6 +37,11 @@ READERS = {
 def cell_paths(config: Config) -> dict[str, str | None]:
     """Paths that the configuration gives of cells, by their keys."""
     found: dict[str, str | None] = {f"cells.{name}.gene_table": study.gene_table for name, study in config.cells.items()}
+    found |= {
+        f"cell_models.{name}.{key}": getattr(one, key)
+        for name, one in config.cell_models.items()
+        for key in ("path", "vocabulary", "gene_table")
+    }
     return found | {f"cells.{name}.files[{place}]": file for name, study in config.cells.items() for place, file in enumerate(study.files)}
 
 
@@ -59,7 +66,8 @@ class CellPlan:
     def patterns(self) -> dict[str, str]:
         """Patterns of the wildcards `cells` and `cell_design`; they match nothing where there are no cohorts of cells."""
         designs = dict.fromkeys(design for name in self.names() for design in self.study(name).designs)
-        return {"cells": "|".join(self.names()) or NOTHING, "cell_design": "|".join(designs) or NOTHING}
+        found = {"cells": self.names(), "cell_design": designs, "cell_model": self.config.cell_models}
+        return {name: "|".join(values) or NOTHING for name, values in found.items()}
 
     def folds(self, name: str, design: str) -> range:
         """The held-out folds of a design, from 0."""
@@ -74,6 +82,10 @@ class CellPlan:
         """The designs that language models are judged by."""
         chosen = self.study(name).model_designs
         return list(self.study(name).designs if chosen is None else chosen)
+
+    def strategies(self, name: str, design: str) -> list[str]:
+        """The strategies of language models in a design: where donors are on both sides, an example would be of the donor who is asked about."""
+        return [one for one in self.study(name).strategies if design != LEAKING or not self.config.strategies[one].examples]
 
     def marked(self, name: str) -> tuple[str, str, str] | None:
         """Model, strategy and design whose fold 0 is asked which genes move its score: the first that trains a score head; None where none does."""
@@ -94,7 +106,20 @@ class CellPlan:
 
     def all_files(self) -> list[str]:
         """Files from outside that any reads."""
-        return [file for name in self.names() for file in self.files(name)]
+        models = dict.fromkeys(model for name in self.names() for model in self.study(name).cell_models)
+        return [file for name in self.names() for file in self.files(name)] + [file for model in models for file in self.model_files(model)]
+
+    def model_files(self, model: str) -> list[str]:
+        """The files of a model of cells that a rule depends on; of a folder that does not exist, what must be in it."""
+        asked = self.config.cell_models[model]
+        folder = Path(asked.path)
+        found = sorted(file.as_posix() for file in folder.glob("*") if file.suffix in {".json", ".safetensors"} and file.is_file())
+        more = [asked.vocabulary, *([asked.gene_table] if asked.gene_table else [])]
+        return list(dict.fromkeys([*(found or [f"{asked.path}/config.json"]), *more]))
+
+    def model_content(self, model: str) -> str:
+        """Digest of these files."""
+        return self.content.of(Path(file) for file in self.model_files(model))
 
     def file_content(self, cohort: str, name: str) -> str:
         """Digest of the files from outside that one reads; of a twin's nothing."""
@@ -108,14 +133,14 @@ class CellPlan:
         """A wildcard's pattern for the cohorts whose tiny models read cells first."""
         return "|".join(name for name in self.names() if self.study(name).pretraining is not None) or NOTHING
 
-    def settings(self, step: str, name: str, cohort: str = "", strategy: str = "", model: str = "") -> str:
+    def settings(self, step: str, name: str, cohort: str = "", strategy: str = "", model: str = "", cell_model: str = "") -> str:
         """The one tracked parameter of a rule that runs `step` for a cohort of cells, as JSON: what the step reads, and its code.
 
         Args:
             step: a key of `STEPS`.
             name: of the cohort of cells.
             cohort: the first folder under results; that of pretraining is another population.
-            strategy, model: for steps that train or infer, or build a model.
+            strategy, model, cell_model: for steps that train or infer, or build a model.
         """
         self.steps_asked.add(step)
         config, blocks = self.config, dict[str, object]()
@@ -126,6 +151,7 @@ class CellPlan:
                 found: Block = {
                     "strategy": lambda: config.strategies[strategy],
                     "model": lambda: self._model(name, model),
+                    "cell_model": lambda: config.cell_models[cell_model],
                     "training": lambda: config.cell_training,
                     # Of a cell no rationale is known that could be checked; the score is what is judged.
                     "inference": lambda: config.inference.model_copy(
@@ -152,19 +178,22 @@ class CellPlan:
 
     def missing(self) -> list[str]:
         """Files from outside that are not there, one line each."""
-        return [f"{file}: no such file (configuration block `cells`)" for file in self.all_files() if not Path(file).is_file()]
+        return [
+            f"{file}: no such file (configuration block `cells` or `cell_models`)" for file in self.all_files() if not Path(file).is_file()
+        ]
 
     def runs(self, name: str, cohort: str, design: str) -> dict[str, list[str]]:
         """Model and strategy -> predictions of every fold, of one design."""
         if design not in self.model_designs(name):
             return {}
-        folds = self.folds(name, design)
+        study, folds = self.study(name), self.folds(name, design)
+        pairs = [(model, strategy) for model in self.models(name) for strategy in self.strategies(name, design)]
+        pairs += [(model, strategy) for model in study.cell_models for strategy in study.cell_strategies]
         return {
             f"{model}/{strategy}": [
                 f"results/{cohort}/{model}/cells/{name}/{strategy}/{design}/fold-{fold}/predictions.jsonl" for fold in folds
             ]
-            for model in self.models(name)
-            for strategy in self.study(name).strategies
+            for model, strategy in pairs
         }
 
     def products(self, cohort: str, patterns: Sequence[str]) -> list[str]:

@@ -17,7 +17,7 @@ from oncoraft.foundation.errors import InputError
 from oncoraft.planning.settings.alignment import Alignment, DirectPreference, GroupPolicy, Preferences
 from oncoraft.planning.settings.analysis import Baselines, Evaluation, Report, Selection, Survival
 from oncoraft.planning.settings.base import Block, Days, Fraction, PathText, Slug
-from oncoraft.planning.settings.cells import LEAKING, CellDesign, CellStudy, CellTwin
+from oncoraft.planning.settings.cells import LEAKING, CellDesign, CellModel, CellStudy, CellTwin, check_cells
 from oncoraft.planning.settings.cohort import SUBTYPES, CohortFilter, Definition, Design, Folds, Followup, Ingest, Labels, Regimens, Twin
 from oncoraft.planning.settings.cohorts import Cohort, External
 from oncoraft.planning.settings.models import Adapter, Inference, Model, Strategy, TinyModel, Training
@@ -46,7 +46,7 @@ RESERVED_FOLDERS = {
 }
 
 # Block of a step -> the mapping that it is an entry of.
-MAPPINGS = {"model": "models", "strategy": "strategies", "task": "tasks", "cell_study": "cells"}
+MAPPINGS = {"model": "models", "strategy": "strategies", "task": "tasks", "cell_study": "cells", "cell_model": "cell_models"}
 
 
 class Config(Block):
@@ -93,6 +93,9 @@ class Config(Block):
     cells: dict[TaskName, CellStudy] = Field(
         default_factory=dict, description="Single-cell cohorts by name, beside response; none by default."
     )
+    cell_models: dict[Slug, CellModel] = Field(
+        default_factory=dict, description="Models of cells by name, which read genes as tokens of their own."
+    )
     cell_training: Training = Training()
 
     @model_validator(mode="after")
@@ -122,7 +125,7 @@ class Config(Block):
     def _names_of_their_own(self) -> Config:
         if self.cohort == PRETRAINING:
             raise ValueError(f"cohort: {PRETRAINING!r} is the name of the tiny models' own population")
-        if taken := RESERVED_FOLDERS & (set(self.models) | set(self.strategies)):
+        if taken := RESERVED_FOLDERS & ({*self.models, *self.strategies, *self.cell_models}):
             raise ValueError(f"{sorted(taken)[0]!r} is the name of a results folder; call the model or strategy something else")
         return self
 
@@ -175,14 +178,7 @@ class Config(Block):
 
     @model_validator(mode="after")
     def _cells_that_can_be_learned_from(self) -> Config:
-        for name, study in self.cells.items():
-            for key, known in (("models", self.models), ("strategies", self.strategies)):
-                if absent := set(getattr(study, key) or ()) - set(known):
-                    raise ValueError(f"cells.{name}.{key}: expected one of {', '.join(known) or 'none configured'}, found {min(absent)!r}")
-            for one in study.strategies:
-                found = self.strategies.get(one)
-                if found and (found.is_aligned or found.control or found.model_of):
-                    raise ValueError(f"cells.{name}.strategies: expected a supervised strategy of its own model, found {one!r}")
+        check_cells(self.cells, self.models, self.strategies, self.cell_models)
         return self
 
     @model_validator(mode="after")
@@ -246,6 +242,7 @@ BLOCK_TYPES: dict[str, type[Block]] = {
     "task": TextTask,
     "task_training": Training,
     "cell_study": CellStudy,
+    "cell_model": CellModel,
     "cell_training": Training,
 }
 
@@ -261,6 +258,7 @@ __all__ = [
     "Baselines",
     "Block",
     "CellDesign",
+    "CellModel",
     "CellStudy",
     "CellTwin",
     "Cohort",

@@ -175,6 +175,11 @@ STEPS: dict[str, Step] = {
     "cell-baselines": Step(
         "oncoraft.cells.baselines", ("cell_study",), "Score held-out cells by regression, boosted trees, a signature and priors."
     ),
+    "cell-model": Step(
+        "oncoraft.training.cell_model",
+        ("cell_model", "strategy", "adapter", "training"),
+        "Train a model of cells on one fold, frozen or by LoRA, and score its held-out cases.",
+    ),
     "cell-scores": Step(
         "oncoraft.evaluation.cell_scores", ("cell_study",), "Measure models and baselines of one design of cells, with intervals by donor."
     ),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from oncoraft.planning.settings.base import Block, Fraction, PathText, Slug
-from oncoraft.planning.settings.models import TinyModel
+from oncoraft.planning.settings.models import Model, Strategy, TinyModel
 
 CellDesign = Literal["pooled_by_donor", "pooled_by_cell", "leave_dataset_out", "leave_drug_out", "leave_tissue_out"]
 LEAKING = "pooled_by_cell"  # cells of one donor on both sides, as published; beside the others it shows what that is worth
@@ -46,6 +47,19 @@ class CellColumns(Block):
     cancer: str | None = Field("cancer", description="Cancer type.")
     time: str | None = Field(None, description="When the sample was taken relative to treatment.")
     doublet: str | None = Field(None, description="True where a cell was called a doublet.")
+
+
+class CellModel(Block):
+    """A model of cells: an encoder or decoder over genes in the order of their expression, in a local folder of transformers."""
+
+    path: PathText = Field(description="Folder with config.json and weights (safetensors); nothing is downloaded.")
+    vocabulary: PathText = Field(description="JSON object: gene -> token, special tokens (<cls>, <eos>, <pad> or their like) among them.")
+    gene_table: PathText | None = Field(None, description="CSV with columns id and symbol, where the vocabulary holds Ensembl ids.")
+    pooling: Literal["mean", "first", "last"] = Field(
+        "mean", description="State that stands for a cell: mean of its tokens, the first (a <cls>), the last (a decoder)."
+    )
+    gpus: int = Field(1, ge=0, description="GPUs that its jobs ask for; 0: a small one is trained on the CPU.")
+    target_modules: tuple[str, ...] = Field(("query", "value"), description="Layers that get an adapter; of GPT-2's architecture c_attn.")
 
 
 class CellStudy(Block):
@@ -88,6 +102,10 @@ class CellStudy(Block):
     )
     models: tuple[Slug, ...] | None = Field(None, description="Base models of `models` that read the sentences; null: all.")
     strategies: tuple[Slug, ...] = Field(("raft",), description="Strategies of `strategies` by which they learn.")
+    cell_models: tuple[Slug, ...] = Field((), description="Models of `cell_models` that read the genes as tokens of their own.")
+    cell_strategies: tuple[Slug, ...] = Field(
+        (), description="Strategies of `strategies` by which these learn: language_model_weight 0, with an adapter or without."
+    )
     model_designs: tuple[CellDesign, ...] | None = Field(None, description="Designs that they are judged by; null: all of `designs`.")
     max_training_cases: int | None = Field(
         None, ge=20, description="Cap on a fold's training cases of language models, by stable hash; null: all."
@@ -106,8 +124,40 @@ class CellStudy(Block):
                 raise ValueError(f"designs.{name}: expected 2 to 50 folds, found {count}")
         if absent := set(self.model_designs or ()) - set(self.designs):
             raise ValueError(f"model_designs: expected designs of `designs`, found {min(absent)!r}")
+        if bool(self.cell_models) != bool(self.cell_strategies):
+            raise ValueError("cell_models: expected cell_strategies beside it, and the other way round")
         if self.times and self.columns.time is None:
             raise ValueError("times: expected columns.time beside it, the column that holds these words")
         if self.unit == "donor" and LEAKING in self.designs:
             raise ValueError("designs.pooled_by_cell: expected unit cell; of donors there is nothing that could leak")
         return self
+
+
+def check_cells(
+    studies: Mapping[str, CellStudy], models: Mapping[str, Model], strategies: Mapping[str, Strategy], cell_models: Mapping[str, CellModel]
+) -> None:
+    """Whether what single-cell cohorts name is there, and can be learned by.
+
+    Raises:
+        ValueError: the first that is not.
+    """
+    if both := set(models) & set(cell_models):
+        raise ValueError(f"cell_models: expected names that no model of `models` has, found {min(both)!r}")
+    for name, study in studies.items():
+        there: dict[str, Mapping[str, Block]] = {
+            "models": models,
+            "strategies": strategies,
+            "cell_models": cell_models,
+            "cell_strategies": strategies,
+        }
+        for key, known in there.items():
+            if absent := set(getattr(study, key) or ()) - set(known):
+                raise ValueError(f"cells.{name}.{key}: expected one of {', '.join(known) or 'none configured'}, found {min(absent)!r}")
+        for one in study.strategies:
+            asked = strategies[one]
+            if asked.is_aligned or asked.control or asked.model_of:
+                raise ValueError(f"cells.{name}.strategies: expected a supervised strategy of its own model, found {one!r}")
+        for one in study.cell_strategies:
+            asked = strategies[one]
+            if asked.language_model_weight > 0 or not asked.has_head or asked.is_aligned or asked.control:
+                raise ValueError(f"cells.{name}.cell_strategies: expected language_model_weight 0 and a score loss, found {one!r}")
