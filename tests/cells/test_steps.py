@@ -18,6 +18,9 @@ from oncoraft.cells.removals import genes_in, without
 from oncoraft.evaluation import cell_scores
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import read_jsonl, write_jsonl
+from oncoraft.inference import infer
+from oncoraft.models import tiny
+from oncoraft.training import train
 from tests.cells import made
 
 STUDY = {
@@ -119,12 +122,12 @@ def test_a_word_of_the_response_in_a_prompt_ends_the_step(home: Path, tmp_path: 
 
 @pytest.mark.parametrize("design", sorted(STUDY["designs"]))
 def test_donors_are_apart_in_the_files_that_models_read_unless_the_design_leaks(home: Path, tmp_path: Path, design: str) -> None:
-    train, held = written(home, design, 0, tmp_path)
-    shared = {row["patient_id"] for row in train} & {row["patient_id"] for row in held}
+    learned, held = written(home, design, 0, tmp_path)
+    shared = {row["patient_id"] for row in learned} & {row["patient_id"] for row in held}
     assert bool(shared) == (design == "pooled_by_cell")
     assert not {"responder", "score"} & set(held[0])
     assert all(row["output"] == "" for row in held)
-    assert {row["output"][:10] for row in train} == {"Score: 1.0", "Score: 0.0"}
+    assert {row["output"][:10] for row in learned} == {"Score: 1.0", "Score: 0.0"}
 
 
 def test_what_the_twin_builds_in_is_found(home: Path) -> None:
@@ -180,7 +183,7 @@ def test_predictions_of_another_fold_are_refused(home: Path, tmp_path: Path) -> 
 
 
 def test_a_gene_that_a_score_counts_is_the_one_that_moves_it(home: Path, tmp_path: Path) -> None:
-    train, held = written(home, "pooled_by_donor", 0, tmp_path)
+    learned, held = written(home, "pooled_by_donor", 0, tmp_path)
     words = [str(tmp_path / "heldout.jsonl"), "--train", str(tmp_path / "train.jsonl"), "--out", str(tmp_path / "removals.jsonl")]
     assert removals.main([*words, "--settings", SETTINGS]) == 0
     rows = read_jsonl(tmp_path / "removals.jsonl")
@@ -196,7 +199,7 @@ def test_a_gene_that_a_score_counts_is_the_one_that_moves_it(home: Path, tmp_pat
     assert table.iloc[0]["change"] == pytest.approx(np.log(0.4 / 0.6) - np.log(0.7 / 0.3))
     assert (table["change"].iloc[1:] == 0).all()
     assert not {row["case_id"] for row in held} - {row["case_id"] for row in read_jsonl(home / "prompts.jsonl")}
-    assert train
+    assert learned
 
 
 def test_a_gene_is_taken_out_and_the_rest_stays() -> None:
@@ -213,3 +216,45 @@ def test_a_real_file_is_taken_by_declaration_without_regimen_or_tissue(tmp_path:
     assert find_cases.main([str(path), "--out", str(tmp_path / "cases"), "--settings", settings]) == 0
     cases = pd.read_parquet(tmp_path / "cases/cases.parquet")
     assert (set(cases["tissue"]), set(cases["therapy_class"])) == ({"not stated"}, {"Chemo", "Targeted"})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["raft", "zero_shot", "few_shot"])
+def test_the_engine_of_treatment_cases_trains_on_cells_and_scores_them_also_without_training(
+    home: Path, tmp_path: Path, kind: str, tiny_base: Path
+) -> None:
+    _, held = written(home, "pooled_by_donor", 0, tmp_path)
+    weight = 1.0 if kind == "raft" else 0.0
+    strategy = {"language_model_weight": weight, "score_weight": weight, "examples": 2 if kind == "few_shot" else 0}
+    words = [str(tmp_path / "heldout.jsonl"), "--base", str(tiny_base), "--out", str(tmp_path / "p.jsonl"), "--threads", "1"]
+    if kind == "raft":
+        settings = json.dumps({"strategy": strategy, "adapter": {"rank": 4}, "training": {"epochs": 1}})
+        given = [
+            str(tmp_path / "train.jsonl"),
+            "--base",
+            str(tiny_base),
+            "--out",
+            str(tmp_path / "fold"),
+            "--state",
+            str(tmp_path / "state"),
+        ]
+        assert train.main([*given, "--threads", "1", "--settings", settings]) == 0
+        words += ["--fold-model", str(tmp_path / "fold")]
+    if kind == "few_shot":
+        words += ["--examples", str(tmp_path / "train.jsonl")]
+    assert infer.main([*words, "--settings", json.dumps({"strategy": strategy, "inference": {"rationales": 0, "score_only": True}})]) == 0
+    rows = read_jsonl(tmp_path / "p.jsonl")
+    assert {row["case_id"] for row in rows} == {row["case_id"] for row in held}
+    assert all(0 <= row["score"] <= 1 for row in rows)
+
+
+@pytest.fixture(scope="session")
+def tiny_base(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model that has hardly read the twin's prompts and answers."""
+    folder = tmp_path_factory.mktemp("base")
+    words = [str(home / "cases"), "--prompts", str(home / "prompts.jsonl"), "--all", str(folder / "corpus.jsonl"), "--settings", SETTINGS]
+    assert split.main(words) == 0
+    build = {"hidden_size": 32, "layers": 1, "heads": 2, "key_value_heads": 1, "intermediate_size": 32, "vocabulary_size": 400, "steps": 3}
+    settings = json.dumps({"model": {"build": build | {"batch_size": 4}}})
+    assert tiny.main([str(folder / "corpus.jsonl"), "--out", str(folder / "base"), "--threads", "1", "--settings", settings]) == 0
+    return folder / "base"

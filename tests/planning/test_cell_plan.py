@@ -78,6 +78,9 @@ def test_a_tiny_model_reads_cells_of_another_population_first_where_that_is_aske
     first, own = (json.loads(plan.cells.settings("twin-cells", "lung", cohort))["cell_study"]["twin"] for cohort in ("pretraining", "demo"))
     assert (first["seed"], first["donors"]) == (9, 12)
     assert own["seed"] != 9
+    real = plan_of(cells={"lung": {"files": ["a.h5ad"], "matrix": "raw", "genes_shown": 40, "pretraining": {"donors": 12}}})
+    first = json.loads(real.cells.settings("cell-cases", "lung", "pretraining"))["cell_study"]
+    assert (first["files"], first["matrix"], first["columns"]["time"], first["genes_shown"]) == ([], "X", "timepoint", 40)
     built = json.loads(plan.cells.settings("base-model", "lung", model="tiny"))["model"]["build"]
     assert built["hidden_size"] == 64
     assert plan.cells.with_own_base() == "lung"

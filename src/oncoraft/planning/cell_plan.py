@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from oncoraft.foundation.provenance import canonical_json
-from oncoraft.planning.config import LEAKING, PRETRAINING, Block, CellStudy, CellTwin, Config
+from oncoraft.planning.config import LEAKING, PRETRAINING, Block, CellColumns, CellStudy, CellTwin, Config
 from oncoraft.planning.content import Content
 from oncoraft.planning.sources import code_digest
 from oncoraft.planning.steps import STEPS
@@ -31,6 +31,15 @@ READERS = {
     "marker_genes": {"cell-removals"},
     "marker_cases": {"cell-removals"},
     "bootstrap": {"cell-scores", "cell-markers"},
+}
+
+# Of real files, how those of the twin that tiny models read first are declared; sentences are made as the files' own.
+DEFAULTS = CellStudy()
+AS_A_TWIN = {
+    name: getattr(DEFAULTS, name) for name in ("files", "labels", "matrix", "values", "gene_ids", "gene_column", "gene_table", "donors")
+} | {
+    "columns": CellColumns(time="timepoint", doublet="doublet"),
+    "times": ("before",),
 }
 
 
@@ -169,10 +178,8 @@ class CellPlan:
     def _study_for(self, step: str, name: str, cohort: str) -> dict[str, object]:
         study = self.study(name)
         if cohort == PRETRAINING and study.pretraining is not None:
-            # Everything else as it is, but nobody is left out by a cap, and there are no files.
-            study = study.model_copy(
-                update={"twin": CellTwin(**study.pretraining.model_dump(exclude={"build"})), "files": (), "cells_per_donor": None}
-            )
+            changed = {"twin": CellTwin(**study.pretraining.model_dump(exclude={"build"})), "cells_per_donor": None}
+            study = study.model_copy(update=changed | (AS_A_TWIN if study.files else {}))
         unread = {key for key, steps in READERS.items() if step not in steps}
         return study.model_dump(mode="json", exclude=unread)
 

@@ -17,7 +17,7 @@ from oncoraft.foundation.errors import InputError
 from oncoraft.planning.settings.alignment import Alignment, DirectPreference, GroupPolicy, Preferences
 from oncoraft.planning.settings.analysis import Baselines, Evaluation, Report, Selection, Survival
 from oncoraft.planning.settings.base import Block, Days, Fraction, PathText, Slug
-from oncoraft.planning.settings.cells import LEAKING, CellDesign, CellModel, CellStudy, CellTwin, check_cells
+from oncoraft.planning.settings.cells import LEAKING, CellColumns, CellDesign, CellModel, CellStudy, CellTwin, check_cells
 from oncoraft.planning.settings.cohort import SUBTYPES, CohortFilter, Definition, Design, Folds, Followup, Ingest, Labels, Regimens, Twin
 from oncoraft.planning.settings.cohorts import Cohort, External
 from oncoraft.planning.settings.models import Adapter, Inference, Model, Strategy, TinyModel, Training
@@ -257,6 +257,7 @@ __all__ = [
     "Audit",
     "Baselines",
     "Block",
+    "CellColumns",
     "CellDesign",
     "CellModel",
     "CellStudy",

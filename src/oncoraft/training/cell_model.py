@@ -161,7 +161,7 @@ def pooled(model: Any, cases: Sequence[Case], pad: int, how: str, device: torch.
 def embedded(model: Any, cases: list[Case], pad: int, how: str, tokens: int, device: torch.device) -> dict[str, torch.Tensor]:
     """The state of every cell, read without dropout."""
     model.eval()
-    found = {}
+    found: dict[str, torch.Tensor] = {}
     for batch in batches_by_length(cases, tokens):
         found.update(zip((case.case_id for case in batch), pooled(model, batch, pad, how, device), strict=True))
     return found
