@@ -153,7 +153,7 @@ def test_a_matrix_in_chunks_is_the_matrix_that_anndata_reads_whole(tmp_path: Pat
     assert (sparse.vstack([chunk for _, chunk in chunks]) != whole).nnz == 0
 
 
-@pytest.mark.parametrize("kind", ["dense", "layer", "raw"])
+@pytest.mark.parametrize("kind", ["dense", "integers", "layer", "raw"])
 def test_dense_matrices_layers_and_raw_say_the_same_as_a_sparse_one(tmp_path: Path, kind: str) -> None:
     counts = made.counts_of(60)
     plain = made.write(tmp_path / "plain.h5ad", counts=sparse.csr_matrix(counts))
@@ -161,6 +161,8 @@ def test_dense_matrices_layers_and_raw_say_the_same_as_a_sparse_one(tmp_path: Pa
     logs = sparse.csr_matrix(np.log1p(counts))
     if kind == "dense":
         made.write(path, counts=counts)
+    elif kind == "integers":
+        made.write(path, counts=sparse.csr_matrix(counts.astype(np.int64)))
     elif kind == "layer":
         made.write(path, counts=logs, layers={"counts": sparse.csr_matrix(counts)})
     else:
@@ -168,7 +170,7 @@ def test_dense_matrices_layers_and_raw_say_the_same_as_a_sparse_one(tmp_path: Pa
         data.raw = data
         data.X = logs
         data.write_h5ad(path)
-    matrix = {"dense": "X", "layer": "layers/counts", "raw": "raw"}[kind]
+    matrix = {"dense": "X", "integers": "X", "layer": "layers/counts", "raw": "raw"}[kind]
     pd.testing.assert_frame_equal(find(path, matrix=matrix)[0], find(plain)[0])
 
 
