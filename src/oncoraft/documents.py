@@ -30,8 +30,8 @@ def config_document() -> str:
     lines = [
         "# Configuration",
         "",
-        "`config.yaml` is the demo and a tour of the settings; `msk_chord.yaml` the published reproduction; `ablation.yaml`, `alignment.yaml` and",
-        "`tasks.yaml` are read after `config.yaml`. A key that is left out has the default below, which is that of the real study. Unknown keys are refused. A step reads only",
+        "`config.yaml` is the demo and a tour of the settings; `msk_chord.yaml` the published reproduction; `ablation.yaml`, `alignment.yaml`,",
+        "`tasks.yaml` and `cells.yaml` are read after `config.yaml`. A key that is left out has the default below, which is that of the real study. Unknown keys are refused. A step reads only",
         "its own blocks, so a change reruns exactly the steps that read it. This page is made from `src/oncoraft/planning/config.py` by `make docs`.",
         "",
         "```",
@@ -40,6 +40,7 @@ def config_document() -> str:
         "snakemake --cores all --configfile config/config.yaml config/ablation.yaml                 the demo with ablations",
         "snakemake --cores all --configfile config/config.yaml config/alignment.yaml                the demo aligned: raft, dpo, grpo",
         "snakemake --cores all --configfile config/config.yaml config/tasks.yaml                    the demo with text tasks",
+        "snakemake --cores all --configfile config/config.yaml config/cells.yaml                    the demo with single cells",
         "```",
         "",
     ]
@@ -49,13 +50,18 @@ def config_document() -> str:
         block = _block(field)
         if block is not None:
             lines += ["", f"## `{name}`", "", *_prose(block, field), "", *_table(list(block.model_fields.items()))]
-            lines += [text for inner in block.model_fields.values() if (nested := _block(inner)) for text in _nested(name, nested)]
+            lines += [
+                text
+                for key, inner in block.model_fields.items()
+                if (nested := _block(inner))
+                for text in _nested(f"{name}.<name>.{key}", nested)
+            ]
     return "\n".join(lines) + "\n"
 
 
 def _nested(name: str, block: type[Block]) -> list[str]:
     """The keys of a block inside an entry of a mapping, such as `models.<name>.build`."""
-    return ["", f"### `{name}.<name>.build`", "", *_prose(block, None), "", *_table(list(block.model_fields.items()))]
+    return ["", f"### `{name}`", "", *_prose(block, None), "", *_table(list(block.model_fields.items()))]
 
 
 def _prose(block: type[Block], field: FieldInfo | None) -> list[str]:

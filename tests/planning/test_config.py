@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from oncoraft.foundation.errors import InputError
-from oncoraft.planning.config import BLOCK_TYPES, Block, Config, Model, TinyModel
+from oncoraft.planning.config import BLOCK_TYPES, Block, CellModel, Config, Model, TinyModel
 from oncoraft.planning.config_files import check_config, load_config, read_blocks
 
 CONFIGS = Path(__file__).parents[2] / "config"
@@ -178,7 +178,8 @@ def test_settings_of_a_rule_are_as_strict(given: dict) -> None:
 
 def test_every_block_goes_to_a_rule_and_back_unchanged() -> None:
     for name, block in BLOCK_TYPES.items():
-        whole = block(path="x") if block is Model else block()
+        needed = {Model: {"path": "x"}, CellModel: {"path": "x", "vocabulary": "y"}}.get(block, {})
+        whole = block(**needed)
         assert read_blocks((name,), {name: whole.model_dump(mode="json")})[name] == whole
 
 

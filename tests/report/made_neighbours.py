@@ -1,4 +1,4 @@
-"""Results that only some runs have: a second cohort, a text task, an aligned strategy."""
+"""Results that only some runs have: a second cohort, a text task, an aligned strategy, single cells."""
 
 from __future__ import annotations
 
@@ -138,3 +138,52 @@ def aligned(run: Path) -> None:
     (run / "best_rewarded.jsonl").write_text(
         json.dumps({"case_id": "a", "reward": 0.97, "rationale": "Overall a benefit is likely."}) + "\n"
     )
+
+
+def celled(home: Path) -> Path:
+    """A single-cell cohort: two designs with a model and baselines, folds, map and marker genes; its folder."""
+    folder = home / "cells" / "lung"
+    known = {"reference": None, "group": None, "n": 120, "events": 50, "donors": 24, "method": "", "flags": ""}
+
+    def row(name: str, metric: str, scope: str, value: float | None, **more: Any) -> dict[str, Any]:
+        ends = {"lower": None, "upper": None} if value is None else {"lower": value - 0.05, "upper": value + 0.05}
+        return {"predictor": name, "metric": metric, "scope": scope, "estimate": value, **ends, **known, **more}
+
+    for design, lift in (("pooled_by_donor", 0.0), ("pooled_by_cell", 0.15)):
+        records = []
+        for name in ("logistic_regression", "data_set_prior", "signature", "tiny/raft"):
+            records += [row(name, "auroc", "mean_of_folds", 0.7 + lift), row(name, "auprc", "mean_of_folds", 0.6)]
+            records += [] if name == "signature" else [row(name, "f1", "mean_of_folds", 0.6)]
+            records.append(row(name, "auroc_difference", "mean_of_folds", 0.1, reference="data_set_prior"))
+            records += [
+                row(name, "auroc", "tissue", 0.7, group=level, n=n, events=n // 2) for level, n in (("blood", 112), ("lymph node", 8))
+            ]
+        (folder / design / "scores").mkdir(parents=True)
+        told = {"design": design, "leaks": lift > 0, "unit": "cell", "models": ["tiny/raft"], "records": records}
+        (folder / design / "scores" / "metrics.json").write_text(json.dumps(told))
+    genes = [{"file": "lung.h5ad", "columns": 900, "summed": 1, "not_in_every_file": 0, "kept": 899}]
+    steps = [("cells in the files", 130), ("no donor", -6), ("fewer genes than minimum_genes", -4), ("cells analysed", 120)]
+    flow = {"unit": "cell", "steps": [{"step": step, "cells": cells} for step, cells in steps], "genes": genes}
+    fold = {
+        "held_out": "fold 0",
+        "training_cases": 80,
+        "training_donors": 16,
+        "heldout_cases": 40,
+        "heldout_donors": 8,
+        "donors_on_both_sides": 0,
+    }
+    (folder / "cases").mkdir()
+    (folder / "cases" / "flow.json").write_text(json.dumps(flow))
+    (folder / "cases" / "folds.json").write_text(json.dumps({"pooled_by_donor": {"leaks": False, "folds": [fold]}}))
+    (folder / "expression").mkdir()
+    points = pd.DataFrame({"case_id": [f"c{k}" for k in range(12)], "patient_id": [f"p{k % 4}" for k in range(12)]})
+    points = points.assign(data_set="lung", responder=[k % 2 == 0 for k in range(12)], pc1=range(12), pc2=[k * k for k in range(12)])
+    points.to_csv(folder / "expression" / "map.csv", index=False)
+    run = home / "tiny" / "cells" / "lung" / "raft" / "pooled_by_donor"
+    run.mkdir(parents=True)
+    rows = [
+        {"gene": name, "change": value, "lower": value - 0.1, "upper": value + 0.1, "cases": 40, "donors": 4}
+        for name, value in (("TP53", -0.4), ("NAN", 0.2))
+    ]
+    pd.DataFrame(rows).to_csv(run / "markers.csv", index=False)
+    return folder

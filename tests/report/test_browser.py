@@ -38,6 +38,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made_neighbours.scored(results)
     made_neighbours.gridded(results)
     made_neighbours.aligned(results / "tiny" / "raft" / "kfold")
+    made_neighbours.celled(results)
     # Every section that any run has is on this page.
     return written(results, home, "--external", str(made_neighbours.second(home)))
 

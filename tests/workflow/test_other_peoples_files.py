@@ -18,6 +18,7 @@ READERS = {"headline", "why", "verify", "predict", "page"}  # they print or serv
 Words = Callable[[Path, Path], list[object]]
 TABLES, CASES, PROMPTS = "tables", "cases", "prompts"
 FOLD, RUN, BASELINES = "tiny/prompts/kfold/fold-0", "tiny/raft/kfold", "baselines/kfold/predictions.parquet"
+OF_CELLS = ["--settings", '{"cell_study": {}}']
 OF_A_TASK = ["--settings", '{"task": {"kind": "icd10"}}']
 
 
@@ -108,6 +109,27 @@ TO_A_FOLDER: dict[str, Words] = {
         "--out",
         out,
         *OF_A_TASK,
+    ],
+    "twin-cells": lambda run, out: ["--donors", 6, "--out", out],
+    "cell-cases": lambda run, out: [run / TABLES, "--out", out, *OF_CELLS],
+    "cell-expression": lambda run, out: [run / TABLES, "--cases", run / CASES, "--out", out, *OF_CELLS],
+    "cell-model": lambda run, out: [
+        run / FOLD / "train.jsonl",
+        run / FOLD / "heldout.jsonl",
+        "--out",
+        out,
+        "--settings",
+        '{"cell_model": {"path": "m", "vocabulary": "v"}, "strategy": {"language_model_weight": 0}}',
+    ],
+    "cell-scores": lambda run, out: [
+        run / CASES,
+        "--design",
+        "pooled_by_donor",
+        "--baselines",
+        run / BASELINES,
+        "--out",
+        out,
+        *OF_CELLS,
     ],
     "rate": lambda run, out: [
         "--make",
@@ -213,6 +235,20 @@ TO_A_FILE: dict[str, Words] = {
         out,
         *OF_A_TASK,
     ],
+    "cell-prompts": lambda run, out: [run / CASES, "--out", out, "--audit", out.with_name("searched.json"), *OF_CELLS],
+    "cell-split": lambda run, out: [run / CASES, "--prompts", run / FOLD / "train.jsonl", "--all", out, *OF_CELLS],
+    "cell-baselines": lambda run, out: [
+        run / CASES,
+        "--expression",
+        run / BASELINES,
+        "--design",
+        "pooled_by_donor",
+        "--out",
+        out,
+        *OF_CELLS,
+    ],
+    "cell-removals": lambda run, out: [run / FOLD / "heldout.jsonl", "--train", run / FOLD / "train.jsonl", "--out", out, *OF_CELLS],
+    "cell-markers": lambda run, out: [run / FOLD / "heldout.jsonl", "--out", out, *OF_CELLS],
     "task-choices": lambda run, out: [
         run / FOLD / "heldout.jsonl",
         "--train",
@@ -229,6 +265,7 @@ BESIDE: dict[str, tuple[Words, str]] = {
     "followup": (lambda run, cases: [run / TABLES, cases], "followup.parquet"),
     "folds": (lambda run, cases: [cases], "folds.parquet"),
     "outside-folds": (lambda run, cases: [cases], "folds.parquet"),
+    "cell-folds": (lambda run, cases: [cases, *OF_CELLS], "folds.parquet"),
     "flow": (lambda run, cases: [run / TABLES, cases], "flow.json"),
     "label-truth": (lambda run, cases: [cases, "--truth", run / "truth.parquet"], "label_truth.json"),
 }  # fmt: skip

@@ -45,6 +45,7 @@ shell.prefix(job_environment())
 
 
 wildcard_constraints:
+    **plan.cells.patterns(),
     cohort="|".join(plan.cohorts),
     model="|".join(plan.config.models),
     strategy="|".join(plan.config.strategies),
@@ -270,7 +271,7 @@ def kept_files(wildcards):
         "choices": rules.task_choices,
         "scores": rules.task_scores,
     }
-    return kept + kept_of_judged() + kept_of_pooled() + kept_of_tasks(of_tasks)
+    return kept + kept_of_judged() + kept_of_pooled() + kept_of_tasks(of_tasks) + kept_of_cells()
 
 
 def kept_of_scores(run):
@@ -759,6 +760,71 @@ def resources_of_jobs():
     ]
 
 
+def results_of_cells(wildcards):
+    """What the report shows of single-cell cohorts."""
+    shown = ["{home}/{design}/scores/metrics.json", "{home}/expression/map.csv"]
+    found = plan.cells.products(wildcards.cohort, [*shown, "{home}/cases/flow.json"])
+    for name in plan.cells.names():
+        if marked := plan.cells.marked(name):
+            model, strategy, design = marked
+            found.append(
+                f"results/{wildcards.cohort}/{model}/cells/{name}/{strategy}/{design}/markers.csv"
+            )
+    return found
+
+
+def kept_of_cells():
+    """Every file of a finished run that belongs to a single-cell cohort."""
+    kept, cells, home = [], plan.cells, plan.config.cohort
+    for name in cells.names():
+        own = {"cohort": home, "cells": name}
+        read = cells.study(name).pretraining is not None
+        first = [{"cohort": "pretraining", "cells": name}] if read else []
+        twins = [own] if cells.is_twin(name) else []
+        for one in (*twins, *first):
+            kept += expand(rules.cell_twin.output, **one)
+        for one in (own, *first):
+            kept += expand(rules.cell_cases.output, **one)
+            kept += expand(rules.cell_prompts.output, **one)
+        kept += expand(rules.cell_folds.output, **own)
+        kept += expand(rules.cell_expression.output, **own)
+        if read:
+            kept += expand(rules.cell_corpus.output, cells=name)
+            built = [one for one in cells.models(name) if cells.has_own_base(one, name)]
+            kept += expand(rules.cell_base_model.output, cells=name, model=built)
+        for design in cells.study(name).designs:
+            one = own | {"cell_design": design}
+            folds = list(cells.folds(name, design))
+            kept += expand(rules.cell_split.output, **one, fold=folds)
+            kept += expand(rules.cell_baselines.output, **one)
+            kept += expand(rules.cell_scores.output, **one)
+            if design not in cells.model_designs(name):
+                continue
+            run = one | {
+                "cell_model": list(cells.study(name).cell_models),
+                "fold": folds,
+            }
+            by = list(cells.study(name).cell_strategies)
+            kept += expand(rules.cell_model.output, **run, strategy=by)
+            for strategy in cells.strategies(name, design):
+                run = one | {"model": cells.models(name), "strategy": strategy}
+                kept += expand(rules.cell_infer.output, **run, fold=folds)
+                for file in plan.fold_model_names(strategy):
+                    kept += [
+                        f"results/{home}/{model}/cells/{name}/{strategy}/{design}/fold-{fold}/{file}"
+                        for model in cells.models(name)
+                        for fold in folds
+                    ]
+        if marked := cells.marked(name):
+            model, strategy, design = marked
+            one = own | {"cell_design": design, "fold": 0}
+            kept += expand(rules.cell_removals.output, **one)
+            one |= {"model": model, "strategy": strategy}
+            kept += expand(rules.cell_infer_removals.output, **one)
+            kept += expand(rules.cell_markers.output, **one)
+    return kept
+
+
 def require_everything():
     """Name all that is missing, one line each, before the first job starts; then keep which sources this run stands on."""
     if missing := plan.missing():
@@ -773,7 +839,10 @@ def require_everything():
 
 def forget_states():
     """Drop what trainers kept: the engine has taken what they made, and would have thrown it away by now."""
-    for folder in Path("results").glob("*/*/*/*/state/*"):
+    # Four folders deep, of cells six.
+    found = [*Path("results").glob("*/*/*/*/state/*")]
+    found += Path("results").glob("*/*/cells/*/*/*/state/fold-*")
+    for folder in found:
         if (folder.parents[1] / folder.name / "manifest.json").is_file():
             shutil.rmtree(folder)
 

@@ -34,6 +34,7 @@ rule report:
         rewards=lambda wildcards: rewards_of_runs(wildcards),
         external=lambda wildcards: external_files(wildcards),
         tasks=lambda wildcards: scores_of_tasks(wildcards),
+        cells=lambda wildcards: results_of_cells(wildcards),
         cases=expand(
             "results/{{cohort}}/cases/{name}.parquet",
             name=["cases", "labels", "followup"],

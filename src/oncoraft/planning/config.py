@@ -17,6 +17,7 @@ from oncoraft.foundation.errors import InputError
 from oncoraft.planning.settings.alignment import Alignment, DirectPreference, GroupPolicy, Preferences
 from oncoraft.planning.settings.analysis import Baselines, Evaluation, Report, Selection, Survival
 from oncoraft.planning.settings.base import Block, Days, Fraction, PathText, Slug
+from oncoraft.planning.settings.cells import LEAKING, CellColumns, CellDesign, CellModel, CellStudy, CellTwin, check_cells
 from oncoraft.planning.settings.cohort import SUBTYPES, CohortFilter, Definition, Design, Folds, Followup, Ingest, Labels, Regimens, Twin
 from oncoraft.planning.settings.cohorts import Cohort, External, Pooling
 from oncoraft.planning.settings.models import Adapter, Final, Inference, Model, Strategy, TinyModel, Training
@@ -46,7 +47,11 @@ RESERVED_FOLDERS = {
     "grid",
     "final",
     "tasks",
+    "cells",
 }
+
+# Block of a step -> the mapping that it is an entry of.
+MAPPINGS = {"model": "models", "strategy": "strategies", "task": "tasks", "cell_study": "cells", "cell_model": "cell_models"}
 
 
 class Config(Block):
@@ -93,6 +98,13 @@ class Config(Block):
     tasks: dict[TaskName, TextTask] = Field(default_factory=dict, description="Text tasks by name, beside response; none by default.")
     task_training: Training = Training()
     task_adapter: Adapter | None = Field(None, description="LoRA of the tasks' models; null: as `adapter`.")
+    cells: dict[TaskName, CellStudy] = Field(
+        default_factory=dict, description="Single-cell cohorts by name, beside response; none by default."
+    )
+    cell_models: dict[Slug, CellModel] = Field(
+        default_factory=dict, description="Models of cells by name, which read genes as tokens of their own."
+    )
+    cell_training: Training = Training()
 
     @model_validator(mode="after")
     def _one_that_develops(self) -> Config:
@@ -127,7 +139,7 @@ class Config(Block):
             )
         if self.pooling.designs and not any(one.role == "validate" for one in self.cohorts.values()):
             raise ValueError("pooling.designs: expected a cohort of role validate to pool with")
-        if taken := RESERVED_FOLDERS & (set(self.models) | set(self.strategies)):
+        if taken := RESERVED_FOLDERS & ({*self.models, *self.strategies, *self.cell_models}):
             raise ValueError(f"{sorted(taken)[0]!r} is the name of a results folder; call the model or strategy something else")
         return self
 
@@ -161,6 +173,11 @@ class Config(Block):
         return self
 
     @model_validator(mode="after")
+    def _cells_that_can_be_learned_from(self) -> Config:
+        check_cells(self.cells, self.models, self.strategies, self.cell_models)
+        return self
+
+    @model_validator(mode="after")
     def _one_template(self) -> Config:
         shown = self.rationales.fields_of
         if shown is None:
@@ -171,15 +188,15 @@ class Config(Block):
         return self
 
     def blocks(self, names: Iterable[str], **choice: str) -> dict[str, Any]:
-        """The named blocks; `model`, `strategy` and `task` are entries of their mappings, picked by `choice`.
+        """The named blocks; those of `MAPPINGS` are entries of their mappings, picked by `choice`.
 
         Raises:
             InputError: a chosen entry does not exist.
         """
         picked: dict[str, Any] = {}
         for name in names:
-            if name in {"model", "strategy", "task"}:
-                entries: dict[str, Block] = getattr(self, {"model": "models", "strategy": "strategies", "task": "tasks"}[name])
+            if name in MAPPINGS:
+                entries: dict[str, Block] = getattr(self, MAPPINGS[name])
                 chosen = choice.get(name) or next(iter(entries), "")
                 if chosen not in entries:
                     raise InputError(f"expected one of {', '.join(entries) or 'none configured'}", column=name, found=chosen)
@@ -222,10 +239,14 @@ BLOCK_TYPES: dict[str, type[Block]] = {
     "task": TextTask,
     "task_training": Training,
     "task_adapter": Adapter,
+    "cell_study": CellStudy,
+    "cell_model": CellModel,
+    "cell_training": Training,
 }
 
 __all__ = [
     "BLOCK_TYPES",
+    "LEAKING",
     "POOLED",
     "PRETRAINING",
     "RESERVED_FOLDERS",
@@ -235,6 +256,11 @@ __all__ = [
     "Audit",
     "Baselines",
     "Block",
+    "CellColumns",
+    "CellDesign",
+    "CellModel",
+    "CellStudy",
+    "CellTwin",
     "Cohort",
     "CohortFilter",
     "Config",

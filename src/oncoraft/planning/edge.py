@@ -42,6 +42,8 @@ OUTPUTS = {
     "task-courses": ("out", "truth"),
     "task-prompts": ("out", "audit"),
     "task-split": ("train", "heldout"),
+    "cell-prompts": ("out", "audit"),
+    "cell-split": ("train", "heldout", "all"),
     "rate": ("out",),
 }
 OWN_STATE = "state"  # a folder that training fills by itself, whatever else is in it

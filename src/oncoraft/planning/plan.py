@@ -15,6 +15,7 @@ from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import canonical_json
 from oncoraft.knowledge.study_files import case_list_files, data_files
 from oncoraft.knowledge.tables import DERIVED_TABLES, TABLES
+from oncoraft.planning.cell_plan import CellPlan, cell_paths
 from oncoraft.planning.config import PRETRAINING, CohortFilter, Config, Twin
 from oncoraft.planning.config_files import check_config
 from oncoraft.planning.content import Content
@@ -51,6 +52,7 @@ class Plan(FurtherCohorts):
         self.steps_asked: set[str] = set()  # steps of the jobs of this plan
         self.content = Content()
         self.tasks = TaskPlan(self.config, self.content, self.steps_asked)
+        self.cells = CellPlan(self.config, self.content, self.steps_asked)
 
     def settings(self, step: str, **choice: str) -> str:
         """The one tracked parameter of a rule: the blocks that its step reads and the digest of its code, as JSON.
@@ -188,8 +190,7 @@ class Plan(FurtherCohorts):
         """
         cohorts = [one for one in (self.config.cohort, *self.judged_cohorts()) if self._study(one) is not None]
         files = [file for one in cohorts for file in (self.source_files(one) if self.is_converted(one) else self.study_files(one))]
-        files += self.teacher_files() + self.covariate_files()
-        files += self.tasks.files()
+        files += [*self.teacher_files(), *self.covariate_files(), *self.tasks.files(), *self.cells.all_files()]
         files += [file for model in self.config.models if not self.is_built(model) for file in self.base_files(model)]
         late = [file for file in files if Path(file).is_file() and Path(file).stat().st_mtime > now + CLOCK_SKEW_SECONDS]
         return [f"{file}: dated in the future, so that nothing made from it would count as current; run `touch` on it" for file in late]
@@ -261,7 +262,7 @@ class Plan(FurtherCohorts):
             for file in self.covariate_files()
             if not Path(file).is_file()
         ]
-        lines += self.tasks.missing()
+        lines += [*self.tasks.missing(), *self.cells.missing()]
         for name, model in self.config.models.items():
             lines += missing_of_model(name, model.path)
         return lines
@@ -286,6 +287,7 @@ def refuse_braces(config: Config) -> None:
         "preferences.file": config.preferences.file,
         "radiation.courses": config.radiation.courses,
         **{f"tasks.{name}.file": task.file for name, task in config.tasks.items()},
+        **cell_paths(config),
         **{f"models.{name}.path": model.path for name, model in config.models.items()},
     }
     for key, path in paths.items():

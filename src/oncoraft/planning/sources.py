@@ -33,6 +33,7 @@ UNCOUNTED = {
     "oncoraft.planning.settings.alignment",
     "oncoraft.planning.settings.analysis",
     "oncoraft.planning.settings.base",
+    "oncoraft.planning.settings.cells",
     "oncoraft.planning.settings.cohort",
     "oncoraft.planning.settings.cohorts",
     "oncoraft.planning.settings.models",

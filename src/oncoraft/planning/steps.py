@@ -181,6 +181,41 @@ STEPS: dict[str, Step] = {
     "task-scores": Step(
         "oncoraft.tasks.scores", ("task",), "Measure the answers of base and tuned model beside the baselines, with paired tests."
     ),
+    "twin-cells": Step(
+        "oncoraft.cells.twin", ("cell_study",), "Write synthetic single-cell data sets with a known programme of response, as AnnData."
+    ),
+    "cell-cases": Step(
+        "oncoraft.cells.find_cases",
+        ("cell_study",),
+        "Read files of AnnData in chunks: quality, cases and the most expressed genes of each.",
+    ),
+    "cell-prompts": Step(
+        "oncoraft.cells.prompts", ("cell_study",), "Write the sentence of every cell as a prompt, and search it for the response."
+    ),
+    "cell-folds": Step(
+        "oncoraft.cells.folds", ("cell_study",), "Assign cells to folds by donor, data set, drug, tissue, and by cell as published."
+    ),
+    "cell-split": Step("oncoraft.cells.split", ("cell_study",), "Write the training and held-out files of one fold of a design of cells."),
+    "cell-expression": Step(
+        "oncoraft.cells.expression", ("cell_study",), "Sum the counts of every case, and draw the cases on a map by principal components."
+    ),
+    "cell-baselines": Step(
+        "oncoraft.cells.baselines", ("cell_study",), "Score held-out cells by regression, boosted trees, a signature and priors."
+    ),
+    "cell-model": Step(
+        "oncoraft.training.cell_model",
+        ("cell_model", "strategy", "adapter", "training"),
+        "Train a model of cells on one fold, frozen or by LoRA, and score its held-out cases.",
+    ),
+    "cell-scores": Step(
+        "oncoraft.evaluation.cell_scores", ("cell_study",), "Measure models and baselines of one design of cells, with intervals by donor."
+    ),
+    "cell-removals": Step(
+        "oncoraft.cells.removals", ("cell_study",), "Write held-out sentences with one gene taken out, to see what moves the score."
+    ),
+    "cell-markers": Step(
+        "oncoraft.cells.markers", ("cell_study",), "How far the removal of each gene moves the score, with intervals by donor."
+    ),
     "rate": Step("oncoraft.tasks.rate", (), "Make blinded sheets of answers for clinicians, and read the filled ones back."),
     "report": Step("oncoraft.report.report", ("report",), "Draw every table and figure into one offline HTML page."),
     "headline": Step("oncoraft.report.headline", (), "Print the headline table of a finished report."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from oncoraft.report import (
     aligned,
     calibration,
+    cells,
     cohort,
     discrimination,
     external,
@@ -45,6 +46,7 @@ SECTIONS = (
     Section("timelines", "Two cases in time", "Model", "timelines.jinja", pictures.timelines),
     Section("alignment", "Alignment", "Model", "aligned.jinja", aligned.section),
     Section("tasks", "Text tasks", "Model", "tasks.jinja", tasks.section),
+    Section("cells", "Single cells", "Model", "cells.jinja", cells.section),
     Section("comparison", "Runs compared", "Model", "comparison.jinja", runs.comparison),
     Section("compute", "Compute and cost", "Model", "compute.jinja", runs.compute),
     Section("model-card", "Model card", "Record", "model_card.jinja", model_cards.section),
