@@ -22,6 +22,7 @@ import pandas as pd
 from oncoraft.survival.adjusted import gain, log_odds, strata_of, subjects_of
 from oncoraft.survival.assumptions import entry_records
 from oncoraft.survival.cox import cox, fit_cox
+from oncoraft.survival.dispersion import dispersion
 from oncoraft.survival.restricted_mean import restricted_mean_difference
 from oncoraft.survival.risk_sets import Array, Subjects, false_discovery, log_rank
 from oncoraft.survival.tails import chi_squared
@@ -62,10 +63,11 @@ def three_p_values(found: dict[str, Array]) -> list[float]:
     subjects = Subjects(found["entry_days"], found["exit_days"], found["event"])
     low, fold, strata = found["low"], found["fold"], 2 * found["fold"] + (found["entry_days"] > 0)
     columns = [found["age"] - 62, found["advanced"].astype(float), log_odds(found["score"])]
-    with_score, without = (fit_cox(subjects, np.column_stack(columns[:count]), NAMES[:count], strata).log_likelihood for count in (3, 2))
+    with_score, without = (fit_cox(subjects, np.column_stack(columns[:count]), NAMES[:count], strata) for count in (3, 2))
+    wider = dispersion(with_score, "score", pd.DataFrame(dict(zip(NAMES, columns))), subjects, strata)
     means = restricted_mean_difference(subjects, ~low, HORIZON, 10)
     three = {"log-rank": log_rank(subjects, low, fold)[1], "restricted mean": means and means.p}
-    three["gain"] = chi_squared(max(0.0, 2 * (with_score - without)))
+    three["gain"] = chi_squared(max(0.0, 2 * (with_score.log_likelihood - without.log_likelihood)) / wider)
     return [float("nan") if (value := three.get(test)) is None else float(value) for test in TESTS]
 
 

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.evaluation.calibration import measures, recalibrate
-from oncoraft.evaluation.discrimination import BLOCK, TABLE_BLOCK, Array, bootstrap, interval, mean_known, ranking
+from oncoraft.evaluation.discrimination import Array, interval, mean_known, ranking
+from oncoraft.evaluation.resampled_ranking import by_case, resampled_ranking
 from oncoraft.evaluation.resampling import resampled_measures
 from oncoraft.recalibration import logit, separates
 
@@ -32,7 +33,7 @@ class Means(NamedTuple):
 
 @dataclass(frozen=True)
 class Evaluable:
-    """Evaluable held-out cases as arrays, and their bootstrap weights (resamples, cases)."""
+    """Evaluable held-out cases as arrays, and their bootstrap weights (resamples, cases); `held`: the same as `by_case` has them, where they are."""
 
     frame: pd.DataFrame
     positive: Array
@@ -41,6 +42,12 @@ class Evaluable:
     label: str
     confidence: float
     known: dict[tuple[str, bytes], Means] = field(default_factory=dict, repr=False)
+    held: Array | None = field(default=None, repr=False)
+
+    @cached_property
+    def rows(self) -> Array:
+        """The weights with a row a case, (cases, resamples)."""
+        return by_case(self.weights) if self.held is None else self.held
 
     @cached_property
     def patient(self) -> Array:
@@ -51,8 +58,8 @@ class Evaluable:
         """Estimates and resamples of one predictor on some of the cases, counted once."""
         key = (name, mask.tobytes())
         if key not in self.known:
-            (area, precision), (areas, precisions) = (fold_values(score, self, mask, w, True) for w in (None, self.weights))
-            within, withins = (within_regimen(score, self, mask, w) for w in (None, self.weights))
+            (area, precision), (areas, precisions) = (fold_values(score, self, mask, rows, True) for rows in (None, self.rows))
+            within, withins = (within_regimen(score, self, mask, rows) for rows in (None, self.rows))
             folds = {str(k): (float(area[0, place]), areas[:, place]) for place, k in enumerate(np.unique(self.fold[mask]))}
             means = [mean_known(values) for values in (area, precision, areas, precisions)]
             self.known[key] = Means((means[0][0], means[1][0], within[0]), (means[2], means[3], withins), folds)
@@ -102,29 +109,30 @@ class Evaluable:
         return mask & ~np.isin(self.fold, alone), words
 
 
-def fold_values(score: Array, data: Evaluable, mask: Array, weights: Array | None, with_precision: bool = False) -> tuple[Array, Array]:
-    """AUROC and AUPRC (nan unless asked for) of each row of weights and each fold that holds some of `mask`, (rows, folds)."""
+def fold_values(score: Array, data: Evaluable, mask: Array, rows: Array | None, with_precision: bool = False) -> tuple[Array, Array]:
+    """AUROC and AUPRC (nan unless asked for) of each resample and each fold that holds some of `mask`, (resamples, folds).
+
+    Args:
+        rows: weights, (cases, resamples); None for the estimate.
+    """
     if not mask.any():
-        nothing = np.full((1 if weights is None else len(weights), 1), np.nan)
+        nothing = np.full((1 if rows is None else rows.shape[1], 1), np.nan)
         return nothing, nothing
-
-    column = np.flatnonzero(mask)
-
-    def both(weight: Array | None) -> Array:
-        found = ranking(score[mask], data.positive[mask], data.fold[mask], weight, with_precision, None if weight is None else column)
-        return np.stack([found.auroc, found.auprc], axis=-1)
-
-    values = both(None)[None] if weights is None else bootstrap(both, weights, BLOCK if with_precision else TABLE_BLOCK)
-    return values[..., 0], values[..., 1]
+    cases = (score[mask], data.positive[mask], data.fold[mask])
+    if rows is None:
+        found = ranking(*cases, None, with_precision)
+        return found.auroc[None], found.auprc[None]
+    found = resampled_ranking(*cases, rows, with_precision, np.flatnonzero(mask))
+    return found.auroc, found.auprc
 
 
-def fold_means(score: Array, data: Evaluable, mask: Array, weights: Array | None) -> Array:
-    """AUROC of each row of weights, mean of folds; nan where no fold has both classes."""
-    return mean_known(fold_values(score, data, mask, weights)[0])
+def fold_means(score: Array, data: Evaluable, mask: Array, rows: Array | None) -> Array:
+    """AUROC of each resample, mean of folds; nan where no fold has both classes. `rows` as for `fold_values`."""
+    return mean_known(fold_values(score, data, mask, rows)[0])
 
 
-def within_regimen(score: Array, data: Evaluable, mask: Array, weights: Array | None) -> Array:
-    """AUROC over pairs of the same cancer type and regimen, averaged over folds."""
+def within_regimen(score: Array, data: Evaluable, mask: Array, rows: Array | None) -> Array:
+    """AUROC over pairs of the same cancer type and regimen, averaged over folds. `rows` as for `fold_values`."""
     frame, fold = data.frame[mask], data.fold[mask]
     group = pd.factorize(
         pd.Series(fold.astype(str)) + "|" + (frame["cancer_type"] + "|" + frame["regimen"]).reset_index(drop=True), sort=True
@@ -132,14 +140,12 @@ def within_regimen(score: Array, data: Evaluable, mask: Array, weights: Array | 
     numbers, of_fold = np.unique(fold, return_inverse=True)
     owner = np.zeros((group.max() + 1, len(numbers)))
     owner[group, of_fold] = 1
-
-    def statistic(weight: Array | None) -> Array:
-        found = ranking(score[mask], data.positive[mask], group, weight)
-        # In float64: a product of counts soon exceeds 2**24, up to which float32 holds every whole number.
-        pairs = (found.positives.astype(float) * found.negatives) @ owner
-        return mean_known((found.concordant.astype(float) @ owner) / np.where(pairs > 0, pairs, np.nan))
-
-    return statistic(None)[None] if weights is None else bootstrap(statistic, weights[:, mask])
+    s, y = score[mask], data.positive[mask]
+    found = ranking(s, y, group) if rows is None else resampled_ranking(s, y, group, rows, column=np.flatnonzero(mask))
+    # In float64: a product of counts soon exceeds 2**24, up to which float32 holds every whole number.
+    pairs = (found.positives.astype(float) * found.negatives) @ owner
+    mean = mean_known((found.concordant.astype(float) @ owner) / np.where(pairs > 0, pairs, np.nan))
+    return mean[None] if rows is None else mean
 
 
 def discrimination_records(name: str, score: Array, data: Evaluable) -> list[dict[str, Any]]:
@@ -151,7 +157,7 @@ def discrimination_records(name: str, score: Array, data: Evaluable) -> list[dic
     zero = np.zeros(int(has.sum()))
     s, y = score[has], data.positive[has]
     pooled = ranking(s, y, zero).auroc[0]
-    pooled_samples = bootstrap(lambda w: ranking(s, y, zero, w).auroc[..., 0], data.weights[:, has])
+    pooled_samples = resampled_ranking(s, y, zero, data.rows, column=np.flatnonzero(has)).auroc[:, 0]
     gap = abs(float(pooled - mean))
     far = f"pooled differs from the mean of folds by {gap:.3f}, more than {POOLING_TOLERANCE}" if gap > POOLING_TOLERANCE else ""
     prevalence = mean_known(np.array([data.positive[usable & (data.fold == k)].mean() for k in np.unique(data.fold[usable])]))

@@ -16,8 +16,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from oncoraft.covariates import NUMBERS, SITES, UNKNOWN, WORDS
-from oncoraft.evaluation.discrimination import TABLE_BLOCK, Array, bootstrap, mean_known, ranking
+from oncoraft.evaluation.discrimination import Array, mean_known, ranking
 from oncoraft.evaluation.records import Evaluable, fold_means
+from oncoraft.evaluation.resampled_ranking import by_case, resampled_ranking
 
 SMALLEST_EVENTS = 20
 AGE_BANDS = ([-np.inf, 50, 65, 75, np.inf], ["under 50", "50 to 64", "65 to 74", "75 or over"])
@@ -77,7 +78,7 @@ def _records_of_kind(names: list[str], scores: Array, data: Evaluable, kind: str
     counts = [(int((has & (code == k)).sum()), int((has & (code == k) & data.positive).sum())) for k in range(len(told))]
     enough = np.array([min(events, cases - events) >= SMALLEST_EVENTS for cases, events in counts])
     shown = has & enough[code]
-    estimates, samples = (_level_means(scores, data, shown, code, w) for w in (None, data.weights))
+    estimates, samples = (_level_means(scores, data, shown, code, rows) for rows in (None, data.rows))
     found: list[list[dict[str, Any]]] = [[] for _ in names]
     few = f"suppressed: fewer than {SMALLEST_EVENTS} events or others"
     for k, level in enumerate(told):
@@ -96,22 +97,23 @@ def _records_of_kind(names: list[str], scores: Array, data: Evaluable, kind: str
     return found
 
 
-def _level_means(scores: Array, data: Evaluable, shown: Array, code: Array, weights: Array | None) -> Array:
-    """AUROC of each level that is shown, mean of folds, (predictors, resamples, levels)."""
+def _level_means(scores: Array, data: Evaluable, shown: Array, code: Array, rows: Array | None) -> Array:
+    """AUROC of each level that is shown, mean of folds, (predictors, resamples, levels). `rows` as for `records.fold_values`."""
     if not shown.any():
         return np.zeros((len(scores), 1, 0))
     level, fold = code[shown], np.unique(data.fold[shown], return_inverse=True)[1]
     cell = level * (fold.max() + 1) + fold
     owner = np.unique(cell) // (fold.max() + 1)
-    column = np.flatnonzero(shown)
-
-    def statistic(weight: Array) -> Array:
-        found = ranking(scores[:, shown], data.positive[shown], cell, weight, column=column).auroc
-        means = np.stack([mean_known(found[..., owner == one]) for one in np.unique(owner)], axis=-1)
-        return means.swapaxes(0, 1)  # resamples first, as blocks of them are joined
-
-    ones = np.ones((1, len(shown)))
-    return bootstrap(statistic, ones if weights is None else weights, TABLE_BLOCK).swapaxes(0, 1)
+    positive, place = data.positive[shown], np.flatnonzero(shown)
+    found = []
+    for score in scores[:, shown]:
+        values = (
+            ranking(score, positive, cell).auroc[None]
+            if rows is None
+            else resampled_ranking(score, positive, cell, rows, column=place).auroc
+        )
+        found.append(np.stack([mean_known(values[:, owner == one]) for one in np.unique(owner)], axis=-1))
+    return np.stack(found)
 
 
 def definition_rows(
@@ -125,16 +127,16 @@ def definition_rows(
         labels: case_id, definition, responder.
         weights: (resamples, cases) of all held-out cases.
     """
-    rows = []
+    rows, held = [], by_case(weights)
     for definition, part in labels.groupby("definition"):
         responder = part.set_index("case_id")["responder"].reindex(held_out["case_id"])
         told = responder.notna().to_numpy()
         positive = responder.fillna(False).to_numpy(bool)
-        data = Evaluable(held_out, positive, held_out["fold"].to_numpy(), weights, str(definition), confidence)
+        data = Evaluable(held_out, positive, held_out["fold"].to_numpy(), weights, str(definition), confidence, held=held)
         for name, score in scores.items():
             mask, flag = data.usable(told & ~np.isnan(score))
             value = fold_means(score, data, mask, None)
-            samples = fold_means(score, data, mask, weights) if name == "model" else None  # beside it, the others need none
+            samples = fold_means(score, data, mask, held) if name == "model" else None  # beside it, the others need none
             rows.append(data.record(name, "auroc", "label_definition", value[0], mask, group=definition, samples=samples, flags=flag))
     kept = ["predictor", "label", "estimate", "lower", "upper", "n", "events", "patients", "flags"]
     return pd.DataFrame(rows)[kept].sort_values(["predictor", "label"], ignore_index=True)
@@ -165,6 +167,6 @@ def weighted_record(name: str, score: Array, data: Evaluable, weight: Array) -> 
     more = {
         "method": "inverse probability of being evaluable, weights held fixed; percentile interval of a patient-cluster bootstrap within folds"
     }
-    value = fold_means(score, data, mask, weight[None])
-    samples = fold_means(score, data, mask, data.weights * weight.astype(np.float32))
+    value = fold_means(score, data, mask, weight[:, None])
+    samples = fold_means(score, data, mask, data.rows * weight.astype(np.float32)[:, None])
     return data.record(name, "auroc", "inverse_probability_weighted", value[0], mask, samples=samples, flags=flag, **more)

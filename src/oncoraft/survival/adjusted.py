@@ -3,7 +3,8 @@
 Covariates are those known at the index date, disease at that date among them. The models are stratified by fold and by whether the index
 date lies before the first sequencing, with delayed entry: everybody in the cohort is sequenced some day, so that a score which merely knows
 "sequenced or not" would otherwise separate survival. The gain is the likelihood-ratio test of the score's log odds, with one degree of freedom.
-Its statistic and the intervals of both ratios carry the variance that scores out of fold have of one another (`cross_fitting`).
+Its statistic and the intervals of both ratios carry the variance that scores out of fold have of one another (`cross_fitting`), and what the
+model's own variance leaves out (`dispersion`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from oncoraft.survival.coding import Coding, Columns
 from oncoraft.survival.concordance import concordance
 from oncoraft.survival.cox import CoxFit, HazardRatio, fit_cox
 from oncoraft.survival.cross_fitting import variance_inflation, widened
+from oncoraft.survival.dispersion import dispersion
 from oncoraft.survival.risk_sets import Array, Subjects
 from oncoraft.survival.shape import NO_SHAPE, shape_record
 from oncoraft.survival.tails import chi_squared
@@ -139,8 +141,8 @@ def gain(
 
     Returns:
         adjusted_hazard_ratio (low against high group) and adjusted_per_sd_hazard_ratio (per standard deviation of the log odds towards
-        lower scores), each with lower, upper and p; likelihood_ratio_chi2 and _p (of the score per standard deviation); variance_inflation,
-        by which the variances are multiplied and the statistic is divided (null: labels not known, nothing done);
+        lower scores), each with lower, upper and p; likelihood_ratio_chi2 and _p (of the score per standard deviation); variance_inflation and
+        dispersion, by both of which the variances are multiplied and the statistic is divided (null: labels not known, no estimate; nothing done);
         concordance_clinical and concordance_with_score; the fields of `shape.shape_record`; adjusted_for (columns), covariates (a record each), separated (columns whose
         coefficient is infinite), not_adjusted (why there is no estimate, or null).
     """
@@ -153,7 +155,13 @@ def gain(
     found: dict[str, Any] = dict.fromkeys(("likelihood_ratio_chi2", "likelihood_ratio_p", "concordance_clinical", "concordance_with_score"))
     for prefix in PARTS:
         found |= ratio_of(f"adjusted_{prefix}", None)
-    found |= {"variance_inflation": factor, "adjusted_for": list(table.columns), "separated": [], "not_adjusted": None} | NO_SHAPE
+    found |= {
+        "variance_inflation": factor,
+        "dispersion": None,
+        "adjusted_for": list(table.columns),
+        "separated": [],
+        "not_adjusted": None,
+    } | NO_SHAPE
     found["covariates"] = covariate_states(group, columns, base, list(table.columns), intended) if states else []
     if not odds.std() > 0:
         return found | {"not_adjusted": "all scores are equal"}
@@ -178,11 +186,13 @@ def gain_of(
     full = fits["low_score"]
     if reason := full.dropped.get("low_score"):
         return {"not_adjusted": f"the score is {reason}"}
+    wider = dispersion(full, "low_score", table, subjects, strata)
+    both = wider * (factor or 1.0)
     # The wider model cannot fit worse, but by rounding.
-    chi2 = max(0.0, 2 * (full.log_likelihood - base.log_likelihood)) / (factor or 1.0)
-    found: dict[str, Any] = {"likelihood_ratio_chi2": chi2, "likelihood_ratio_p": chi_squared(chi2)}
+    chi2 = max(0.0, 2 * (full.log_likelihood - base.log_likelihood)) / both
+    found: dict[str, Any] = {"likelihood_ratio_chi2": chi2, "likelihood_ratio_p": chi_squared(chi2), "dispersion": wider}
     for prefix, term in PARTS.items():
-        found |= ratio_of(f"adjusted_{prefix}", widened(fits[term].hazard_ratio(term), factor))
+        found |= ratio_of(f"adjusted_{prefix}", widened(fits[term].hazard_ratio(term), both))
     for name, fit in (("concordance_clinical", base), ("concordance_with_score", full)):
         # Equal cases have equal risks only up to rounding, which would make a pair of a tie.
         risk = np.round(table[list(fit.names)].to_numpy(float) @ fit.coefficients, DECIMALS)

@@ -17,6 +17,7 @@ from oncoraft.survival.assumptions import DAYS_PER_MONTH
 from oncoraft.survival.coding import Coding
 from oncoraft.survival.cox import fit_cox
 from oncoraft.survival.cross_fitting import variance_inflation, widened
+from oncoraft.survival.dispersion import dispersion
 from oncoraft.survival.inputs import finite
 from oncoraft.survival.records import LONGEST_TABLE, SMALLEST_RISK_SET, curve_rows, group_curves, joined_curves, months
 from oncoraft.survival.risk_sets import Array, Subjects, at_risk, log_rank_of_groups
@@ -93,16 +94,18 @@ def ratios(group: pd.DataFrame, how: Grouping, strata: Array, by: Sequence[str],
     subjects = subjects_of(group)
     others = {name: (how.codes == len(how.names) - 1 - place) for place, name in enumerate(how.names) if place}
     columns = np.column_stack([*others.values()]).astype(float)
-    raw, adjusted, factor = fit_cox(subjects, columns, list(others), strata), None, None
+    raw, adjusted, factors = fit_cox(subjects, columns, list(others), strata), None, {}
     if subjects.event.sum() >= EVENTS_PER_COLUMN * (len(others) + 1):
         finer = strata_of(group, by)
         base, table = fit_clinical(group, finer, coding.of(group), own=len(others))
+        wider = table.assign(**{name: columns[:, place] for place, name in enumerate(others)})
+        adjusted = fit_cox(subjects, wider.to_numpy(float), list(wider.columns), finer)
         # Responders are not cut by a score that others have trained.
-        factor = variance_inflation(group, base.residuals, finer) if how.kind == "score" else None
-        adjusted = fit_cox(subjects, np.column_stack([table.to_numpy(float), columns]), [*table.columns, *others], finer)
+        trained = variance_inflation(group, base.residuals, finer) if how.kind == "score" else None
+        factors = {name: (trained or 1.0) * dispersion(adjusted, name, wider, subjects, finer) for name in others}
     return {
         name: ratio_of("", raw.hazard_ratio(name))
-        | ratio_of("adjusted_", widened(adjusted.hazard_ratio(name), factor) if adjusted else None)
+        | ratio_of("adjusted_", widened(adjusted.hazard_ratio(name), factors[name]) if adjusted else None)
         for name in others
     }
 

@@ -11,8 +11,9 @@ from copy import copy
 from typing import NamedTuple
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
-from oncoraft.survival.risk_sets import Array, Subjects, stratum_codes
+from oncoraft.survival.risk_sets import Array, Subjects, places_among, stratum_codes
 from oncoraft.survival.risk_tree import risk_sets_of
 
 MOST_STEPS = 60
@@ -23,6 +24,7 @@ LONGEST_STEP = 5.0  # in standard deviations of a covariate
 SMALLEST_GAIN = 1e-12
 LEVEL_GAIN, LEVEL_STEP = 1e-10, 0.1
 SMALLEST_RISK = 1e-300
+MANY_DEATHS = 500
 
 
 class Evaluation(NamedTuple):
@@ -48,33 +50,40 @@ class PartialLikelihood:
         codes = stratum_codes(strata, len(subjects))
         # A place in the order of stratum and time, of which the days of death alone matter.
         days = np.unique(subjects.exit[subjects.event])
-        enters, leaves = codes * (len(days) + 1) + np.searchsorted(days, np.stack([subjects.entry, subjects.exit]), "right")
+        enters, leaves = (codes * (len(days) + 1) + places_among(days, times) for times in (subjects.entry, subjects.exit))
         died = np.flatnonzero(subjects.event)
-        self.deaths = died[np.argsort(leaves[died], kind="stable")]  # in the order of stratum and time
+        # In the order of stratum and time, and of who are tied as given: a sort of numbers, several times faster than a stable one of places.
+        self.deaths = np.sort(leaves[died] * len(subjects) + died) % max(len(subjects), 1)
         # The deaths come first, in their order, so that theirs is a slice of every array.
         self.order = np.concatenate([self.deaths, np.flatnonzero(~subjects.event)])
-        self.x = np.asarray(x, dtype=float)[self.order]
-        self.one_and_x = np.concatenate([np.ones((len(self.x), 1)), self.x], axis=1)
+        self.one_and_x = np.ones((len(self.order), np.shape(x)[1] + 1))
+        self.one_and_x[:, 1:] = x
+        self.one_and_x = np.take(self.one_and_x, self.order, axis=0)
+        self.x = np.ascontiguousarray(self.one_and_x[:, 1:])
         enters, leaves = enters[self.order], leaves[self.order]
         place = leaves[: len(died)]
-        is_first = np.diff(place, prepend=-1) > 0
-        self.first_death = np.flatnonzero(is_first)
-        moments, self.moment = place[is_first], np.cumsum(is_first) - 1
-        ties = np.diff(self.first_death, append=len(place))
+        self.first_death = np.flatnonzero(place != np.concatenate([[-1], place[:-1]]))
+        moments, ends = place[self.first_death], np.append(self.first_death[1:], len(place))
+        ties = ends - self.first_death
+        self.moment = np.repeat(np.arange(len(moments)), ties)
         # Efron: the j-th of d tied deaths sees the risk set less j/d of the tied ones.
-        self.part = ((np.arange(len(self.moment)) - self.first_death[self.moment]) / ties[self.moment])[:, None]
-        self.ties = ties[:, None] if len(self.moment) > len(moments) else None
+        self.part = ((np.arange(len(place)) - self.first_death[self.moment]) / ties[self.moment])[:, None]
+        self.ties = ties[:, None] if len(place) > len(moments) else None
         # Of tied deaths alone is anything taken off; most days have one.
         self.tied_rows = np.flatnonzero(ties[self.moment] > 1)
-        self.first_tied = np.flatnonzero(np.diff(self.moment[self.tied_rows], prepend=-1) > 0)
-        self.of_tied = np.cumsum(np.diff(self.moment[self.tied_rows], prepend=-1) > 0) - 1
-        passed = np.cumsum(np.bincount(moments, minlength=(int(codes.max(initial=0)) + 1) * (len(days) + 1)))
-        self.at_risk = risk_sets_of(passed[enters], passed[leaves], len(moments))
+        # Which deaths are of each moment: where there are many, a sparse product adds several times faster than reduceat.
+        self.of_moment = None
+        if self.ties is not None and len(place) > MANY_DEATHS:
+            self.of_moment = csr_matrix((np.ones(len(place)), np.arange(len(place)), np.append(self.first_death, len(place))))
+        several = int(codes.max(initial=0)) + 1
+        passed = np.cumsum(np.bincount(moments, minlength=several * (len(days) + 1)))
+        bounds = np.concatenate([[0], passed[len(days) :: len(days) + 1]])
+        self.at_risk = risk_sets_of(passed[enters], passed[leaves], codes[self.order], bounds)
         self.use(weights)
 
     def use(self, weights: Array | None) -> None:
         """Take other case weights, (n, b)."""
-        self.weights = np.ones((len(self.x), 1)) if weights is None else np.asarray(weights, dtype=float)[self.order]
+        self.weights = np.ones((len(self.x), 1)) if weights is None else np.take(np.asarray(weights, dtype=float), self.order, axis=0)
         self.death_weights = self.mean_weight = self.weights[: len(self.deaths)]
         if self.ties is not None:
             self.mean_weight = (self.tied(self.death_weights) / self.ties)[self.moment]
@@ -90,16 +99,19 @@ class PartialLikelihood:
 
     def tied(self, of_deaths: Array) -> Array:
         """Sums over the deaths of each moment, along the first axis."""
-        return of_deaths if self.ties is None else np.add.reduceat(of_deaths, self.first_death, axis=0)
+        if self.ties is None:
+            return of_deaths
+        found: Array = np.add.reduceat(of_deaths, self.first_death, axis=0) if self.of_moment is None else self.of_moment @ of_deaths
+        return found
 
     def at_deaths(self, values: Array) -> Array:
         """Efron's sums of values (n, m), deaths first, over the risk set of each death, (d, m)."""
         whole = self.at_risk.over_risk_sets(values)
         if self.ties is None:
             return whole
-        found: Array = whole[self.moment]
-        together = np.add.reduceat(values[self.tied_rows], self.first_tied, axis=0)
-        found[self.tied_rows] -= self.part[self.tied_rows] * together[self.of_tied]
+        found = np.take(whole, self.moment, axis=0)
+        together = np.take(self.tied(values[: len(self.deaths)]), self.moment[self.tied_rows], axis=0)
+        found[self.tied_rows] -= self.part[self.tied_rows] * together
         return found
 
     def risk(self, beta: Array) -> tuple[Array, Array]:

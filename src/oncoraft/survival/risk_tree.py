@@ -7,6 +7,8 @@ The usual way, what has entered less what has left, loses a small risk set besid
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from scipy.sparse import csr_matrix
 
@@ -27,12 +29,14 @@ class RiskTree:
         leaves = 1 << self.depth
         # The run's nodes level by level: an odd left end, or the one before an odd right end, has no sibling within the run.
         level = np.arange(self.depth + 1, dtype=np.int32)
-        left = -(-(first[:, None].astype(np.int32) + leaves) >> level)
-        right = (beyond[:, None].astype(np.int32) + leaves) >> level
-        inside = left < right
-        chosen = np.concatenate([inside & (left & 1 == 1), inside & (right & 1 == 1)], axis=1)
-        nodes = np.concatenate([left, right - 1], axis=1)[chosen]
-        starts = np.concatenate([[0], np.cumsum(chosen.sum(axis=1))])
+        ends = np.empty((len(first), 2, self.depth + 1), dtype=np.int32)
+        np.negative(-(first.astype(np.int32) + leaves)[:, None] >> level, out=ends[:, 0])
+        np.right_shift((beyond.astype(np.int32) + leaves)[:, None], level, out=ends[:, 1])
+        chosen = (ends & 1 == 1) & (ends[:, :1] < ends[:, 1:])
+        ends[:, 1] -= 1
+        places = np.flatnonzero(chosen)
+        nodes, width = ends.ravel()[places], 2 * (self.depth + 1)
+        starts = np.searchsorted(places, np.arange(len(first) + 1) * width)
         self.to_subjects = csr_matrix((np.ones(len(nodes)), nodes, starts), shape=(len(first), 2 * leaves))
         self.to_nodes = self.to_subjects.T
 
@@ -79,9 +83,51 @@ class RiskTable:
         return found
 
 
-LARGEST_TABLE = 60_000  # cells; with more the tree is faster
+class RiskTables:
+    """A table for each stratum: of several strata one table of all is empty but for its diagonal.
+
+    Args:
+        first, beyond: as for `RiskTree`.
+        stratum: (n,) the number of each subject's stratum.
+        bounds: (strata + 1,) the deaths of stratum k are bounds[k] <= j < bounds[k + 1].
+    """
+
+    def __init__(self, first: Array, beyond: Array, stratum: Array, bounds: Array) -> None:
+        self.rows = np.argsort(stratum, kind="stable")
+        ends = np.concatenate([[0], np.cumsum(np.bincount(stratum, minlength=len(bounds) - 1))]).tolist()
+        self.deaths = int(bounds[-1])
+        first, beyond = first[self.rows], beyond[self.rows]
+        self.parts = []
+        for (start, end), (earliest, latest) in zip(pairwise(ends), pairwise(bounds.tolist())):
+            mine, deaths = slice(start, end), slice(earliest, latest)
+            self.parts.append((mine, deaths, RiskTable(first[mine] - earliest, beyond[mine] - earliest, latest - earliest)))
+
+    def over_risk_sets(self, values: Array) -> Array:
+        """Of values (n, m) the sums over the risk set of each death, (k, m)."""
+        values = np.take(values, self.rows, axis=0)
+        found = np.empty((self.deaths, values.shape[1]))
+        for mine, deaths, table in self.parts:
+            np.matmul(table.at_risk, values[mine], out=found[deaths])
+        return found
+
+    def over_deaths(self, values: Array) -> Array:
+        """Of values (k, m) the sums over the deaths that each subject was at risk for, (n, m)."""
+        ordered, found = np.empty((2, len(self.rows), values.shape[1]))
+        for mine, deaths, table in self.parts:
+            np.matmul(table.at_risk.T, values[deaths], out=ordered[mine])
+        found[self.rows] = ordered
+        return found
 
 
-def risk_sets_of(first: Array, beyond: Array, deaths: int) -> RiskTree | RiskTable:
-    """The faster of the two."""
-    return (RiskTable if len(first) * deaths <= LARGEST_TABLE else RiskTree)(first, beyond, deaths)
+LARGEST_TABLE = 30_000  # cells; with more a table a stratum is faster
+LARGEST_TABLES, MOST_TABLES = 150_000, 12  # cells of all, and tables; with more the tree is faster
+
+
+def risk_sets_of(first: Array, beyond: Array, stratum: Array, bounds: Array) -> RiskTree | RiskTable | RiskTables:
+    """The fastest of the three; arguments as for `RiskTables`."""
+    deaths, strata = int(bounds[-1]), len(bounds) - 1
+    if len(first) * deaths <= LARGEST_TABLE:
+        return RiskTable(first, beyond, deaths)
+    if strata <= MOST_TABLES and np.bincount(stratum, minlength=strata) @ np.diff(bounds) <= LARGEST_TABLES:
+        return RiskTables(first, beyond, stratum, bounds)
+    return RiskTree(first, beyond, deaths)
