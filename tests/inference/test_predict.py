@@ -54,6 +54,16 @@ def test_one_case_in_every_form_gets_the_same_score(model: Path, tmp_path: Path,
     assert len(scores) == 1
 
 
+def test_a_whole_prompt_in_an_object_is_the_prompt_of_a_text_file(tmp_path: Path) -> None:
+    for text in ("Drugs: osimertinib", "  Drugs: osimertinib\nAnswer:"):
+        (tmp_path / "case.txt").write_text(text)
+        (tmp_path / "case.json").write_text(json.dumps({"case_id": "case", "prompt": text}))
+        assert predict.read_prompts(tmp_path / "case.json") == predict.read_prompts(tmp_path / "case.txt")
+    (tmp_path / "case.json").write_text('{"prompt": 3}')
+    with pytest.raises(InputError, match="column prompt"):
+        predict.read_prompts(tmp_path / "case.json")
+
+
 def test_the_two_layouts_say_the_same(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = write_rows(tmp_path / "cases.jsonl", rows(3))
     found = [json.loads(line) for line in answered(model, file, capsys, "--json").splitlines()]
