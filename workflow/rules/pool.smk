@@ -45,7 +45,9 @@ rule pool:
         runtime=30,
     params:
         settings=settings_of("pool"),
-        cohorts=" ".join(f"results/{one}" for one in plan.pooled_from()),
+        cohorts=lambda wildcards: " ".join(
+            f"results/{one}" for one in plan.pooled_from()
+        ),
         folder=subpath(output.cases, ancestor=2),
     message:
         "Pooling the cohorts"
