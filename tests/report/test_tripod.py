@@ -127,6 +127,17 @@ def test_small_counts_are_marked_in_answers(results: Path) -> None:
     assert "in <10 cases" in answers(results, 10)["TRIPOD+AI", "8b"]["answer"]
 
 
+def test_a_cohort_that_the_models_were_applied_to_is_named_among_the_aims(results: Path) -> None:
+    told = {
+        away: sources_of(results, read_runs(results), False, Guard(1), external=away)
+        for away in ((), (Path("r/bpc/m/s/d/external/external.json"),))
+    }
+    said = ["; ".join(row["answer"] for row in filled(Facts(sources))) for sources in told.values()]
+    assert "No external cohort." in said[0]
+    assert "External evaluation, the models unchanged, in bpc." in said[1]
+    assert "No external cohort." not in said[1]
+
+
 def test_links_lead_to_places_of_the_page_and_the_data_hold_what_it_shows(results: Path, tmp_path: Path) -> None:
     sources = sources_of(results, read_runs(results), False, Guard(1))
     page = render(sources, contents(sources))

@@ -50,6 +50,15 @@ TO_A_FOLDER: dict[str, Words] = {
         *(word for name in ("second", "first") for word in (f"--{name}", run / TABLES, run / CASES)),
         *("--out", out),
     ],
+    "pool": lambda run, out: [run, run.parent / "other", "--out", out],
+    "probe": lambda run, out: [
+        run / FOLD / "heldout.jsonl",
+        *(word for name in ("train", "tuning") for word in (f"--{name}", run / FOLD / f"{name}.jsonl")),
+        "--embeddings",
+        out,
+        "--out",
+        out,
+    ],
     "regimens": lambda run, out: [run / TABLES, "--out", out],
     "cases": lambda run, out: [run / TABLES, "--out", out],
     "base-model": lambda run, out: [

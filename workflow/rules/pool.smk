@@ -27,7 +27,7 @@ rule pool:
         followup="results/{cohort}/cases/followup.parquet",
         folds="results/{cohort}/cases/folds.parquet",
         origin="results/{cohort}/cases/origin.parquet",
-        manifest="results/{cohort}/cases/manifest.json",
+        manifest="results/{cohort}/manifest.json",
         evidence="results/{cohort}/prompts/evidence.parquet",
         rationales="results/{cohort}/prompts/rationales.jsonl",
         audit="results/{cohort}/prompts/audit.json",
@@ -45,8 +45,10 @@ rule pool:
         runtime=30,
     params:
         settings=settings_of("pool"),
-        cohorts=" ".join(f"results/{one}" for one in plan.pooled_from()),
-        folder=subpath(output.cases, ancestor=2),
+        cohorts=lambda wildcards: " ".join(
+            f"results/{one}" for one in plan.pooled_from()
+        ),
+        folder=subpath(output.manifest, parent=True),
     message:
         "Pooling the cohorts"
     shell:

@@ -22,6 +22,7 @@ from oncoraft.cases.folds import assign
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.input_file import require_file
 from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.foundation.publishing import claim
 from oncoraft.foundation.stable import stable_fraction
 from oncoraft.planning.config import Folds
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
@@ -30,7 +31,7 @@ log = logging.getLogger("oncoraft")
 LEAVE_OUT = "leave_cohort_out"
 JOINED = ("cases/cases.parquet", "cases/labels.parquet", "cases/followup.parquet", "prompts/evidence.parquet", "prompts/rationales.jsonl")
 AUDIT = "prompts/audit.json"
-FILES = (*JOINED, "cases/folds.parquet", "cases/origin.parquet", AUDIT, "cases/manifest.json")
+FILES = (*JOINED, "cases/folds.parquet", "cases/origin.parquet", AUDIT, "manifest.json")
 EPILOG = """\
 A cohort is a folder of results with cases, labels, follow-up, evidence, audit and rationales; two or more are needed. OUT receives the same
 files, joined, with folds.parquet of the pooled designs and origin.parquet (patient_id, cohort).
@@ -126,6 +127,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     blocks = read_settings("pool", given)
     folders: list[Path] = given.cohorts
+    files = [given.out / name for name in FILES]
+    claim(*files, step="pool", home=given.out)
     refuse_other_folders(folders)
     names = [folder.name for folder in folders]
     cases = [pd.read_parquet(folder / JOINED[0]) for folder in folders]
@@ -133,7 +136,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     origin = {str(who): name for frame, name in zip(cases, names, strict=True) for who in frame["patient_id"]}
     every = pd.concat([frame[["case_id", "patient_id", "cancer_type", "gene_panel"]] for frame in cases], ignore_index=True)
     folds = pooled_folds(every, origin, names, blocks["folds"], blocks["pooling"].designs)
-    files = [given.out / name for name in FILES]
     inputs = [folder / name for folder in folders for name in (*JOINED, AUDIT)]
     counts: dict[str, Any] = {
         name: {"cases": len(frame), "patients": int(frame["patient_id"].nunique())} for frame, name in zip(cases, names, strict=True)

@@ -114,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     files = [folder / f"{name}-{shard}.jsonl" for name in names for shard in range(given.shards)]
     files += [] if given.fold_model else [home / FILE, home / PATIENTS]
     files.append(home / "manifest.json")
-    claim(*files, step="probe")
+    claim(*files, step="probe", home=home)
     held_out = read_jsonl(given.heldout, KEYS, once="case_id")
     inputs = [given.heldout, given.embeddings]
     train: list[dict[str, Any]] = []
@@ -134,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logits = probe.logits(read_embeddings(given.embeddings, [row["case_id"] for row in rows]))
         parts.append(shards_of(predictions(rows, logits, name == "tuning"), given.shards))
     counts = {"cases": len(held_out), "training_cases": len(train), "tuning_cases": len(tuning), "strength": probe.strength}
-    with publishing(*files, step="probe") as written:
+    with publishing(*files, step="probe", home=home) as written:
         out = dict(zip(files, written, strict=True))
         for path, rows in zip(files, [rows for part in parts for rows in part], strict=False):
             write_jsonl(out[path], rows)

@@ -49,7 +49,6 @@ AREAS = [
     text("label", "under"),
     interval("AUROC (95 % interval)", "estimate"),
     count("cases", "n"),
-    count("patients", "patients"),
 ]
 
 

@@ -39,9 +39,9 @@ def intended_use(facts: Facts) -> Answer:
 def aims(facts: Facts) -> Answer:
     """Aims: development, evaluation or both."""
     told = ", ".join(f"{run.design} ({run.folds} held-out {'fold' if run.folds == 1 else 'folds'})" for run in facts.runs)
-    return Answer(
-        f"Development by fine-tuning and internal evaluation on held-out patients: {told}. No external cohort.", "#discrimination", FOLDS
-    )
+    away = ", ".join(dict.fromkeys(path.parents[4].name for path in facts.sources.external))
+    further = f"External evaluation, the models unchanged, in {away}." if away else "No external cohort."
+    return Answer(f"Development by fine-tuning and internal evaluation on held-out patients: {told}. {further}", "#discrimination", FOLDS)
 
 
 def data_source(facts: Facts) -> Answer:

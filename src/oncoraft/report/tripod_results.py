@@ -184,7 +184,8 @@ def limitations(facts: Facts) -> Answer:
     """Limitations and what they do to bias and generality."""
     cases, known = (sum(row[name] for row in facts.flow["label_balance"]) for name in ("cases", "evaluable"))
     late = sum(row["delayed_entry_cases"] for row in facts.first.survival["regimens"])
-    kept = "a synthetic population, whose laws are known" if facts.is_twin else "one source, no external cohort"
+    source = "one source, judged elsewhere too" if facts.sources.external else "one source, no external cohort"
+    kept = "a synthetic population, whose laws are known" if facts.is_twin else source
     share = f"{known / cases:.0%} of the cases can be judged for response" if cases else "no case"
     return Answer(
         f"{kept}; {share}; {facts.count(late)} cases of the regimens shown entered after their index date; what is flagged stands among the checks.",
