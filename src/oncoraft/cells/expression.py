@@ -1,4 +1,4 @@
-"""Summed values of every case, and the cases on a map: `oncoraft cell-expression FILE.h5ad ... --cases DIR --out expression.npz --map map.csv`.
+"""Summed values of every case, and the cases on a map: `oncoraft cell-expression FILE.h5ad ... --cases DIR --out DIR`.
 
 What the baselines read. The map has the first two principal components of the logarithms of the most variable genes, in at most
 `MOST_ON_MAP` cases, chosen by hash: what lies side by side there is alike in expression, whatever made it so.
@@ -98,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Sum and draw."""
     parser = cell_parser(
         "cell-expression",
-        "example:\n  oncoraft cell-expression study.h5ad --cases cells/lung --out expression.npz --map map.csv --config config/cells.yaml --cells lung",
+        "example:\n  oncoraft cell-expression study.h5ad --cases cells/lung --out expression --config config/cells.yaml --cells lung",
     )
     parser.add_argument(
         "files", type=Path, nargs="+", metavar="FILE", help="the files of AnnData that the cases were found in, in the same order"

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from oncoraft.answers import full_prompt
@@ -59,15 +61,14 @@ def fitting(genes: list[str], before: str, instruction: str, budget: int) -> lis
     return genes if not len(sizes) or sizes[-1] <= room else genes[: int(np.searchsorted(sizes, room, side="right"))]
 
 
-def groups_of(path: Path) -> Iterator[tuple[list[str], np.ndarray, np.ndarray]]:
-    """Cases, places of their genes one after the other, and where each case's begin and end; a row group at a time."""
+def groups_of(path: Path) -> Iterator[tuple[list[str], pa.ListArray]]:
+    """Cases and the places of their genes, a row group at a time."""
     if not path.is_file():
         raise InputError("expected the sentences written by `oncoraft cell-cases`", file=path)
     with pq.ParquetFile(path) as file:
         for number in range(file.num_row_groups):
             group = file.read_row_group(number)
-            lists = group["genes"].combine_chunks()
-            yield group["case_id"].to_pylist(), lists.values.to_numpy(), lists.offsets.to_numpy()
+            yield group["case_id"].to_pylist(), group["genes"].combine_chunks()
 
 
 def refuse_response(texts: Iterable[str], study: CellStudy, what: str) -> int:
@@ -95,29 +96,29 @@ def lines_of(cases: pd.DataFrame, path: Path, names: np.ndarray, study: CellStud
         InputError: the sentences are not those of the cases; no gene fits the budget.
     """
     instruction, begin = INSTRUCTION[study.unit], sentence([])
-    escaped = np.array([json.dumps(name, ensure_ascii=False)[1:-1] for name in names], dtype=object)
+    escaped = pa.array([quoted(name)[1:-1] for name in names], pa.string())
     sizes = np.array([len(name) + 2 for name in names], dtype=np.int64)
-    asked = json.dumps(instruction, ensure_ascii=False)
+    asked = quoted(instruction)
     columns = [cases[name].tolist() for name in ("case_id", "patient_id", "drug", "regimen", "tissue", "cancer", "score", "responder")]
     rows = zip(*columns, strict=True)
-    for told, places, bounds in groups_of(path):
+    for told, lists in groups_of(path):
+        places, bounds = lists.values.to_numpy(), lists.offsets.to_numpy()
+        joined = pc.binary_join(pa.ListArray.from_arrays(lists.offsets, escaped.take(lists.values)), ", ").to_pylist()
         total = np.concatenate([[0], np.cumsum(sizes[places])])
-        lengths = (total[bounds[1:]] - total[bounds[:-1]]).tolist()
-        ends = bounds.tolist()
-        for row, (case_id, low, high, length) in enumerate(zip(told, ends[:-1], ends[1:], lengths)):
+        lengths, numbers = (total[bounds[1:]] - total[bounds[:-1]]).tolist(), np.diff(bounds).tolist()
+        for row, (case_id, genes, length, number) in enumerate(zip(told, joined, lengths, numbers)):
             own, patient, drug, regimen, tissue, cancer, score, responder = next(rows, ("",) * 8)
             if own != case_id:
                 raise InputError("expected sentences of these cases, in their order", file=path, line=row + 1, found=case_id)
             before, start, room = opening(drug, regimen, tissue, cancer, instruction, study.token_budget)
             if length > room:
-                kept = len(fitting(names[places[low:high]].tolist(), before, instruction, study.token_budget))
-                if not kept:
+                shown = fitting(names[places[bounds[row] : bounds[row + 1]]].tolist(), before, instruction, study.token_budget)
+                if not shown:
                     raise InputError(f"case {case_id}: expected a token_budget that leaves room for one gene", found=study.token_budget)
-                counts["genes_cut"] += high - low - kept
-                high = low + kept
+                counts["genes_cut"] += number - len(shown)
+                genes = ", ".join(quoted(name)[1:-1] for name in shown)
             counts["prompts"] += 1
-            counts["cases_without_genes"] += high == low
-            genes = ", ".join(escaped[places[low:high]].tolist())
+            counts["cases_without_genes"] += not number
             yield (
                 f'{{"case_id": {json.dumps(case_id, ensure_ascii=False)}, "patient_id": {quoted(patient)}, "instruction": {asked}, '
                 f'"input": "{start}{begin}{genes}", "score": {score!r}, "responder": {"true" if responder else "false"}}}\n'

@@ -29,12 +29,15 @@ class Quality(NamedTuple):
 
 def quality(chunk: sparse.csr_matrix, mitochondrial: np.ndarray) -> Quality:
     """Quality of a chunk; `mitochondrial` is (columns,), 1.0 where a column is of the mitochondrion."""
-    # In the chunk's own kind of number: otherwise the whole chunk would be copied. Sums of counts stay exact below 2**24.
-    total = np.asarray(chunk @ np.ones(chunk.shape[1], dtype=chunk.dtype), dtype=float)
+    total = np.zeros(chunk.shape[0])
+    full = np.diff(chunk.indptr) > 0
+    # Rows without a value are passed over, so that each sum ends where the next begins; a sum of counts is exact below 2**24.
+    total[full] = np.add.reduceat(chunk.data, chunk.indptr[:-1][full]) if full.any() else 0
     genes = np.diff(chunk.indptr)
     if (zeros := chunk.data == 0).any():
         # Some writers keep explicit zeros; they express nothing.
         genes = genes - np.bincount(np.repeat(np.arange(len(genes)), genes)[zeros], minlength=len(genes))
+    # In the chunk's own kind of number: otherwise the whole chunk would be copied.
     share = np.divide(chunk @ mitochondrial.astype(chunk.dtype), total, out=np.full(len(total), np.nan), where=total > 0)
     return Quality(total, genes, share)
 

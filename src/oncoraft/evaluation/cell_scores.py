@@ -152,6 +152,21 @@ def scores_of(
     return found
 
 
+def read_held_out(folder: Path, design: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """All cases, and those that a design holds out with fold and what it leaves out.
+
+    Raises:
+        InputError: no folds of this design.
+    """
+    kinds = ("case_id", "patient_id", *LEVELS, "responder")
+    cases = read_table(folder / "cases.parquet", kinds, key=("case_id",))
+    folds = read_table(folder / "folds.parquet", ("case_id", "design", "fold", "held_out"), key=("case_id", "design"))
+    frame = cases.merge(folds[(folds["design"] == design) & (folds["fold"] >= 0)], on="case_id").reset_index(drop=True)
+    if frame.empty:
+        raise InputError("expected folds of this design", file=folder / "folds.parquet", column="design", found=design)
+    return cases, frame
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure one design."""
     parser = step_parser(
@@ -170,12 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     files = [given.out / name for name in ("metrics.json", "metrics.csv", "manifest.json")]
     claim(*files, step="cell-scores", home=given.out)
     runs = [(name, [Path(file) for file in files]) for name, *files in given.run]
-    kinds = ("case_id", "patient_id", *LEVELS, "responder")
-    cases = read_table(given.folder / "cases.parquet", kinds, key=("case_id",))
-    folds = read_table(given.folder / "folds.parquet", ("case_id", "design", "fold", "held_out"), key=("case_id", "design"))
-    frame = cases.merge(folds[(folds["design"] == given.design) & (folds["fold"] >= 0)], on="case_id").reset_index(drop=True)
-    if frame.empty:
-        raise InputError("expected folds of this design", file=given.folder / "folds.parquet", column="design", found=given.design)
+    cases, frame = read_held_out(given.folder, given.design)
     fold = frame["fold"].to_numpy()
     weights = patient_weights(frame["patient_id"].to_numpy(str), fold, study.bootstrap, stable_seed(study.seed, given.design))
     data = Judged(frame, frame["responder"].to_numpy(bool), fold, weights)
