@@ -361,7 +361,7 @@ def test_pooled_designs_train_their_own_models_and_leave_those_of_one_cohort_alo
 def test_a_linear_probe_reads_the_base_once_and_fits_a_fold_at_a_time(copy: FinishedRun) -> None:
     copy.setting(strategies={"linear": {"adapter": False, "language_model_weight": 0, "probe": "end_of_prompt"}})
     jobs = count(copy.jobs())
-    assert jobs == {"embed": 1, "probe": 2, "recalibrate": 2, "gather": 1, "metrics": 1, "survival": 1, "compare": 1, "report": 1}
+    assert jobs == {"embed": 1, "probe": 2, "recalibrate": 2, "gather": 1, "metrics": 1, "survival": 1, "report": 1}
 
 
 def test_a_moved_checkout_with_its_results_has_nothing_to_do(copy: FinishedRun, tmp_path: Path) -> None:

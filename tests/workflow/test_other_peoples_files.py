@@ -46,7 +46,7 @@ TO_A_FOLDER: dict[str, Words] = {
     ],
     "grid": lambda run, out: [run, "--home", run / RUN / "predictions.jsonl", "--out", out],
     "label-validity": lambda run, out: [
-        *("--study", run / "study", "--matched", out),
+        *("--study", run / "study", "--matched", run / CASES / "cases.parquet"),
         *(word for name in ("second", "first") for word in (f"--{name}", run / TABLES, run / CASES)),
         *("--out", out),
     ],
@@ -55,7 +55,7 @@ TO_A_FOLDER: dict[str, Words] = {
         run / FOLD / "heldout.jsonl",
         *(word for name in ("train", "tuning") for word in (f"--{name}", run / FOLD / f"{name}.jsonl")),
         "--embeddings",
-        out,
+        run / PROMPTS / "evidence.parquet",
         "--out",
         out,
     ],
