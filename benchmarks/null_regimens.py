@@ -135,6 +135,33 @@ def coverage(seeds: int, cases: int) -> None:
         print(f"coverage at a hazard ratio of 0.6, entry {kind}: {told}", flush=True)
 
 
+def many_covariates(seeds: int, cases: int = 110, covariates: int = 13) -> None:
+    """Print the size of the likelihood ratio of a score of nothing beside as many covariates as few deaths admit, as it comes and over the dispersion."""
+    told: dict[str, list[float]] = defaultdict(list)
+    for seed in range(seeds):
+        draw, n = np.random.default_rng(seed), 2 * cases
+        x, score = draw.normal(size=(n, covariates)), draw.normal(size=n)
+        x[:, covariates // 2 :] = x[:, covariates // 2 :] > 0.5
+        entry = np.where(draw.random(n) < 0.5, np.ceil(draw.uniform(1, 400, n)), 0)
+        death, lost = draw.exponential(1 / (0.0015 * np.exp(0.3 * x[:, :3].sum(axis=1)))), draw.uniform(300, 1500, n)
+        leave = np.floor(np.minimum(death, lost)) + 1
+        seen = np.flatnonzero(leave > entry)[:cases]
+        subjects = Subjects(entry[seen], leave[seen], (death <= lost)[seen])
+        table = pd.DataFrame(x[seen]).add_prefix("x").assign(score=score[seen])
+        strata = 2 * (np.arange(cases) % 5) + (subjects.entry > 0)
+        full, base = (fit_cox(subjects, part.to_numpy(), list(part), strata) for part in (table, table.drop(columns="score")))
+        chi2, wider = max(0.0, 2 * (full.log_likelihood - base.log_likelihood)), dispersion(full, "score", table, subjects, strata)
+        told["as it comes"].append(chi2)
+        told["over the dispersion"].append(chi2 / wider)
+        told["deaths"].append(float(subjects.event.sum()))
+    sizes = "; ".join(
+        f"{name} {np.mean([chi_squared(v) < 0.05 for v in told[name]]):.3f} (mean {np.mean(told[name]):.2f})" for name in list(told)[:2]
+    )
+    print(
+        f"{covariates} covariates, {np.mean(told['deaths']):.0f} deaths in 10 strata, {seeds} seeds, share of p < 0.05 and mean chi-squared: {sizes}"
+    )
+
+
 def selection(seeds: int, patients: int = 1200) -> None:
     """Print how often a score that knows only who is sequenced at diagnosis separates, raw and beside the covariates."""
     raw, adjusted, ratios, held, told = [], [], [], [], 0
@@ -180,7 +207,11 @@ def main() -> None:
         "--kinds", nargs="+", choices=KINDS, default=KINDS, metavar="KIND", help="kinds of delayed entry: " + ", ".join(KINDS)
     )
     parser.add_argument("--coverage-only", action="store_true", help="the intervals alone")
+    parser.add_argument("--many-covariates", action="store_true", help="size beside 13 covariates at 70 deaths alone")
     given = parser.parse_args()
+    if given.many_covariates:
+        many_covariates(given.seeds)
+        return
     if given.selection_only:
         selection(given.seeds)
         return

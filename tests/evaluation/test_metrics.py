@@ -98,6 +98,7 @@ def doubled(name: str) -> Callable[[Tables], Tables]:
         (changed("predictions", 3, "patient_id", "0099"), "line 4, column patient_id: expected '0001', the patient of 0001_+3"),
         (changed("predictions", 3, "patient_id", 1), "line 4, column patient_id: expected text"),
         (changed("predictions", 3, "fold", 0), "line 4, column fold: expected the fold that holds the case out"),
+        (changed("cases", 3, "regimen", None), "cases.parquet, line 4, column regimen: expected a value"),
         (doubled("predictions"), f"line {CASES + 1}: expected one prediction a case, the first was line 6"),
         (doubled("cases"), "cases.parquet, column case_id: expected one row for each case_id"),
         (doubled("labels"), "labels.parquet, column case_id: expected one row for each case_id and definition"),

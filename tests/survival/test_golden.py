@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from lifelines.datasets import load_lung, load_waltons
+from lifelines.datasets import load_lung, load_rossi, load_waltons
 
 from oncoraft.survival.concordance import concordance, uno_weights
 from oncoraft.survival.cox import cox, fit_cox
@@ -86,3 +86,15 @@ def test_concordance_weighted_by_the_chance_to_be_uncensored_equals_r(lung, dela
     assert concordance(naive, -delayed[2], weights=uno_weights(naive)).estimate == pytest.approx(0.4661093856, abs=1e-6)
     with pytest.raises(ValueError, match="from the start"):
         uno_weights(delayed[0])
+
+
+def test_rossi_by_financial_aid_and_the_concordance_of_the_full_model() -> None:
+    rows = load_rossi()
+    subjects = Subjects(np.zeros(len(rows)), rows["week"].to_numpy(float), rows["arrest"].to_numpy())
+    aided = rows["fin"].to_numpy() == 1
+    assert cox(subjects, aided).ratio == pytest.approx(0.6913776, abs=1e-6)
+    assert log_rank(subjects, aided) == (pytest.approx(3.837570, abs=1e-6), pytest.approx(0.0501161, abs=1e-6))
+    names = ["fin", "age", "race", "wexp", "mar", "paro", "prio"]
+    fit = fit_cox(subjects, rows[names].to_numpy(float), names)
+    assert np.sqrt(fit.covariance[0, 0]) == pytest.approx(0.19137948, abs=1e-7)
+    assert concordance(subjects, np.round(rows[names].to_numpy(float) @ fit.coefficients, 9)).estimate == pytest.approx(0.6403292, abs=1e-6)

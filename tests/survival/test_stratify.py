@@ -155,6 +155,11 @@ def spoil(table: str, column: str, value: object, row: int = 4):
     return change
 
 
+def spoil_day(tables: dict[str, pd.DataFrame]) -> None:
+    tables["cases"]["index_day"] = tables["cases"]["index_day"].astype("Int64")
+    tables["cases"].loc[4, "index_day"] = pd.NA
+
+
 def double(table: str):
     def change(tables: dict[str, pd.DataFrame]) -> None:
         tables[table] = pd.concat([tables[table], tables[table].iloc[[7]]])
@@ -178,6 +183,8 @@ BAD = {
     "an entry below zero": (spoil("followup", "entry_days", -3), "line 5, column entry_days: expected days from the index date"),
     "an exit that is missing": (spoil("followup", "exit_days", None), "line 5, column exit_days: expected a number of days"),
     "an event that is missing": (spoil("followup", "event", None), "line 5, column event: expected true or false"),
+    "a case without a regimen": (spoil("cases", "regimen", None), "cases.parquet, line 5, column regimen: expected a value"),
+    "a case without a day": (lambda tables: spoil_day(tables), "cases.parquet, line 5, column index_day: expected a value"),
     "no prediction": (lambda tables: tables.update(predictions=tables["predictions"].head(0)), "expected at least one prediction"),
 }
 
@@ -196,6 +203,16 @@ def test_a_bad_row_is_refused_in_one_line_with_its_place(tmp_path: Path, capsys:
     told = capsys.readouterr().err.strip().splitlines()[-1]
     assert told.startswith("error: ")
     assert said in told
+    assert not (tmp_path / "survival").exists()
+
+
+@pytest.mark.parametrize("name", ["cases/cases.parquet", "cases/followup.parquet", "evidence.parquet"])
+def test_a_file_that_is_no_table_is_refused_by_name(tmp_path: Path, capsys: pytest.CaptureFixture, name: str) -> None:
+    write_study(tmp_path)
+    (tmp_path / name).write_bytes(b"no table")
+    assert survival(tmp_path) == 2
+    told = capsys.readouterr().err.strip().splitlines()[-1]
+    assert told.startswith(f"error: {tmp_path / name}: expected a Parquet file")
     assert not (tmp_path / "survival").exists()
 
 

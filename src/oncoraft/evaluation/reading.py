@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from oncoraft.artefacts import read_table
@@ -22,9 +23,13 @@ def read_held_out(predictions: Path, cases: Path, design: str) -> tuple[pd.DataF
     """Predictions with what the case list says of their cases, and how many held-out cases have none.
 
     Raises:
-        InputError: a prediction of an unknown case, of another patient than the case's, or of another fold than holds it out.
+        InputError: a case without one of `CASE_COLUMNS`, a prediction of an unknown case, of another patient than the case's, or of another fold than holds it out.
     """
     table = read_table(cases / "cases.parquet", CASE_COLUMNS, ["case_id"], optional=CASE_EXTRAS)
+    for name in CASE_COLUMNS:
+        if (missing := np.flatnonzero(table[name].isna())).size:
+            # A group of no name would fall out of what is counted by group.
+            raise InputError("expected a value", file=cases / "cases.parquet", line=int(missing[0]) + 1, column=name, found="none")
     found = read_predictions(predictions, table).sort_values("case_id", ignore_index=True)
     if found.empty:
         raise InputError("expected at least one prediction", file=predictions)

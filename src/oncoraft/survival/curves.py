@@ -92,6 +92,26 @@ def kaplan_meier(subjects: Subjects, window: tuple[float, float] = FROM_THE_STAR
     return Curve(times, survival, np.where(flat, np.nan, lower), np.where(flat, np.nan, upper), greenwood, risk, events, start, end)
 
 
+def cumulative_incidence(subjects: Subjects, is_cause: Array) -> tuple[Array, Array]:
+    """Share that has died of one cause by each time of a death, those of other causes being gone for good (Aalen and Johansen 1978).
+
+    One less the Kaplan–Meier curve of the cause alone would count who died of another as if they could still die of this one.
+
+    Args:
+        subjects: follow-up, with an event for every cause.
+        is_cause: (n,), whether a subject's event is of the cause.
+
+    Returns:
+        Times of deaths of any cause, and the share at each.
+    """
+    curve = kaplan_meier(subjects)
+    own = np.sort(subjects.exit[subjects.event & np.asarray(is_cause, dtype=bool)])
+    deaths = np.searchsorted(own, curve.times, "right") - np.searchsorted(own, curve.times, "left")
+    before = np.concatenate([[1.0], curve.survival[:-1]]) if len(curve.times) else curve.survival
+    found: Array = np.cumsum(before * deaths / curve.at_risk)
+    return curve.times, found
+
+
 def median_follow_up(subjects: Subjects) -> float | None:
     """Median time under observation, deaths counted as ends of observation that hide it (reverse Kaplan–Meier, Schemper and Smith 1996)."""
     return kaplan_meier(Subjects(subjects.entry, subjects.exit, ~subjects.event)).median()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from oncoraft.foundation.errors import InputError
 
@@ -20,16 +21,31 @@ def read_table(path: Path, columns: Sequence[str], key: Sequence[str]) -> pd.Dat
     """A Parquet file with these columns, one row a key.
 
     Raises:
-        InputError: no such file, a column that is absent, or a key twice; a line is the row's number, from 1.
+        InputError: no such file, no Parquet, a column that is absent, or a key twice; a line is the row's number, from 1.
     """
     if not path.is_file():
         raise InputError(f"expected a Parquet file with {', '.join(columns)}", file=path)
-    frame = pd.read_parquet(path)
+    try:
+        frame = pd.read_parquet(path)
+    except pa.ArrowInvalid as error:
+        raise InputError(f"expected a Parquet file ({str(error).splitlines()[0]})", file=path) from None
     for name in columns:
         if name not in frame:
             raise InputError("expected this column", file=path, column=name)
     refuse_doubles(frame, key, path)
     return frame
+
+
+def read_cases(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> pd.DataFrame:
+    """The cases, each column of `columns` with a value in every row: a case without a regimen would fall out of every group without a word.
+
+    Raises:
+        InputError: as `read_table`; the first value that is missing.
+    """
+    cases = read_table(path, [*columns, *optional], ["case_id"])
+    for name in columns:
+        refuse_first(cases[name].isna(), path, name, "expected a value", cases[name])
+    return cases
 
 
 def refuse_doubles(frame: pd.DataFrame, key: Sequence[str], path: Path, lines: pd.Series | None = None) -> None:

@@ -30,7 +30,7 @@ from oncoraft.survival.cross_fitting import TARGET
 from oncoraft.survival.endpoints import CODES, observe
 from oncoraft.survival.flat import all_curves, flat_tables, regimen_table
 from oncoraft.survival.groups import first_use, frame_of
-from oncoraft.survival.inputs import check_folds, read_baselines, read_followup, read_response, read_table, read_targets
+from oncoraft.survival.inputs import check_folds, read_baselines, read_cases, read_followup, read_response, read_table, read_targets
 
 log = logging.getLogger("oncoraft")
 STATEMENT = (
@@ -68,7 +68,7 @@ def read_inputs(given: Namespace, settings: Survival, definition: str) -> Inputs
     """
     files = [given.predictions, given.cases / "cases.parquet", given.cases / "followup.parquet", given.evidence]
     of_settings = ["diagnosis_day"] * (settings.anchor == "diagnosis") + ["specimen_id"] * bool(settings.table_columns("clinical_sample"))
-    cases = read_table(files[1], [*CASE_COLUMNS, *of_settings], ["case_id"])
+    cases = read_cases(files[1], CASE_COLUMNS, of_settings)
     predictions = read_predictions(given.predictions, cases)
     if predictions.empty:
         raise InputError("expected at least one prediction", file=given.predictions, found="none")
