@@ -12,9 +12,11 @@ import httpx
 import pytest
 from PIL import Image
 
+from oncoraft.inference import predict
 from oncoraft.page.served import Page
 from tests.models.tiny_folds import rows, write_rows
 from tests.page.chrome import Chrome
+from tests.page.test_api import SETTINGS_OF_PREDICT
 from tests.report.browser import axe_source, needs_browser
 
 pytestmark = [needs_browser, pytest.mark.xdist_group("page")]
@@ -91,6 +93,23 @@ def test_a_case_is_scored_changed_and_compared(opened: Chrome, client: httpx.Cli
     assert opened.said == [], "no policy was broken and no script failed"
     paper = opened.paper()
     assert len(re.findall(rb"/Type\s*/Page\b", paper)) >= 2
+
+
+def test_what_is_copied_is_what_the_terminal_answers(
+    opened: Chrome, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened.click(".demo-case")
+    opened.ask("(()=>{window.copied='';navigator.clipboard.writeText=async(text)=>{window.copied=text}})()")
+    opened.click("#go")
+    opened.wait(DONE)
+    opened.click("#copy")
+    opened.wait("window.copied")
+    copied = json.loads(opened.ask("window.copied"))
+    (tmp_path / "case.json").write_text(json.dumps(copied["case"]))
+    capsys.readouterr()
+    words = ["--model", str(home / "model"), "--case", str(tmp_path / "case.json"), "--threads", "1", "--settings", SETTINGS_OF_PREDICT]
+    assert predict.main([*words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == copied["answer"]
 
 
 def test_by_keyboard_alone(opened: Chrome) -> None:

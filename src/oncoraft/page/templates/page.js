@@ -284,7 +284,7 @@ const row = (event) => {
   const {record} = event, made = document.createElement("tr");
   const number = (value) => value == null ? "–" : value.toFixed(3);
   made.append(cell(record.case_id, true), cell(number(record.score)), cell(number(record.probability)), cell(record.category || "–"),
-    cell(record.is_response == null ? "–" : record.is_response ? "yes" : "no"), cell(event.failed || record.finish_reason.replace("_", " ")));
+    cell(record.is_response == null ? "–" : record.is_response ? "yes" : "no"), cell(event.failed || (record.finish_reason === "not_sampled" ? "score alone" : record.finish_reason.replace("_", " "))));
   ["case", "score", "recalibrated", "nearest label", "response expected", "state"].forEach((label, place) => { made.cells[place].dataset.label = label; });
   made.record = {...record, state: event.failed || record.finish_reason};
   return made;
