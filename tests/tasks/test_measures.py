@@ -20,6 +20,22 @@ def test_rouge_is_that_of_the_librarys_own_example() -> None:
     assert found["rougeL"][0] == pytest.approx(2 * (5 / 8) * (5 / 9) / (5 / 8 + 5 / 9), abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("name", "truth", "answer", "value"),
+    [
+        # The table of the original scorer's own tests (google-research, rouge/rouge_scorer_test.py): precision 1 and recall as told.
+        ("rouge1", "testing one two", "testing", 2 * (1 / 3) / (1 + 1 / 3)),
+        ("rouge2", "testing one two", "testing one", 2 * (1 / 2) / (1 + 1 / 2)),
+        ("rougeL", "testing one two", "testing one", 2 * (2 / 3) / (1 + 2 / 3)),
+        ("rougeL", "testing one two", "testing two", 2 * (2 / 3) / (1 + 2 / 3)),  # words between do not break a subsequence
+        ("rouge1", "testing one two", "", 0.0),
+        ("rouge2", "testing one two", "testing", 0.0),
+    ],
+)
+def test_rouge_is_that_of_the_originals_own_table(name: str, truth: str, answer: str, value: float) -> None:
+    assert rouge([truth], [answer])[name][0] == pytest.approx(value, abs=1e-6)
+
+
 def test_rouge_misleads_where_numbers_carry_the_meaning() -> None:
     same, other = rouge(["50 Gy in 25 fractions"] * 2, ["5000 cGy in 25 fractions", "60 Gy in 25 fractions"])["rouge1"]
     assert same < other

@@ -85,6 +85,20 @@ def test_an_answer_that_two_sources_gave_stands_once_and_counts_for_both(sheet: 
     assert len(key["items"]) == 3 * 10 - len(shared)
 
 
+def test_rationales_of_response_stand_without_the_score_that_a_model_alone_writes_in_front(tmp_path: Path) -> None:
+    known = [{"case_id": case, "instruction": "How likely?", "input": case} for case in CASES]
+    model = [
+        {"case_id": case, "rationale": f"Score: 0.{number}950\nReasoning:\nECOG 1 promises good tolerance."}
+        for number, case in enumerate(CASES)
+    ]
+    teacher = [{"case_id": case, "rationale": "Stage 4 disease is hard to clear."} for case in CASES]
+    made = ["--prompts", lines(tmp_path / "heldout.jsonl", known), "--answers", f"raft={lines(tmp_path / 'predictions.jsonl', model)}"]
+    made += [f"reference={lines(tmp_path / 'rationales.jsonl', teacher)}", "--cases", "5", "--out", str(tmp_path / "sheet")]
+    assert main(["--make", *made]) == 0
+    assert {row["answer"] for row in items(tmp_path)} == {"ECOG 1 promises good tolerance.", "Stage 4 disease is hard to clear."}
+    assert "Score" not in (tmp_path / "sheet/sheet.html").read_text()
+
+
 def test_the_page_needs_no_network_escapes_the_case_and_is_no_formula_in_a_spreadsheet(sheet: Path) -> None:
     page = (sheet / "sheet/sheet.html").read_text()
     assert "default-src &#39;none&#39;" in page or "default-src 'none'" in page

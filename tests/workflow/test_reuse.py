@@ -62,7 +62,8 @@ def test_every_rules_files_are_asked_for_so_that_a_deleted_one_is_made_again() -
     asked = of_cohort | set(re.findall(r"rules\.(\w+)", kept)) | {"report"}
     # What a strategy trains has names of its own, one list for the rules and for this.
     assert "plan.fold_model_names" in kept
-    assert {name for name in declared if not name.startswith("train")} == asked
+    # Of raft a task's training leaves a head too: a rule of the same body.
+    assert {name for name in declared if not name.startswith("train")} | {"task_train_raft"} == asked
 
 
 @pytest.mark.slow

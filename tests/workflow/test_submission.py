@@ -50,6 +50,18 @@ GOLDEN: dict[str, tuple[str, int, int, int, int]] = {
 }
 
 
+# The same of text tasks, asked of the published reproduction's model: of cases of their own and of the treatment cases, with a head and without.
+TASKS = {"icd10": {"strategy": "raft", "choices": "trie"}, "drug_regimen": {"choices": "scored"}, "modality": {}, "radiation_regimen": {}}
+GOLDEN_TASKS: dict[str, tuple[str, int, int, int, int]] = {
+    **dict.fromkeys(("task_cases", "task_folds", "task_evidence", "task_lookahead", "task_prompts"), ("cpu", 30, 4000, 1, 0)),
+    **dict.fromkeys(("task_split", "task_baselines", "task_scores"), ("cpu", 30, 4000, 1, 0)),
+    "task_train": ("gpu", 2880, 64000, 8, 1),
+    "task_train_raft": ("gpu", 2880, 64000, 8, 1),
+    "task_infer": ("gpu", 1440, 64000, 8, 1),
+    "task_choices": ("gpu", 1440, 64000, 8, 1),
+}
+
+
 def profile_options() -> list[str]:
     """The resources of the profile as options: the profile itself wants the plugin, which is not in this environment."""
     defaults = [f"{name}={value}" for name, value in SLURM["default-resources"].items()]
@@ -86,6 +98,16 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[tuple[Any, 
 
 def test_every_rule_asks_for_what_it_needs_and_every_job_of_it_for_the_same(asked: dict[str, set[tuple[Any, ...]]]) -> None:
     assert asked == {rule: {line} for rule, line in GOLDEN.items()}
+
+
+def test_text_tasks_ask_for_what_they_need_and_add_nothing_to_the_rest(asked: dict[str, set[tuple[Any, ...]]], tmp_path: Path) -> None:
+    (tmp_path / "courses.csv").write_text("patient_id\n")
+    (tmp_path / "tasks.yaml").write_text(yaml.safe_dump({"tasks": TASKS, "radiation": {"courses": "courses.csv"}}))
+    files = [ROOT / "config/msk_chord.yaml", tmp_path / "tasks.yaml"]
+    found = requests(tmp_path, "--configfile", *files, "--config", f"study={tmp_path}")
+    assert found == asked | {rule: {line} for rule, line in GOLDEN_TASKS.items()}
+    declared = {line.split()[1].rstrip(":") for line in RULE_FILES.splitlines() if line.startswith("rule task_")}
+    assert set(GOLDEN_TASKS) == declared - {"task_courses"} | {"task_train_raft"}  # courses are made up for a twin alone
 
 
 def submission_line(partition: str, minutes: int, megabytes: int, cores: int, gpus: int) -> str:

@@ -60,14 +60,15 @@ def statements_of(task: Task, evidence: pd.DataFrame, layout: str) -> pd.DataFra
 
 def fitted(lines: Sequence[str], priorities: Sequence[int], instruction: str, budget: int) -> list[int]:
     """Places of the lines that stay, the lowest priority cut first (the last among equals) until the whole prompt fits."""
-    order = sorted((n for n in range(len(lines)) if priorities[n] < NEVER_CUT), key=lambda n: (priorities[n], -n))
-    size = len(full_prompt(instruction, "")) + sum(len(line) + 1 for line in lines)
+    size = len(full_prompt(instruction, "")) + sum(map(len, lines)) + len(lines)
+    if math.ceil(size / CHARACTERS_PER_TOKEN) <= budget:
+        return list(range(len(lines)))
     gone = set()
-    for number in order:
-        if math.ceil(size / CHARACTERS_PER_TOKEN) <= budget:
-            break
+    for number in sorted((n for n in range(len(lines)) if priorities[n] < NEVER_CUT), key=lambda n: (priorities[n], -n)):
         gone.add(number)
         size -= len(lines[number]) + 1
+        if math.ceil(size / CHARACTERS_PER_TOKEN) <= budget:
+            break
     return [number for number in range(len(lines)) if number not in gone]
 
 

@@ -20,7 +20,7 @@ from oncoraft.foundation.ownership import refuse_over_inputs
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.edge import run, step_parser
 from oncoraft.tasks.ratings import measured, read_filled, read_key
-from oncoraft.tasks.sheets import REFERENCE, html, make_items, read_source
+from oncoraft.tasks.sheets import LAYOUT, REFERENCE, html, make_items, read_source
 
 log = logging.getLogger("oncoraft")
 EPILOG = """--make  in:  prompts (instruction and input of each case; an `output` that stands there is the reference) and answers by source
@@ -66,7 +66,7 @@ def make(given: argparse.Namespace) -> None:
     sources: dict[str, dict[str, str]] = {}
     for name, paths in files.items():
         sources[name] = {case: text for path in paths for case, text in read_source(path).items()}
-    told = {row["case_id"]: row["output"] for row in prompts if row.get("output")}
+    told = {row["case_id"]: LAYOUT.sub("", row["output"]).strip() for row in prompts if row.get("output")}
     if told and REFERENCE not in sources:
         sources[REFERENCE] = told
     frame, key = make_items(prompts, sources, given.cases, given.seed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,13 @@ GRADES = ("as is", "minor change", "major change", "unacceptable")  # in order, 
 REFERENCE = "reference"
 COLUMNS = ("sheet", "item", "question", "case", "answer", "acceptable", "grade", "comment")
 TEXTS = ("rationale", "answer", "output")  # keys under which a file of answers holds them, the first that is there
+LAYOUT = re.compile(r"^\s*Score:[^\n]*\n\s*Reasoning:\s*")
 
 
 def read_source(path: Path) -> dict[str, str]:
     """Case -> answer of one source; cases without a written answer are left out.
+
+    Of a rationale in the published layout the text alone: a score in front would tell a model's from a teacher's.
 
     Raises:
         InputError: no answers in it, or a case twice.
@@ -41,8 +45,8 @@ def read_source(path: Path) -> dict[str, str]:
         key = next((name for name in TEXTS if name in row), None)
         if key is None:
             raise InputError(f"expected one of the keys {', '.join(TEXTS)}", file=path, line=number)
-        if isinstance(row[key], str) and row[key].strip():
-            found[row["case_id"]] = row[key].strip()
+        if isinstance(row[key], str) and (text := LAYOUT.sub("", row[key]).strip()):
+            found[row["case_id"]] = text
     if not found:
         raise InputError("expected at least one written answer", file=path)
     return found
