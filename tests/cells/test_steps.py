@@ -226,7 +226,8 @@ def test_the_engine_of_treatment_cases_trains_on_cells_and_scores_them_also_with
     _, held = written(home, "pooled_by_donor", 0, tmp_path)
     weight = 1.0 if kind == "raft" else 0.0
     strategy = {"language_model_weight": weight, "score_weight": weight, "examples": 2 if kind == "few_shot" else 0}
-    words = [str(tmp_path / "heldout.jsonl"), "--base", str(tiny_base), "--out", str(tmp_path / "p.jsonl"), "--threads", "1"]
+    out = tmp_path / "fold/predictions/heldout.jsonl"
+    words = [str(tmp_path / "heldout.jsonl"), "--base", str(tiny_base), "--out", str(out), "--threads", "1"]
     if kind == "raft":
         settings = json.dumps({"strategy": strategy, "adapter": {"rank": 4}, "training": {"epochs": 1}})
         given = [
@@ -243,8 +244,12 @@ def test_the_engine_of_treatment_cases_trains_on_cells_and_scores_them_also_with
     if kind == "few_shot":
         words += ["--examples", str(tmp_path / "train.jsonl")]
     assert infer.main([*words, "--settings", json.dumps({"strategy": strategy, "inference": {"rationales": 0, "score_only": True}})]) == 0
-    rows = read_jsonl(tmp_path / "p.jsonl")
+    rows = read_jsonl(out)
     assert {row["case_id"] for row in rows} == {row["case_id"] for row in held}
+    if kind == "raft":
+        # Training a fold again leaves the predictions beside it alone.
+        assert train.main([*given, "--threads", "1", "--settings", settings]) == 0
+        assert out.is_file()
     assert all(0 <= row["score"] <= 1 for row in rows)
 
 

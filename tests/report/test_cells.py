@@ -53,8 +53,9 @@ def test_the_gap_is_drawn_of_leaking_and_honest_designs_side_by_side(home: Path)
     celled(home)
     gap = shown(home, 1)["gap"]
     assert gap is not None
-    assert "tiny · raft, by cell (leaks)" in gap.svg
-    assert "tiny · raft, by donor" in gap.svg
+    assert "tiny · raft, by cell (leaks)" in gap.figure.svg
+    assert "tiny · raft, by donor" in gap.figure.svg
+    assert [name for name, _ in gap.groups][-1] == "tiny · raft"
     assert {row["design"] for row in gap.data.rows} == {"pooled_by_donor", "pooled_by_cell"}
 
 
@@ -72,8 +73,8 @@ def test_small_counts_are_hidden_with_what_would_give_them_away(home: Path) -> N
 
 def test_the_map_of_single_cells_is_drawn_only_where_single_people_may_be(home: Path) -> None:
     celled(home)
-    assert shown(home, 1, individuals=False)["maps"] is None
+    assert shown(home, 1, individuals=False)["maps"] == []
     drawn = shown(home, 1)["maps"]
-    assert all(f"by {name}" in drawn.svg for name in ("response", "donor", "data set"))
-    assert "patient_id" not in drawn.data.rows[0]
-    assert drawn.svg.count("h0") == 3 * 12
+    assert [figure.name for figure in drawn] == [f"cells-lung-map-{name}" for name in ("response", "donor", "data-set")]
+    assert all("patient_id" not in figure.data.rows[0] for figure in drawn)
+    assert [figure.svg.count("h0") for figure in drawn] == [12, 12, 12]

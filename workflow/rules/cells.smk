@@ -396,6 +396,7 @@ use rule cell_train as cell_train_head with:
         strategy=plan.strategies_with(adapter=False, head=True),
 
 
+# Predictions lie where training leaves them alone when it is run again.
 rule cell_infer:
     input:
         heldout="results/{cohort}/cells/{cells}/{cell_design}/fold-{fold}/heldout.jsonl",
@@ -403,8 +404,8 @@ rule cell_infer:
         fold_model=lambda wildcards: cell_fold_model_files(wildcards),
         examples=lambda wildcards: cell_examples(wildcards),
     output:
-        predictions="results/{cohort}/{model}/cells/{cells}/{strategy}/{cell_design}/fold-{fold}/predictions.jsonl",
-        manifest="results/{cohort}/{model}/cells/{cells}/{strategy}/{cell_design}/fold-{fold}/predictions.jsonl.manifest.json",
+        predictions="results/{cohort}/{model}/cells/{cells}/{strategy}/{cell_design}/fold-{fold}/predictions/heldout.jsonl",
+        manifest="results/{cohort}/{model}/cells/{cells}/{strategy}/{cell_design}/fold-{fold}/predictions/heldout.jsonl.manifest.json",
     log:
         "results/{cohort}/{model}/cells/{cells}/{strategy}/{cell_design}/logs/infer-{fold}.log",
     benchmark:
@@ -530,8 +531,8 @@ use rule cell_infer as cell_infer_removals with:
         fold_model=lambda wildcards: cell_fold_model_files(wildcards),
         examples=lambda wildcards: cell_examples(wildcards),
     output:
-        predictions="results/{cohort}/{model}/cells/{cells}/{strategy}/{cell_design}/fold-{fold}/removals.jsonl",
-        manifest="results/{cohort}/{model}/cells/{cells}/{strategy}/{cell_design}/fold-{fold}/removals.jsonl.manifest.json",
+        predictions="results/{cohort}/{model}/cells/{cells}/{strategy}/{cell_design}/fold-{fold}/predictions/removals.jsonl",
+        manifest="results/{cohort}/{model}/cells/{cells}/{strategy}/{cell_design}/fold-{fold}/predictions/removals.jsonl.manifest.json",
     log:
         "results/{cohort}/{model}/cells/{cells}/{strategy}/{cell_design}/logs/infer-removals-{fold}.log",
     benchmark:
@@ -542,7 +543,7 @@ use rule cell_infer as cell_infer_removals with:
 
 rule cell_markers:
     input:
-        removals="results/{cohort}/{model}/cells/{cells}/{strategy}/{cell_design}/fold-0/removals.jsonl",
+        removals="results/{cohort}/{model}/cells/{cells}/{strategy}/{cell_design}/fold-0/predictions/removals.jsonl",
         programme=lambda wildcards: cell_twin_product(wildcards, "programme.csv"),
     output:
         markers="results/{cohort}/{model}/cells/{cells}/{strategy}/{cell_design}/markers.csv",

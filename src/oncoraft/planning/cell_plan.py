@@ -194,13 +194,11 @@ class CellPlan:
         if design not in self.model_designs(name):
             return {}
         study, folds = self.study(name), self.folds(name, design)
-        pairs = [(model, strategy) for model in self.models(name) for strategy in self.strategies(name, design)]
-        pairs += [(model, strategy) for model in study.cell_models for strategy in study.cell_strategies]
+        readers = [(model, strategy, "predictions/heldout") for model in self.models(name) for strategy in self.strategies(name, design)]
+        readers += [(model, strategy, "predictions") for model in study.cell_models for strategy in study.cell_strategies]
         return {
-            f"{model}/{strategy}": [
-                f"results/{cohort}/{model}/cells/{name}/{strategy}/{design}/fold-{fold}/predictions.jsonl" for fold in folds
-            ]
-            for model, strategy in pairs
+            f"{model}/{strategy}": [f"results/{cohort}/{model}/cells/{name}/{strategy}/{design}/fold-{fold}/{file}.jsonl" for fold in folds]
+            for model, strategy, file in readers
         }
 
     def products(self, cohort: str, patterns: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ from oncoraft.report.cells_map import draw_map
 from oncoraft.report.collect import read_json
 from oncoraft.report.sections import Sources
 from oncoraft.report.tables import Data, Figure, Rows, Table, count, decimals, interval, number, of, records, tabulate, text
-from oncoraft.report.whiskers import figure, whisker_of
+from oncoraft.report.whiskers import column, figure, whisker_of
 
 NAMES = {
     "logistic_regression": "logistic regression",
@@ -30,6 +30,7 @@ DESIGNS = {
     "leave_drug_out": "drugs left out",
     "leave_tissue_out": "tissues left out",
 }
+SHORT = {"pooled_by_donor": "by donor", LEAKING: "by cell (leaks)", "leave_dataset_out": "data set out"}
 LEVELS = {
     "data_set": "data set",
     "cancer": "cancer",
@@ -116,23 +117,30 @@ def levels(sources: Sources, told: dict[str, Any]) -> Rows:
     ]
 
 
-def gap(stem: str, rows: Rows) -> Figure | None:
+def gap(stem: str, rows: Rows) -> Table | None:
     """AUROC of every predictor by design, those of one predictor below one another; None without the leaking design."""
     if not any(row["design"] == LEAKING for row in rows):
         return None
     order = {name: place for place, name in enumerate(dict.fromkeys(row["predictor"] for row in rows))}
-    known = [row for row in rows if row["auroc"] is not None and row["design"] in (LEAKING, "pooled_by_donor", "leave_dataset_out")]
-    shown = sorted(known, key=lambda row: order[row["predictor"]])
-    if not shown:
+    known = [row for row in rows if row["auroc"] is not None and row["design"] in SHORT]
+    if not known:
         return None
     whisker = whisker_of("auroc", colour=lambda row: "low" if row["design"] == LEAKING else "high")
-    short = {LEAKING: "by cell (leaks)", "pooled_by_donor": "by donor", "leave_dataset_out": "data set out"}
-    names = [f"{row['name']}, {short[row['design']]}" for row in shown]
-    told = [[f"{number(row['auroc'])} ({number(row['auroc_lower'])} to {number(row['auroc_upper'])})"] for row in shown]
     columns = ("predictor", "name", "design", "auroc", "auroc_lower", "auroc_upper", "n", "events", "donors")
-    data = Data(f"{stem}-gap", [{key: row[key] for key in columns} for row in shown])
-    caption = "AUROC with 95 % intervals that resample donors. Orange: cells of one donor on both sides; the distance to folds of donors is what the donor tells."
-    return Figure(figure(shown, names, told, ["AUROC"], whisker, "AUROC"), f"{stem}-gap", caption, data)
+    shown = [
+        {key: row[key] for key in columns} | {"short": SHORT[row["design"]]}
+        for row in sorted(known, key=lambda row: order[row["predictor"]])
+    ]
+    names = [f"{row['name']}, {row['short']}" for row in shown]
+    told = [[f"{number(row['auroc'])} ({number(row['auroc_lower'])} to {number(row['auroc_upper'])})"] for row in shown]
+    drawn = Figure(figure(shown, names, told, ["AUROC"], whisker, "AUROC"), f"{stem}-gap")
+    heads = [
+        text("design", "short"),
+        interval("AUROC (95 % interval)", "auroc", "auroc_lower", "auroc_upper"),
+        column("AUROC", shown, whisker),
+    ]
+    caption = "What cells of one donor on both sides are worth (orange): AUROC by cell, by donor, and with data sets left out"
+    return tabulate(Data(f"{stem}-gap", shown), heads, caption, group="name", figure=drawn)
 
 
 def marker_table(sources: Sources, name: str) -> Table | None:
@@ -195,7 +203,7 @@ def of_cohort(sources: Sources, home: Path) -> dict[str, Any]:
         "folds": tabulate(Data(f"{stem}-folds", fold_rows(sources, folds)), FOLDS, "Who trains and who is held out") if folds else None,
         "maps": draw_map(stem, pd.read_csv(points, dtype={"patient_id": str, "data_set": str}))
         if sources.shows_individuals and points.is_file()
-        else None,
+        else [],
         "markers": marker_table(sources, name),
     }
 
