@@ -271,7 +271,13 @@ def kept_files(wildcards):
         "choices": rules.task_choices,
         "scores": rules.task_scores,
     }
-    return kept + kept_of_judged() + kept_of_pooled() + kept_of_tasks(of_tasks) + kept_of_cells()
+    return (
+        kept
+        + kept_of_judged()
+        + kept_of_pooled()
+        + kept_of_tasks(of_tasks)
+        + kept_of_cells()
+    )
 
 
 def kept_of_scores(run):
