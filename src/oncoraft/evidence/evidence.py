@@ -219,10 +219,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="evidence.parquet to write")
     given: argparse.Namespace = parser.parse_args(arguments)
     blocks = read_settings("evidence", given)
-    cases, kept = read_cases(given.cases), read_fields(given.fields)
+    cases, wanted = read_cases(given.cases), read_fields(given.fields)
     block = blocks["evidence"]
-    taken = evidence_of(given.taken, cases, kept) if given.taken else None
-    evidence = collected(read_tables(given.tables), cases, collecting(block) | {"fields": kept}, taken)
+    taken = evidence_of(given.taken, cases, wanted) if given.taken else None
+    evidence = collected(read_tables(given.tables), cases, collecting(block) | {"fields": wanted}, taken)
     counts = {"cases": len(cases), "statements": len(evidence), "by_field": evidence["field"].value_counts().sort_index().to_dict()}
     record = given.out.with_name(given.out.name + ".manifest.json")
     with publishing(given.out, record, step="evidence") as (out, note):
