@@ -130,8 +130,10 @@ class TaskPlan:
                 blocks[name] = config.folds.model_copy(update={"designs": ("kfold",), "frozen": None})
             elif name == "inference":
                 # An answer that is compared is the likeliest, not one of many; nothing but text is wanted.
-                how = {"rationales": None, "score_only": False, "temperature": 0.0, "max_new_tokens": own.max_answer_tokens}
-                blocks[name] = config.inference.model_copy(update={**how, "engine": "transformers"})
+                how = {"rationales": None, "score_only": False, "temperature": 0.0, "engine": "transformers"}
+                # A choice is as long as it is.
+                longest = {} if step == "task-choices" else {"max_new_tokens": own.max_answer_tokens}
+                blocks[name] = config.inference.model_copy(update=how | longest)
             else:
                 blocks[name] = getattr(config, name)
         found |= {name: block.model_dump(mode="json") for name, block in blocks.items()}
