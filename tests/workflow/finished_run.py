@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import yaml
+
 ROOT = Path(__file__).parents[2]
 CHECKOUT = ("Snakefile", "workflow", "src", "config", "envs")
 NO_CACHES = shutil.ignore_patterns("__pycache__", "*.pyc", "*.egg-info")
@@ -131,6 +133,17 @@ class FinishedRun:
 def count(jobs: Iterable[Job]) -> dict[str, int]:
     """Jobs by rule."""
     return dict(Counter(job.rule for job in jobs))
+
+
+def changed(run: FinishedRun, folder: Path, **blocks: object) -> dict[str, int]:
+    """The jobs that a change of these settings asks for."""
+    file = folder / "change.yaml"
+    file.write_text(yaml.safe_dump(blocks))
+    run.overlays.append(file)
+    try:
+        return count(run.jobs())
+    finally:
+        run.overlays.pop()
 
 
 def downstream(plan: list[Job], starts: Callable[[Job], bool]) -> set[tuple[str, str]]:

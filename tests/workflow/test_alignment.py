@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from .conftest import ROOT
-from .finished_run import FinishedRun, count
+from .finished_run import FinishedRun, changed, count
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small-run")]
 
@@ -36,17 +36,6 @@ def aligned(finished_run: FinishedRun, tmp_path_factory: pytest.TempPathFactory)
     done = run.execute("--quiet", "all")
     assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
     return run
-
-
-def changed(run: FinishedRun, folder: Path, **blocks: object) -> dict[str, int]:
-    """The jobs that a change of these settings asks for."""
-    file = folder / "change.yaml"
-    file.write_text(yaml.safe_dump(blocks))
-    run.overlays.append(file)
-    try:
-        return count(run.jobs())
-    finally:
-        run.overlays.pop()
 
 
 def test_an_aligned_fold_has_the_files_of_a_trained_one_and_its_own_account(aligned: FinishedRun) -> None:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 
-from .finished_run import FinishedRun, count
+from .finished_run import FinishedRun, changed, count
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small-run")]
 
@@ -57,17 +56,6 @@ def asked(finished_run: FinishedRun, tmp_path_factory: pytest.TempPathFactory) -
     done = run.execute("--quiet", "all")
     assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
     return run
-
-
-def changed(run: FinishedRun, folder: Path, **blocks: object) -> dict[str, int]:
-    """The jobs that a change of these settings asks for."""
-    file = folder / "change.yaml"
-    file.write_text(yaml.safe_dump(blocks))
-    run.overlays.append(file)
-    try:
-        return count(run.jobs())
-    finally:
-        run.overlays.pop()
 
 
 def test_everything_is_current_and_verifies(asked: FinishedRun) -> None:
