@@ -50,6 +50,8 @@ def main() -> int:
             print(f"  {outcome.said}", flush=True)
         if given.only is None:
             shutil.rmtree(folder)
+        if (number + 1) % 100 == 0:
+            print(f"{number + 1 - numbers[0]} of {len(numbers)} studies, {time.monotonic() - started:.0f} s", flush=True)
     where = f"; {folder} is kept" if given.only is not None else ""
     print(", ".join(f"{count} {kind}s" for kind, count in sorted(counted.items())) + f" in {time.monotonic() - started:.0f} s{where}")
     if given.only is None:
