@@ -98,13 +98,13 @@ def rule_of(job: dict[str, str]) -> str:
 
 
 def trainer_of(fold: int) -> int | None:
-    """The process that trains a fold."""
+    """The process that trains a fold of this run; tests that run beside it train folds of theirs."""
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             words = (entry / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        if words[1:4] == [b"-m", b"oncoraft", b"train"] and any(word.endswith(f"kfold/fold-{fold}".encode()) for word in words):
+        if words[1:4] == [b"-m", b"oncoraft", b"train"] and any(word.endswith(f"small/given/raft/kfold/fold-{fold}".encode()) for word in words):
             return int(entry.name)
     return None
 
