@@ -58,12 +58,11 @@ def clinical_covariates(cases: pd.DataFrame, evidence: pd.DataFrame) -> pd.DataF
         return known.reindex(cases["case_id"]).set_axis(cases.index)
 
     found = {name: told(field).fillna(UNKNOWN) for name, field in FIELD_OF_WORD.items()}
-    decade = pd.to_numeric(told("age_at_index").str.extract(r"(\d+)", expand=False), errors="coerce")
     line = cases["line_of_therapy"].astype(float)
     days = pd.concat([told(field, "days_before_index") for field in ("progression", "cancer_presence")], axis=1).astype(float).min(axis=1)
     joined = cases.assign(
         **found,
-        age=decade + 5,
+        age=pd.to_numeric(told("age_at_index"), errors="coerce"),
         ecog=pd.to_numeric(told("ecog"), errors="coerce"),
         line=line,
         prior_lines=(cases["line_overall"].astype(float) if "line_overall" in cases else line) - 1,

@@ -173,6 +173,17 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
         ({"alignment": {"rewards": {"factual": 0.0}}}, "one weight above 0"),
         ({"alignment": {"samples": 1}}, "alignment.samples: expected greater than or equal to 2"),
         ({"strategies": {"raft": {"from": "raft"}}}, "expected method dpo or grpo beside it"),
+        (
+            {
+                "strategies": {
+                    "raft": {},
+                    "lent": {"model_of": "raft", "control": "swapped_drugs"},
+                    "g": {"method": "grpo", "from": "lent"},
+                }
+            },
+            "strategies.g.from: expected a strategy with models of its own",
+        ),
+        ({"alignment": {"own_rewards": {"reward": {"function": "m:f"}}}}, "'reward' is the name of a reward that is there already"),
     ],
 )
 def test_a_wrong_configuration_is_told_in_one_line(given: dict[str, Any], told: str) -> None:

@@ -2,6 +2,7 @@
 
 import random
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as draw
@@ -105,11 +106,20 @@ def bad(**_: object) -> float:
     return 2.0
 
 
+def narrow(**_: object) -> np.float32:
+    return np.float32(0.25)
+
+
 def test_a_function_of_ones_own_is_a_reward_like_the_others() -> None:
     settings = Alignment(own_rewards={"names-the-drug": {"function": f"{__name__}:own", "weight": 2.0}})  # type: ignore[dict-item]
     found = Rewards(settings).judge(Answered(GOOD, PROMPT, "", 0.7, True, True))
     assert found.parts["names-the-drug"] == 1.0
     assert Rewards(settings).weights["names-the-drug"] == 2.0
+
+
+def test_a_number_of_any_width_is_a_reward() -> None:
+    rewards = Rewards(Alignment(own_rewards={"mine": {"function": f"{__name__}:narrow"}}))  # type: ignore[dict-item]
+    assert rewards.judge(Answered(GOOD, PROMPT, "", 0.7, True, True)).parts["mine"] == 0.25
 
 
 @pytest.mark.parametrize(

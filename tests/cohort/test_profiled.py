@@ -124,3 +124,27 @@ def test_where_no_source_speaks_nothing_is_claimed(profiled: Callable[..., dict[
 def test_a_case_list_without_its_ids_is_refused_in_one_line(profiled: Callable[..., dict[str, set[str]]]) -> None:
     with pytest.raises(InputError, match=r"cases_cna\.txt: expected a case list with a line `case_list_ids:`"):
         profiled(case_lists__cases_cna="stable_id: s_cna\n")
+
+
+@pytest.mark.parametrize("broken", [f"KRAS\tMissense_Mutation\t{TWO}\t5\n", f"KRAS\tMissense_Mutation\t\t{TWO}\t5\tp.G12C\n"])
+def test_a_row_of_another_length_takes_the_silence_of_the_specimen_that_it_names_away(
+    profiled: Callable[..., dict[str, set[str]]], broken: str
+) -> None:
+    assert profiled(data_mutations=MUTATIONS + MUTATION + broken)["mutations"] == {ONE, THREE}
+
+
+@pytest.mark.parametrize(
+    ("lines", "known"),
+    [
+        (["ERBB2\t2\tseven\t0", "MYC\t0\t0\t0"], {THREE}),  # a bad cell: the line's calls are lost with it
+        (["ERBB2\t2\t0\t0", "ERBB2\t0\t2\t0", "MYC\t0\t0\t0"], {THREE}),  # two lines of one gene
+        (["ERBB2\t2\t0", "MYC\t0\t0\t0"], set()),  # a cell is missing: whose it is nobody knows
+        (["\t2\t0\t0", "MYC\t0\t0\t0"], {TWO, THREE}),  # no gene
+        (["ERBB2\t2\t0\t0", "MYC\t0\t0\t0"], EVERYONE),
+    ],
+)
+def test_a_refused_line_of_the_matrix_takes_the_silence_of_its_calls_away(
+    profiled: Callable[..., dict[str, set[str]]], lines: list[str], known: set[str]
+) -> None:
+    matrix = "\n".join(["\t".join(["Hugo_Symbol", ONE, TWO, THREE]), *lines]) + "\n"
+    assert profiled(data_cna=matrix)["copy_number"] == known

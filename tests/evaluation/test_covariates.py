@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from oncoraft.covariates import COVARIATES, RECENT_DAYS, clinical_covariates, covariate_report
+from oncoraft.evaluation.subgroups import levels
 from tests.evaluation.conftest import Upstream
 
 CASE = {"case_id": ["p_+0"], "line_of_therapy": [3], "cancer_type": ["Breast Cancer"], "drug_class": ["Chemo"]}
@@ -39,6 +40,18 @@ def test_every_site_word_of_the_evidence_has_its_column(upstream: Upstream) -> N
     for column, word in (("site_liver", "liver"), ("site_brain", "cns/brain"), ("site_nodes", "lymph nodes"), ("site_lung", "lung")):
         named = set(sites.loc[sites["value"].str.startswith(word), "case_id"])
         assert set(table.index[table[column] == 1]) == named
+
+
+def test_age_is_the_middle_of_the_band_that_is_told_and_its_subgroup_holds_the_band(upstream: Upstream) -> None:
+    told = upstream.evidence[upstream.evidence["field"] == "age_at_index"].drop_duplicates("case_id").set_index("case_id")["text"]
+    bands = told.str.extract(r"(\d+) to (\d+)").astype(float).dropna()
+    table = clinical_covariates(upstream.cases, upstream.evidence).set_index("case_id").loc[bands.index]
+    assert table["age"].tolist() == ((bands[0] + bands[1] + 1) / 2).tolist()
+    group = levels(table.assign(is_immortal=False, race="unknown"))["age"]
+    assert set(group) > {"50 to 59", "60 to 69"}
+    for name in ("50 to 59", "60 to 69"):
+        assert set(told[group.index[group == name]]) == {f"age {name}"}
+    assert set(told[group.index[group == "70 or over"]]) == {"age 70 to 79"}
 
 
 def test_the_closest_record_counts_and_a_later_verdict_overrules() -> None:

@@ -52,6 +52,24 @@ def test_an_agent_of_an_earlier_line_that_began_after_the_index_date_is_not_name
     assert text.startswith("metastatic line 1, carboplatin (")
 
 
+def test_a_line_of_another_cancer_is_no_earlier_line_of_this_one() -> None:
+    given = [(-690, "LEUPROLIDE"), (0, "CARBOPLATIN"), (100, "DOCETAXEL")]
+    rows = {"timeline_treatment": [{"patient_id": "P-0000001", "start_day": day, "agent": agent} for day, agent in given]}
+    rows["timeline_progression"] = [{"patient_id": "P-0000001", "start_day": 90, "progression": "Y"}]
+    base = {"patient_id": "P-0000001"}
+    listed = cases(
+        base | {"index_day": -690, "agents": ["LEUPROLIDE"], "cancer_type": "Prostate Cancer", "setting": "neoadjuvant"},
+        base | {"index_day": 0, "agents": ["CARBOPLATIN"], "cancer_type": LUNG},
+        base | {"index_day": 100, "agents": ["DOCETAXEL"], "cancer_type": LUNG, "line_of_therapy": 2},
+    )
+    found = collect(tables(**rows), listed, "sequenced", 3)
+    prior = found[found["field"] == "prior_regimen"].groupby("case_id")["text"].agg(list).to_dict()
+    told = "metastatic line 1, carboplatin (begun 100 days before treatment): progression on imaging 10 days before treatment"
+    assert prior == {"P-0000001_+100": [told]}
+    other = found[found["field"] == "agents_of_other_cancer"].groupby("case_id")["text"].agg(list).to_dict()
+    assert set(other) == {"P-0000001_+0", "P-0000001_+100"}
+
+
 def test_radiation_and_surgery_count_days_and_leave_specimen_taking_out() -> None:
     radiation = [{"start_day": day} for day in (10, 10, 40, 70, 99)]
     assert texts("radiation", {"timeline_radiation": radiation}) == [

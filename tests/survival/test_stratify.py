@@ -30,7 +30,7 @@ def write_study(folder: Path, seed: int = 1, leak: float = 0.0) -> dict[str, pd.
     )
     folds = pd.DataFrame({"case_id": cases["case_id"], "design": "kfold", "fold": np.arange(N) // 2 % 4})
     facts = {"stage": np.where(advanced, "Stage 4", "Stage 1-3"), "sex": draw.choice(["male", "female"], N)}
-    facts["age_at_index"] = draw.choice(["50-59", "60-69"], N)
+    facts["age_at_index"] = draw.choice(["55", "65"], N)
     evidence = pd.concat(pd.DataFrame({"case_id": cases["case_id"], "field": field, "value": value}) for field, value in facts.items())
     evidence = evidence.assign(days_before_index=10, order=evidence.groupby("case_id").cumcount(), text="")
     predictions = cases[["case_id", "patient_id"]].assign(fold=folds["fold"], score=1 / (1 + np.exp(-own)))

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 from oncoraft.foundation.errors import InputError
@@ -158,6 +159,7 @@ def checked(name: str, value: Any) -> float | None:
     """
     if value is None:
         return None
-    if isinstance(value, bool | int | float) and math.isfinite(value) and 0 <= value <= 1:
+    # Real: numpy's own numbers too, whatever their width.
+    if isinstance(value, Real) and math.isfinite(value) and 0 <= value <= 1:
         return float(value)
     raise InputError(f"alignment.own_rewards.{name}: expected a number in [0, 1] or None from its function", found=str(value)[:80])

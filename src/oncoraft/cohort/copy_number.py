@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from oncoraft.cohort.headers import check_header
 from oncoraft.cohort.profiled import refused_samples
-from oncoraft.cohort.reader import Header, read_header, read_rows
+from oncoraft.cohort.reader import Header, raw_lines, read_header, read_rows
 from oncoraft.cohort.rows import Known, TypedTable, type_table
 from oncoraft.cohort.wide import ANNOTATIONS, read_matrix
 from oncoraft.knowledge.genomic_tables import CNA_LONG
@@ -31,8 +31,9 @@ class CopyNumber(NamedTuple):
         typed: calls that are neither 0 nor missing: sample_id, gene, call, source_line.
         coverage: gene, panel, is_covered.
         ignored: names of columns that were not used.
-        measured: specimens with any gene measured, and none of whose rows was refused.
+        measured: specimens with any gene measured.
         spoken_of: specimens of which the file says whether they were measured; None: of all.
+        doubtful: specimens of which a refused row said something.
     """
 
     typed: TypedTable
@@ -40,6 +41,7 @@ class CopyNumber(NamedTuple):
     ignored: list[str]
     measured: list[str]
     spoken_of: list[str] | None
+    doubtful: list[str]
 
 
 def read_copy_number(table: Table, path: Path, panels: Mapping[str, str], known: Known) -> CopyNumber:
@@ -65,7 +67,7 @@ def read_copy_number(table: Table, path: Path, panels: Mapping[str, str], known:
     if is_log2:
         note = {"table": table.name, "column": "call", "what": "log2_called", "rows": matrix.calls.num_rows, "first_words": ["2"]}
         typed = replace(typed, notes=[note])
-    return CopyNumber(typed, matrix.coverage, [*ignored, *matrix.unknown_samples], matrix.measured_samples, None)
+    return CopyNumber(typed, matrix.coverage, [*ignored, *matrix.unknown_samples], matrix.measured_samples, None, matrix.doubtful_samples)
 
 
 def _long(path: Path, header: Header, panels: Mapping[str, str], known: Known) -> CopyNumber:
@@ -79,10 +81,9 @@ def _long(path: Path, header: Header, panels: Mapping[str, str], known: Known) -
     calls = rows["call"].to_numpy()
     called = ~np.isnan(calls) & (calls != 0)
     # A list of calls is silent on a specimen that has none: the panel matrix and the case lists speak of it.
-    doubtful = refused_samples(CNA_LONG, raw, {refusal.line for refusal in typed.refusals})
-    measured = sorted(set(frame.loc[frame["is_covered"], "sample_id"]) - doubtful)
-    spoken_of = sorted(set(frame["sample_id"]) | doubtful)
-    return CopyNumber(replace(typed, rows=rows.filter(pa.array(called))), _coverage(frame), ignored, measured, spoken_of)
+    doubtful = refused_samples(CNA_LONG, raw, raw_lines(path, {refusal.line for refusal in typed.refusals}))
+    measured, spoken_of = sorted(set(frame.loc[frame["is_covered"], "sample_id"])), sorted(set(frame["sample_id"]))
+    return CopyNumber(replace(typed, rows=rows.filter(pa.array(called))), _coverage(frame), ignored, measured, spoken_of, sorted(doubtful))
 
 
 def _coverage(frame: pd.DataFrame) -> pa.Table:

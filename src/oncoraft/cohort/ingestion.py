@@ -148,7 +148,7 @@ class Ingestion:
         if table.name in HOME.values():
             self._know(table, raw)
         self.profiling.see_table(table, rows.num_rows, typed.rows_read)
-        self.profiling.see_refused(table, raw, {refusal.line for refusal in typed.refusals})
+        self.profiling.see_refused(table, raw, raw_lines(path, {refusal.line for refusal in typed.refusals}))
         if table.name == "gene_panel_matrix":
             self.profiling.see_panels(table, rows, raw)
             pairs = zip(rows["sample_id"].to_pylist(), rows["cna"].to_pylist(), strict=True)
@@ -197,6 +197,7 @@ class Ingestion:
         kept = found.typed.rows_read - len(found.typed.refusals) - found.typed.rows_duplicate
         self.profiling.see_table(table, kept, found.typed.rows_read)
         self.profiling.see_measured(table, found.measured, found.spoken_of)
+        self.profiling.refused[table.name] = frozenset(found.doubtful)
         return found.typed, found.ignored
 
     def write_profiled(self, lists: dict[str, Path]) -> None:

@@ -2,7 +2,7 @@
 
 A specimen was profiled for a kind of alteration where the study has a readable table of it and every source that speaks of the specimen
 says so: the gene panel matrix (a panel, not NA), the portal's case lists (`_sequenced`, `_cna`, `_sv`), the columns of the copy-number
-matrix. Where no source speaks of it, or a row of it was refused, nothing is claimed.
+matrix. Where no source speaks of it, or a row or a cell of it was refused, nothing is claimed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from oncoraft.cohort.reader import RawTable
+from oncoraft.cohort.reader import RawTable, unquoted
 from oncoraft.knowledge.missing import is_missing_word
 from oncoraft.knowledge.tables import Table
 
@@ -87,8 +87,8 @@ class Profiling:
         self.said["table " + table.name] = frozenset(measured)
         self.silent_beyond["table " + table.name] = None if spoken_of is None else frozenset(spoken_of)
 
-    def see_refused(self, table: Table, raw: RawTable, lines: Collection[int]) -> None:
-        """Specimens of refused rows: what these said is not known."""
+    def see_refused(self, table: Table, raw: RawTable, lines: Mapping[int, str]) -> None:
+        """Specimens of refused rows (line -> text): what these said is not known."""
         self.refused[table.name] = refused_samples(table, raw, lines)
 
     def table(self, samples: Sequence[str]) -> pa.Table:
@@ -104,13 +104,14 @@ class Profiling:
         return bool(spoken) and all(sample in self.said[key] for key in spoken)
 
 
-def refused_samples(table: Table, raw: RawTable, lines: Collection[int]) -> frozenset[str]:
+def refused_samples(table: Table, raw: RawTable, lines: Mapping[int, str]) -> frozenset[str]:
     """Specimens that the rows of some lines name.
 
     Args:
         table: the specification.
         raw: the table as read.
-        lines: of refused rows.
+        lines: of refused rows, each with its text. A row of another length than the header names every specimen that any of its cells
+            could be: which cell is missing or one too many is not known.
     """
     column = next((column for column in table.columns if column.refers == "sample"), None)
     position = raw.header.position(column.source, *column.other_headers) if column else None
@@ -118,7 +119,10 @@ def refused_samples(table: Table, raw: RawTable, lines: Collection[int]) -> froz
         return frozenset()
     number = pa.array(raw.source_line)
     rows = pc.is_in(number, value_set=pa.array(sorted(lines), number.type))
-    return frozenset(text.strip() for text in raw.columns[position].filter(rows).to_pylist())
+    named = raw.columns[position].filter(rows).to_pylist()
+    malformed = {refusal.line for refusal in raw.malformed}
+    cells = [cell for line, text in lines.items() if line in malformed for cell in text.split("\t")]
+    return frozenset(unquoted(text.strip()) for text in (*named, *cells))
 
 
 def is_no_panel(panel: str | None) -> bool:

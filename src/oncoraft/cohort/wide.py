@@ -32,7 +32,8 @@ ZERO = 48
 
 @dataclass
 class LongMatrix:
-    """Calls that are neither 0 nor missing, which genes were measured on which panel, and specimens with any gene measured."""
+    """Calls that are neither 0 nor missing, which genes were measured on which panel, specimens with any gene measured, and those of
+    which a refused line said more than 0 or nothing."""
 
     calls: pa.Table
     coverage: pa.Table
@@ -41,6 +42,7 @@ class LongMatrix:
     duplicates: list[tuple[int, int]] = field(default_factory=list)
     unknown_samples: list[str] = field(default_factory=list)
     measured_samples: list[str] = field(default_factory=list)
+    doubtful_samples: list[str] = field(default_factory=list)
 
 
 def read_matrix(
@@ -107,7 +109,7 @@ class _Reading:
         self.covered: list[np.ndarray] = []
         self.refusals: list[Refusal] = []
         self.duplicates: list[tuple[int, int]] = []
-        self.measured = np.zeros(len(samples), dtype=bool)
+        self.measured, self.doubtful = np.zeros(len(samples), dtype=bool), np.zeros(len(samples), dtype=bool)
         self.read = 0
 
     def add(self, text: bytes, line: int) -> None:
@@ -122,11 +124,14 @@ class _Reading:
             starts, lengths = starts[:width], lengths[:width]
         if len(starts) != width:
             self.refusals.append(Refusal(line, "", f"{width} fields", f"{len(starts)} fields"))
+            self.doubtful[:] = True  # which cell is whose is not known
             return
         gene, name = self._gene(text, line, starts, lengths), self.header.names[self.gene_position]
         # Packed cells are padded with zero bytes, so that one in the text would pass for the end of a cell.
         if not gene or b"\0" in text:
             self.refusals.append(Refusal(line, name, "text, not empty", gene))
+            self.doubtful |= lengths[self.samples] != 1
+            self.doubtful |= cells[starts[self.samples]] != ZERO
             return
         # Python's hash of bytes differs from run to run; here only equality within one is asked.
         first = self.seen.setdefault((gene, hash(text)), line)
@@ -154,20 +159,20 @@ class _Reading:
         for place in np.flatnonzero(lengths[other] > PACKED):
             start, length = int(starts[other[place]]), int(lengths[other[place]])
             values[place] = self._call(text[start : start + length].decode("utf-8", "replace"))
+        missing, called = np.isnan(values), ~np.isnan(values) & (values != 0)
         bad = np.flatnonzero(np.isinf(values))
         if len(bad):
+            self.doubtful[other[called]] = True
             cell = int(other[bad[0]])
             found = text[int(starts[cell]) : int(starts[cell] + lengths[cell])].decode("utf-8", "replace")
             expected = "a log2 ratio or NA" if self.is_log2 else EXPECTED
             self.refusals.append(Refusal(line, self.header.names[int(self.samples[cell])], expected, found))
             return
-        missing = np.isnan(values)
         tested = np.ones(len(starts), dtype=bool)
         tested[other[missing]] = False
         self.measured |= tested
         codes = self.panel_codes[tested & (self.panel_codes >= 0)]
         self.covered.append(np.bincount(codes, minlength=len(self.panels)) > 0)
-        called = ~missing & (values != 0)
         self.genes.append((gene, line, other[called], values[called]))
 
     def _value(self, word: int) -> float:
@@ -203,8 +208,10 @@ class _Reading:
                 "source_line": pa.array([line for _, line, *_ in self.genes], pa.int32()).take(row),
             }
         )
-        measured = [self.header.names[position] for position in self.samples[self.measured]]
-        return LongMatrix(calls, self._coverage(), self.refusals, self.read, self.duplicates, measured_samples=measured)
+        measured, doubtful = ([self.header.names[position] for position in self.samples[which]] for which in (self.measured, self.doubtful))
+        found = LongMatrix(calls, self._coverage(), self.refusals, self.read, self.duplicates, measured_samples=measured)
+        found.doubtful_samples = doubtful
+        return found
 
     def _settle(self) -> None:
         """Refuse every line of a gene that has several good ones: nothing says which is right."""
@@ -216,6 +223,9 @@ class _Reading:
             for line in own:
                 expected = f"a gene that stands once (another row has it on line {own[0] if line != own[0] else own[-1]})"
                 self.refusals.append(Refusal(line, self.header.names[self.gene_position], expected, gene))
+        for gene, _, where, _ in self.genes:
+            if gene in disputed:
+                self.doubtful[where] = True
         agreed = [position for position, (gene, *_) in enumerate(self.genes) if gene not in disputed]
         self.genes = [self.genes[position] for position in agreed]
         self.covered = [self.covered[position] for position in agreed]

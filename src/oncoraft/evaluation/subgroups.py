@@ -21,7 +21,8 @@ from oncoraft.evaluation.records import Evaluable, fold_means
 from oncoraft.evaluation.resampled_ranking import by_case, resampled_ranking
 
 SMALLEST_EVENTS = 20
-AGE_BANDS = ([-np.inf, 50, 65, 75, np.inf], ["under 50", "50 to 64", "65 to 74", "75 or over"])
+# Bounds are those of the evidence's bands of ten years: no other division can be told from it.
+AGE_BANDS = ([-np.inf, 50, 60, 70, np.inf], ["under 50", "50 to 59", "60 to 69", "70 or over"])
 LATEST_LINE = 4
 SMALLEST_SHARE = 0.05  # probabilities of being evaluable are kept above it, so that no case weighs more than twenty
 

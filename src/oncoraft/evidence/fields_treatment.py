@@ -6,6 +6,7 @@ from oncoraft.evidence.declaration import Field
 
 OUTSIDE = "timeline_prior_meds.prior_med_to_msk"
 PRIOR_SOURCES = (
+    "cases.cancer_type",
     "cases.agents",
     "cases.setting",
     "cases.line_of_therapy",
@@ -71,7 +72,8 @@ TREATMENT_FIELDS: tuple[Field, ...] = (
         "before_index",
         "{place}, {value} (begun {ago}){reading}",
         "",
-        note="the worst of its imaging verdicts from day 15 of that line to the next line, strictly before the index date; agents begun before it",
+        note="of the cancer that is treated; the worst of its imaging verdicts from day 15 of that line to the next line, strictly before the index date; "
+        "agents begun before it",
         kind="agents",
     ),
     Field(

@@ -25,9 +25,9 @@ REGIMENS = "regimens"  # the case list as a table: when each earlier line began
 
 
 def regimens_table(cases: pd.DataFrame) -> pd.DataFrame:
-    """The case list as a dated table: patient, first day, agents within the combination window, setting and line."""
-    columns = ["patient_id", "index_day", "agents", "setting", "line_of_therapy", "line_overall"]
-    return cases[columns].rename(columns={"index_day": "start_day"})
+    """The case list as a dated table: patient, first day, cancer, agents within the combination window, setting and line."""
+    columns = ["patient_id", "index_day", "cancer_type", "agents", "setting", "line_of_therapy", "line_overall"]
+    return cases[columns].rename(columns={"index_day": "start_day", "cancer_type": "line_cancer_type"})
 
 
 def planned(cases: pd.DataFrame, notes: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -146,12 +146,14 @@ def _occasions(cases: pd.DataFrame, rows: pd.DataFrame, field: str, count: int, 
 
 
 def prior_regimens(cases: pd.DataFrame, tables: Tables, notes: pd.DataFrame, count: int) -> pd.DataFrame:
-    """The last few regimens before: their agents started before the index date, and the imaging verdicts while they lasted.
+    """The last few regimens of the case's cancer before: their agents started before the index date, and the imaging verdicts while they lasted.
 
     A regimen lasts from its 15th day to the next one or the index date. Progression wins over no cancer seen, that over no
     progression; without informative imaging nothing is said of it.
     """
     lines = known_records(cases, tables[REGIMENS], "prior_regimen", ties="line_overall")
+    # Lines count within a cancer: what another was treated with is none of this one's (`agents_of_other_cancer` tells of it).
+    lines = lines[lines["line_cancer_type"].to_numpy() == cases.set_index("case")["cancer_type"].reindex(lines["case"]).to_numpy()]
     after = lines.groupby("case", sort=False)["start_day"].shift(1)  # sorted closest first: the row above began later
     lines = closest(lines.assign(until=after.fillna(lines["index_day"])), count).reset_index(drop=True)
     lines["number"] = np.arange(len(lines), dtype=np.int32)

@@ -53,6 +53,10 @@ def check_starts(strategies: Mapping[str, Strategy]) -> None:
                 raise ValueError(f"{where}: expected a strategy that does not itself go on from this one, found {one.start!r}")
             seen.add(one.start)
             before = strategies[one.start]
+            if before.model_of is not None:
+                raise ValueError(
+                    f"{where}: expected a strategy with models of its own, found {one.start!r}, which lends those of {before.model_of!r}"
+                )
             if not before.has_adapter:
                 raise ValueError(f"{where}: expected a strategy that trains an adapter, found {one.start!r}")
             if not (before.has_head and one.has_head):
