@@ -127,6 +127,8 @@ TO_A_FOLDER: dict[str, Words] = {
         run / FOLD / "heldout.jsonl",
         "--out",
         out,
+        "--state",
+        out.parent / "state",
         "--settings",
         '{"cell_model": {"path": "m", "vocabulary": "v"}, "strategy": {"language_model_weight": 0}}',
     ],
