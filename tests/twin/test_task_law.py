@@ -90,7 +90,9 @@ def test_other_patients_change_nothing() -> None:
 def tables(folder: Path, words: str) -> Path:
     folder.mkdir()
     NOBODY.to_parquet(folder / "timeline_radiation.parquet")
-    pd.DataFrame({"patient_id": ["P-0000001"], "start_day": [-9], "dx_description": [words]}).to_parquet(folder / "timeline_diagnosis.parquet")
+    pd.DataFrame({"patient_id": ["P-0000001"], "start_day": [-9], "dx_description": [words]}).to_parquet(
+        folder / "timeline_diagnosis.parquet"
+    )
     return folder
 
 

@@ -174,7 +174,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
             f"--{name.replace('_', '-')}", type=Path, nargs="+", required=needed, metavar="FILE", help=f"answers of the {what}"
         )
     parser.add_argument("--baselines", type=Path, required=True, metavar="FILE", help="baselines.jsonl of the task")
-    parser.add_argument("--truth", type=Path, metavar="FILE", help="likeliest answers of a twin, written by `oncoraft task-courses` or `oncoraft task-law`")
+    parser.add_argument(
+        "--truth", type=Path, metavar="FILE", help="likeliest answers of a twin, written by `oncoraft task-courses` or `oncoraft task-law`"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="folder to write")
     return parser.parse_args(arguments)
 

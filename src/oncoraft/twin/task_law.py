@@ -112,7 +112,11 @@ def of_earlier_cancers(cohort: Cohort, ids: np.ndarray) -> pd.DataFrame:
     """The same at the first day of each treatment of an earlier cancer: any of its agents is as likely, and no radiation is drawn for it."""
     earlier = earlier_cancers(cohort)
     agents = [EARLIER_AGENTS[int(kind)][0] for kind in earlier.is_prostate]
-    found = {"patient_id": ids[earlier.person], "start_day": earlier.start.astype(np.int32), "drug_regimen": [written([one]) for one in agents]}
+    found = {
+        "patient_id": ids[earlier.person],
+        "start_day": earlier.start.astype(np.int32),
+        "drug_regimen": [written([one]) for one in agents],
+    }
     return pd.DataFrame(found).assign(radiation_start="No")
 
 

@@ -26,7 +26,9 @@ def find(material: Material) -> Found:
     """
     cases = material.treatment_cases(COLUMNS)
     courses = joined_starts(material.table("timeline_radiation", ("patient_id", "start_day")), material.gap_days)
-    lives = material.table("clinical_patient", ("patient_id", "os_days", "is_deceased")).drop_duplicates("patient_id").set_index("patient_id")
+    lives = (
+        material.table("clinical_patient", ("patient_id", "os_days", "is_deceased")).drop_duplicates("patient_id").set_index("patient_id")
+    )
     horizon = material.settings.horizon_days
     ahead = cases[["case_id", "patient_id", "index_day"]].merge(
         courses[["patient_id", "index_day"]].rename(columns={"index_day": "starts"}), on="patient_id"
