@@ -110,5 +110,5 @@ def test_tables_of_no_twin_are_one_line(tmp_path: Path) -> None:
     folder = tables(tmp_path / "tables", "ADENOCARCINOMA, NOS | SOMEWHERE (M8140/3 | C760)")
     with pytest.raises(InputError, match="expected diagnoses of a twin; it does not write this site, found 'SOMEWHERE'"):
         main([str(folder), "--out", str(tmp_path / "law.parquet"), "--settings", json.dumps({"twin": {"patients": 60}})])
-    with pytest.raises(InputError, match="timeline_radiation.parquet: expected a table written by"):
+    with pytest.raises(InputError, match=r"timeline_radiation\.parquet: expected a table written by"):
         main([str(tmp_path), "--out", str(tmp_path / "law.parquet"), "--settings", json.dumps({"twin": {"patients": 60}})])
