@@ -24,7 +24,7 @@ from oncoraft.training import train
 from tests.cells import made
 
 STUDY = {
-    "twin": {"data_sets": 2, "donors": 24, "cells": 12, "genes": 400},
+    "twin": {"data_sets": 2, "donors": 20, "null_donors": 8, "cells": 12, "genes": 400},
     "columns": {"time": "timepoint", "doublet": "doublet"},
     "times": ["before"],
     "genes_shown": 25,

@@ -42,9 +42,8 @@ def tables(folder: Path) -> Path:
         folder / "timeline_diagnosis.parquet"
     )
     pd.DataFrame(STARTS, columns=["patient_id", "start_day"]).to_parquet(folder / "timeline_radiation.parquet")
-    pd.DataFrame({"patient_id": [f"P-{n}" for n in range(1, 6)], "os_days": [500, 20, 60, 900, 900]}).to_parquet(
-        folder / "clinical_patient.parquet"
-    )
+    patients = {"patient_id": [f"P-{n}" for n in range(1, 6)], "os_days": [500, 20, 60, 900, 900]}
+    pd.DataFrame(patients | {"is_deceased": [False] * 5}).to_parquet(folder / "clinical_patient.parquet")
     return folder
 
 

@@ -68,15 +68,37 @@ def test_an_answer_with_a_word_that_is_no_agent_is_not_read(answer: str) -> None
 
 
 def test_radiation_is_no_soon_or_later_and_who_was_not_followed_is_counted(tmp_path: Path) -> None:
-    # P-1 begins 80 days after; P-2 40 days after; P-3 at 40 days.
+    # P-1 begins 80 days after; P-2 40 days after; P-3 at 40 days; P-4 21 days after.
     found, left_out = answers("radiation_start", tmp_path)
-    assert found == {"P-1_-90": "later", "P-2_-40": "later", "P-3_0": "later", "P-4_9": "soon"}
-    assert answers("radiation_start", tmp_path, horizon_days=39)[0] == {"P-1_-90": "no", "P-2_-40": "no", "P-3_0": "no", "P-4_9": "soon"}
+    assert found == {"P-1_-90": "Later", "P-2_-40": "Later", "P-3_0": "Later", "P-4_9": "Soon"}
+    assert answers("radiation_start", tmp_path, horizon_days=39)[0] == {"P-1_-90": "No", "P-2_-40": "No", "P-3_0": "No", "P-4_9": "Soon"}
     assert answers("radiation_start", tmp_path, horizon_days=70) == (
-        {"P-1_-90": "no", "P-2_-40": "later", "P-3_0": "later", "P-4_9": "soon"},
+        {"P-1_-90": "No", "P-2_-40": "Later", "P-3_0": "Later", "P-4_9": "Soon"},
         {},
     )
     assert not left_out
+
+
+@pytest.mark.parametrize(("dead", "last", "answer"), [(False, 30, None), (True, 30, "No"), (False, 300, "No"), (None, 30, None)])
+def test_who_died_has_no_course_and_who_was_lost_has_no_answer(tmp_path: Path, dead: bool | None, last: int, answer: str | None) -> None:
+    material = cohort.material(tmp_path)
+    assert material.tables is not None
+    file = material.tables / "clinical_patient.parquet"
+    pd.DataFrame({"patient_id": ["P-1"], "os_days": [last - 90], "is_deceased": pd.array([dead], dtype="boolean")}).to_parquet(file)
+    pd.DataFrame({"patient_id": ["P-9"], "start_day": [0]}).to_parquet(material.tables / "timeline_radiation.parquet")
+    found = task_of("radiation_start").find(material)
+    assert dict(zip(found.cases["case_id"], found.cases["answer"])).get("P-1_-90") == answer
+
+
+@pytest.mark.parametrize(("day", "answer"), [(-91, None), (-90, "Soon"), (-60, "Soon"), (-59, "Later"), (0, "Later"), (1, None)])
+def test_the_index_date_is_among_the_days_that_are_asked_for_since_nothing_of_it_is_shown(
+    tmp_path: Path, day: int, answer: str | None
+) -> None:
+    material = cohort.material(tmp_path)
+    assert material.tables is not None
+    pd.DataFrame({"patient_id": ["P-1"], "start_day": [day]}).to_parquet(material.tables / "timeline_radiation.parquet")
+    found = task_of("radiation_start").find(material).cases.set_index("case_id")["answer"]
+    assert found["P-1_-90"] == (answer or "No")
 
 
 def test_starts_are_joined_into_courses_by_the_gap() -> None:

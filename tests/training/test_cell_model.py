@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
 from transformers import BertConfig, BertForMaskedLM, GPT2Config, GPT2LMHeadModel
 
 from oncoraft.cells.prompts import sentence
-from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.errors import InputError, RetryLater
 from oncoraft.foundation.jsonl import read_jsonl, write_jsonl
-from oncoraft.planning.config import CellModel
-from oncoraft.training.cell_model import GENES, encoded, main, read_vocabulary
+from oncoraft.models.cases import read_rows
+from oncoraft.planning.config import Adapter, CellModel, Strategy, Training
+from oncoraft.training import cell_model
+from oncoraft.training.cell_model import main
+from oncoraft.training.cell_tokens import GENES, encoded, read_vocabulary
+from oncoraft.training.checkpoints import States
 
 NAMES = [f"G{number:02d}A" for number in range(30)]
 VOCABULARY = {"<pad>": 0, "<cls>": 1, "<eos>": 2} | {name: 3 + place for place, name in enumerate(NAMES)}
@@ -59,18 +66,24 @@ def settings_of(home: Path, kind: str, adapter: bool, **more: Any) -> dict[str, 
     return {"cell_model": model, "strategy": strategy, "adapter": {"rank": 4, "alpha": 8}, "training": training}
 
 
+def state_of(out: Path) -> Path:
+    return out.with_name(f"{out.name}-state")
+
+
+def left_by(out: Path) -> dict[str, Any]:
+    """What a fold left, but for the clock: weights by name, scores, the log."""
+    timed = {"tokens_per_second", "memory_gib"}
+    found: dict[str, Any] = {"head": torch.load(out / "score_head.pt", weights_only=True)}
+    if (out / "adapter_model.safetensors").is_file():
+        found["adapter"] = load_file(out / "adapter_model.safetensors")
+    found = {part: {name: value.tolist() for name, value in weights.items()} for part, weights in found.items()}
+    log = [{name: value for name, value in line.items() if name not in timed} for line in read_jsonl(out / "training_log.jsonl")]
+    return found | {"log": log, "scores": read_jsonl(out / "predictions.jsonl")}
+
+
 def called(home: Path, out: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
-    words = [
-        str(home / "train.jsonl"),
-        str(home / "heldout.jsonl"),
-        "--out",
-        str(out),
-        "--threads",
-        "1",
-        "--settings",
-        json.dumps(settings),
-    ]
-    assert main(words) == 0
+    words = [str(home / "train.jsonl"), str(home / "heldout.jsonl"), "--out", str(out), "--state", str(state_of(out))]
+    assert main([*words, "--threads", "1", "--settings", json.dumps(settings)]) == 0
     return read_jsonl(out / "predictions.jsonl")
 
 
@@ -89,6 +102,83 @@ def test_a_tiny_random_model_learns_which_gene_tells_the_response(home: Path, tm
 def test_the_same_call_gives_the_same_scores(home: Path, tmp_path: Path) -> None:
     one, other = (called(home, tmp_path / name, settings_of(home, "encoder", True)) for name in ("one", "other"))
     assert one == other
+
+
+@pytest.mark.parametrize("adapter", [False, True], ids=["frozen", "lora"])
+def test_a_fold_that_is_killed_goes_on_and_ends_bitwise_equal(
+    home: Path, tmp_path: Path, adapter: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of(home, "encoder", adapter)
+    settings["training"] |= {"epochs": 2, "checkpoint_every_steps": 4, "tokens_per_micro_batch": 256}
+    called(home, tmp_path / "whole", settings)
+    save, steps = States.save, []
+
+    def kill_after_the_second_save(self: States, step: int, state: dict[str, Any]) -> None:
+        save(self, step, state)
+        steps.append(step)
+        if len(steps) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(States, "save", kill_after_the_second_save)
+    with pytest.raises(RetryLater, match=r"stopped after step 9 of 20; its state is saved") as caught:
+        called(home, tmp_path / "killed", settings)
+    assert caught.value.status == 75
+    assert not (tmp_path / "killed").exists()
+    monkeypatch.setattr(States, "save", save)
+    torch.manual_seed(99)  # the generator's state is the saved one, not what it happens to be
+    called(home, tmp_path / "killed", settings)
+    assert left_by(tmp_path / "killed") == left_by(tmp_path / "whole")
+    assert [file.name for file in state_of(tmp_path / "killed").rglob("*.pt")] == ["step-00000020.pt"]
+
+
+def test_a_fold_that_is_killed_while_it_scores_does_not_train_again(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = settings_of(home, "encoder", True)
+    settings["training"] |= {"epochs": 1}
+    called(home, tmp_path / "whole", settings)
+    with monkeypatch.context() as patched:
+        patched.setattr(cell_model, "predicted", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+        with pytest.raises(RetryLater, match="stopped before the end"):
+            called(home, tmp_path / "killed", settings)
+    monkeypatch.setattr(cell_model, "take_step", lambda *_: pytest.fail("every step was taken before"))
+    called(home, tmp_path / "killed", settings)
+    assert left_by(tmp_path / "killed") == left_by(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("change", [{"seed": 5}, {"learning_rate": 2e-3}, "vocabulary"])
+def test_a_fold_with_other_settings_or_another_vocabulary_starts_anew(
+    home: Path, tmp_path: Path, change: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of(home, "encoder", True)
+    settings["training"] |= {"epochs": 1}
+    called(home, tmp_path / "fold", settings)
+    if change == "vocabulary":
+        (tmp_path / "tokens.json").write_text(json.dumps(VOCABULARY | {NAMES[2]: VOCABULARY[NAMES[3]]}))
+        settings["cell_model"] |= {"vocabulary": str(tmp_path / "tokens.json")}
+    else:
+        settings["training"] |= change
+    taken, step = [], cell_model.take_step
+    monkeypatch.setattr(cell_model, "take_step", lambda *given: taken.append(1) or step(*given))
+    called(home, tmp_path / "fold", settings)
+    assert len(taken) == 10
+
+
+def test_a_step_read_in_parts_is_the_step_read_at_once(home: Path) -> None:
+    found = []
+    for tokens in (16_384, 256):
+        given = settings_of(home, "decoder", True)
+        given["training"] |= {"tokens_per_micro_batch": tokens}
+        kinds = {"cell_model": CellModel, "strategy": Strategy, "adapter": Adapter, "training": Training}
+        blocks = {name: kind.model_validate(given[name]) for name, kind in kinds.items()}
+        cases, _ = encoded(read_rows(home / "train.jsonl"), VOCABULARY, 16, home)
+        model, _ = cell_model.opened(blocks["cell_model"], torch.device("cpu"))
+        trainer = cell_model.equip(model, blocks, len(cases), torch.device("cpu"))
+        for module in (*trainer.model.modules(), *trainer.head.modules()):
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+        found.append(cell_model.take_step(trainer, 0, "last", cases))
+    assert sum(case.length for case in cases) > 256
+    for name in ("loss", "gradient_norm"):
+        assert found[1][name] == pytest.approx(found[0][name], rel=1e-5)
 
 
 def test_a_cell_is_its_known_genes_within_the_context_and_what_is_lost_is_counted(tmp_path: Path) -> None:

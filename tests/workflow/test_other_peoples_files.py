@@ -127,6 +127,8 @@ TO_A_FOLDER: dict[str, Words] = {
         run / FOLD / "heldout.jsonl",
         "--out",
         out,
+        "--state",
+        out.parent / "state",
         "--settings",
         '{"cell_model": {"path": "m", "vocabulary": "v"}, "strategy": {"language_model_weight": 0}}',
     ],
@@ -224,6 +226,7 @@ TO_A_FILE: dict[str, Words] = {
     "compare": lambda run, out: [run / RUN / "predictions.jsonl", run / RUN / "predictions.jsonl", "--cases", run / CASES, "--out", out],
     "report": lambda run, out: [run, "--out", out],
     "task-courses": lambda run, out: [run / TABLES, "--out", out, "--truth", out.with_name("law.parquet")],
+    "task-law": lambda run, out: [run / TABLES, "--out", out],
     "task-prompts": lambda run, out: [run / CASES, "--out", out, "--audit", out.with_name("searched.json"), *OF_A_TASK],
     "task-split": lambda run, out: [
         run / FOLD / "train.jsonl",

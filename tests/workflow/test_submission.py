@@ -61,6 +61,28 @@ GOLDEN_TASKS: dict[str, tuple[str, int, int, int, int]] = {
     "task_choices": ("gpu", 1440, 64000, 8, 1),
 }
 
+# The same of single cells: language models with an adapter, a head or both, and a model of cells on two GPUs.
+CELLS = {
+    "cells": {
+        "lung": {
+            "files": ["a.h5ad"],
+            "designs": {"pooled_by_donor": 4, "leave_dataset_out": 2},
+            "strategies": ["raft", "lm", "head"],
+            "cell_models": ["former"],
+            "cell_strategies": ["head"],
+        }
+    },
+    "cell_models": {"former": {"path": "former", "vocabulary": "tokens.json", "gpus": 2}},
+    "strategies": {"raft": {}, "lm": {"score_weight": 0}, "head": {"adapter": False, "language_model_weight": 0}},
+}
+GOLDEN_CELLS: dict[str, tuple[str, int, int, int, int]] = {
+    **dict.fromkeys(("cell_cases", "cell_folds", "cell_prompts", "cell_split", "cell_expression"), ("cpu", 30, 4000, 1, 0)),
+    **dict.fromkeys(("cell_baselines", "cell_scores", "cell_removals", "cell_markers"), ("cpu", 30, 4000, 1, 0)),
+    **dict.fromkeys(("cell_train", "cell_train_adapter", "cell_train_head"), ("gpu", 2880, 64000, 8, 1)),
+    **dict.fromkeys(("cell_infer", "cell_infer_removals"), ("gpu", 1440, 64000, 8, 1)),
+    "cell_model": ("gpu", 1440, 32000, 8, 2),
+}
+
 
 def profile_options() -> list[str]:
     """The resources of the profile as options: the profile itself wants the plugin, which is not in this environment."""
@@ -107,7 +129,25 @@ def test_text_tasks_ask_for_what_they_need_and_add_nothing_to_the_rest(asked: di
     found = requests(tmp_path, "--configfile", *files, "--config", f"study={tmp_path}")
     assert found == asked | {rule: {line} for rule, line in GOLDEN_TASKS.items()}
     declared = {line.split()[1].rstrip(":") for line in RULE_FILES.splitlines() if line.startswith("rule task_")}
-    assert set(GOLDEN_TASKS) == declared - {"task_courses"} | {"task_train_raft"}  # courses are made up for a twin alone
+    assert set(GOLDEN_TASKS) == declared - {"task_courses", "task_law"} | {"task_train_raft"}  # of a twin alone
+
+
+def test_single_cells_ask_for_what_they_need_and_add_nothing_to_the_rest(asked: dict[str, set[tuple[Any, ...]]], tmp_path: Path) -> None:
+    (tmp_path / "former").mkdir()
+    for name in ("a.h5ad", "tokens.json", "former/config.json"):
+        (tmp_path / name).write_text("{}")
+    (tmp_path / "cells.yaml").write_text(yaml.safe_dump(CELLS))
+    files = [ROOT / "config/msk_chord.yaml", tmp_path / "cells.yaml"]
+    found = requests(tmp_path, "--configfile", *files, "--config", f"study={tmp_path}")
+    assert {rule: lines for rule, lines in found.items() if rule.startswith("cell_")} == {
+        rule: {line} for rule, line in GOLDEN_CELLS.items()
+    }
+    # The strategies that cells need are trained on treatment cases too: rules of the same body.
+    assert set(found) - set(asked) - set(GOLDEN_CELLS) == {"train_adapter", "train_head"}
+    declared = {line.split()[1].rstrip(":") for line in RULE_FILES.splitlines() if line.startswith("rule cell_")}
+    declared |= {line.split()[4] for line in RULE_FILES.splitlines() if line.startswith("use rule cell_")}
+    # A twin's files are made up, and a tiny model is built, where no files are given.
+    assert set(GOLDEN_CELLS) == declared - {"cell_twin", "cell_corpus", "cell_base_model"}
 
 
 def submission_line(partition: str, minutes: int, megabytes: int, cores: int, gpus: int) -> str:

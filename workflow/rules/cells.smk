@@ -386,10 +386,11 @@ rule cell_model:
         settings=cell_settings_of("cell-model"),
         content=lambda wildcards: plan.cells.model_content(wildcards.cell_model),
         folder=subpath(output.manifest, parent=True),
+        state="results/{cohort}/{cell_model}/cells/{cells}/{strategy}/{cell_design}/state/fold-{fold}",
     message:
         "Training {wildcards.cell_model} by {wildcards.strategy} on {wildcards.cells}, {wildcards.cell_design}, fold {wildcards.fold}"
     shell:
-        "exec python -m oncoraft cell-model {input.train} {input.heldout} --out {params.folder} --threads {threads} --gpus {resources.gpu} --settings {params.settings:q} 2> {log}"
+        "exec python -m oncoraft cell-model {input.train} {input.heldout} --out {params.folder} --state {params.state} --threads {threads} --gpus {resources.gpu} --settings {params.settings:q} 2> {log}"
 
 
 rule cell_scores:

@@ -258,6 +258,7 @@ def kept_files(wildcards):
                 kept += expand(rules.preferences.output, **run, fold=folds["fold"])
     of_tasks = {
         "courses": rules.task_courses,
+        "law": rules.task_law,
         "cases": rules.task_cases,
         "folds": rules.task_folds,
         "evidence": rules.task_evidence,
@@ -713,12 +714,18 @@ def task_choice_option(given):
 
 
 def task_truth(wildcards):
-    """The law of a twin's made-up courses, for a task on them."""
+    """The law of a twin: of its made-up courses, for a task on them, or of what else it draws."""
     made_up = plan.config.radiation.courses is None
-    is_asked = made_up and plan.tasks.needs_courses(wildcards.task)
-    return (
-        [f"results/{wildcards.cohort}/tasks/courses_truth.parquet"] if is_asked else []
-    )
+    home = f"results/{wildcards.cohort}/tasks"
+    if plan.tasks.needs_courses(wildcards.task):
+        return [f"{home}/courses_truth.parquet"] if made_up else []
+    is_asked = plan.tasks.has_law(wildcards.task) and has_task_law(wildcards.cohort)
+    return [f"{home}/law.parquet"] if is_asked else []
+
+
+def has_task_law(cohort):
+    """Whether a cohort is a twin in the layout whose law answers the tasks."""
+    return plan.has_truth(cohort) and not plan.is_converted(cohort)
 
 
 def scores_of_tasks(wildcards):
@@ -737,6 +744,8 @@ def kept_of_tasks(of):
     is_made_up = plan.config.radiation.courses is None
     if is_made_up and any(map(tasks.needs_courses, tasks.names())):
         kept += expand(of["courses"].output, cohort=cohort)
+    if has_task_law(cohort) and any(map(tasks.has_law, tasks.names())):
+        kept += expand(of["law"].output, cohort=cohort)
     for name in tasks.names():
         of_all = {"cohort": cohort, "task": name}
         is_told = tasks.task(name).parts == "from_file"

@@ -29,6 +29,34 @@ rule task_courses:
         "exec python -m oncoraft task-courses {params.tables} --out {output.courses} --truth {output.truth} --settings {params.settings:q} 2> {log}"
 
 
+# What an answer from the same evidence can reach at best, where the answers were drawn by a known law.
+rule task_law:
+    input:
+        radiation="results/{cohort}/tables/timeline_radiation.parquet",
+        diagnoses="results/{cohort}/tables/timeline_diagnosis.parquet",
+        ingested="results/{cohort}/tables/manifest.json",
+    output:
+        law="results/{cohort}/tasks/law.parquet",
+        manifest="results/{cohort}/tasks/law.parquet.manifest.json",
+    log:
+        "results/{cohort}/logs/task-law.log",
+    benchmark:
+        "results/{cohort}/benchmarks/task-law.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=settings_of("task-law"),
+        tables=subpath(input.ingested, parent=True),
+    message:
+        "Asking the law of the twin for the likeliest answers"
+    shell:
+        "exec python -m oncoraft task-law {params.tables} --out {output.law} --settings {params.settings:q} 2> {log}"
+
+
 rule task_cases:
     input:
         tables=lambda wildcards: task_tables(wildcards),

@@ -40,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, meaning in (
         ("data-sets", "data sets"),
         ("donors", "donors of each"),
+        ("null-donors", "further donors of each, under null drugs"),
         ("cells-of-donor", "cells of a donor"),
         ("genes", "genes"),
         ("seed", "seed"),
@@ -53,7 +54,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if is_told
         else {"cell_study": CellStudy()}
     )
-    asked = {"data_sets": given.data_sets, "donors": given.donors, "cells": given.cells_of_donor, "genes": given.genes, "seed": given.seed}
+    asked = {
+        "data_sets": given.data_sets,
+        "donors": given.donors,
+        "null_donors": given.null_donors,
+        "cells": given.cells_of_donor,
+        "genes": given.genes,
+        "seed": given.seed,
+    }
     changed = {name: value for name, value in asked.items() if value is not None}
     settings = type(blocks["cell_study"].twin).model_validate(blocks["cell_study"].twin.model_dump() | changed)
     folder = given.out / "files"

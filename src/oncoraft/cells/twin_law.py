@@ -21,9 +21,9 @@ RIBOSOMAL = [f"RPL{n}" for n in (3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 18
     f"RPS{n}" for n in (2, 3, 5, 6, 7, 8, 9, 10, 11, 12)
 ]
 ACTIVE = ("PEMBROLIZUMAB", "CISPLATIN", "ERLOTINIB", "PACLITAXEL", "VENETOCLAX")
-NULL = ("BORTEZOMIB", "TRAMETINIB")
+NULL = ("LETROZOLE", "TAMOXIFEN")  # the only ones of their class of therapy, so that its number is that of both together
 PARTNERS = {"CISPLATIN": "gemcitabine", "PEMBROLIZUMAB": "pemetrexed", "VENETOCLAX": "azacitidine"}  # of every second donor
-NULL_SHARE = 0.16  # of a data set's donors
+NULL_CELLS = 3  # of a donor under a null drug: how wide an interval is hangs on donors, not on cells
 PLACES = (("Lung Cancer", "tumour"), ("Melanoma", "tumour"), ("Breast Cancer", "blood"), ("Leukemia", "blood"))
 RATES = (0.35, 0.65, 0.45, 0.55)  # response rates of data sets under active drugs
 PROGRAMME = 60  # genes, half of them up where the donor responds
@@ -68,11 +68,10 @@ def base_means(names: list[str], programme: list[str], draw: np.random.Generator
 
 
 def donors_of(number: int, settings: CellTwin, draw: np.random.Generator) -> pd.DataFrame:
-    """Donors of one data set: drug, response, and the activity of the programme in their cells."""
-    count = settings.donors
-    nulls = round(NULL_SHARE * count)
+    """Donors of one data set: drug, response, the activity of the programme in their cells, and how many of these there are."""
+    count, nulls = settings.donors + settings.null_donors, settings.null_donors
     own = [ACTIVE[(number + k) % len(ACTIVE)] for k in range(3)]
-    drugs = [NULL[k % len(NULL)] for k in range(nulls)] + [own[k % len(own)] for k in range(count - nulls)]
+    drugs = [NULL[k % len(NULL)] for k in range(nulls)] + [own[k % len(own)] for k in range(settings.donors)]
     is_null = np.array([drug in NULL for drug in drugs])
     rate = np.where(is_null, 0.5, RATES[number % len(RATES)])
     responds = draw.random(count) < rate
@@ -89,6 +88,8 @@ def donors_of(number: int, settings: CellTwin, draw: np.random.Generator) -> pd.
             "rate_of_data_set": RATES[number % len(RATES)],
             "responds": responds,
             "activity": activity,
+            "cells": np.where(is_null, NULL_CELLS, np.maximum(2, draw.poisson(settings.cells, count))),
+            "null_share": nulls * NULL_CELLS / (nulls * NULL_CELLS + settings.donors * settings.cells),  # of the data set's cells
         }
     )
 
@@ -96,15 +97,16 @@ def donors_of(number: int, settings: CellTwin, draw: np.random.Generator) -> pd.
 def oracles(activity: np.ndarray, donors: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Probability of response given a cell's true activity and its data set: by one who knows the drug too, and by one who does not.
 
-    The second is what can be achieved from expression alone: to him each cell is under a null drug with the probability of `NULL_SHARE`.
+    The second is what can be achieved from expression alone: to him each cell is under a null drug with the probability `null_share`.
     """
     spread = DONOR_NOISE**2 + CELL_NOISE**2
     up, down = (np.exp(-((activity - sign * EFFECT) ** 2) / (2 * spread)) for sign in (1, -1))
     rate = donors["rate_of_data_set"].to_numpy(float)
     responds, other = rate * up, (1 - rate) * down
     knowing = np.where(donors["is_null"], 0.5, responds / (responds + other))
-    either = NULL_SHARE / 4 * (up + down)
-    blind = ((1 - NULL_SHARE) * responds + either) / ((1 - NULL_SHARE) * (responds + other) + 2 * either)
+    null = donors["null_share"].to_numpy(float)
+    either = null / 4 * (up + down)
+    blind = ((1 - null) * responds + either) / ((1 - null) * (responds + other) + 2 * either)
     return knowing, blind
 
 
@@ -119,8 +121,7 @@ def data_set(number: int, settings: CellTwin, names: list[str], programme: list[
         loading[at[name]] = LOADING if k < PROGRAMME // 2 else -LOADING
     loading *= draw.random(len(names)) < SHOWN_PART
     donors = donors_of(number, settings, draw)
-    cells = np.maximum(2, draw.poisson(settings.cells, len(donors)))
-    of = np.repeat(np.arange(len(donors)), cells)
+    of = np.repeat(np.arange(len(donors)), donors["cells"])
     here = donors.iloc[of].reset_index(drop=True)
     activity = here["activity"].to_numpy() + draw.normal(0, CELL_NOISE, len(of))
     fingerprint = draw.normal(0, FINGERPRINT, (len(donors), len(names)))

@@ -171,6 +171,7 @@ STEPS: dict[str, Step] = {
     "task-courses": Step(
         "oncoraft.twin.radiation_courses", ("radiation",), "Make up dose, fractions and modality of a twin's radiation, by a stated law."
     ),
+    "task-law": Step("oncoraft.twin.task_law", ("twin",), "Say what a twin's law makes likeliest of the text tasks: their ceiling."),
     "task-cases": Step("oncoraft.tasks.find_cases", ("task", "radiation"), "Find the cases of a text task, each with its answer."),
     "task-prompts": Step("oncoraft.tasks.prompts", ("task",), "Write the prompts of a text task, and search each for its own answer."),
     "task-split": Step("oncoraft.tasks.split", ("task",), "Write the training and held-out files of one fold of a text task."),

@@ -68,6 +68,10 @@ class TaskPlan:
         """Whether it reads a table of courses."""
         return bool(declared_value(str(self.task(name).kind), "needs_courses", False))
 
+    def has_law(self, name: str) -> bool:
+        """Whether a twin's law knows the likeliest answers of it."""
+        return bool(declared_value(str(self.task(name).kind), "has_law", False))
+
     def folds(self, name: str) -> range:
         """Its held-out folds, from 0."""
         task, folds = self.task(name), self.config.folds.folds

@@ -97,6 +97,7 @@ class Task:
         category: the class of an answer that was read, for precision and recall; None: the task has no classes.
         forms: patterns of an answer that may not stand in its own prompt.
         needs_courses: whether it reads courses of radiation.
+        has_law: whether a twin's law knows the likeliest answer of each case (`oncoraft task-law`); of courses it stands beside them.
         pool: tasks of one pool, which have the same fields, ask of the same patients on the same days: evidence is collected once; "": its own.
         scrub: whether codes of sites and histologies are taken out of every statement.
         note: what a reader of its results has to know.
@@ -113,6 +114,7 @@ class Task:
     forms: Callable[[str], list[re.Pattern[str]]]
     category: Callable[[Any], str] | None = None
     needs_courses: bool = False
+    has_law: bool = False
     pool: str = ""
     scrub: bool = False
     note: str = ""

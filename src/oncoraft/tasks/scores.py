@@ -142,10 +142,15 @@ def paired_tests(
 
 
 def oracle_answers(path: Path, kind: str, rows: Sequence[dict[str, Any]]) -> list[str] | None:
-    """The likeliest answers by the law of a twin; None where the law says nothing of the task."""
+    """The likeliest answers by the law of a twin; None where the law says nothing of the task.
+
+    Raises:
+        InputError: it says nothing of one of the cases.
+    """
     truth = pd.read_parquet(path)
     if kind not in truth:
         return None
+    truth = truth.dropna(subset=[kind])
     keys = truth["patient_id"].astype(str) + "_" + truth["start_day"].astype(str)
     told = dict(zip(keys, truth[kind]))
     if absent := [row["case_id"] for row in rows if row["case_id"] not in told]:
@@ -169,7 +174,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
             f"--{name.replace('_', '-')}", type=Path, nargs="+", required=needed, metavar="FILE", help=f"answers of the {what}"
         )
     parser.add_argument("--baselines", type=Path, required=True, metavar="FILE", help="baselines.jsonl of the task")
-    parser.add_argument("--truth", type=Path, metavar="FILE", help="likeliest answers of a twin, written by `oncoraft task-courses`")
+    parser.add_argument(
+        "--truth", type=Path, metavar="FILE", help="likeliest answers of a twin, written by `oncoraft task-courses` or `oncoraft task-law`"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="folder to write")
     return parser.parse_args(arguments)
 

@@ -18,7 +18,8 @@ class CellTwin(Block):
     """Synthetic data sets of cells with a known response programme, in place of files."""
 
     data_sets: int = Field(4, ge=2, description="Data sets, a file each, with batch effects of their own.")
-    donors: int = Field(50, ge=6, description="Donors of a data set.")
+    donors: int = Field(50, ge=6, description="Donors of a data set under drugs whose response the programme goes with.")
+    null_donors: int = Field(100, ge=0, description="Further donors of a data set under null drugs, three cells each.")
     cells: int = Field(20, ge=2, description="Cells of a donor, on average.")
     genes: int = Field(1000, ge=300, description="Genes, those of the mitochondrion, of ribosomes and of the programme among them.")
     seed: int = Field(3, ge=0, description="Another seed is another population with the same laws.")

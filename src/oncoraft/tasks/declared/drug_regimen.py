@@ -108,5 +108,6 @@ TASK = Task(
     measures={"all agents": lambda truth, answer: float(truth == answer), "overlap of agents": overlap},
     category=lambda agents: " + ".join(sorted(agents)).lower(),
     forms=forms,
+    has_law=True,
     note="Agents started within the days in which an agent counts as planned; what was given before stands in the prompt.",
 )

@@ -53,5 +53,6 @@ TASK = Task(
     category=str,
     forms=forms,
     scrub=True,
+    has_law=True,
     note="Words of the site decide on the code nearly one to one: the most frequent answer by site is the baseline to beat.",
 )
