@@ -19,8 +19,8 @@ export TOKENIZERS_PARALLELISM := false
 help:
 	@echo "make reproduce   the whole workflow on the synthetic twin with a tiny model; says where the report is"
 	@echo "make page        a local web page of one case, on the demo's model, or on a small one made meanwhile"
-	@echo "make test        formatter, linter, types, import rules, then every test"
-	@echo "make check       the first four alone"
+	@echo "make test        environment, formatter, linter, types, import rules, then every test"
+	@echo "make check       all but the tests"
 	@echo "make format      write what the formatters want"
 	@echo "make docs        regenerate the documents and the schema that are made from code"
 	@echo "make clean       remove results of the demo"
@@ -31,7 +31,8 @@ $(STAMP): requirements.lock pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit(0 if sys.version_info >= (3, 11) else 'Python 3.11 or newer is needed; give one by make PYTHON=...')"
 	$(PYTHON) -m venv .venv
 	@# Half of an installation's time goes into byte code, most of it of modules that nothing here imports: what is imported is compiled by importing it.
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --requirement requirements.lock
+	@# Fetching and unpacking take turns in one pip; two of them share the list, which is complete (`make check` asks).
+	grep -v '^\#' requirements.lock | xargs -P 2 -n 55 $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --no-deps
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -c "import importlib, oncoraft.planning.steps as all; [importlib.import_module(one.module) for one in all.STEPS.values()]; import oncoraft.page.app, snakemake.cli, uvicorn"
 	@touch $(STAMP)
@@ -50,6 +51,7 @@ test: check
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: setup
+	$(BIN)/pip --disable-pip-version-check check
 	$(BIN)/ruff format --check --quiet src tests benchmarks
 	$(BIN)/ruff check --quiet src tests benchmarks
 	$(BIN)/mypy
