@@ -154,8 +154,9 @@ def alterations(specimens: pd.DataFrame, tables: Tables, shown: int) -> dict[str
         kept = joined[place < shown]
         found[field] = facts(kept, kept["value"])
         # What is there and not listed (a gain, a shallow loss, a rearrangement without its genes) is no alteration's absence either.
-        unlisted = known.loc[known["sample_id"].isin(tables[UNLISTED[field]]["sample_id"]), "case"] if field in UNLISTED else []
-        found[f"{PROFILED_FOR[field]}_profiled"] = _profiled(specimens, tables, field, {*joined["case"], *unlisted})
+        unlisted = known["sample_id"].isin(tables[UNLISTED[field]]["sample_id"] if field in UNLISTED else [])
+        altered = {*joined["case"], *known.loc[unlisted, "case"]}
+        found[f"{PROFILED_FOR[field]}_profiled"] = _profiled(specimens, tables, field, altered)
         more = place[place >= shown].groupby(joined["case"]).size().reset_index(name="number")
         left.append(facts(more, more["number"].astype(str) + f" further {LISTED_AS[field]} not listed"))
     found["not_listed"] = pd.concat(left, ignore_index=True)
