@@ -18,7 +18,7 @@ from oncoraft.foundation.errors import InputError
 
 
 def read_table(
-    path: Path, columns: Sequence[str], key: Sequence[str] = (), filters: Any = None, optional: Sequence[str] = ()
+    path: Path, columns: Sequence[str], key: Sequence[str] = (), filters: Any = None, optional: Sequence[str] = (), *, whole: bool = False
 ) -> pd.DataFrame:
     """Columns of a Parquet table of which no two rows share a key.
 
@@ -28,6 +28,7 @@ def read_table(
         key: columns that together name a row; none: rows may be alike.
         filters: rows wanted, as pyarrow takes them.
         optional: columns read where they are there.
+        whole: every column is read.
 
     Raises:
         InputError: no such file, no Parquet, a column is missing, or a key is there twice.
@@ -38,7 +39,8 @@ def read_table(
         there = pq.read_schema(path).names
         if absent := [name for name in columns if name not in there]:
             raise InputError("expected this column", file=path, column=absent[0])
-        table = pd.read_parquet(path, columns=[*columns, *(name for name in optional if name in there)], filters=filters)
+        wanted = None if whole else [*columns, *(name for name in optional if name in there)]
+        table = pd.read_parquet(path, columns=wanted, filters=filters)
     except pa.ArrowInvalid as error:
         raise InputError(f"expected a Parquet file ({str(error).splitlines()[0]})", file=path) from None
     twice = table[table.duplicated(list(key))] if key else table.head(0)

@@ -148,3 +148,13 @@ def test_a_refused_line_of_the_matrix_takes_the_silence_of_its_calls_away(
 ) -> None:
     matrix = "\n".join(["\t".join(["Hugo_Symbol", ONE, TWO, THREE]), *lines]) + "\n"
     assert profiled(data_cna=matrix)["copy_number"] == known
+
+
+@pytest.mark.parametrize("gene", ["1-Mar", "2-Sep", "Sep-09", "2023-03-01", "3/1/2023", "01-Dec-2020"])
+def test_a_gene_that_a_spreadsheet_made_a_date_is_set_aside_with_its_specimens_silence(
+    profiled: Callable[..., dict[str, set[str]]], gene: str, tmp_path: Path
+) -> None:
+    bad = MUTATION.replace("KRAS", gene).replace(ONE, TWO)
+    sound = "".join(MUTATION.replace("KRAS", name) for name in ("SEPT9", "MARCH1", "DEC1", "NKX2-1", "HLA-A"))
+    assert profiled(data_mutations=MUTATIONS + sound + bad)["mutations"] == {ONE, THREE}
+    assert parquet.read_table(tmp_path / "tables" / "mutations.parquet").num_rows == 5

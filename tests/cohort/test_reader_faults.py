@@ -10,7 +10,9 @@ from typing import Any
 import pyarrow.parquet as parquet
 import pytest
 
+from oncoraft.cohort import ingestion
 from oncoraft.cohort.ingest import main
+from oncoraft.foundation.errors import InputError
 from oncoraft.planning.edge import run
 
 from .conftest import STUDY, write_study
@@ -242,3 +244,19 @@ def test_a_dropped_duplicate_is_listed_with_the_row_that_stays(tmp_path: Path) -
         {"table": "cna", "file": CNA, "source_line": 6, "first_line": 2},
         {"table": "timeline_treatment", "file": TREATMENT, "source_line": 5, "first_line": 4},
     ]
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_one_line_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = write_study(tmp_path / "study", STUDY)
+    read = ingestion.read_rows
+
+    def replaced(path: Path, header: Any) -> Any:
+        found = read(path, header)
+        if path.name == TREATMENT:
+            path.write_bytes(path.read_bytes() + b"\n")
+        return found
+
+    monkeypatch.setattr(ingestion, "read_rows", replaced)
+    with pytest.raises(InputError, match=f"{TREATMENT}: expected a file that stays as it is while it is read"):
+        main([str(study), "--out", str(tmp_path / "tables")])
+    assert not (tmp_path / "tables").exists()

@@ -102,7 +102,7 @@ def test_another_cancer_is_told_once_with_its_name_and_first_day_where_the_case_
     found = {"timeline_diagnosis": rows}
     assert texts("other_cancer", found) == []
     assert texts("other_cancer", found, {"has_other_cancer": True}) == [
-        "another cancer of the patient: skin of trunk cancer, diagnosed 90 days before treatment",
+        "another cancer of the patient: melanoma, diagnosed 90 days before treatment",
         "another cancer of the patient: prostate cancer, diagnosed 50 days before treatment",
     ]
 
@@ -137,3 +137,34 @@ def test_markers_of_one_cancer_are_not_told_of_another() -> None:
     assert texts("gleason", gleason, {"cancer_type": "Prostate Cancer"}) == ["Gleason score 7 (90 days before treatment)"]
     receptors = {"clinical_patient": [{"hr": True, "her2": False}], "timeline_diagnosis": DIAGNOSES}
     assert texts("her2", receptors) == texts("hormone_receptor", receptors) == []
+
+
+SMALL_CELL = {
+    "start_day": 80,
+    "dx_description": "SMALL CELL CARCINOMA, NOS | LUNG, UPPER LOBE (M8041/3 | C341)",
+    "stage_cdm_derived": "Stage 4",
+}
+EARLIER = {"start_day": -900, "dx_description": "ADENOCARCINOMA, NOS | LUNG, UPPER LOBE (M8140/3 | C341)", "stage_cdm_derived": "Stage 1-3"}
+ANAL = {"start_day": 80, "dx_description": "SQUAMOUS CELL CARCINOMA, NOS | ANAL CANAL (M8070/3 | C211)", "stage_cdm_derived": "Stage 4"}
+TRACHEA = {"start_day": 80, "dx_description": "SQUAMOUS CELL CARCINOMA, NOS | TRACHEA (M8070/3 | C339)", "stage_cdm_derived": "Stage 4"}
+
+
+@pytest.mark.parametrize(
+    ("cancer_type", "rows", "other"),
+    [
+        ("Small Cell Lung Cancer", [SMALL_CELL, EARLIER], ["non-small cell lung cancer"]),
+        (
+            "Non-Small Cell Lung Cancer",
+            [EARLIER | {"start_day": 80, "stage_cdm_derived": "Stage 4"}, SMALL_CELL],
+            ["small cell lung cancer"],
+        ),
+        ("Non-Small Cell Lung Cancer", [TRACHEA], []),
+        ("Anal Cancer", [ANAL], []),
+    ],
+)
+def test_a_diagnosis_is_of_the_cancer_that_the_cases_take_it_for(cancer_type: str, rows: list[dict[str, object]], other: list[str]) -> None:
+    case = {"cancer_type": cancer_type, "diagnosis_day": 80, "has_other_cancer": bool(other)}
+    assert texts("stage", {"timeline_diagnosis": rows}, case) == ["Stage 4 at diagnosis"]
+    assert texts("diagnosed", {"timeline_diagnosis": rows}, case) == ["diagnosed 20 days before treatment"]
+    told = texts("other_cancer", {"timeline_diagnosis": rows}, case)
+    assert [text.removeprefix("another cancer of the patient: ").rsplit(", diagnosed", 1)[0] for text in told] == other

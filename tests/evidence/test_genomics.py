@@ -216,3 +216,17 @@ def test_of_many_alterations_those_that_decide_treatment_come_first_and_the_rest
     assert len(shown) == 5
     assert texts("not_listed", sample, alterations_shown=5) == ["36 further mutations not listed"]
     assert texts("not_listed", sample, alterations_shown=41) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows"),
+    [
+        ("copy_number", {"cna": [{"sample_id": SAMPLE, "gene": "PTEN", "call": -1.5}]}),
+        ("copy_number", {"cna": [{"sample_id": SAMPLE, "gene": "MYC", "call": 1.0}]}),
+        ("structural_variants", {"sv": [{"sample_id": SAMPLE, "class": "DELETION"}]}),
+    ],
+)
+def test_an_alteration_that_is_not_listed_is_not_said_to_be_absent(kind: str, rows: dict[str, Any]) -> None:
+    sentence, _ = KINDS[kind]
+    assert sentence in evidence(specimen(50, 20))["text"].tolist()
+    assert sentence not in evidence(specimen(50, 20) | rows)["text"].tolist()

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from oncoraft.cli import main
@@ -134,3 +135,29 @@ def test_an_output_over_an_input_is_refused_before_anything_is_read(tmp_path: Pa
         assert main(["ingest", str(tmp_path / "study"), "--out", str(tmp_path / out)]) == 2
         assert "expected an output apart from the inputs" in said(capsys)
     assert (tmp_path / "study" / "data.txt").read_text() == "theirs"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["render", "{table}", "{cases}", "--out", "p.jsonl"],
+        ["mapping", "tables", "--evidence", "{table}", "--out", "m.csv"],
+        ["baselines", "{cases}", "{table}", "--out", "b.parquet"],
+        ["rationales", "{table}", "{cases}", "--out", "r.jsonl"],
+    ],
+)
+@pytest.mark.parametrize("content", [None, b"case_id,text\n", "other"])
+def test_a_table_that_is_not_there_or_is_another_is_one_line(
+    words: list[str], content: bytes | str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table, cases = tmp_path / "evidence.parquet", tmp_path / "cases"
+    cases.mkdir()
+    named = {"case_id": ["p"], "patient_id": ["p"], "cancer_type": ["c"], "regimen": ["r"], "definition": ["strict"], "responder": [True]}
+    for name in ("cases", "labels", "folds"):
+        pd.DataFrame(named | {"design": ["kfold"], "fold": [0], "is_tuning": [False]}).to_parquet(cases / f"{name}.parquet")
+    if isinstance(content, bytes):
+        table.write_bytes(content)
+    elif content:
+        pd.DataFrame({"gene": ["KRAS"]}).to_parquet(table)
+    assert main([word.format(table=table, cases=cases) for word in words]) == 2
+    assert "evidence.parquet" in said(capsys)

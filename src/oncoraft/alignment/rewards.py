@@ -160,6 +160,7 @@ def checked(name: str, value: Any) -> float | None:
     if value is None:
         return None
     # Real: numpy's own numbers too, whatever their width.
-    if isinstance(value, Real) and math.isfinite(value) and 0 <= value <= 1:
-        return float(value)
+    number = float(value) if isinstance(value, Real) else math.nan
+    if 0 <= number <= 1:
+        return number
     raise InputError(f"alignment.own_rewards.{name}: expected a number in [0, 1] or None from its function", found=str(value)[:80])

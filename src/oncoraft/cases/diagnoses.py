@@ -164,12 +164,15 @@ def at_index(cases: pd.DataFrame, cancers: pd.DataFrame, grace: int) -> pd.DataF
 
     Returns:
         aligned with `cases`: diagnosis_day (Int32; null where the cancer is not registered), known_day (that day, or of sequencing),
-        is_diagnosis_unknown, has_other_cancer, is_distant, is_local (stage as registered by then).
+        is_diagnosis_unknown, has_other_cancer, is_distant, is_local (stage as registered by then, the grace left out).
     """
     rows = cases[["patient_id", "index_day", "cancer_type"]].assign(row=np.arange(len(cases)))
     pairs = rows.merge(cancers.rename(columns={"cancer_type": "known"}), on="patient_id")
     pairs = pairs[pairs["day"] <= pairs["index_day"] + grace]
-    mine = pairs[pairs["known"] == pairs["cancer_type"]].sort_values(["row", "day"], kind="stable").drop_duplicates("row", keep="last")
+    own = pairs[pairs["known"] == pairs["cancer_type"]].sort_values(["row", "day"], kind="stable")
+    mine = own.drop_duplicates("row", keep="last")
+    # Without the grace: that a treatment is for a cancer tells that it was known, but not the stage that is registered later.
+    staged = own[own["day"] <= own["index_day"]].drop_duplicates("row", keep="last").set_index("row").reindex(range(len(cases)))
     # Without the grace: a prompt may say that another cancer is known.
     other = pairs[(pairs["known"] != pairs["cancer_type"]) & (pairs["told_day"] <= pairs["index_day"])]["row"]
     found = mine.set_index("row").reindex(range(len(cases)))
@@ -180,8 +183,8 @@ def at_index(cases: pd.DataFrame, cancers: pd.DataFrame, grace: int) -> pd.DataF
             "known_day": found["day"].fillna(ALWAYS).astype("int64"),
             "is_diagnosis_unknown": ~registered,
             "has_other_cancer": np.isin(np.arange(len(cases)), other),
-            "is_distant": found["is_distant"].eq(True),
-            "is_local": found["is_local"].eq(True),
+            "is_distant": staged["is_distant"].eq(True),
+            "is_local": staged["is_local"].eq(True),
         }
     )
     return result.set_axis(cases.index)

@@ -22,6 +22,9 @@ BOUND = (
 )
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 QUOTED = r'^".*"$'
+MONTH = r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+# As spreadsheets write one: 1-Mar, Mar-01, 2-Sep-2024, 2024-03-01, 3/1/2024. Without a joint it may be a symbol (SEPT9, MARCH1).
+DATE = rf"(?i)^(?:\d{{1,2}}[-/. ]{MONTH}(?:[-/. ]\d{{2,4}})?|{MONTH}[-/. ]\d{{1,4}}|\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}(?:[ T].*)?|\d{{1,2}}[-/.]\d{{1,2}}[-/.]\d{{2,4}})$"
 CONTROL = r"[\x00-\x1f\x7f]"
 LIMIT = 2**31 - 1
 PATTERNS = {"day": DAY, "integer": NUMBER, "number": NUMBER}  # whole numbers may stand as 1e+05 where they are no days
@@ -48,6 +51,7 @@ def expectation(column: Column, *, is_checked: bool = False) -> str:
         "boolean": " or ".join(f"{true}/{false}" for true, false in zip(column.true, column.false, strict=True)),
         "text": "one of " + ", ".join(column.vocabulary) if column.closed else f"text of at most {column.longest:,} characters",
     }[column.kind]
+    words += ", no date" * column.no_date
     if column.minimum is not None:
         words += f" from {column.minimum:g}" + (f" to {column.maximum:g}" if column.maximum is not None else "")
     if is_checked and column.refers:
@@ -129,6 +133,8 @@ def _has_quotes(texts: pa.StringArray) -> bool:
 def _words(column: Column, present: pa.StringArray) -> pa.Array:
     """Text without control characters and of a cell's length; words of the vocabulary as it spells them."""
     odd = pc.or_(pc.match_substring_regex(present, CONTROL), pc.greater(pc.utf8_length(present), column.longest))
+    if column.no_date:
+        odd = pc.or_(odd, pc.match_substring_regex(present, DATE))
     clean = pc.if_else(odd, pa.scalar(None, pa.string()), present)
     if not column.vocabulary:
         return clean

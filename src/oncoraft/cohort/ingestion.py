@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Collection
 from dataclasses import replace
@@ -84,13 +85,16 @@ class Ingestion:
         if path is None:
             self._absent(table)
             return
-        started = time.monotonic()
+        started, before = time.monotonic(), path.stat()
         try:
             if self._is_given_up(table, path):
                 return
             self.files[table.name] = path
             typed, ignored = (self._matrix if table.layout == "gene_by_sample" else self._rows)(table, path)
             self._account(table, path, typed, ignored)
+            # It is read more than once: rows, digest and verbatim lines must be of one file.
+            if marks_of(path.stat()) != marks_of(before):
+                raise InputError("expected a file that stays as it is while it is read", file=path, found="another size, time or file")
         except OSError as error:
             if error.filename is None or Path(error.filename) != path:
                 raise  # not the source's fault
@@ -252,6 +256,11 @@ class Ingestion:
     def _write(self, name: str, rows: pa.Table) -> None:
         # Without Arrow's own schema in the file, so that dictionary-encoded text is read back as the text that it is.
         parquet.write_table(rows, self.outputs[name], store_schema=False)
+
+
+def marks_of(told: os.stat_result) -> tuple[int, ...]:
+    """What tells one state of a file from another: which file it is, its size, its time."""
+    return told.st_dev, told.st_ino, told.st_size, told.st_mtime_ns
 
 
 def _few(names: list[str], limit: int = 8) -> str:

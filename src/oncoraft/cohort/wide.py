@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from oncoraft.cohort.cells import NUMBER
+from oncoraft.cohort.cells import DATE, NUMBER
 from oncoraft.cohort.reader import Header, Refusal, read_header, unquoted
 from oncoraft.foundation.errors import InputError
 from oncoraft.knowledge.genomic_tables import CNA_CALLED_FROM_LOG2, CNA_CALLS
@@ -128,8 +128,8 @@ class _Reading:
             return
         gene, name = self._gene(text, line, starts, lengths), self.header.names[self.gene_position]
         # Packed cells are padded with zero bytes, so that one in the text would pass for the end of a cell.
-        if not gene or b"\0" in text:
-            self.refusals.append(Refusal(line, name, "text, not empty", gene))
+        if not gene or b"\0" in text or re.match(DATE, gene):
+            self.refusals.append(Refusal(line, name, "text, no date, not empty", gene))
             self.doubtful |= lengths[self.samples] != 1
             self.doubtful |= cells[starts[self.samples]] != ZERO
             return

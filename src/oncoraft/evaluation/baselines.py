@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from oncoraft.artefacts import read_table
 from oncoraft.covariates import COVARIATES, clinical_covariates, covariate_report
 from oncoraft.evaluation.evidence_features import EvidenceMatrix, evidence_matrix
 from oncoraft.evaluation.learners import (
@@ -133,10 +134,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="Parquet file to write")
     given = parser.parse_args(arguments)
     blocks = read_settings("baselines", given)
-    cases = pd.read_parquet(given.cases / "cases.parquet")
-    labels = pd.read_parquet(given.cases / "labels.parquet", filters=[("definition", "==", blocks["labels"].definition)])
-    folds = pd.read_parquet(given.cases / "folds.parquet", filters=[("design", "==", given.design)])
-    evidence = pd.read_parquet(given.evidence)
+    cases = read_table(given.cases / "cases.parquet", ["case_id", "patient_id", "cancer_type", "regimen"], ["case_id"], whole=True)
+    of_label, of_fold = [("definition", "==", blocks["labels"].definition)], [("design", "==", given.design)]
+    labels = read_table(given.cases / "labels.parquet", ["case_id", "definition", "responder"], ["case_id"], of_label)
+    folds = read_table(given.cases / "folds.parquet", ["case_id", "design", "fold", "is_tuning"], ["case_id"], of_fold)
+    evidence = read_table(given.evidence, ["case_id", "order", "field", "value"], whole=True)
     table = features(cases, evidence).merge(folds[["case_id", "fold", "is_tuning"]], on="case_id", validate="one_to_one")
     table = table.merge(labels[["case_id", "responder"]], on="case_id", how="left", validate="one_to_one")
     block = blocks["baselines"]

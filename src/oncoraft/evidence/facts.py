@@ -11,6 +11,7 @@ import pandas as pd
 
 from oncoraft.evidence.known import Tables, closest, daily, facts, known_records, with_earlier
 from oncoraft.evidence.words import clean
+from oncoraft.knowledge.cancers import cancer_of, named_cancers
 
 Found = dict[str, pd.DataFrame]
 DAYS_PER_YEAR = 365.25
@@ -20,14 +21,6 @@ BREAST, PROSTATE = "Breast Cancer", "Prostate Cancer"
 UNASSIGNED = "C7[79]|C80"  # lymph nodes, unknown primary (ICD-O-3): no other organ's cancer
 # Codes of cancer registries (NAACCR): 88 not applicable, 99 unknown, OC an occult tumour.
 UNKNOWN_GROUPS = {"", "88", "99", "9", "UNK", "OCCULT", "Occu", "OC", "N/A"}
-# ICD-O-3 topography of the organ in which each cancer type begins.
-TOPOGRAPHY = {
-    "Non-Small Cell Lung Cancer": "C34",
-    "Breast Cancer": "C50",
-    "Colorectal Cancer": "C(?:18|19|20|21)",
-    "Prostate Cancer": "C61",
-    "Pancreatic Cancer": "C25",
-}
 
 
 def patient(cases: pd.DataFrame, tables: Tables) -> Found:
@@ -94,25 +87,25 @@ def _in_capitals(histology: pd.Series, site: pd.Series, description: pd.Series) 
 
 
 def cancers_registered(diagnoses: pd.DataFrame) -> pd.DataFrame:
-    """Registered diagnoses with their ICD-O-3 topography (`code`, "" where there is none) and the cancer type that begins there
-    (`known_cancer`, "" where none of the cohort's does).
+    """Registered diagnoses with their ICD-O-3 topography (`code`, "" where there is none) and the cancer type that they are, told as for
+    the cases (`known_cancer`, "" where the table of sites has no word for it).
     """
-    code = diagnoses["dx_description"].fillna("").astype(object).str.extract(r"\|\s*(C\d{2}\.?\d?)\s*\)", expand=False).fillna("")
-    organ = pd.Series("", index=diagnoses.index, dtype=object)
-    for name, expression in TOPOGRAPHY.items():
-        organ = organ.mask(code.str.match(expression), name)
-    return diagnoses.assign(code=code, known_cancer=organ)
+    words = diagnoses["dx_description"].fillna("").astype(object)
+    code = words.str.extract(r"\|\s*(C\d{2}\.?\d?)\s*\)", expand=False).fillna("")
+    return diagnoses.assign(code=code, known_cancer=words.map({text: cancer_of(text) or "" for text in words.unique()}).astype(object))
 
 
 def _registered(cases: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     """Diagnoses known at index, each with whether it is of the case's own cancer; that of the case's diagnosis day comes first,
-    then the latest. One without a topography is taken for the case's own.
+    then the latest. One without a topography is taken for the case's own, and so is, where the table of sites has no word for the case's
+    cancer, that of its diagnosis day.
     """
     rows = known_records(cases, cancers_registered(tables["timeline_diagnosis"]), "stage", ties="dx_description")
     of_case = cases.set_index("case")[["cancer_type", "diagnosis_day"]].reindex(rows["case"])
-    kind = of_case["cancer_type"].where(of_case["cancer_type"].isin(list(TOPOGRAPHY)), "").to_numpy(object)
-    rows = rows.assign(is_own=(rows["known_cancer"] == kind) | (rows["code"] == ""))
+    is_named = of_case["cancer_type"].isin(named_cancers()).to_numpy()
+    kind = of_case["cancer_type"].where(is_named, "").to_numpy(object)
     is_day = rows["start_day"].to_numpy() == of_case["diagnosis_day"].astype("float64").to_numpy()
+    rows = rows.assign(is_own=(rows["known_cancer"] == kind) | (rows["code"] == "") | (is_day & ~is_named))
     # np.lexsort sorts by its last key first.
     return rows.iloc[np.lexsort([np.arange(len(rows)), ~is_day, rows["case"].to_numpy()])]
 

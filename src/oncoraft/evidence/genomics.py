@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 
@@ -25,6 +27,8 @@ NONE_FOUND = {
     "copy_number": "no copy-number alteration found in the sequenced genes",
     "structural_variant": "no structural variant found in the sequenced genes",
 }
+# Kind -> the table of which any row tells of an alteration, listed or not; a mutation that changes no protein is none.
+UNLISTED = {"copy_number": "cna", "structural_variant": "sv"}
 LISTED_AS = {"mutation": "mutations", "copy_number": "copy-number calls", "structural_variant": "structural variants"}
 EVENTS = {"sequenced": "sequenced", "acquired": "taken"}
 # Listed first where a tumour has more alterations than are shown: genes that decide treatment of the five cancers, or drive them.
@@ -149,14 +153,17 @@ def alterations(specimens: pd.DataFrame, tables: Tables, shown: int) -> dict[str
         place = joined.groupby("case", sort=False).cumcount()
         kept = joined[place < shown]
         found[field] = facts(kept, kept["value"])
-        found[f"{PROFILED_FOR[field]}_profiled"] = _profiled(specimens, tables, field, joined["case"])
+        # What is there and not listed (a gain, a shallow loss, a rearrangement without its genes) is no alteration's absence either.
+        unlisted = known["sample_id"].isin(tables[UNLISTED[field]]["sample_id"] if field in UNLISTED else [])
+        altered = {*joined["case"], *known.loc[unlisted, "case"]}
+        found[f"{PROFILED_FOR[field]}_profiled"] = _profiled(specimens, tables, field, altered)
         more = place[place >= shown].groupby(joined["case"]).size().reset_index(name="number")
         left.append(facts(more, more["number"].astype(str) + f" further {LISTED_AS[field]} not listed"))
     found["not_listed"] = pd.concat(left, ignore_index=True)
     return found
 
 
-def _profiled(specimens: pd.DataFrame, tables: Tables, field: str, altered: pd.Series) -> pd.DataFrame:
+def _profiled(specimens: pd.DataFrame, tables: Tables, field: str, altered: Collection[int]) -> pd.DataFrame:
     """What is known of one kind of alteration where a specimen is known: found, looked for and not found, or not looked for.
 
     Only the second reads as a sentence: the first is told by the findings, and of the third nothing may be said.
@@ -165,7 +172,7 @@ def _profiled(specimens: pd.DataFrame, tables: Tables, field: str, altered: pd.S
     looked_for = specimens["sample_id"].isin(rows.loc[rows[PROFILED_FOR[field]].eq(True), "sample_id"])
     last = closest(specimens)
     value = np.select(
-        [last["case"].isin(altered), last["case"].isin(specimens.loc[looked_for, "case"])], ["found", "none found"], "not profiled"
+        [last["case"].isin(list(altered)), last["case"].isin(specimens.loc[looked_for, "case"])], ["found", "none found"], "not profiled"
     )
     told = pd.Series(value, index=last.index)
     return facts(last, told, reading=told.map({"none found": NONE_FOUND[field]}).fillna(""))

@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as parquet
 
+from oncoraft.artefacts import read_table
 from oncoraft.evidence.declaration import Field
 from oncoraft.evidence.fields import FIELDS
 from oncoraft.foundation.csv_file import write_csv
@@ -115,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="CSV file to write")
     given = parser.parse_args(arguments)
     settings = read_settings("mapping", given)
-    evidence = pd.read_parquet(require_file(given.evidence, "evidence.parquet"), columns=["case_id", "field"])
+    evidence = read_table(given.evidence, ["case_id", "field"])
     rows = mapping_rows(given.tables, given.reader_mapping, evidence, evidence["case_id"].nunique())
     counts = {str(status): int(number) for status, number in rows["status"].value_counts().sort_index().items()}
     record = given.out.with_name(given.out.name + ".manifest.json")

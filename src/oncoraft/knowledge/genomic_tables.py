@@ -98,7 +98,7 @@ SV_INTEGERS = {
 def _of_variant(name: str) -> Column:
     if name in SV_INTEGERS:
         return column(name, "integer", required=False)
-    return column(name, required=False, longest=LONGEST_ALLELE)
+    return column(name, required=False, longest=LONGEST_ALLELE, no_date=name.endswith("Hugo_Symbol"))
 
 
 def _maf_text(names: list[str]) -> tuple[Column, ...]:
@@ -108,7 +108,7 @@ def _maf_text(names: list[str]) -> tuple[Column, ...]:
 
 
 MUTATION_COLUMNS = (
-    column("Hugo_Symbol", nullable=False),
+    column("Hugo_Symbol", nullable=False, no_date=True),
     column("Entrez_Gene_Id", "integer", required=False),
     *_maf_text(MUTATION_TEXT[:3]),
     column("Start_Position", "integer", required=False, unit="base", minimum=0),
@@ -136,7 +136,7 @@ CNA_LONG = Table(
     "data_cna.txt",
     (
         sample("Sample_Id"),
-        column("Hugo_Symbol", name="gene", nullable=False),
+        column("Hugo_Symbol", name="gene", nullable=False, no_date=True),
         column("Value", "number", name="call", vocabulary=CNA_CALLS, closed=True),
     ),
     key=("sample_id", "gene"),
@@ -155,7 +155,7 @@ GENOMIC_TABLES = (
         "data_cna.txt",
         (
             sample("SAMPLE_ID", note="a column's header in the source"),
-            column("Hugo_Symbol", name="gene", nullable=False),
+            column("Hugo_Symbol", name="gene", nullable=False, no_date=True),
             column(
                 "call",
                 "number",

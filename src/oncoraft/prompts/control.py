@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from oncoraft.artefacts import read_table
 from oncoraft.evidence.fields import FIELDS
 from oncoraft.evidence.reading import read_cases
 from oncoraft.foundation.errors import InputError
@@ -160,7 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given.kind,
         parts,
         cases,
-        pd.read_parquet(given.evidence),
+        read_table(given.evidence, ["case_id", "section", "field", "text"], whole=True),
         lambda evidence: render(evidence, renderer_of(block), block.token_budget, count),
         blocks["split"].control_seed,
     )

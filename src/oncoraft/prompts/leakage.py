@@ -21,6 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline, make_pipeline
 
+from oncoraft.artefacts import read_table
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import read_jsonl
 from oncoraft.foundation.provenance import manifest, publishing, write_json
@@ -125,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     blocks = read_settings("leakage", given)
     labels = read_labels(given.cases, blocks["labels"].definition)
-    folds = pd.read_parquet(given.cases / "folds.parquet")
+    folds = read_table(given.cases / "folds.parquet", ["case_id", "design", "fold", "is_tuning"], whole=True)
     folds = folds[folds["design"] == given.design]
     if folds.empty:
         raise InputError("expected folds of this design", file=given.cases / "folds.parquet", column="design", found=given.design)

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.answers import full_prompt
+from oncoraft.artefacts import read_table
 from oncoraft.evidence.brief import brief
 from oncoraft.evidence.fields import BY_NAME, SECTIONS
 from oncoraft.evidence.known import days_before
@@ -35,6 +36,7 @@ NAMES = {name: name.replace("_", " ").capitalize() for name in SECTIONS}
 TITLES = NAMES | {"drugs": "Treatment about to start", "prior_treatment": "Treatment so far", "specimen": "Sequenced specimen"}
 # Field -> the title under which its statements read as one line; empty for what only the published layout shows.
 LISTED = {field.name: "" if field.layout_only else field.listed for field in BY_NAME.values() if field.listed or field.layout_only}
+COLUMNS = ("case_id", "section", "field", "value", "text", "priority", "days_before_index")  # of evidence, that prompts are made of
 CHUNK = 2048  # cases rendered and counted together
 
 
@@ -237,7 +239,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="prompts.jsonl to write")
     given = parser.parse_args(arguments)
     blocks = read_settings("render", given)
-    evidence = pd.read_parquet(given.evidence)
+    evidence = read_table(given.evidence, COLUMNS)
     if absent := set(read_cases(given.cases, ("case_id",))["case_id"]) - set(evidence["case_id"]):
         raise InputError(f"expected evidence of every case; {len(absent)} have none, the first {min(absent)}", file=given.evidence)
     write_prompts(given, blocks, evidence, [given.evidence, given.cases / "cases.parquet"], "render")

@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from oncoraft.answers import answer_text
+from oncoraft.artefacts import read_table
 from oncoraft.evidence.reading import read_cases
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import read_jsonl, write_jsonl
@@ -165,7 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parts = {given.all: frame[frame["output"] != ""]}
         record = given.all.with_name(given.all.name + ".manifest.json")
     else:
-        folds = pd.read_parquet(given.cases / "folds.parquet")
+        folds = read_table(given.cases / "folds.parquet", ["case_id", "design", "fold", "is_tuning"], whole=True)
         train, held_out = fold_parts(frame, folds, given.design, given.fold, blocks["split"].max_training_cases)
         parts = {given.train: train, given.heldout: held_out}
         if given.tuning:

@@ -18,6 +18,7 @@ from typing import Any
 
 import pandas as pd
 
+from oncoraft.artefacts import read_table
 from oncoraft.evidence.shown import shown_fields
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import write_jsonl
@@ -203,11 +204,11 @@ def read_inputs(given: argparse.Namespace, definition: str) -> tuple[pd.DataFram
     for file, made_by in ((given.evidence, "evidence"), (path, "labels")):
         if not file.is_file():
             raise InputError(f"expected a file written by `oncoraft {made_by}`", file=file)
-    labels = pd.read_parquet(path)
+    labels = read_table(path, ["case_id", "definition"], whole=True)
     labels = labels[labels["definition"] == definition]
     if labels.empty:
         raise InputError("expected labels of the configured definition", file=path, column="definition", found=definition)
-    return pd.read_parquet(given.evidence, columns=["case_id", "section", "field", "text"]), labels
+    return read_table(given.evidence, ["case_id", "section", "field", "text"]), labels
 
 
 def named(numbers: Mapping[Any, float]) -> dict[str, float]:

@@ -171,7 +171,10 @@ def table_one(records: Rows, guard: Guard) -> Table:
     cancers = list(dict.fromkeys(row["cancer_type"] for row in records))
     columns = [text("level", "level", lambda level: "" if is_missing(level) else words(level))]
     columns += [Column(one, lambda row, one=one: characteristic_cell(row, one)) for one in cancers]  # type: ignore[misc]
-    caption = "Characteristics at the index date: count (share of those in the column), or median (quartiles)"
+    caption = (
+        "Patients as recorded by the data cut, cases at their index date: count (share of those in the column), or median (quartiles); a patient "
+        "of two cancers is counted with the first"
+    )
     return tabulate(Data("table-one", table_one_rows(records, guard)), columns, caption, group="characteristic")
 
 
