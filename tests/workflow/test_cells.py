@@ -88,10 +88,8 @@ def test_a_design_or_a_cohort_that_is_added_runs_its_own_jobs_and_the_report(cel
 @pytest.mark.parametrize(
     ("path", "jobs"),
     [
-        (f"{RUN}/fold-1/score_head.pt", {"cell_train": 1, "cell_infer": 1, **LAST}),
         (f"{RUN}/fold-0/score_head.pt", {"cell_train": 1, "cell_infer": 1, **MARKED, **LAST}),
         (f"{RUN}/markers.csv", {"cell_markers": 1, "report": 1}),
-        ("cells/blood/pooled_by_donor/scores/metrics.csv", LAST),
         ("cells/blood/expression/map.csv", {"cell_expression": 1, "cell_baselines": 1, **LAST}),
         ("cells/blood/audit.json", {"cell_prompts": 1, "cell_split": 2, "cell_removals": 1, **TRAINED}),
     ],
@@ -109,8 +107,6 @@ def test_a_file_that_is_deleted_is_made_again_with_what_follows_from_it(
     ("file", "jobs"),
     [
         ("cells/markers.py", {"cell_markers": 1, "report": 1}),
-        ("cells/baselines.py", {"cell_baselines": 1, **LAST}),
-        ("cells/removals.py", {"cell_removals": 1, **MARKED, "report": 1}),
         ("cells/twin_law.py", OF_BLOOD),
         ("training/cell_model.py", {}),  # no model of cells is asked for
     ],
