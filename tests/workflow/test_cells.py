@@ -136,13 +136,13 @@ def test_a_groups_own_files_are_inputs_by_their_content_and_a_model_of_cells_lea
     own |= {"files": ["1.h5ad", "2.h5ad"], "strategies": [], "cell_models": ["former"], "cell_strategies": ["frozen"]}
     run.setting(
         cells={"own": own},
-        cell_models={"former": {"path": "former", "vocabulary": "tokens.json"}},
+        cell_models={"former": {"path": "former", "vocabulary": "tokens.json", "gpus": 0}},
         strategies={"raft": {}, "frozen": {"adapter": False, "language_model_weight": 0}},
     )
     of_cells = {rule: jobs for rule, jobs in count(run.jobs()).items() if rule.startswith("cell_")}
     assert of_cells == {rule: jobs for rule, jobs in FIRST.items() if rule != "cell_twin"} | {"cell_model": 2, "cell_scores": 1}
     scores = "results/small/cells/own/pooled_by_donor/scores/metrics.json"
-    done = run.execute("--quiet", "all", scores)
+    done = run.execute(scores, "--quiet", "all")
     assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
     assert "former/frozen" in {row["predictor"] for row in json.loads((run.run / scores).read_text())["records"]}
     home = run.results / "former/cells/own/frozen/pooled_by_donor"
