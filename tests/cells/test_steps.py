@@ -132,15 +132,21 @@ def test_donors_are_apart_in_the_files_that_models_read_unless_the_design_leaks(
 
 def test_what_the_twin_builds_in_is_found(home: Path) -> None:
     """By donor a regression is far above the prior, by cell far above by donor, and the donor's own mean knows all there and nothing here."""
-    responder = pd.read_parquet(home / "cases/cases.parquet").set_index("case_id")["responder"]
+    cases = pd.read_parquet(home / "cases/cases.parquet").set_index("case_id")
+    responder = cases["responder"]
 
-    def area(design: str, name: str) -> float:
+    def area(design: str, name: str, only: pd.Series | None = None) -> float:
         table = pd.read_parquet(home / f"{design}.parquet")
+        table = table if only is None else table[table["case_id"].map(only)]
         return float(np.mean([roc_auc_score(responder[part["case_id"]], part[name]) for _, part in table.groupby("fold")]))
 
     assert area("pooled_by_donor", "logistic_regression") > area("pooled_by_donor", "data_set_prior") + 0.05
     assert area("pooled_by_cell", "boosted_trees") > area("pooled_by_donor", "boosted_trees") + 0.05
-    assert area("pooled_by_cell", "donor_mean") == 1.0
+    # A donor under a null drug may have cells in one fold alone, whom nobody knows.
+    folds_of = (
+        pd.read_parquet(home / "pooled_by_cell.parquet").set_index("case_id")["fold"].groupby(cases["patient_id"]).transform("nunique")
+    )
+    assert area("pooled_by_cell", "donor_mean", folds_of > 1) == 1.0
     assert area("pooled_by_donor", "donor_mean") == 0.5
     assert area("leave_dataset_out", "data_set_prior") == 0.5
 

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from oncoraft.foundation.errors import InputError
+from oncoraft.planning.config import CellStudy
 from oncoraft.planning.plan import Plan
+from oncoraft.planning.steps import STEPS
 
 
 def plan_of(**blocks: Any) -> Plan:
@@ -63,6 +65,16 @@ def test_a_change_reaches_the_rules_that_read_it_and_no_others() -> None:
     assert changed(variable_genes=77) == {"cell-expression", "cell-baselines"}
     assert changed(strategies=("raft",), models=("tiny",)) == set()
     assert changed(twin={"donors": 9}) == {"twin-cells"}
+    assert changed(designs={"pooled_by_donor": 3}) == {"cell-folds", "cell-baselines"}
+    assert "twin-cells" not in changed(genes_shown=12)
+
+
+@pytest.mark.parametrize("study", [{}, {"unit": "donor", "designs": {"leave_dataset_out": 3}, "model_designs": ["leave_dataset_out"]}])
+def test_what_a_step_is_told_is_a_whole_block_of_settings(study: dict[str, Any]) -> None:
+    plan = plan_of(cells={"lung": study})
+    for step in [name for name, one in STEPS.items() if "cell_study" in one.blocks]:
+        told = json.loads(plan.cells.settings(step, "lung", "demo"))["cell_study"]
+        assert CellStudy.model_validate(told).unit == (study.get("unit", "cell") if step != "twin-cells" else "cell")
 
 
 def test_files_that_are_not_there_are_named_before_anything_runs() -> None:

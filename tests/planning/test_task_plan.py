@@ -125,3 +125,8 @@ def test_a_setting_of_a_task_is_told_to_the_steps_that_read_it_alone(setting: st
         "task-choices",
     )
     assert {step for step in asked if plain.tasks.settings(step, "icd10") != changed.tasks.settings(step, "icd10")} == steps
+
+
+def test_a_law_of_the_twin_stands_beside_the_tasks_that_it_draws_by_itself() -> None:
+    plan = plan_of(tasks={name: {} for name in ("icd10", "drug_regimen", "radiation_start", "modality", "radiation_regimen")})
+    assert [name for name in plan.tasks.names() if plan.tasks.has_law(name)] == ["icd10", "drug_regimen", "radiation_start"]

@@ -135,3 +135,13 @@ def test_answers_of_other_cases_or_none_are_one_line(finished: Path, change: obj
 def test_a_right_answer_that_its_own_parser_cannot_read_is_an_error_and_no_zero() -> None:
     with pytest.raises(InputError, match="expected right answers that its parser reads, found 'lung'"):
         scores.measured(task_of("icd10"), ["lung"], ["C34.9"])
+
+
+def test_the_law_of_a_twin_is_found_by_patient_and_day_and_one_that_says_nothing_of_a_case_is_an_error(tmp_path: Path) -> None:
+    law = pd.DataFrame({"patient_id": ["P-1", "P-1", "P-2"], "start_day": [84, -25, 0], "icd10": ["C61", "C34.1", None]})
+    law.to_parquet(tmp_path / "law.parquet")
+    rows = [{"case_id": "P-1_+84", "patient_id": "P-1"}, {"case_id": "P-1_-25", "patient_id": "P-1"}]
+    assert scores.oracle_answers(tmp_path / "law.parquet", "icd10", rows) == ["C61", "C34.1"]
+    assert scores.oracle_answers(tmp_path / "law.parquet", "modality", rows) is None
+    with pytest.raises(InputError, match=r"expected a truth of every case; 1 have none, the first, found 'P-2_\+0'"):
+        scores.oracle_answers(tmp_path / "law.parquet", "icd10", [*rows, {"case_id": "P-2_+0", "patient_id": "P-2"}])

@@ -22,6 +22,7 @@ READERS = {
     "models": set(),
     "strategies": set(),
     "model_designs": set(),
+    "designs": {"cell-folds", "cell-baselines"},
     "cell_models": set(),
     "cell_strategies": set(),
     "token_budget": {"cell-prompts"},
@@ -180,8 +181,12 @@ class CellPlan:
         if cohort == PRETRAINING and study.pretraining is not None:
             changed = {"twin": CellTwin(**study.pretraining.model_dump(exclude={"build"})), "cells_per_donor": None}
             study = study.model_copy(update=changed | (AS_A_TWIN if study.files else {}))
+        if step == "twin-cells":
+            return study.model_dump(mode="json", include={"twin"})
         unread = {key for key, steps in READERS.items() if step not in steps}
-        return study.model_dump(mode="json", exclude=unread)
+        # The default designs hold one that pseudobulks refuse; a step that reads none is told of one that all have.
+        always = {"designs": {"pooled_by_donor": 2}} if "designs" in unread else {}
+        return study.model_dump(mode="json", exclude=unread) | always
 
     def missing(self) -> list[str]:
         """Files from outside that are not there, one line each."""

@@ -151,11 +151,12 @@ def oracle_answers(path: Path, kind: str, rows: Sequence[dict[str, Any]]) -> lis
     if kind not in truth:
         return None
     truth = truth.dropna(subset=[kind])
-    keys = truth["patient_id"].astype(str) + "_" + truth["start_day"].astype(str)
-    told = dict(zip(keys, truth[kind]))
-    if absent := [row["case_id"] for row in rows if row["case_id"] not in told]:
+    told = dict(zip(zip(truth["patient_id"].astype(str), truth["start_day"].astype(int)), truth[kind]))
+    # A case is named by its patient and its day: P-0000001_-25, and of treatment cases P-0000001_+84.
+    asked = [(row["patient_id"], int(row["case_id"].rpartition("_")[2])) for row in rows]
+    if absent := [row["case_id"] for row, key in zip(rows, asked) if key not in told]:
         raise InputError(f"expected a truth of every case; {len(absent)} have none, the first", file=path, found=absent[0])
-    return [str(told[row["case_id"]]) for row in rows]
+    return [str(told[key]) for key in asked]
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
