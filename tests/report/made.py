@@ -144,6 +144,11 @@ def experiment(home: Path, strategy: str, regimen_name: str, cancer_type: str) -
     told["settings"] = {"horizons_months": [12], "alpha": 0.05, "minimum_events": 20, "powered_events": 128}
     told["summary"] = {"adjusted": None, "adjusted_per_sd": None, "raw": None}
     told |= {"endpoint": "overall_survival", "anchor": "index", "further_endpoints": []}
+    level = {"kind": "sex", "cases": 60, "events": 30, "adjusted_per_sd_hazard_ratio": 1.4, "adjusted_per_sd_lower": 0.8}
+    level |= {"adjusted_per_sd_upper": 2.2, "adjusted_per_sd_p": 0.2, "not_adjusted": None, "heterogeneity_p": None}
+    nothing = dict.fromkeys(("adjusted_per_sd_hazard_ratio", "adjusted_per_sd_lower", "adjusted_per_sd_upper", "adjusted_per_sd_p"))
+    few = level | nothing | {"level": "male", "cases": 15, "events": 4, "not_adjusted": "fewer than 20 events"}
+    told["subgroups"] = [level | {"level": cancer_type}, few]
     (run / "survival" / "survival.json").write_text(json.dumps(told))
     curves(cancer_type).to_parquet(run / "survival" / "curves.parquet")
     (run / "predictions.jsonl").write_text(json.dumps({"rationale": regimen_name}) + "\n")

@@ -104,7 +104,9 @@ def trainer_of(fold: int) -> int | None:
             words = (entry / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        if words[1:4] == [b"-m", b"oncoraft", b"train"] and any(word.endswith(f"small/given/raft/kfold/fold-{fold}".encode()) for word in words):
+        if words[1:4] == [b"-m", b"oncoraft", b"train"] and any(
+            word.endswith(f"small/given/raft/kfold/fold-{fold}".encode()) for word in words
+        ):
             return int(entry.name)
     return None
 

@@ -13,6 +13,7 @@ from oncoraft.report.forest import forest
 from oncoraft.report.names import ANCHORS, ENDPOINTS
 from oncoraft.report.sections import Sources, suffix
 from oncoraft.report.small_cells import Guard
+from oncoraft.report.survival_subgroups import subgroup_forest
 from oncoraft.report.tables import Data, Rows, count, interval, number, records, span, tabulate, text
 
 MEDIAN_CUT = "groups cut, in each fold, at the median score of the other folds, of the regimen where they hold 50 such cases, else of the cancer type or of all"
@@ -181,6 +182,7 @@ def regimens(run: Run, guard: Guard, number: int) -> dict[str, Any]:
             survival["cancer_types"], guard, f"cancer-type-groups-{number}", f"{BY_CANCER}: both score groups"
         ),
         "cancers": survival_tables.readings(survival["cancer_types"], guard, f"cancer-type-ratios-{number}", f"{BY_CANCER}: hazard ratios"),
+        "subgroups": subgroup_forest(survival, guard, number),
         "skipped": tabulate(Data(f"skipped-{number}", skipped_rows(survival["skipped"], guard)), SKIPPED, "Skipped regimens"),
     }
 
