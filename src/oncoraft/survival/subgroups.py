@@ -51,7 +51,7 @@ def level_ratio(part: pd.DataFrame, spread: float, coding: Coding) -> HazardRati
     full = fit_with("low_score", low_score, subjects, table, strata)
     factor = variance_inflation(part, base.residuals, strata) or 1.0
     wider = table.assign(low_score=low_score)
-    return widened(full.hazard_ratio("low_score"), factor * dispersion(full, "low_score", wider, subjects, strata))
+    return widened(full.hazard_ratio("low_score"), factor * dispersion(full, "low_score", wider, subjects, strata).factor)
 
 
 def subgroup_records(frame: pd.DataFrame, intended: Sequence[str], fewest: int) -> list[dict[str, Any]]:
