@@ -6,7 +6,7 @@ to more where something moves the hazard that the model does not know, as where 
 each coefficient that was fitted to them, as in a linear model, which the likelihood ratio does not know either: with 13 covariates and 70 deaths in ten
 strata it rejects a score that tells nothing in 8 % at 5 % (`benchmarks/null_regimens.py`). Their mean square, residuals over degrees of freedom, corrects for both, as in
 quasi-likelihood (McCullagh and Nelder 1989, section 9.2). Less than the model's variance is taken for chance. A statistic over a dispersion that is estimated
-from so many degrees of freedom is held against F: chi-squared, the law of one that is known, has too thin a tail just where false-discovery rates are read.
+is held against F, with deaths less coefficients as degrees of freedom: chi-squared, the law of one that is known, has too thin a tail just where false-discovery rates are read.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FEWEST_FREE = 0.25  # share of the degrees of freedom that is counted where the 
 
 
 class Dispersion(NamedTuple):
-    """The factor by which the variance of an estimate exceeds the model's, 1 or more, and the degrees of freedom that it is estimated from."""
+    """The factor by which the variance of an estimate exceeds the model's, 1 or more, and the degrees of freedom that it is held to have: deaths less coefficients."""
 
     factor: float
     degrees: float
@@ -55,7 +55,11 @@ def dispersion(fit: CoxFit, name: str, table: pd.DataFrame, subjects: Subjects, 
     own = values[:, place] - others @ np.linalg.lstsq(others, values[:, place])[0]
     weight = np.bincount(codes, own**2) / np.maximum(np.bincount(codes) - 1, 1)
     expected = float(weight @ due)
-    return Dispersion(max(1.0, float(weight @ found) / expected * total / free), free) if expected > 0 else NONE
+    if expected <= 0:
+        return NONE
+    # Of the deaths and not of what is due, which a score that all but separates them makes small.
+    deaths = int(subjects.event.sum())
+    return Dispersion(max(1.0, float(weight @ found) / expected * total / free), max(deaths - len(fit.names), FEWEST_FREE * deaths))
 
 
 def due_of(linear: Array, subjects: Subjects, codes: Array) -> Array:
