@@ -66,7 +66,8 @@ def subgroup_records(frame: pd.DataFrame, intended: Sequence[str], fewest: int) 
         kind, level, cases (one a patient), events, adjusted_per_sd_hazard_ratio with lower, upper and p, heterogeneity_p (of the levels of the kind, in
         each of its records), not_adjusted (why there is no ratio, or null).
     """
-    spread, coding = float(log_odds(frame["score"].to_numpy()).std()), Coding(frame, intended)
+    spread = float(log_odds(frame["score"].to_numpy()).std()) if len(frame) else 0.0
+    coding = Coding(frame, intended)
     rows: list[dict[str, Any]] = []
     for kind, values in levels(frame).items():
         mine, effects = [], []
