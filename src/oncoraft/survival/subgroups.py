@@ -18,12 +18,12 @@ from oncoraft.covariates import AGE_BANDS, UNKNOWN, line_level
 from oncoraft.survival.adjusted import EVENTS_PER_COLUMN, fit_clinical, fit_with, log_odds, ratio_of, strata_of, subjects_of
 from oncoraft.survival.coding import Coding
 from oncoraft.survival.cox import HazardRatio
-from oncoraft.survival.cross_fitting import variance_inflation, widened
+from oncoraft.survival.cross_fitting import TARGET, variance_inflation, widened
 from oncoraft.survival.dispersion import dispersion
-from oncoraft.survival.groups import first_use
 from oncoraft.survival.risk_sets import Array
 
 STRATA = ("fold", "cancer_type", "regimen")
+USED = (*STRATA, "patient_id", "index_day", "entry_days", "exit_days", "event", "score", TARGET)
 
 
 def levels(frame: pd.DataFrame) -> dict[str, pd.Series]:
@@ -69,10 +69,13 @@ def subgroup_records(frame: pd.DataFrame, intended: Sequence[str], fewest: int) 
     spread = float(log_odds(frame["score"].to_numpy()).std()) if len(frame) else 0.0
     coding = Coding(frame, intended)
     rows: list[dict[str, Any]] = []
-    for kind, values in levels(frame).items():
+    # Once in the order of each patient's cases, and without the covariates, which the coding holds: tables are slow to sort and to take apart.
+    ordered = frame.sort_values(["index_day", "case_id"])
+    slim = ordered[[name for name in USED if name in ordered]]
+    for kind, values in levels(ordered).items():
         mine, effects = [], []
         for level in sorted(values.unique()):
-            part = first_use(frame[values == level], [])
+            part = slim[(values == level).to_numpy()].drop_duplicates("patient_id")
             events = int(part["event"].sum())
             reason = f"fewer than {fewest} events" if events < max(fewest, 2 * EVENTS_PER_COLUMN) else None
             reason = reason or (None if spread > 0 else "all scores are equal")
