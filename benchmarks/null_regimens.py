@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -25,7 +27,7 @@ from oncoraft.survival.cox import cox, fit_cox
 from oncoraft.survival.dispersion import dispersion
 from oncoraft.survival.restricted_mean import restricted_mean_difference
 from oncoraft.survival.risk_sets import Array, Subjects, false_discovery, log_rank
-from oncoraft.survival.tails import chi_squared
+from oncoraft.survival.tails import chi_squared, f_tail
 
 KINDS = ("independent", "tied to the score", "dependent", "confounded")
 HAZARD, OF_AGE, OF_STAGE, AGE_SD, HORIZON = 0.0012, 0.02, 0.5, 9.0, 365.25
@@ -58,17 +60,19 @@ def regimen(draw: np.random.Generator, cases: int, kind: str, effect: float = 0.
     return pd.DataFrame(found).assign(index_day=-found["entry_days"], stage=np.where(advanced, "Stage 4", "Stage 1-3")), low
 
 
-def three_p_values(found: dict[str, Array]) -> list[float]:
-    """Of `TESTS` the log-rank test, the restricted mean and the gain, by the product's functions without its tables; the others nan."""
+def some_p_values(found: dict[str, Array], gain_alone: bool) -> list[float]:
+    """Of `TESTS` the gain, and unless it is asked for alone the log-rank test and the restricted mean, by the product's functions without its tables; the others nan."""
     subjects = Subjects(found["entry_days"], found["exit_days"], found["event"])
     low, fold, strata = found["low"], found["fold"], 2 * found["fold"] + (found["entry_days"] > 0)
     columns = [found["age"] - 62, found["advanced"].astype(float), log_odds(found["score"])]
     with_score, without = (fit_cox(subjects, np.column_stack(columns[:count]), NAMES[:count], strata) for count in (3, 2))
     wider = dispersion(with_score, "score", pd.DataFrame(dict(zip(NAMES, columns))), subjects, strata)
-    means = restricted_mean_difference(subjects, ~low, HORIZON, 10)
-    three = {"log-rank": log_rank(subjects, low, fold)[1], "restricted mean": means and means.p}
-    three["gain"] = chi_squared(max(0.0, 2 * (with_score.log_likelihood - without.log_likelihood)) / wider)
-    return [float("nan") if (value := three.get(test)) is None else float(value) for test in TESTS]
+    some: dict[str, float | None] = {}
+    if not gain_alone:
+        means = restricted_mean_difference(subjects, ~low, HORIZON, 10)
+        some = {"log-rank": log_rank(subjects, low, fold)[1], "restricted mean": means and means.p}
+    some["gain"] = f_tail(max(0.0, 2 * (with_score.log_likelihood - without.log_likelihood)) / wider.factor, wider.degrees)
+    return [float("nan") if (value := some.get(test)) is None else float(value) for test in TESTS]
 
 
 def p_values(table: pd.DataFrame, low: Array) -> list[float]:
@@ -82,19 +86,21 @@ def p_values(table: pd.DataFrame, low: Array) -> list[float]:
     return [float("nan") if value is None else float(value) for value in found]
 
 
-def p_values_of(draw: np.random.Generator, cases: int, kind: str, three_only: bool) -> list[float]:
-    """The p of each of `TESTS` of a further regimen."""
-    return three_p_values(drawn(draw, cases, kind)) if three_only else p_values(*regimen(draw, cases, kind))
+def p_values_of(draw: np.random.Generator, cases: int, kind: str, gain_alone: bool) -> list[float]:
+    """`some_p_values` of a further regimen."""
+    return some_p_values(drawn(draw, cases, kind), gain_alone)
 
 
-def sizes(families: int, regimens: int, cases: int, three_only: bool, kinds: tuple[str, ...]) -> None:
-    """Print the size of each test and the share of families with a discovery."""
+def sizes(
+    families: int, regimens: int, cases: int, p_of: Callable[[np.random.Generator, int, str], list[float]], kinds: Sequence[str], seed: int
+) -> None:
+    """Print the size of each test and the share of families with a discovery; `p_of` gives the p of each of `TESTS` of a further regimen."""
     print(f"{families} families of {regimens} null regimens of {cases} cases: share of p < 0.05 (families with a q <= 0.05)")
     print("test: " + " / ".join(kinds), flush=True)
     rows: dict[str, list[str]] = defaultdict(list)
     for kind in kinds:
-        draw = np.random.default_rng(KINDS.index(kind))
-        p = np.array([[p_values_of(draw, cases, kind, three_only) for _ in range(regimens)] for _ in range(families)])
+        draw = np.random.default_rng([seed, KINDS.index(kind)] if seed else KINDS.index(kind))
+        p = np.array([[p_of(draw, cases, kind) for _ in range(regimens)] for _ in range(families)])
         for test, mine in zip(TESTS, p.transpose(2, 0, 1)):
             known = mine[~np.isnan(mine)]
             if not len(known):
@@ -138,6 +144,7 @@ def coverage(seeds: int, cases: int) -> None:
 def many_covariates(seeds: int, cases: int = 110, covariates: int = 13) -> None:
     """Print the size of the likelihood ratio of a score of nothing beside as many covariates as few deaths admit, as it comes and over the dispersion."""
     told: dict[str, list[float]] = defaultdict(list)
+    rejected: dict[str, list[bool]] = defaultdict(list)
     for seed in range(seeds):
         draw, n = np.random.default_rng(seed), 2 * cases
         x, score = draw.normal(size=(n, covariates)), draw.normal(size=n)
@@ -152,11 +159,11 @@ def many_covariates(seeds: int, cases: int = 110, covariates: int = 13) -> None:
         full, base = (fit_cox(subjects, part.to_numpy(), list(part), strata) for part in (table, table.drop(columns="score")))
         chi2, wider = max(0.0, 2 * (full.log_likelihood - base.log_likelihood)), dispersion(full, "score", table, subjects, strata)
         told["as it comes"].append(chi2)
-        told["over the dispersion"].append(chi2 / wider)
+        told["over the dispersion"].append(chi2 / wider.factor)
+        rejected["as it comes"].append(chi_squared(chi2) < 0.05)
+        rejected["over the dispersion"].append(f_tail(chi2 / wider.factor, wider.degrees) < 0.05)
         told["deaths"].append(float(subjects.event.sum()))
-    sizes = "; ".join(
-        f"{name} {np.mean([chi_squared(v) < 0.05 for v in told[name]]):.3f} (mean {np.mean(told[name]):.2f})" for name in list(told)[:2]
-    )
+    sizes = "; ".join(f"{name} {np.mean(held):.3f} (mean {np.mean(told[name]):.2f})" for name, held in rejected.items())
     print(
         f"{covariates} covariates, {np.mean(told['deaths']):.0f} deaths in 10 strata, {seeds} seeds, share of p < 0.05 and mean chi-squared: {sizes}"
     )
@@ -203,6 +210,8 @@ def main() -> None:
     parser.add_argument(
         "--three-only", action="store_true", help="sizes of the log-rank test, the gain and the restricted means alone: a third of the time"
     )
+    parser.add_argument("--gain-only", action="store_true", help="size of the gain alone: half of that again")
+    parser.add_argument("--seed", type=int, default=0, help="of the families: others than those of the figures")
     parser.add_argument(
         "--kinds", nargs="+", choices=KINDS, default=KINDS, metavar="KIND", help="kinds of delayed entry: " + ", ".join(KINDS)
     )
@@ -216,8 +225,10 @@ def main() -> None:
         selection(given.seeds)
         return
     if not given.coverage_only:
-        sizes(given.families, given.regimens, given.cases, given.three_only, tuple(given.kinds))
-    if given.three_only:
+        some = given.three_only or given.gain_only
+        p_of = partial(p_values_of, gain_alone=given.gain_only) if some else lambda *which: p_values(*regimen(*which))
+        sizes(given.families, given.regimens, given.cases, p_of, given.kinds, given.seed)
+    if given.three_only or given.gain_only:
         return
     coverage(given.seeds, given.cases)
     if not given.coverage_only:

@@ -31,6 +31,9 @@ ORGAN_SITES = ("site_liver", "site_bone", "site_brain", "site_lung", "site_pleur
 COVARIATES = (*NUMBERS, *WORDS, *SITES)
 RECENT_DAYS = 90  # how long a tumour site stays in the evidence; imaging within it tells of a site that is not named
 ADVANCED = r"(?i)iv|4"
+# Bounds are those of the evidence's bands of ten years: no other division can be told from it.
+AGE_BANDS = ([-np.inf, 50, 60, 70, np.inf], ["under 50", "50 to 59", "60 to 69", "70 or over"])
+LATEST_LINE = 4
 FEW_LEVELS = 12  # a number of more values than these is summarised by its quartiles
 
 
@@ -71,6 +74,12 @@ def clinical_covariates(cases: pd.DataFrame, evidence: pd.DataFrame) -> pd.DataF
         **tumor_sites(cases, evidence, imaged=days <= RECENT_DAYS),
     )
     return joined.assign(disease_extent=disease_extent(joined))
+
+
+def line_level(line: pd.Series) -> pd.Series:
+    """Lines of therapy, whole numbers, as words; from `LATEST_LINE` on as one."""
+    words = line.astype(int).astype(str)
+    return words.where(line < LATEST_LINE, f"{LATEST_LINE} or later")
 
 
 def tumor_sites(cases: pd.DataFrame, evidence: pd.DataFrame, imaged: pd.Series) -> pd.DataFrame:

@@ -38,7 +38,8 @@ def test_every_measure_is_that_of_r(golden: tuple[np.ndarray, np.ndarray]) -> No
         },
         abs=1e-8,
     )
-    assert measures(*golden)["integrated_calibration_index_lowess"] == pytest.approx(0.0818219, abs=2e-4)
+    # rms's val.prob, whose Eavg is of the lowess curve drawn with R's default steps.
+    assert measures(*golden)["integrated_calibration_index_lowess"] == pytest.approx(0.0818194658, abs=1e-8)
 
 
 def test_the_slope_of_a_small_set_is_that_of_r_to_the_last_digit_told() -> None:
@@ -77,6 +78,9 @@ def test_net_benefit_is_that_of_the_definition(golden: tuple[np.ndarray, np.ndar
     curve = decision_curve(*golden).set_index("threshold")
     assert curve.loc[[0.1, 0.2, 0.3, 0.5], "net_benefit"].tolist() == pytest.approx([0.3291111, 0.27675, 0.2267143, 0.111], abs=1e-6)
     assert curve.loc[[0.1, 0.2, 0.3, 0.5], "treat_all"].tolist() == pytest.approx([0.3544444, 0.27375, 0.17, -0.162], abs=1e-6)
+    # To treat all brings nothing at a threshold that is the prevalence.
+    half = decision_curve(golden[0], np.arange(len(golden[0])) % 2 == 0).set_index("threshold")
+    assert half.loc[0.5, "treat_all"] == pytest.approx(0, abs=1e-12)
 
 
 def test_recalibration_mends_graded_scores_and_never_sees_the_labels_of_its_own_fold() -> None:

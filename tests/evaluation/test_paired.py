@@ -44,6 +44,8 @@ def test_wilcoxon_is_one_sided_on_means_of_patients() -> None:
     assert wilcoxon(after, before, patient) == pytest.approx(0.01953125)
     assert wilcoxon(np.repeat(after, 3), np.repeat(before, 3), np.repeat(patient, 3)) == pytest.approx(0.01953125)
     assert wilcoxon(before, before, patient) is None
+    # Five folds that all agree say no more than this, whatever the distance: why folds are no evidence.
+    assert wilcoxon(np.zeros(5), np.arange(1.0, 6), np.arange(5)) == pytest.approx(0.03125)
 
 
 def test_cases_of_one_patient_are_no_further_evidence() -> None:

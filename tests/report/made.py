@@ -40,6 +40,7 @@ def regimen(name: str, cancer_type: str, **more: Any) -> dict[str, Any]:
         made |= {f"n_{group}": count, f"events_{group}": 20, f"median_months_{group}": 9.0, f"curve_to_months_{group}": 20.0}
         made |= {f"median_months_{group}_lower": 7.0, f"median_months_{group}_upper": None}
     made |= {"regimen": "r", "regimen_name": name, "cancer_type": cancer_type, "cases": 75, "patients": 75, "events": 40, "is_tested": True}
+    made |= {"is_underpowered": True, "published_p": 0.04}
     made |= {
         "q": 0.04,
         "likelihood_ratio_p": 0.01,
@@ -140,9 +141,14 @@ def experiment(home: Path, strategy: str, regimen_name: str, cancer_type: str) -
     told = {"regimens": [regimen(regimen_name, cancer_type)], "cancer_types": [], "statement": "Prognostic.", "direction": "Low to high."}
     told["skipped"] = [{"regimen_name": regimen_name, "cancer_type": cancer_type, "cases": 4, "events": 1, "reason": "fewer than 5 events"}]
     told["counts"] = {"attempted": 2, "shown": 1, "tested": 1, "skipped": 1, "cases": 79, "cases_analysed": 79, "events_analysed": 30}
-    told["settings"] = {"horizons_months": [12], "alpha": 0.05}
+    told["settings"] = {"horizons_months": [12], "alpha": 0.05, "minimum_events": 20, "powered_events": 128}
     told["summary"] = {"adjusted": None, "adjusted_per_sd": None, "raw": None}
     told |= {"endpoint": "overall_survival", "anchor": "index", "further_endpoints": []}
+    level = {"kind": "sex", "cases": 60, "events": 30, "adjusted_per_sd_hazard_ratio": 1.4, "adjusted_per_sd_lower": 0.8}
+    level |= {"adjusted_per_sd_upper": 2.2, "adjusted_per_sd_p": 0.2, "not_adjusted": None, "heterogeneity_p": None}
+    nothing = dict.fromkeys(("adjusted_per_sd_hazard_ratio", "adjusted_per_sd_lower", "adjusted_per_sd_upper", "adjusted_per_sd_p"))
+    few = level | nothing | {"level": "male", "cases": 15, "events": 4, "not_adjusted": "fewer than 20 events"}
+    told["subgroups"] = [level | {"level": cancer_type}, few]
     (run / "survival" / "survival.json").write_text(json.dumps(told))
     curves(cancer_type).to_parquet(run / "survival" / "curves.parquet")
     (run / "predictions.jsonl").write_text(json.dumps({"rationale": regimen_name}) + "\n")

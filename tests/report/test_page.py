@@ -22,6 +22,7 @@ from oncoraft.report.subgroups import breakdown_table
 from oncoraft.report.summary import headline_rows
 from oncoraft.report.survival import regimens
 from oncoraft.report.tables import Data, Table, number, p_value, plain, records, share, span
+from tests.report import made
 
 
 @pytest.mark.parametrize(("value", "said"), [(None, "–"), (float("nan"), "–"), (0.0004, "< 0.001"), (0.0314, "0.031")])
@@ -104,7 +105,7 @@ SURVIVAL = {
     "skipped": [],
     "cancer_types": [],
     "counts": {"attempted": 0, "tested": 0},
-    "settings": {"horizons_months": [12], "alpha": 0.05},
+    "settings": {"horizons_months": [12], "alpha": 0.05, "minimum_events": 20, "powered_events": 128},
     "statement": "",
     "direction": "",
     "summary": {"adjusted": None, "adjusted_per_sd": None},
@@ -198,6 +199,42 @@ def test_a_run_without_a_shown_regimen_has_no_table_of_them() -> None:
     counts = dict.fromkeys(("attempted", "shown", "tested", "significant"), 0)
     one = {"run": "m", "auroc": [], "share_of_oracle_lift": None, "counts": counts, "regimens": []}
     assert lines_of(one)[-1].strip().startswith("survival: 0 regimens attempted")
+
+
+def test_the_terminal_leads_with_the_increment_and_has_the_raw_ratio_beside_and_drops_no_regimen() -> None:
+    counts = {"attempted": 12, "shown": 11, "tested": 2, "significant": 1}
+    rows = [made.regimen(f"Drug {k}", "Colon Cancer") for k in range(11)]
+    rows[1] |= dict.fromkeys(("adjusted_hazard_ratio", "adjusted_lower", "adjusted_upper", "q"))
+    lead = {"reference": "clinical_logistic", "metric": "auroc_difference", "estimate": -0.02, "lower": -0.05, "upper": 0.01}
+    one = {"run": "m", "auroc": [], "share_of_oracle_lift": None, "counts": counts, "regimens": rows, "verdict": None}
+    one["leads"] = [lead, lead | {"metric": "auroc_within_regimen_difference", "estimate": 0.03}]
+    one["pooled"] = {"regimens": 3, "hazard_ratio": 1.13, "lower": 0.9, "upper": 1.4, "prediction_lower": 0.8, "prediction_upper": 1.5}
+    lines = lines_of(one)
+    assert "-0.020 (-0.050 to +0.010) over all cases; +0.030 (-0.050 to +0.010) within regimen" in lines[2]
+    assert "over 3 tested regimens: 1.13 (0.90-1.40), a further regimen 0.80-1.50" in lines[5]
+    assert lines[6].split() == [
+        "regimen,",
+        "cancer",
+        "type",
+        "cases",
+        "events",
+        "adjusted",
+        "HR,",
+        "low",
+        "vs",
+        "high",
+        "gain",
+        "p",
+        "q",
+        "raw",
+        "HR,",
+        "low",
+        "vs",
+        "high",
+    ]
+    assert lines[7].split() == ["Drug", "0,", "Colon", "75", "40", "1.50", "(0.90-2.50)", "0.01", "0.04", "1.50", "(0.90-2.50)"]
+    assert lines[8].split() == ["Drug", "1,", "Colon", "75", "40", "–", "0.01", "–", "1.50", "(0.90-2.50)"]
+    assert (len(lines), lines[-1]) == (18, "  and 1 more, in the report")
 
 
 def test_the_headline_table_names_each_run_and_what_they_are_all_held_against_once() -> None:

@@ -1,5 +1,8 @@
 """Where R and the Python libraries disagree (docs/survival.md): the convention that is ours."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -89,3 +92,15 @@ def test_equal_risks_count_a_half_and_rounding_makes_no_order_of_them() -> None:
     # Two flags make four risks: whatever the order of rows, ties stay ties.
     orders = [gain(rows.sample(frac=1, random_state=seed))["concordance_clinical"] for seed in range(4)]
     assert orders == pytest.approx([orders[0]] * 4, abs=1e-12)
+
+
+def test_every_convention_of_the_table_names_a_test_that_there_is() -> None:
+    here = Path(__file__).parent
+    table = (here.parents[1] / "docs" / "survival.md").read_text(encoding="utf-8").partition("## Where libraries disagree")[2]
+    rows = [line for line in table.splitlines() if line.startswith("| ")][1:]
+    cited = [re.search(r"`(test_\w+\.py): (\w+)` \|$", row) for row in rows]
+    assert len(rows) >= 16
+    for row, found in zip(rows, cited):
+        assert found or row.endswith("| the same |"), row
+        if found:
+            assert re.search(rf"def test_\w*{found[2]}", (here / found[1]).read_text(encoding="utf-8")), row

@@ -153,10 +153,13 @@ def test_gradient_and_information_are_the_derivatives_of_the_likelihood(delayed)
         assert -(up.gradient - down.gradient)[0] / (2 * step) == pytest.approx(found.information[0, j], rel=1e-5)
 
 
-def test_both_time_scales_of_the_test_of_proportional_hazards_equal_r(delayed) -> None:  # noqa: F811
+def test_every_time_scale_of_the_test_of_proportional_hazards_equals_r(delayed) -> None:  # noqa: F811
     lung = load_lung()
     subjects, women = right_censored(lung["time"], lung["status"]), lung["sex"].to_numpy() == 2
-    assert proportional_hazards(subjects, women, transform="identity") == pytest.approx((2.982114, 0.084189), abs=1e-5)
+    assert proportional_hazards(subjects, women) == pytest.approx((2.863235, 0.090625), abs=1e-6)
+    assert proportional_hazards(subjects, women, transform="identity") == pytest.approx((2.982114, 0.084189), abs=1e-6)
+    for scale, expected in (("rank", 2.621082), ("log", 2.517790)):
+        assert proportional_hazards(subjects, women, transform=scale)[0] == pytest.approx(expected, abs=1e-6)
     assert proportional_hazards(delayed[0], delayed[1], transform="identity")[0] == pytest.approx(1.517389053, abs=1e-6)
 
 

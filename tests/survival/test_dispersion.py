@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import chi2, f
 
 from oncoraft.survival.adjusted import gain
 from oncoraft.survival.cox import fit_cox
-from oncoraft.survival.dispersion import dispersion, due_of
+from oncoraft.survival.dispersion import NONE, dispersion, due_of
 from oncoraft.survival.risk_sets import Subjects
 
 
@@ -30,7 +31,7 @@ def fitted(seed: int, covariates: int = 1, drift: float = 0.0, n: int = 110) -> 
     fit = fit_cox(subjects, table.to_numpy(), list(table), fold[seen])
     ratio = fit.hazard_ratio("score")
     assert ratio is not None
-    return (ratio.coefficient / ratio.standard_error) ** 2, dispersion(fit, "score", table, subjects, fold[seen])
+    return (ratio.coefficient / ratio.standard_error) ** 2, dispersion(fit, "score", table, subjects, fold[seen]).factor
 
 
 def test_it_is_near_one_under_the_model_and_above_it_with_many_covariates_or_a_hazard_that_depends_on_more() -> None:
@@ -49,7 +50,7 @@ def test_an_estimate_without_end_or_that_is_left_out_has_a_factor_of_one() -> No
     fit = fit_cox(subjects, table.to_numpy(), list(table))
     assert fit.separated == ("x",)
     for name in table:
-        assert dispersion(fit, name, table, subjects, np.zeros(6, dtype=int)) == 1
+        assert dispersion(fit, name, table, subjects, np.zeros(6, dtype=int)) == (1, np.inf)
 
 
 def test_the_gain_carries_it_in_statistic_and_interval(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,9 +62,13 @@ def test_the_gain_carries_it_in_statistic_and_interval(monkeypatch: pytest.Monke
     )
     rows = rows.assign(index_day=0, age=age)
     told = gain(rows, intended=("age",), states=False)
-    monkeypatch.setattr("oncoraft.survival.adjusted.dispersion", lambda *_: 1.0)
+    monkeypatch.setattr("oncoraft.survival.adjusted.dispersion", lambda *_: NONE)
     plain = gain(rows, intended=("age",), states=False)
     assert plain["dispersion"] == 1 < told["dispersion"]
     assert told["likelihood_ratio_chi2"] == pytest.approx(plain["likelihood_ratio_chi2"] / told["dispersion"])
+    # Statistics over a dispersion that is estimated are F's; deaths less coefficients are its degrees of freedom.
+    assert told["dispersion_df"] == n - len(told["adjusted_for"]) - 1
+    assert told["likelihood_ratio_p"] == pytest.approx(f.sf(told["likelihood_ratio_chi2"], 1, told["dispersion_df"]))
+    assert plain["likelihood_ratio_p"] == pytest.approx(chi2.sf(plain["likelihood_ratio_chi2"], 1))
     reach = [np.log(found["adjusted_upper"] / found["adjusted_lower"]) for found in (plain, told)]
     assert reach[1] == pytest.approx(reach[0] * np.sqrt(told["dispersion"]))

@@ -9,6 +9,8 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from oncoraft.cli import main
+from oncoraft.survival.records import no_ratio_reason
+from oncoraft.survival.risk_sets import Subjects
 
 N = 320
 
@@ -254,6 +256,13 @@ def test_no_event_in_a_group_is_the_reason_for_no_ratio(tmp_path: Path) -> None:
     assert rows
     assert all((row["hazard_ratio"], row["no_ratio"]) == (None, "no event in the high group") for row in rows)
     assert all(row["likelihood_ratio_p"] < 1e-6 for row in rows)
+
+
+def test_folds_that_are_each_of_one_group_are_the_reason_for_no_ratio() -> None:
+    groups = {name: Subjects(np.zeros(4), np.arange(1.0, 5), np.ones(4)) for name in ("high", "low")}
+    low = np.repeat([False, True], 4)
+    assert no_ratio_reason(groups, low, np.repeat([0, 1], 4)).startswith("each fold is wholly of one group")
+    assert "not at risk together" in no_ratio_reason(groups, low, np.array([0, 0, 1, 1, 0, 1, 1, 1]))
 
 
 def test_a_cohort_without_follow_up_has_no_regimen_and_counts_none(tmp_path: Path) -> None:

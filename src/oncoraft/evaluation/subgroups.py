@@ -15,15 +15,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from oncoraft.covariates import NUMBERS, SITES, UNKNOWN, WORDS
+from oncoraft.covariates import AGE_BANDS, NUMBERS, SITES, UNKNOWN, WORDS, line_level
 from oncoraft.evaluation.discrimination import Array, mean_known, ranking
 from oncoraft.evaluation.records import Evaluable, fold_means
 from oncoraft.evaluation.resampled_ranking import by_case, resampled_ranking
 
 SMALLEST_EVENTS = 20
-# Bounds are those of the evidence's bands of ten years: no other division can be told from it.
-AGE_BANDS = ([-np.inf, 50, 60, 70, np.inf], ["under 50", "50 to 59", "60 to 69", "70 or over"])
-LATEST_LINE = 4
 SMALLEST_SHARE = 0.05  # probabilities of being evaluable are kept above it, so that no case weighs more than twenty
 
 
@@ -32,10 +29,9 @@ def levels(frame: pd.DataFrame) -> dict[str, pd.Series]:
 
     `era` is by the first sequencing, since the year is not in the data: before it, a patient is known to live until then.
     """
-    line = frame["line_of_therapy"].astype(int)
     found = {
         "drug class": frame["drug_class"],
-        "line": line.astype(str).where(line < LATEST_LINE, f"{LATEST_LINE} or later"),
+        "line": line_level(frame["line_of_therapy"]),
         "setting": frame["setting"] if "setting" in frame else pd.Series(UNKNOWN, index=frame.index),
         "panel": frame["gene_panel"] if "gene_panel" in frame else pd.Series(UNKNOWN, index=frame.index),
         "era": pd.Series(np.where(frame["index_day"] >= 0, "index on or after sequencing", "index before sequencing"), index=frame.index),

@@ -21,6 +21,7 @@ from oncoraft.report.tables import (
     interval,
     is_missing,
     number,
+    of,
     portion,
     records,
     span,
@@ -63,7 +64,11 @@ def guarded(rows: Rows, guard: Guard) -> Rows:
         whole = wholes.get((*same, None), [])
         if kind is not None and whole:
             sums += [[(whole[0], name), *((place, name) for place in places)] for name in ("n", "events", "others")]
-    marks = guard.marks(counts, sums)
+    # A total stands beside other measures and other predictors too, so that hiding it in one place protects nothing.
+    told = {
+        (place, name) for (*_, kind), places in wholes.items() if kind is None for place in places for name in ("n", "events", "others")
+    }
+    marks = guard.marks(counts, sums, fixed={key for key in told if counts.get(key, 0) >= guard.smallest})
     shown = [dict(row) for row in rows]
     for place, row in enumerate(shown):
         if (place, "n") in marks or (place, "others") in marks:
@@ -79,6 +84,12 @@ def spread(name: str, record: Row | None) -> dict[str, Any]:
     """An estimate and its interval under names of their own."""
     found = record or NOTHING
     return {name: found["estimate"], f"{name}_lower": found["lower"], f"{name}_upper": found["upper"]}
+
+
+def denominated(name: str, record: Row | None) -> dict[str, Any]:
+    """The same with the cases and responders that it is of."""
+    counts = (record or {}).get("n"), (record or {}).get("events")
+    return spread(name, record) | dict(zip((f"{name}_cases", f"{name}_responders"), counts))
 
 
 def record(run: Run, metric: str, scope: str, predictor: str = "model", **more: Any) -> dict[str, Any] | None:
@@ -97,9 +108,9 @@ def predictor_rows(run: Run) -> Rows:
         row: dict[str, Any] = {"predictor": name}
         for key, (metric, scope) in READINGS.items():
             row |= spread(key, record(run, metric, scope, name))
-        row |= spread("later", record(run, "auroc", "subgroup", name, group=LATER))
+        row |= denominated("later", record(run, "auroc", "subgroup", name, group=LATER))
         for key, metric in LEADS.items():
-            row |= spread(key, record(run, metric, "mean_of_folds", reference=name))
+            row |= denominated(key, record(run, metric, "mean_of_folds", reference=name))
         rows.append(row | {"cases": mean["n"], "responders": mean["events"], "patients": mean["patients"]})
     return rows
 
@@ -135,14 +146,16 @@ def predictor_table(run: Run, number: int) -> Table:
 
 def other_areas(run: Run, number: int) -> Table:
     """AUROC read in other ways."""
-    keep = ("predictor", "auroc", "later", "pooled", "weighted")
+    keep = ("predictor", "auroc", "later", "pooled", "weighted", "cases", "responders")
     rows = [{key: value for key, value in row.items() if key.startswith(keep)} for row in predictor_rows(run)]
     columns = [
         text("predictor", "predictor", predictor_name),
         spans("mean of folds", "auroc"),
         spans("index on or after sequencing", "later"),
     ]
+    columns += [of("of them, responders / cases", "later_responders", "later_cases")]
     columns += [spans("pooled over folds", "pooled"), spans("weighted to all cases", "weighted")]
+    columns += [of("responders / cases", "responders", "cases")]
     return tabulate(Data(f"other-areas-{number}", rows), columns, "The same AUROC, read in other ways")
 
 
@@ -159,6 +172,7 @@ def leads(run: Run, number: int) -> Table | None:
     for name, title in (("lead", "AUROC over all cases"), ("lead_within", "AUROC within regimen")):
         whisker = whiskers.whisker_of(name, 0, colour=lambda row: "grey" if row["predictor"] == "oracle" else "high")
         columns += [whiskers.column(title, rows, whisker), spans("(95 % interval)", name)]
+        columns += [of("responders / cases", "lead_responders", "lead_cases")] if name == "lead_within" else []
         if drawn is None:
             names = [f"model less {predictor_name(row['predictor'])}" for row in rows]
             told = [
@@ -176,6 +190,8 @@ def comparability_table(run: Run, number: int) -> Table:
     measures: dict[str, None] = {}
     for row in records(run.comparability):
         keep = {name: row[name] for name in ("predictor", "rule", "lowest_threshold", "highest_threshold")}
+        of_all = run.metric(row["predictor"], "auroc", "pooled") or run.metric(row["predictor"], "auroc") or {"n": None, "events": None}
+        keep |= {"cases": of_all["n"], "responders": of_all["events"]}  # small counts are marked in these
         rows.setdefault((row["predictor"], row["rule"]), keep).update(spread(row["measure"], row))
         measures[row["measure"]] = None
 
@@ -184,7 +200,7 @@ def comparability_table(run: Run, number: int) -> Table:
         return f"{row['rule']} ({low})" if low == high else f"{row['rule']} ({low} to {high})"
 
     columns = [text("predictor", "predictor", predictor_name), Column("threshold", threshold, is_text=True)]
-    columns += [spans(measure, measure, 2) for measure in measures]
+    columns += [*(spans(measure, measure, 2) for measure in measures), of("responders / cases", "responders", "cases")]
     blank = dict.fromkeys(key for one in rows.values() for key in one)
     return tabulate(Data(f"comparability-{number}", [blank | one for one in rows.values()]), columns, "Numbers that others publish")
 

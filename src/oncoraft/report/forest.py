@@ -62,7 +62,7 @@ def forest_rows(survival: dict[str, Any], guard: Guard) -> Rows:
         adjusted = dict(zip(("adjusted", "lower", "upper"), (row[name] for name in names)))
         raw = {"hazard_ratio": row["hazard_ratio"], "raw_lower": row["lower"], "raw_upper": row["upper"]}
         keep = {key: row[key] for key in ("cancer_type", "cases", "events", "likelihood_ratio_p", "q")}
-        why = row["not_adjusted"] or (None if adjusted["adjusted"] else row["no_ratio"])
+        why = row["not_adjusted"] or (None if adjusted["adjusted"] else row["no_ratio"]) or few_events(row, survival["settings"])
         state = "tested" if row["is_tested"] else "shown, not tested"
         weight = math.sqrt(seen["events"] / most) if guard.smallest <= 1 or not isinstance(row["events"], str) else 0.0
         rows.append(blank | {"state": state, "regimen": row["regimen_name"], **keep, **adjusted, **raw, "weight": weight, "note": why})
@@ -81,6 +81,13 @@ def forest_rows(survival: dict[str, Any], guard: Guard) -> Rows:
     if more := len(survival["skipped"]) - len(skipped):
         rows.append(blank | {"state": "skipped", "regimen": f"and {more} more skipped"})
     return rows
+
+
+def few_events(row: Row, settings: Row) -> str | None:
+    """What the number of events does not allow: a test, or to find an effect of the published size."""
+    if not row["is_tested"]:
+        return f"fewer than {settings['minimum_events']} events" if row["events"] < settings["minimum_events"] else None
+    return f"underpowered: fewer than {settings['powered_events']} events" if row["is_underpowered"] else None
 
 
 def colour(row: Row) -> str:
@@ -120,6 +127,7 @@ def forest(survival: dict[str, Any], guard: Guard, number: int) -> Table | None:
         interval("(95 % interval)", "adjusted", digits=2),
         chance("gain, p", "likelihood_ratio_p"),
         chance("q", "q"),
+        interval("raw HR (95 % interval)", "hazard_ratio", "raw_lower", "raw_upper", 2),
         Column("note", note, is_text=True),
     ]
     names = [f"{row['regimen']}, {row['cancer_type']}" if row["cancer_type"] else row["regimen"] for row in rows]
@@ -127,5 +135,5 @@ def forest(survival: dict[str, Any], guard: Guard, number: int) -> Table | None:
     drawn = whiskers.figure(
         rows, names, told, ["adjusted HR (95 %)", "q", ""], WHISKER, f"Adjusted hazard ratio, {how}; right of 1 low scores die sooner"
     )
-    caption = f"Adjusted hazard ratio, {how}: right of 1 low scores die sooner. Gain: p of the score beside the covariates; q over the tested ones. Boxes grow with deaths; grey: not tested. Diamond: random effects over the tested regimens; the line through it: where a further regimen would fall."
+    caption = f"Adjusted hazard ratio, {how}: right of 1 low scores die sooner. Gain: p of the score beside the covariates; q over the tested ones. Raw: both groups as they are, without covariates. Boxes grow with deaths; grey: not tested. Diamond: random effects over the tested regimens; the line through it: where a further regimen would fall."
     return tabulate(data, columns, caption, figure=Figure(drawn, f"forest-{number}", data=data))

@@ -12,6 +12,47 @@ from oncoraft.report.collect import read_json
 from oncoraft.report.names import predictor_name
 
 REGIMENS_SHOWN = 10
+NAME = 56  # letters of a regimen and its cancer type
+LEADS = {"auroc_difference": "over all cases", "auroc_within_regimen_difference": "within regimen"}
+
+
+def ratio(row: dict[str, Any], stem: str) -> str:
+    """A hazard ratio with its interval, or a dash."""
+    value, lower, upper = (row[f"{stem}{name}"] for name in ("hazard_ratio", "lower", "upper"))
+    return "–" if value is None else f"{value:.2f} ({lower:.2f}-{upper:.2f})"
+
+
+def lead_lines(one: dict[str, Any]) -> list[str]:
+    """The model's lead over the clinical regression and over the best baseline, with intervals."""
+    found: dict[str, list[str]] = {}
+    for row in one.get("leads", ()):
+        span = f"{row['estimate']:+.3f} ({row['lower']:+.3f} to {row['upper']:+.3f})"
+        found.setdefault(row["reference"], []).append(f"{span} {LEADS[row['metric']]}")
+    return [f"  AUROC less that of {predictor_name(name)}: {'; '.join(told)}" for name, told in found.items()]
+
+
+def survival_lines(one: dict[str, Any]) -> list[str]:
+    """What the score adds to the covariates: counts, the pooled ratio, and the regimens of most events."""
+    counts, pooled = one["counts"], one.get("pooled")
+    lines = [
+        f"  survival: {counts['attempted']} regimens attempted, {counts['shown']} shown, {counts['tested']} tested, {counts['significant']} where the score adds to the covariates (q)"
+    ]
+    if pooled:
+        further = f"{pooled['prediction_lower']:.2f}-{pooled['prediction_upper']:.2f}"
+        lines.append(
+            f"  adjusted HR over {pooled['regimens']} tested regimens: {ratio(pooled, '')}, a further regimen {further} (above 1, low scores die sooner)"
+        )
+    if one["regimens"]:
+        heads = f"{'adjusted HR, low vs high':<26}{'gain p':>8}{'q':>8}  raw HR, low vs high"
+        lines.append(f"  {'regimen, cancer type':<{NAME + 2}}{'cases':>6}{'events':>8}  {heads}")
+    for row in one["regimens"][:REGIMENS_SHOWN]:
+        name = f"{row['regimen_name']}, {row['cancer_type'].removesuffix(' Cancer')}"
+        gain, q = ("–" if row[key] is None else f"{row[key]:.2g}" for key in ("likelihood_ratio_p", "q"))
+        numbers = f"{ratio(row, 'adjusted_'):<26}{gain:>8}{q:>8}  {ratio(row, '')}"
+        lines.append(f"  {name[:NAME]:<{NAME + 2}}{row['cases']!s:>6}{row['events']!s:>8}  {numbers}")
+    if (more := len(one["regimens"]) - REGIMENS_SHOWN) > 0:
+        lines.append(f"  and {more} more, in the report")
+    return lines
 
 
 def lines_of(one: dict[str, Any]) -> list[str]:
@@ -22,21 +63,9 @@ def lines_of(one: dict[str, Any]) -> list[str]:
         lines.append(f"  {predictor_name(row['predictor']):<42}{span:<26}{row['n']!s:>8}{row['events']!s:>12}")
     if one["share_of_oracle_lift"] is not None:
         lines.append(f"  the model keeps {one['share_of_oracle_lift']:.0%} of the oracle's lift over 0.5")
-    counts = one["counts"]
-    lines += [
-        "",
-        f"  survival: {counts['attempted']} regimens attempted, {counts['shown']} shown, {counts['tested']} tested, {counts['significant']} where the score adds to the covariates (q)",
-    ]
     if one.get("verdict"):
         lines.append(f"  {one['verdict']}")
-    if one["regimens"]:
-        lines.append(f"  {'regimen':<48}{'cases':>6}{'events':>8}  {'adjusted HR low vs high (95 % interval)':<40}{'gain p':>8}{'q':>8}")
-    for row in one["regimens"][:REGIMENS_SHOWN]:
-        if row["adjusted_hazard_ratio"] is not None:
-            span = f"{row['adjusted_hazard_ratio']:.2f} ({row['adjusted_lower']:.2f}-{row['adjusted_upper']:.2f})"
-            gain, q = ("–" if row[name] is None else f"{row[name]:.2g}" for name in ("likelihood_ratio_p", "q"))
-            lines.append(f"  {row['regimen_name'][:46]:<48}{row['cases']!s:>6}{row['events']!s:>8}  {span:<40}{gain:>8}{q:>8}")
-    return lines
+    return [*lines, *lead_lines(one), "", *survival_lines(one)]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

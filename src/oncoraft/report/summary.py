@@ -7,6 +7,7 @@ from typing import Any
 
 from oncoraft.report import checks, discrimination, survival
 from oncoraft.report.collect import Run
+from oncoraft.report.headline import LEADS
 from oncoraft.report.names import PREDICTORS, predictor_name
 from oncoraft.report.sections import Section, Sources
 from oncoraft.report.tables import Data, Rows, count, interval, tabulate, text, words
@@ -28,11 +29,21 @@ def headline(runs: Sequence[Run]) -> dict[str, Any]:
         keep += ["likelihood_ratio_p", "q", "hazard_ratio", "lower", "upper", "log_rank_p"]
         regimens = [{key: row[key] for key in keep} for row in one.survival["regimens"]]
         counts = one.survival["counts"] | {"significant": survival.added(one)}
-        verdict = one.verdict.get("sentence")
-        result.append(
-            {"run": one.name, "auroc": rows, "share_of_oracle_lift": lift, "counts": counts, "regimens": regimens, "verdict": verdict}
-        )
+        told = {"run": one.name, "auroc": rows, "share_of_oracle_lift": lift, "verdict": one.verdict.get("sentence"), "leads": leads(one)}
+        result.append(told | {"counts": counts, "pooled": one.survival["summary"]["adjusted"], "regimens": regimens})
     return {"runs": result}
+
+
+def leads(run: Run) -> Rows:
+    """The model's lead over the clinical regression and over the best baseline, over all cases and within regimen."""
+    wanted = dict.fromkeys(["clinical_logistic", run.verdict.get("best_baseline")])
+    keep = ("reference", "metric", "estimate", "lower", "upper", "n", "events")
+    return [
+        {key: row[key] for key in keep}
+        for name in wanted
+        for row in run.metrics
+        if name == row["reference"] and name and row["metric"] in LEADS and row["lower"] is not None
+    ]
 
 
 def headline_rows(summary: dict[str, Any]) -> Rows:

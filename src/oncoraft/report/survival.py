@@ -13,11 +13,13 @@ from oncoraft.report.forest import forest
 from oncoraft.report.names import ANCHORS, ENDPOINTS
 from oncoraft.report.sections import Sources, suffix
 from oncoraft.report.small_cells import Guard
+from oncoraft.report.survival_subgroups import subgroup_forest
 from oncoraft.report.tables import Data, Rows, count, interval, number, records, span, tabulate, text
 
 MEDIAN_CUT = "groups cut, in each fold, at the median score of the other folds, of the regimen where they hold 50 such cases, else of the cancer type or of all"
 FIXED_CUT = "groups cut at a score of 0.5, since one fold has no others to take a median from"
 NAMED = 5  # regimens in a sentence; all of them stand in the forest
+PUBLISHED = "46 of 50, 0.38 to 0.61"  # OncoRAFT, 2025
 BY_CANCER = "By cancer type, first case of each patient, the regimen a stratum"
 BY_ENDPOINT = [
     text("endpoint", "endpoint"),
@@ -82,6 +84,28 @@ def pooled_sentence(summary: dict[str, Any]) -> str:
     )
 
 
+def published_numbers(run: Run) -> dict[str, Any]:
+    """By the published way: how many regimens have its ratio, in how many its Wald p is below alpha with the ratio below 1, and the reach of the ratios."""
+    known = [row for row in run.survival["regimens"] if row["published_hazard_ratio"] is not None]
+    alpha, ratios = run.survival["settings"]["alpha"], [row["published_hazard_ratio"] for row in known]
+    parted = sum(row["published_p"] < alpha and row["published_hazard_ratio"] < 1 for row in known)
+    return {"regimens": len(known), "parted": parted, "lowest": min(ratios, default=None), "highest": max(ratios, default=None)}
+
+
+def published_sentence(run: Run) -> str:
+    """The same in words, beside what was published in 2025."""
+    found = published_numbers(run)
+    way = "The published way (cut at the median of the evaluated set, no delayed entry, no covariates, regimens of 200 cases or more)"
+    if not found["regimens"]:
+        return f"{way} takes no regimen of this cohort; published: {PUBLISHED}."
+    reach = f"{number(found['lowest'], 2)} to {number(found['highest'], 2)}"
+    return (
+        f"{way} tells high scores to live longer (p < {run.survival['settings']['alpha']}) in {found['parted']} of {found['regimens']} "
+        f"regimens, hazard ratios {reach}; published: {PUBLISHED}. These are high against low, so that below 1 high scores live longer; "
+        "they hold what age, stage and extent tell as well, which the adjusted ratios do not."
+    )
+
+
 def curve_rule(guard: Guard) -> str:
     """Where curves start and end."""
     least = max(10, guard.smallest)
@@ -104,6 +128,7 @@ def summary_data(run: Run, number: int) -> Data:
     rows.append({"what": "score adds to the covariates (q)", "value": added(run)})
     for name in ("adjusted", "adjusted_per_sd"):
         rows += [{"what": f"{name} {key}", "value": value} for key, value in (run.survival["summary"][name] or {}).items()]
+    rows += [{"what": f"published way: {name}", "value": value} for name, value in published_numbers(run).items()]
     return Data(f"survival-summary-{number}", rows)
 
 
@@ -147,6 +172,7 @@ def regimens(run: Run, guard: Guard, number: int) -> dict[str, Any]:
         "data": Data(f"regimens-{number}", survival_tables.plain_fields(survival["regimens"], guard)),
         "forest": forest(survival, guard, number),
         "pooled": pooled_sentence(survival["summary"]),
+        "published": published_sentence(run),
         "groups": survival_tables.groups(survival["regimens"], guard, f"score-groups-{number}", "Both score groups, without adjustment"),
         "readings": survival_tables.readings(
             survival["regimens"], guard, f"other-ratios-{number}", "The hazard ratio, computed in other ways"
@@ -156,6 +182,7 @@ def regimens(run: Run, guard: Guard, number: int) -> dict[str, Any]:
             survival["cancer_types"], guard, f"cancer-type-groups-{number}", f"{BY_CANCER}: both score groups"
         ),
         "cancers": survival_tables.readings(survival["cancer_types"], guard, f"cancer-type-ratios-{number}", f"{BY_CANCER}: hazard ratios"),
+        "subgroups": subgroup_forest(survival, guard, number),
         "skipped": tabulate(Data(f"skipped-{number}", skipped_rows(survival["skipped"], guard)), SKIPPED, "Skipped regimens"),
     }
 

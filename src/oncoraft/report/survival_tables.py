@@ -17,6 +17,7 @@ from oncoraft.report.tables import (
     decimals,
     interval,
     is_missing,
+    of,
     portion,
     tabulate,
     text,
@@ -113,11 +114,8 @@ def readings(records: Rows, guard: Guard, name: str, caption: str) -> Table:
         for stem in stems:
             told |= ratio(row, stem)
         rows.append(told | {"why": row["not_adjusted"] or (None if row["adjusted_hazard_ratio"] else row["no_ratio"])})
-    columns = [
-        *WHO,
-        ratios("adjusted", "adjusted_"),
-        ratios("adjusted, per SD lower", "adjusted_per_sd_"),
-    ]
+    columns = [*WHO, of("events / cases", "events", "cases"), ratios("adjusted", "adjusted_")]
+    columns += [ratios("adjusted, per SD lower", "adjusted_per_sd_")]
     columns += [ratios("raw", ""), ratios("without delayed entry", "naive_"), ratios("published way, high vs low", "published_")]
     columns += [text("why none", "why", lambda why: "" if is_missing(why) else str(why))] if any(row["why"] for row in rows) else []
     return tabulate(Data(name, rows), columns, caption)
@@ -130,14 +128,14 @@ def comparators(records: Rows, guard: Guard, number: int) -> list[Table]:
     names = list(dict.fromkeys(one["predictor"] for row in records for one in row["comparators"]))
     names.sort(key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
     rows: Rows = []
-    for row in records:
-        told = {key: row[key] for key in NAMES} | ratio(row, "") | ratio(row, "within_extent_")
+    for row in guarded(records, guard):
+        told = {key: row[key] for key in (*NAMES, "cases", "events")} | ratio(row, "") | ratio(row, "within_extent_")
         for one in row["comparators"]:
             told |= {f"{one['predictor']}_{key}": one[key] for key in ("hazard_ratio", "lower", "upper")}
         rows.append(told | {key: row[key] for key in ("concordance_clinical", "concordance_with_score")})
     blank = dict.fromkeys(key for row in rows for key in row)
     data = Data(f"comparators-{number}", [blank | row for row in rows])
-    first = [*WHO, ratios("model", ""), ratios("model within extent", "within_extent_")]
+    first = [*WHO, of("events / cases", "events", "cases"), ratios("model", ""), ratios("model within extent", "within_extent_")]
     first += [ratios(predictor_name(name), f"{name}_") for name in names[:2]]
     first += [decimals("concordance", "concordance_clinical"), decimals("with score", "concordance_with_score")]
     caption = "Raw hazard ratios, low against high, on the same cases; the model's also within strata of disease extent; concordance of the covariates, without and with the score"
@@ -167,7 +165,8 @@ def horizons(records: Rows, guard: Guard, number: int) -> Table:
             told = {key: (COMPLEMENT if few and value is not None and key != "months" else value) for key, value in at.items()}
             rows.append({key: row[key] for key in NAMES} | told)
     columns = [*WHO, count("months", "months")]
-    columns += [interval(f"survival, {one}", one, f"{one}_lower", f"{one}_upper", 2) for one in GROUPS]
+    for one in GROUPS:
+        columns += [interval(f"survival, {one}", one, f"{one}_lower", f"{one}_upper", 2), count("at risk", f"{one}_at_risk")]
     columns += [interval("high less low", "difference", "difference_lower", "difference_upper", 2)]
     columns += [
         interval(

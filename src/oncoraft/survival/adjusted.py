@@ -23,7 +23,7 @@ from oncoraft.survival.cross_fitting import variance_inflation, widened
 from oncoraft.survival.dispersion import dispersion
 from oncoraft.survival.risk_sets import Array, Subjects
 from oncoraft.survival.shape import NO_SHAPE, shape_record
-from oncoraft.survival.tails import chi_squared
+from oncoraft.survival.tails import f_tail
 
 SMALLEST_SHARE = 0.02  # a column that nearly everybody shares cannot be estimated
 DECIMALS = 9  # of a log hazard
@@ -143,6 +143,7 @@ def gain(
         adjusted_hazard_ratio (low against high group) and adjusted_per_sd_hazard_ratio (per standard deviation of the log odds towards
         lower scores), each with lower, upper and p; likelihood_ratio_chi2 and _p (of the score per standard deviation); variance_inflation and
         dispersion, by both of which the variances are multiplied and the statistic is divided (null: labels not known, no estimate; nothing done);
+        dispersion_df, the degrees of freedom beside its one of the F that the statistic is held against;
         concordance_clinical and concordance_with_score; the fields of `shape.shape_record`; adjusted_for (columns), covariates (a record each), separated (columns whose
         coefficient is infinite), not_adjusted (why there is no estimate, or null).
     """
@@ -158,6 +159,7 @@ def gain(
     found |= {
         "variance_inflation": factor,
         "dispersion": None,
+        "dispersion_df": None,
         "adjusted_for": list(table.columns),
         "separated": [],
         "not_adjusted": None,
@@ -187,10 +189,11 @@ def gain_of(
     if reason := full.dropped.get("low_score"):
         return {"not_adjusted": f"the score is {reason}"}
     wider = dispersion(full, "low_score", table, subjects, strata)
-    both = wider * (factor or 1.0)
+    both = wider.factor * (factor or 1.0)
     # The wider model cannot fit worse, but by rounding.
     chi2 = max(0.0, 2 * (full.log_likelihood - base.log_likelihood)) / both
-    found: dict[str, Any] = {"likelihood_ratio_chi2": chi2, "likelihood_ratio_p": chi_squared(chi2), "dispersion": wider}
+    found: dict[str, Any] = {"likelihood_ratio_chi2": chi2, "likelihood_ratio_p": f_tail(chi2, wider.degrees)}
+    found |= {"dispersion": wider.factor, "dispersion_df": wider.degrees if np.isfinite(wider.degrees) else None}
     for prefix, term in PARTS.items():
         found |= ratio_of(f"adjusted_{prefix}", widened(fits[term].hazard_ratio(term), both))
     for name, fit in (("concordance_clinical", base), ("concordance_with_score", full)):

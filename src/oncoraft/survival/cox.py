@@ -98,10 +98,9 @@ def centre_within(values: Array, strata: Array | None) -> Array:
     if strata is None:
         return values - values.mean(axis=0)
     codes = stratum_codes(strata, len(values))
-    counts, columns = np.maximum(np.bincount(codes), 1), values.shape[1]
-    cells = (codes[:, None] * columns + np.arange(columns)).ravel()
-    sums = np.bincount(cells, values.ravel(), len(counts) * columns).reshape(-1, columns)
-    found: Array = values - (sums / counts[:, None])[codes]
+    counts = np.maximum(np.bincount(codes), 1)
+    means = np.stack([np.bincount(codes, column, len(counts)) for column in values.T]) / counts
+    found: Array = values - np.take(means, codes, axis=1).T
     return found
 
 
@@ -118,12 +117,11 @@ def fit_cox(subjects: Subjects, x: Array, names: Sequence[str], strata: Array | 
     Returns:
         The fit; without an event, every covariate is dropped.
     """
-    values = np.asarray(x, dtype=float).reshape(len(subjects), -1)
+    # A covariate's numbers side by side: numpy reduces many times faster along them than across.
+    values = np.asfortranarray(np.asarray(x, dtype=float).reshape(len(subjects), -1))
     # Numbers in place of the labels, which are mostly texts and slow to sort.
     strata = None if strata is None else stratum_codes(strata, len(subjects))
-    # Along rows of the transpose numpy reduces many times faster than down columns.
-    columns = np.ascontiguousarray(values.T)
-    highest, lowest = (reach(columns, axis=1, initial=start) for reach, start in ((np.max, -np.inf), (np.min, np.inf)))
+    highest, lowest = values.max(axis=0, initial=-np.inf), values.min(axis=0, initial=np.inf)
     varies = highest > lowest
     centred = centre_within(values, strata)
     spread = np.sqrt(np.einsum("ij,ij->j", centred, centred) / max(len(values), 1))

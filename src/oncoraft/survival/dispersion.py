@@ -5,10 +5,13 @@ the squares of the residuals add up to the sum over deaths of 1 - sum w², with 
 to more where something moves the hazard that the model does not know, as where patients who are sequenced late die sooner. And they add up to less by one for
 each coefficient that was fitted to them, as in a linear model, which the likelihood ratio does not know either: with 13 covariates and 70 deaths in ten
 strata it rejects a score that tells nothing in 8 % at 5 % (`benchmarks/null_regimens.py`). Their mean square, residuals over degrees of freedom, corrects for both, as in
-quasi-likelihood (McCullagh and Nelder 1989, section 9.2). Less than the model's variance is taken for chance.
+quasi-likelihood (McCullagh and Nelder 1989, section 9.2). Less than the model's variance is taken for chance. A statistic over a dispersion that is estimated
+is held against F, with deaths less coefficients as degrees of freedom: chi-squared, the law of one that is known, has too thin a tail just where false-discovery rates are read.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,8 +23,18 @@ from oncoraft.survival.risk_sets import Array, Subjects
 FEWEST_FREE = 0.25  # share of the degrees of freedom that is counted where the coefficients leave fewer
 
 
-def dispersion(fit: CoxFit, name: str, table: pd.DataFrame, subjects: Subjects, strata: Array) -> float:
-    """The factor by which the variance of one estimate exceeds the model's, 1 or more; 1 where the estimate is not finite.
+class Dispersion(NamedTuple):
+    """The factor by which the variance of an estimate exceeds the model's, 1 or more, and the degrees of freedom that it is held to have: deaths less coefficients."""
+
+    factor: float
+    degrees: float
+
+
+NONE = Dispersion(1.0, np.inf)
+
+
+def dispersion(fit: CoxFit, name: str, table: pd.DataFrame, subjects: Subjects, strata: Array) -> Dispersion:
+    """Of one estimate; 1 where it is not finite.
 
     Args:
         fit: a model with the score and the covariates.
@@ -30,7 +43,7 @@ def dispersion(fit: CoxFit, name: str, table: pd.DataFrame, subjects: Subjects, 
         subjects, strata: of the model; a label a case.
     """
     if name not in fit.names or name in fit.separated:
-        return 1.0
+        return NONE
     codes = np.unique(strata, return_inverse=True)[1]
     values = centre_within(table[list(fit.names)].to_numpy(float), codes)
     found, due = np.bincount(codes, fit.residuals**2), due_of(values @ fit.coefficients, subjects, codes)
@@ -42,7 +55,11 @@ def dispersion(fit: CoxFit, name: str, table: pd.DataFrame, subjects: Subjects, 
     own = values[:, place] - others @ np.linalg.lstsq(others, values[:, place])[0]
     weight = np.bincount(codes, own**2) / np.maximum(np.bincount(codes) - 1, 1)
     expected = float(weight @ due)
-    return max(1.0, float(weight @ found) / expected * total / free) if expected > 0 else 1.0
+    if expected <= 0:
+        return NONE
+    # Of the deaths and not of what is due, which a score that all but separates them makes small.
+    deaths = int(subjects.event.sum())
+    return Dispersion(max(1.0, float(weight @ found) / expected * total / free), max(deaths - len(fit.names), FEWEST_FREE * deaths))
 
 
 def due_of(linear: Array, subjects: Subjects, codes: Array) -> Array:

@@ -102,7 +102,7 @@ def ratios(group: pd.DataFrame, how: Grouping, strata: Array, by: Sequence[str],
         adjusted = fit_cox(subjects, wider.to_numpy(float), list(wider.columns), finer)
         # Responders are not cut by a score that others have trained.
         trained = variance_inflation(group, base.residuals, finer) if how.kind == "score" else None
-        factors = {name: (trained or 1.0) * dispersion(adjusted, name, wider, subjects, finer) for name in others}
+        factors = {name: (trained or 1.0) * dispersion(adjusted, name, wider, subjects, finer).factor for name in others}
     return {
         name: ratio_of("", raw.hazard_ratio(name))
         | ratio_of("adjusted_", widened(adjusted.hazard_ratio(name), factors[name]) if adjusted else None)

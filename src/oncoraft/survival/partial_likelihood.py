@@ -8,6 +8,7 @@ Weighted deaths that are tied share their mean weight, as in R's coxph (Therneau
 from __future__ import annotations
 
 from copy import copy
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -24,11 +25,11 @@ LONGEST_STEP = 5.0  # in standard deviations of a covariate
 SMALLEST_GAIN = 1e-12
 LEVEL_GAIN, LEVEL_STEP = 1e-10, 0.1
 SMALLEST_RISK = 1e-300
-MANY_DEATHS = 500
+MANY_TIED = 2000  # numbers
 
 
 class Evaluation(NamedTuple):
-    """Log-likelihood (b,), gradient (b, p), information (b, p, p) and weighted cumulative hazards (n, b), deaths first, at b coefficient vectors."""
+    """Log-likelihood (b,), gradient (b, p), information (b, p, p) and weighted cumulative hazards (n, b) in the likelihood's order, at b coefficient vectors."""
 
     value: Array
     gradient: Array
@@ -44,78 +45,98 @@ class PartialLikelihood:
         x: covariates, (n, p); centred and of like scale, or exponentials overflow.
         strata: one label a subject, each with a baseline hazard of its own; None for one stratum.
         weights: (n, b) case weights, one column a resample; None: one column of ones.
+
+    `order` has the subjects by stratum and time, and `deaths` those of them who die: numbers of rows as given.
     """
 
     def __init__(self, subjects: Subjects, x: Array, strata: Array | None = None, weights: Array | None = None) -> None:
-        codes = stratum_codes(strata, len(subjects))
+        codes, n = stratum_codes(strata, len(subjects)), len(subjects)
         # A place in the order of stratum and time, of which the days of death alone matter.
         days = np.unique(subjects.exit[subjects.event])
         enters, leaves = (codes * (len(days) + 1) + places_among(days, times) for times in (subjects.entry, subjects.exit))
-        died = np.flatnonzero(subjects.event)
-        # In the order of stratum and time, and of who are tied as given: a sort of numbers, several times faster than a stable one of places.
-        self.deaths = np.sort(leaves[died] * len(subjects) + died) % max(len(subjects), 1)
-        # The deaths come first, in their order, so that theirs is a slice of every array.
-        self.order = np.concatenate([self.deaths, np.flatnonzero(~subjects.event)])
-        self.one_and_x = np.ones((len(self.order), np.shape(x)[1] + 1))
-        self.one_and_x[:, 1:] = x
-        self.one_and_x = np.take(self.one_and_x, self.order, axis=0)
-        self.x = np.ascontiguousarray(self.one_and_x[:, 1:])
+        # Who are tied stand as given: a sort of numbers, several times faster than a stable one of places.
+        self.order = np.sort(leaves * n + np.arange(n)) % max(n, 1)
         enters, leaves = enters[self.order], leaves[self.order]
-        place = leaves[: len(died)]
-        self.first_death = np.flatnonzero(place != np.concatenate([[-1], place[:-1]]))
-        moments, ends = place[self.first_death], np.append(self.first_death[1:], len(place))
-        ties = ends - self.first_death
-        self.moment = np.repeat(np.arange(len(moments)), ties)
-        # Efron: the j-th of d tied deaths sees the risk set less j/d of the tied ones.
-        self.part = ((np.arange(len(place)) - self.first_death[self.moment]) / ties[self.moment])[:, None]
-        self.ties = ties[:, None] if len(place) > len(moments) else None
-        # Of tied deaths alone is anything taken off; most days have one.
-        self.tied_rows = np.flatnonzero(ties[self.moment] > 1)
-        # Which deaths are of each moment: where there are many, a sparse product adds several times faster than reduceat.
-        self.of_moment = None
-        if self.ties is not None and len(place) > MANY_DEATHS:
-            self.of_moment = csr_matrix((np.ones(len(place)), np.arange(len(place)), np.append(self.first_death, len(place))))
-        several = int(codes.max(initial=0)) + 1
-        passed = np.cumsum(np.bincount(moments, minlength=several * (len(days) + 1)))
+        self.died = np.flatnonzero(subjects.event[self.order])
+        self.deaths = self.order[self.died]
+        self._take(np.take(np.asarray(x, dtype=float), self.order, axis=0))
+        moments = leaves[self.died]
+        self._tie(moments)
+        strata_held = int(codes.max(initial=0)) + 1
+        passed = np.cumsum(np.bincount(moments, minlength=strata_held * (len(days) + 1)))
         bounds = np.concatenate([[0], passed[len(days) :: len(days) + 1]])
-        self.at_risk = risk_sets_of(passed[enters], passed[leaves], codes[self.order], bounds)
+        sizes = np.bincount(codes, minlength=strata_held)
+        self.at_risk = risk_sets_of(passed[enters], passed[leaves], sizes, bounds)
         self.use(weights)
+
+    def _take(self, x: Array) -> None:
+        """Take covariates (n, p) in the order of the subjects."""
+        self.x = x
+        self.one_and_x = np.empty((len(x), x.shape[1] + 1))
+        self.one_and_x[:, 0] = 1
+        self.one_and_x[:, 1:] = x
+
+    def _tie(self, moments: Array) -> None:
+        """Which deaths are tied: most moments have one, and of the others alone is anything added up or taken off.
+
+        Args:
+            moments: of each death, rising.
+        """
+        first = np.flatnonzero(np.concatenate([[True], moments[1:] != moments[:-1]])[: len(moments)])
+        ties = np.diff(np.append(first, len(moments)))
+        several = ties[ties > 1]
+        self.tied_first = np.cumsum(several) - several
+        self.tied_moment = np.repeat(np.arange(len(several)), several)
+        place = np.arange(len(self.tied_moment)) - self.tied_first[self.tied_moment]
+        self.tied = first[ties > 1][self.tied_moment] + place
+        # Efron: the j-th of d tied deaths sees the risk set less j/d of the tied ones.
+        self.ties = several[self.tied_moment][:, None]
+        self.part = place[:, None] / self.ties
 
     def use(self, weights: Array | None) -> None:
         """Take other case weights, (n, b)."""
         self.weights = np.ones((len(self.x), 1)) if weights is None else np.take(np.asarray(weights, dtype=float), self.order, axis=0)
-        self.death_weights = self.mean_weight = self.weights[: len(self.deaths)]
-        if self.ties is not None:
-            self.mean_weight = (self.tied(self.death_weights) / self.ties)[self.moment]
-        self.died_x = self.death_weights.T @ self.x[: len(self.deaths)]
+        self.death_weights = np.take(self.weights, self.died, axis=0)
+        self.mean_weight = self.death_weights if weights is None else self._shared(self.death_weights)
+        self.died_x = self.death_weights.T @ np.take(self.x, self.died, axis=0)
 
     def of_columns(self, columns: Array) -> PartialLikelihood:
         """The same subjects with some of the covariates."""
         other = copy(self)
-        other.x = np.ascontiguousarray(self.x[:, columns])
-        other.one_and_x = np.ascontiguousarray(self.one_and_x[:, np.concatenate([[True], columns])])
+        other._take(np.ascontiguousarray(self.x[:, columns]))
         other.died_x = self.died_x[:, columns]
         return other
 
-    def tied(self, of_deaths: Array) -> Array:
-        """Sums over the deaths of each moment, along the first axis."""
-        if self.ties is None:
+    @cached_property
+    def _of_moment(self) -> csr_matrix:
+        """Which of the tied deaths are of each moment."""
+        rows = len(self.tied)
+        return csr_matrix((np.ones(rows), np.arange(rows), np.append(self.tied_first, rows)))
+
+    def _together(self, of_tied: Array) -> Array:
+        """Of values of the tied deaths the sum over all of the same moment, for each of them."""
+        # Of many numbers a sparse product adds several times faster than reduceat.
+        sums = np.add.reduceat(of_tied, self.tied_first, axis=0) if of_tied.size < MANY_TIED else self._of_moment @ of_tied
+        found: Array = np.take(sums, self.tied_moment, axis=0)
+        return found
+
+    def _shared(self, of_deaths: Array) -> Array:
+        """Values of deaths (d, m), of tied ones their mean."""
+        if not len(self.tied):
             return of_deaths
-        found: Array = np.add.reduceat(of_deaths, self.first_death, axis=0) if self.of_moment is None else self.of_moment @ of_deaths
+        found = of_deaths.copy()
+        found[self.tied] = self._together(of_deaths[self.tied]) / self.ties
         return found
 
     def at_deaths(self, values: Array) -> Array:
-        """Efron's sums of values (n, m), deaths first, over the risk set of each death, (d, m)."""
-        whole = self.at_risk.over_risk_sets(values)
-        if self.ties is None:
-            return whole
-        found = np.take(whole, self.moment, axis=0)
-        together = np.take(self.tied(values[: len(self.deaths)]), self.moment[self.tied_rows], axis=0)
-        found[self.tied_rows] -= self.part[self.tied_rows] * together
+        """Efron's sums of values (n, m) over the risk set of each death, (d, m)."""
+        found = self.at_risk.over_risk_sets(values)
+        if len(self.tied):
+            found[self.tied] -= self.part * self._together(np.take(values, self.died[self.tied], axis=0))
         return found
 
     def risk(self, beta: Array) -> tuple[Array, Array]:
-        """Linear predictors less their largest, and risks times weights, (n, b), deaths first, at coefficients (b, p)."""
+        """Linear predictors less their largest, and risks times weights, (n, b), at coefficients (b, p)."""
         linear = self.x @ beta.T
         # Exponentials cannot overflow so; what is taken off cancels in every ratio.
         linear -= linear.max(axis=0, initial=0.0)
@@ -128,12 +149,16 @@ class PartialLikelihood:
         p = self.x.shape[1]
         sums = self.at_deaths((self.one_and_x[:, :, None] * risk[:, None]).reshape(n, (1 + p) * b))
         total = np.maximum(sums[:, :b], SMALLEST_RISK)
-        value = np.sum(self.death_weights * linear[: len(self.deaths)] - self.mean_weight * np.log(total), axis=0)
+        value = np.sum(self.death_weights * np.take(linear, self.died, axis=0) - self.mean_weight * np.log(total), axis=0)
         exposure = risk * self._cumulative_hazard(self.mean_weight / total)
-        gradient = self.died_x - exposure.T @ self.x
+        if b == 1:
+            # One product of matrices gives the sums of the covariates and of their squares.
+            both = (self.one_and_x * exposure).T @ self.one_and_x
+            mean = sums[:, 1:] * (np.sqrt(self.mean_weight) / total)
+            return Evaluation(value, self.died_x - both[:1, 1:], (both[1:, 1:] - mean.T @ mean)[None], exposure)
         mean = (sums[:, b:].reshape(len(sums), p, b) / total[:, None, :]).transpose(2, 1, 0)
         spread = (mean * self.mean_weight.T[:, None, :]) @ mean.transpose(0, 2, 1)
-        return Evaluation(value, gradient, self.second_moments(exposure) - spread, exposure)
+        return Evaluation(value, self.died_x - exposure.T @ self.x, self._second_moments(exposure) - spread, exposure)
 
     def score_residuals(self, beta: Array) -> Array:
         """What each subject adds to the gradient at coefficients (p,), (n, p) in the order given; of tied deaths each has their mean, as in R."""
@@ -141,16 +166,13 @@ class PartialLikelihood:
         sums = self.at_deaths(self.one_and_x * risk)
         mean, hazard = sums[:, 1:] / sums[:, :1], self.mean_weight / sums[:, :1]
         found = -risk * (self.x * self._cumulative_hazard(hazard) - self._cumulative_hazard(hazard * mean))
-        own = mean if self.ties is None else (self.tied(mean) / self.ties)[self.moment]
-        found[: len(self.deaths)] += self.x[: len(self.deaths)] - own
+        found[self.died] += self.x[self.died] - self._shared(mean)
         ordered = np.empty_like(found)
         ordered[self.order] = found
         return ordered
 
-    def second_moments(self, exposure: Array) -> Array:
+    def _second_moments(self, exposure: Array) -> Array:
         """Sums of the squares of the covariates, weighted by exposure (n, b): (b, p, p)."""
-        if exposure.shape[1] == 1:
-            return ((self.x * exposure).T @ self.x)[None]
         n, p = self.x.shape
         squares = (self.x[:, :, None] * self.x[:, None, :]).reshape(n, p * p)
         found: Array = (exposure.T @ squares).reshape(-1, p, p)
@@ -158,9 +180,9 @@ class PartialLikelihood:
 
     def _cumulative_hazard(self, hazard: Array) -> Array:
         """The hazard that each subject has been under while at risk, per unit of risk."""
-        found = self.at_risk.over_deaths(self.tied(hazard))
-        if self.ties is not None:
-            found[: len(self.deaths)] -= self.tied(self.part * hazard)[self.moment]
+        found = self.at_risk.over_deaths(hazard)
+        if len(self.tied):
+            found[self.died[self.tied]] -= self._together(self.part * np.take(hazard, self.tied, axis=0))
         return found
 
 

@@ -24,8 +24,12 @@ class Proportionality(NamedTuple):
 
 
 def time_scale(subjects: Subjects, times: Array, transform: str) -> Array:
-    """The scale of time: "km", 1 - S(t-), or "identity"; centred, which changes nothing but rounding."""
-    scale = times
+    """The scale of time: "km", 1 - S(t-), "rank", "log" or "identity"; centred, which changes nothing but rounding."""
+    scale = np.log(times) if transform == "log" else times
+    if transform == "rank":
+        # As in R, among the times of all, of those not dead too.
+        everybody = np.sort(subjects.exit)
+        scale = (np.searchsorted(everybody, times, "left") + np.searchsorted(everybody, times, "right") + 1) / 2
     if transform == "km":
         curve = kaplan_meier(subjects)
         scale = 1 - np.concatenate([[1.0], curve.survival[:-1]])[np.searchsorted(curve.times, times)]

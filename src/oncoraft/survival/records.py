@@ -128,11 +128,13 @@ def published_record(subjects: Subjects, scores: Array) -> dict[str, float | Non
     return ratio_of("published_", found)
 
 
-def no_ratio_reason(groups: dict[str, Subjects]) -> str:
-    """Why there is no hazard ratio of the groups."""
+def no_ratio_reason(groups: dict[str, Subjects], low: Array, strata: Array) -> str:
+    """Why there is no hazard ratio of the groups within strata, which are folds or parts of them."""
     for name, subjects in groups.items():
         if not subjects.event.any():
             return f"no event in the {name} group"
+    if not np.intersect1d(strata[low], strata[~low]).size:
+        return "each fold is wholly of one group: the models of the folds score on scales of their own"
     return "the groups are not at risk together, or one dies wholly before the other"
 
 
@@ -161,7 +163,7 @@ def group_record(
         "censored_share": float(1 - subjects.event.mean()),
         "median_follow_up_months": months(median_follow_up(subjects)),
         **ratio_of("", ratio),
-        "no_ratio": None if ratio else no_ratio_reason(groups),
+        "no_ratio": None if ratio else no_ratio_reason(groups, low, strata),
         **ratio_of("per_sd_", cox(subjects, -odds / odds.std(), strata) if odds.std() > 0 else None),
         "log_rank_chi2": finite(chi2),
         "log_rank_p": finite(p),

@@ -69,7 +69,8 @@ class RiskTable:
     """
 
     def __init__(self, first: Array, beyond: Array, deaths: int) -> None:
-        death = np.arange(deaths)[:, None]
+        # Numbers of few bytes are compared several times faster; a table that is small enough has fewer deaths than they hold.
+        death, first, beyond = (np.asarray(values, dtype=np.int16) for values in (np.arange(deaths)[:, None], first, beyond))
         self.at_risk = ((first <= death) & (death < beyond)).astype(float)
 
     def over_risk_sets(self, values: Array) -> Array:
@@ -87,47 +88,43 @@ class RiskTables:
     """A table for each stratum: of several strata one table of all is empty but for its diagonal.
 
     Args:
-        first, beyond: as for `RiskTree`.
-        stratum: (n,) the number of each subject's stratum.
+        first, beyond: as for `RiskTree`, of the subjects stratum by stratum.
+        sizes: (strata,) how many subjects are of each.
         bounds: (strata + 1,) the deaths of stratum k are bounds[k] <= j < bounds[k + 1].
     """
 
-    def __init__(self, first: Array, beyond: Array, stratum: Array, bounds: Array) -> None:
-        self.rows = np.argsort(stratum, kind="stable")
-        ends = np.concatenate([[0], np.cumsum(np.bincount(stratum, minlength=len(bounds) - 1))]).tolist()
-        self.deaths = int(bounds[-1])
-        first, beyond = first[self.rows], beyond[self.rows]
+    def __init__(self, first: Array, beyond: Array, sizes: Array, bounds: Array) -> None:
+        self.subjects, self.deaths = len(first), int(bounds[-1])
+        ends = np.concatenate([[0], np.cumsum(sizes)]).tolist()
         self.parts = []
         for (start, end), (earliest, latest) in zip(pairwise(ends), pairwise(bounds.tolist())):
             mine, deaths = slice(start, end), slice(earliest, latest)
-            self.parts.append((mine, deaths, RiskTable(first[mine] - earliest, beyond[mine] - earliest, latest - earliest)))
+            self.parts.append((mine, deaths, RiskTable(first[mine] - earliest, beyond[mine] - earliest, latest - earliest).at_risk))
 
     def over_risk_sets(self, values: Array) -> Array:
         """Of values (n, m) the sums over the risk set of each death, (k, m)."""
-        values = np.take(values, self.rows, axis=0)
         found = np.empty((self.deaths, values.shape[1]))
-        for mine, deaths, table in self.parts:
-            np.matmul(table.at_risk, values[mine], out=found[deaths])
+        for mine, deaths, at_risk in self.parts:
+            np.matmul(at_risk, values[mine], out=found[deaths])
         return found
 
     def over_deaths(self, values: Array) -> Array:
         """Of values (k, m) the sums over the deaths that each subject was at risk for, (n, m)."""
-        ordered, found = np.empty((2, len(self.rows), values.shape[1]))
-        for mine, deaths, table in self.parts:
-            np.matmul(table.at_risk.T, values[deaths], out=ordered[mine])
-        found[self.rows] = ordered
+        found = np.empty((self.subjects, values.shape[1]))
+        for mine, deaths, at_risk in self.parts:
+            np.matmul(at_risk.T, values[deaths], out=found[mine])
         return found
 
 
 LARGEST_TABLE = 30_000  # cells; with more a table a stratum is faster
-LARGEST_TABLES, MOST_TABLES = 150_000, 12  # cells of all, and tables; with more the tree is faster
+LARGEST_TABLES, MOST_TABLES = 100_000, 12  # cells of all, and tables; with more the tree is faster
 
 
-def risk_sets_of(first: Array, beyond: Array, stratum: Array, bounds: Array) -> RiskTree | RiskTable | RiskTables:
+def risk_sets_of(first: Array, beyond: Array, sizes: Array, bounds: Array) -> RiskTree | RiskTable | RiskTables:
     """The fastest of the three; arguments as for `RiskTables`."""
-    deaths, strata = int(bounds[-1]), len(bounds) - 1
+    deaths, strata = int(bounds[-1]), len(sizes)
     if len(first) * deaths <= LARGEST_TABLE:
         return RiskTable(first, beyond, deaths)
-    if strata <= MOST_TABLES and np.bincount(stratum, minlength=strata) @ np.diff(bounds) <= LARGEST_TABLES:
-        return RiskTables(first, beyond, stratum, bounds)
+    if strata <= MOST_TABLES and sizes @ np.diff(bounds) <= LARGEST_TABLES:
+        return RiskTables(first, beyond, sizes, bounds)
     return RiskTree(first, beyond, deaths)

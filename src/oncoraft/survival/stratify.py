@@ -23,7 +23,7 @@ from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.config import Survival
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 from oncoraft.predictions import read_predictions
-from oncoraft.survival.analysis import EndpointResult, analyse_endpoint
+from oncoraft.survival.analysis import EndpointResult, analyse_endpoint, intended_of
 from oncoraft.survival.chosen_covariates import with_chosen
 from oncoraft.survival.comparators import with_baselines
 from oncoraft.survival.cross_fitting import TARGET
@@ -31,6 +31,7 @@ from oncoraft.survival.endpoints import CODES, observe
 from oncoraft.survival.flat import all_curves, flat_tables, regimen_table
 from oncoraft.survival.groups import first_use, frame_of
 from oncoraft.survival.inputs import check_folds, read_baselines, read_cases, read_followup, read_response, read_table, read_targets
+from oncoraft.survival.subgroups import subgroup_records
 
 log = logging.getLogger("oncoraft")
 STATEMENT = (
@@ -102,6 +103,8 @@ def analyse_all(read: Inputs, settings: Survival) -> list[EndpointResult]:
         counts |= {"cases_after_the_first_use": len(observed) - len(used)}
         counts |= {"cases_analysed": len(used), "events_analysed": int(used["event"].sum())}
         results.append(analyse_endpoint(name, observed, from_index, settings, counts))
+        if len(results) == 1:  # of the headline alone
+            results[0].record["subgroups"] = subgroup_records(observed, intended_of(settings), settings.minimum_events_shown)
     return results
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from scipy.special import chdtrc, ndtr, ndtri
+from math import isinf
+
+from scipy.special import chdtrc, fdtrc, ndtr, ndtri
 
 
 def quantile_of(confidence: float) -> float:
@@ -18,3 +20,8 @@ def two_sided(z: float) -> float:
 def chi_squared(value: float, degrees: int = 1) -> float:
     """Upper tail of the chi-squared distribution."""
     return float(chdtrc(degrees, value))
+
+
+def f_tail(value: float, degrees: float) -> float:
+    """Upper tail of the F distribution with one and as many degrees of freedom; with no end of them, of chi-squared."""
+    return chi_squared(value) if isinf(degrees) else float(fdtrc(1, degrees, value))
