@@ -23,9 +23,10 @@ from oncoraft.cohort.profiled import Profiling
 from oncoraft.cohort.reader import RawTable, raw_lines, read_header, read_rows
 from oncoraft.cohort.recognise import Layout, columns_of_signs
 from oncoraft.cohort.references import of_their_owners
-from oncoraft.cohort.rows import HOME, TypedTable, type_table
+from oncoraft.cohort.rows import HOME, TypedTable, by_patient, type_table
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import file_digest
+from oncoraft.foundation.ranges import ROWS
 from oncoraft.knowledge.genomic_tables import CNA_COVERAGE, PROFILED
 from oncoraft.knowledge.study_files import MARKERS_FILE, case_list, find_file, markers_file
 from oncoraft.knowledge.tables import Table
@@ -251,7 +252,7 @@ class Ingestion:
 
     def _write(self, name: str, rows: pa.Table) -> None:
         # Without Arrow's own schema in the file, so that dictionary-encoded text is read back as the text that it is.
-        parquet.write_table(rows, self.outputs[name], store_schema=False)
+        parquet.write_table(by_patient(rows), self.outputs[name], store_schema=False, row_group_size=ROWS)
 
 
 def _few(names: list[str], limit: int = 8) -> str:

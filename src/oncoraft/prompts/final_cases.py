@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from oncoraft.evidence.evidence import read_cases
+from oncoraft.evidence.reading import read_cases
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import read_jsonl, write_jsonl
 from oncoraft.foundation.provenance import manifest, publishing, write_json
