@@ -24,9 +24,9 @@ from oncoraft.evidence.declaration import KNOWN_IN_WORDS, Field, IndexDay
 from oncoraft.evidence.fields import FIELDS
 from oncoraft.evidence.known import Tables, ago, numbered, prepare
 from oncoraft.evidence.known import facts as as_facts
-from oncoraft.evidence.reading import Taken, of_patients, open_cases, open_tables, read_fields
+from oncoraft.evidence.reading import Taken, of_patients, open_cases, open_tables, ranges_of, read_fields
 from oncoraft.foundation.provenance import manifest, publishing, write_json
-from oncoraft.foundation.ranges import RangedTable, patient_ranges, write_ranges
+from oncoraft.foundation.ranges import RangedTable, write_ranges
 from oncoraft.planning.config import Evidence
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
@@ -199,8 +199,7 @@ def in_ranges(
         how: settings and fields of `collect`.
         taken: whose statements of a case are taken where it has them.
     """
-    owners = cases.file.read(columns=["case_id", "patient_id"])
-    for one in patient_ranges(owners["case_id"].combine_chunks(), owners["patient_id"].combine_chunks()):
+    for one in ranges_of(cases):
         own = cases.rows(one.case_ids)
         yield len(own), collected(of_patients(tables, one.patient_ids), own, how, taken.of(own) if taken else None)
 

@@ -16,7 +16,7 @@ from oncoraft.evidence.allow_list import GENOMIC_KEYS, declared_columns
 from oncoraft.evidence.fields import BY_NAME
 from oncoraft.evidence.known import Tables
 from oncoraft.foundation.errors import InputError
-from oncoraft.foundation.ranges import RangedTable
+from oncoraft.foundation.ranges import Range, RangedTable, patient_ranges
 
 CASE_COLUMNS = (
     "case_id",
@@ -91,6 +91,13 @@ def open_cases(folder: Path, columns: Sequence[str] = CASE_COLUMNS) -> RangedTab
     if absent := sorted(set(columns) - set(pq.read_schema(path).names)):
         raise InputError("expected this column", file=path, column=absent[0])
     return RangedTable(path, "case_id", columns)
+
+
+def ranges_of(cases: RangedTable) -> list[Range]:
+    """The ranges of the cases of an open `cases.parquet`; where it does not tell whose they are, each counts as a patient."""
+    there = [name for name in ("case_id", "patient_id") if name in cases.file.schema_arrow.names]
+    case_ids, *owners = (column.combine_chunks().cast(pa.string()) for column in cases.file.read(columns=there).columns)
+    return patient_ranges(case_ids, *owners)
 
 
 def read_fields(path: Path | None) -> frozenset[str] | None:

@@ -116,6 +116,13 @@ class RangedTable:
         """As `table`, with the types that pandas gives the whole file: a column with a null anywhere holds floats instead of integers."""
         return self._in_pandas(self.table(ids))
 
+    def ids(self) -> pa.Array:
+        """Its keys, each once, in the order in which they first stand."""
+        coded = pq.ParquetFile(self.path, read_dictionary=[self.key])
+        groups = (coded.read_row_group(number, columns=[self.key])[0] for number in range(coded.num_row_groups))
+        found = [pc.unique(group).dictionary_decode() for group in groups if pa.types.is_dictionary(group.type)]
+        return pc.unique(pa.chunked_array(found, pa.string()))
+
     def every(self) -> pd.DataFrame:
         """All rows, as `rows` would give them."""
         return self._in_pandas(self.file.read(columns=self.columns, use_threads=False))
