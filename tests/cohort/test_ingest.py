@@ -257,3 +257,16 @@ def test_with_strictness_fail_the_first_bad_row_ends_the_run(
     assert run(main, [str(study), "--out", str(tmp_path / "tables"), "--settings", settings]) == 2
     assert f"{file}, {message}" in capsys.readouterr().err
     assert not (tmp_path / "tables").exists()
+
+
+def test_tables_stand_in_the_order_of_their_patients_and_those_of_specimens_in_that_of_specimens(study: Path, tmp_path: Path) -> None:
+    assert main([str(study), "--out", str(tmp_path / "tables")]) == 0
+    seen = 0
+    for path in sorted((tmp_path / "tables").glob("*.parquet")):
+        table = parquet.read_table(path)
+        keys = [name for name in ("patient_id", "sample_id", "tumor_sample_barcode") if name in table.column_names]
+        if keys and "source_line" in table.column_names and table.num_rows:
+            seen += 1
+            places = list(zip(table[keys[0]].to_pylist(), table["source_line"].to_pylist()))
+            assert places == sorted(places), path.name
+    assert seen > 5
