@@ -92,10 +92,4 @@ def other_study(tmp_path: Path) -> Path:
 @pytest.fixture
 def ingested(study: Path, tmp_path: Path) -> Callable[[str], pa.Table]:
     assert main([str(study), "--out", str(tmp_path / "tables")]) == 0
-
-    def read(name: str) -> pa.Table:
-        """A table in the order of the source; the file's own order is that of patients."""
-        table = parquet.read_table(tmp_path / "tables" / f"{name}.parquet")
-        return table.sort_by("source_line") if "source_line" in table.column_names else table
-
-    return read
+    return lambda name: parquet.read_table(tmp_path / "tables" / f"{name}.parquet")

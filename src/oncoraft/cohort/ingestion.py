@@ -252,7 +252,9 @@ class Ingestion:
 
     def _write(self, name: str, rows: pa.Table) -> None:
         # Without Arrow's own schema in the file, so that dictionary-encoded text is read back as the text that it is.
-        parquet.write_table(by_patient(rows), self.outputs[name], store_schema=False, row_group_size=ROWS)
+        # One row group is read whole for any range of patients, in whatever order its rows are.
+        ordered = by_patient(rows) if rows.num_rows > ROWS else rows
+        parquet.write_table(ordered, self.outputs[name], store_schema=False, row_group_size=ROWS)
 
 
 def _few(names: list[str], limit: int = 8) -> str:
