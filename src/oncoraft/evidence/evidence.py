@@ -260,7 +260,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for number, evidence in parts:
             cases += number
             by_field.update(evidence["field"])
-            yield pa.Table.from_pandas(evidence, SCHEMA, preserve_index=False)
+            table = pa.Table.from_pandas(evidence, SCHEMA, preserve_index=False)
+            del evidence  # or it would be held while the next range is collected
+            yield table
+            del table
 
     record = given.out.with_name(given.out.name + ".manifest.json")
     with publishing(given.out, record, step="evidence") as (out, note):

@@ -155,6 +155,7 @@ def write_ranges(path: Path, parts: Iterable[pa.Table]) -> int:
         for part in rest:
             total += part.num_rows
             waiting = _written(writer, pa.concat_tables([waiting, part.cast(writer.schema)]))
+            del part  # or it would be held while the next one is made
         waiting = _written(writer, waiting)
         if waiting.num_rows or not total:
             writer.write_table(waiting.combine_chunks())
@@ -167,4 +168,5 @@ def _written(writer: pq.ParquetWriter, rows: pa.Table) -> pa.Table:
     for start in range(0, full, ROWS):
         # In one piece, since pages of a column end where its pieces end.
         writer.write_table(rows.slice(start, ROWS).combine_chunks())
-    return rows.slice(full)
+    # A copy: a slice would hold all that it is of.
+    return rows.slice(full).take(pa.array(np.arange(rows.num_rows - full)))

@@ -213,8 +213,11 @@ def rendered(parts: Iterable[pd.DataFrame], renderer: Renderer, budget: int, cou
         except OverBudget as error:
             needs |= error.needs
             continue
-        yield from prompts
+        finally:
+            del evidence  # or it would be held while the next range is read
         done += len(prompts)
+        yield from prompts
+        del prompts
         if time.monotonic() - told > 10:
             told = time.monotonic()
             log.info("render: %d prompts", done)

@@ -116,6 +116,7 @@ def write_parts(joined: Iterable[pd.DataFrame], parts: dict[Path, pd.DataFrame],
                 output = own["output"].where(told[path].reindex(own["case_id"]).to_numpy(dtype=bool), "")
                 own = own.assign(output=output)
                 writer.write(rows(own if fold is None else own.assign(fold=fold)))
+            del frame, own, output  # or they would be held while the next range is read
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
