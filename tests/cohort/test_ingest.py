@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 
+from oncoraft.cohort import ingestion
 from oncoraft.cohort.ingest import main
 from oncoraft.knowledge.tables import DERIVED_TABLES, TABLES
 from oncoraft.planning.edge import run
@@ -257,3 +258,20 @@ def test_with_strictness_fail_the_first_bad_row_ends_the_run(
     assert run(main, [str(study), "--out", str(tmp_path / "tables"), "--settings", settings]) == 2
     assert f"{file}, {message}" in capsys.readouterr().err
     assert not (tmp_path / "tables").exists()
+
+
+def test_a_table_of_several_row_groups_stands_in_the_order_of_its_patients_or_specimens(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingestion, "ROWS", 1)
+    assert main([str(study), "--out", str(tmp_path / "tables")]) == 0
+    seen = 0
+    for path in sorted((tmp_path / "tables").glob("*.parquet")):
+        table = parquet.read_table(path)
+        keys = [name for name in ("patient_id", "sample_id", "tumor_sample_barcode") if name in table.column_names]
+        if keys and "source_line" in table.column_names and table.num_rows:
+            seen += 1
+            places = list(zip(table[keys[0]].to_pylist(), table["source_line"].to_pylist()))
+            assert places == sorted(places), path.name
+            assert parquet.ParquetFile(path).num_row_groups == len(places)
+    assert seen > 5

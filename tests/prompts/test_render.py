@@ -9,6 +9,7 @@ import pytest
 
 from oncoraft.answers import full_prompt
 from oncoraft.evidence.evidence import collect
+from oncoraft.foundation import ranges
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import read_jsonl
 from oncoraft.prompts import build
@@ -195,3 +196,27 @@ def test_the_compact_template_names_what_a_bare_word_would_leave_open() -> None:
     assert len(breast)
     for case_id, text in zip(breast["case_id"], breast["text"]):
         assert text in str(found[case_id]["input"])  # "HER2 negative", never "negative" alone
+
+
+def test_how_many_patients_are_in_a_range_changes_no_byte_and_no_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    EVIDENCE.to_parquet(tmp_path / "evidence.parquet", index=False)
+    CASES.to_parquet(tmp_path / "cases.parquet")
+    words = [str(tmp_path / "evidence.parquet"), str(tmp_path), "--out", str(tmp_path / "prompts.jsonl"), "--settings"]
+    written, refused = set(), set()
+    for patients in (1, 7, 10**9):
+        monkeypatch.setattr(ranges, "PATIENTS", patients)
+        assert main([*words, json.dumps({"prompts": {"token_budget": 900}})]) == 0
+        written.add((tmp_path / "prompts.jsonl").read_bytes() + (tmp_path / "prompts.jsonl.manifest.json").read_bytes())
+        with pytest.raises(InputError) as caught:
+            main([*words, json.dumps({"prompts": {"token_budget": 300}})])
+        refused.add(str(caught.value))
+    assert len(written) == len(refused) == 1
+    assert len((tmp_path / "prompts.jsonl").read_text(encoding="utf-8").splitlines()) == len(CASES)
+    assert "19 cases need more tokens" in refused.pop()
+
+
+def test_evidence_of_a_case_that_is_not_in_the_list_is_refused(tmp_path: Path) -> None:
+    EVIDENCE.to_parquet(tmp_path / "evidence.parquet", index=False)
+    CASES.iloc[1:].to_parquet(tmp_path / "cases.parquet")
+    with pytest.raises(InputError, match=r"expected evidence of cases of the case list alone; 1 are not in it, the first P-"):
+        main([str(tmp_path / "evidence.parquet"), str(tmp_path), "--out", str(tmp_path / "prompts.jsonl")])

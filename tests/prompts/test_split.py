@@ -6,9 +6,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from oncoraft.foundation import ranges
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import read_jsonl, write_jsonl
-from oncoraft.prompts.split import fold_parts, join, main
+from oncoraft.prompts.joined import join
+from oncoraft.prompts.split import fold_parts, main
 
 PEOPLE = [f"p{number:02}" for number in range(40)]
 FOLDS = pd.DataFrame(
@@ -128,3 +130,23 @@ def test_a_cohort_without_labels_or_without_rationales_is_told_so_and_not_that_a
     with pytest.raises(InputError, match=r"labels\.parquet, column score: expected cases that definition 'strict' can judge.*'none of 40'"):
         main(words)
     assert not (tmp_path / "corpus.jsonl").exists()
+
+
+def test_how_many_patients_are_in_a_range_and_how_the_files_are_ordered_changes_no_byte(
+    files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = {name: tmp_path / "fold" / f"{name}.jsonl" for name in ("train", "heldout", "tuning")}
+    given = [part for name, path in parts.items() for part in (f"--{name}", str(path))]
+    written = set()
+    for patients in (1, 7, 10**9):
+        monkeypatch.setattr(ranges, "PATIENTS", patients)
+        assert main([*files, "--fold", "0", *given]) == 0
+        written.add(b"".join(path.read_bytes() for path in (*parts.values(), tmp_path / "fold" / "manifest.json")))
+    assert len(written) == 1
+    before = [path.read_bytes() for path in parts.values()]
+    assert len(read_jsonl(parts["train"])) > 10
+    for path in map(Path, files[:2]):
+        write_jsonl(path, read_jsonl(path)[::-1])
+    monkeypatch.setattr(ranges, "PATIENTS", 7)
+    assert main([*files, "--fold", "0", *given]) == 0
+    assert [path.read_bytes() for path in parts.values()] == before

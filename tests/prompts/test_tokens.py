@@ -12,6 +12,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from transformers import PreTrainedTokenizerFast
 
 from oncoraft.answers import answer_text, answer_token_ids, content_digest, full_prompt, shortened
+from oncoraft.foundation import ranges
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import write_jsonl
 from oncoraft.models.cases import encode
@@ -148,3 +149,15 @@ def test_what_does_not_fit_together_is_one_line_and_nothing_is_written(model: Pa
     with pytest.raises(InputError, match=r"expected a prompt of every case; 1 have none, the first, found 'b_\+1'"):
         tokens.main([*inputs, "--tokenizer", str(model), "--out", str(out)])
     assert not list(out.parent.glob("*"))
+
+
+def test_how_many_patients_are_in_a_range_changes_no_byte(
+    model: Path, inputs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, written = tmp_path / "tokens.arrow", set()
+    monkeypatch.setattr(tokens, "CHUNK", 2)
+    for patients in (1, 2, 10**9):
+        monkeypatch.setattr(ranges, "PATIENTS", patients)
+        assert tokens.main([*inputs, "--tokenizer", str(model), "--out", str(out)]) == 0
+        written.add(out.read_bytes() + out.with_name("tokens.arrow.manifest.json").read_bytes())
+    assert len(written) == 1

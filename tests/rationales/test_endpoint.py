@@ -14,7 +14,7 @@ import pytest
 from oncoraft.planning.config import Rationales
 from oncoraft.planning.edge import run
 from oncoraft.rationales.endpoint_cache import digest_of
-from oncoraft.rationales.rationales import lessons_of, main, read_inputs
+from oncoraft.rationales.rationales import Lessons, main
 from oncoraft.rationales.teacher_endpoint import cleaned, instruction_of, request_body, text_of
 from oncoraft.rationales.teacher_template import compose
 from tests.rationales.cases_on_disk import write_cases
@@ -57,7 +57,7 @@ def right(folder: Path):
     given = type("Given", (), {"evidence": folder / "evidence.parquet", "cases": folder / "cases"})()
     by_user: dict[str, str] = {}
     for sees in (True, False):
-        for lesson in lessons_of(*read_inputs(given, "strict"), sees):
+        for lesson in (lesson for part in Lessons(given, "strict", sees) for lesson in part):
             user = request_body(block, instruction_of(block), lesson, 0)["messages"][1]["content"]
             by_user[user] = compose(lesson.record, lesson.score, 3)
     return lambda body: by_user[body["messages"][1]["content"]]

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from oncoraft.foundation import ranges
 from oncoraft.planning.config import Rationales
 from oncoraft.planning.edge import run
 from oncoraft.rationales import rationales
@@ -169,3 +170,24 @@ def test_a_labelled_case_without_evidence_is_refused(tmp_path: Path, capsys) -> 
 def test_the_defaults_of_the_configuration_are_those_of_the_verifiers() -> None:
     block = Rationales()
     assert (block.weights, block.minimum, block.threshold) == (combine.WEIGHTS, combine.MINIMUM, combine.THRESHOLD)
+
+
+def test_how_many_patients_are_in_a_range_changes_no_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written, told = set(), set()
+    for patients in (1, 7, 10**9):
+        monkeypatch.setattr(ranges, "PATIENTS", patients)
+        status, out = call(tmp_path)
+        assert status == 0
+        written.add(out.read_bytes())
+        told.add(out.with_name(out.name + ".manifest.json").read_bytes())
+    assert len(written) == len(told) == 1
+    assert len(read(out)) == 16
+
+
+def test_cases_without_evidence_are_counted_over_all_ranges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setattr(ranges, "PATIENTS", 2)
+    evidence, labelled = write_cases(tmp_path, 20)
+    rows = pd.read_parquet(evidence)
+    rows[~rows["case_id"].isin(["P-0000001_+10", "P-0000012_+120"])].to_parquet(evidence, index=False)
+    assert run(main, [str(evidence), str(labelled), "--out", str(tmp_path / "rationales.jsonl")]) == 2
+    assert "2 have none, the first P-0000001_+10" in capsys.readouterr().err

@@ -28,6 +28,7 @@ from oncoraft.cases.regions import REGIONS
 from oncoraft.cases.scans import FAR, case_frame, near
 from oncoraft.cases.tables import completed, read_tables
 from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.foundation.ranges import ROWS
 from oncoraft.planning.config import Labels
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
@@ -272,7 +273,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     final, record = given.cases / "labels.parquet", given.cases / "labels.parquet.manifest.json"
     with publishing(final, record, step="labels") as (out, note):
-        pq.write_table(labels, out)
+        pq.write_table(labels, out, row_group_size=ROWS)
         tables = [path for path in (given.tables / f"{name}.parquet" for name in COLUMNS) if path.is_file()]
         inputs = [given.cases / "cases.parquet", *tables]
         settings = settings_record(given, blocks)

@@ -27,6 +27,7 @@ from oncoraft.cases.treatment_rows import FILE, INVESTIGATIONAL, for_a_cancer, t
 from oncoraft.cases.treatment_setting import progression_days, settings_at_index
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.foundation.ranges import ROWS
 from oncoraft.knowledge.drugs import drugs
 from oncoraft.planning.config import Regimens
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
@@ -241,7 +242,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     counts |= chosen
     final, record = given.out / "cases.parquet", given.out / "cases.parquet.manifest.json"
     with publishing(final, record, step="regimens", home=given.out) as (out, note):
-        cases.to_parquet(out, index=False)
+        cases.to_parquet(out, index=False, row_group_size=ROWS)
         listed = blocks["cohort_filter"].patients
         inputs = [path for path in (given.tables / f"{name}.parquet" for name in COLUMNS) if path.is_file()]
         inputs += [] if listed is None else [Path(listed)]

@@ -24,9 +24,10 @@ from oncoraft.cohort.profiled import Profiling
 from oncoraft.cohort.reader import RawTable, raw_lines, read_header, read_rows
 from oncoraft.cohort.recognise import Layout, columns_of_signs
 from oncoraft.cohort.references import of_their_owners
-from oncoraft.cohort.rows import HOME, TypedTable, type_table
+from oncoraft.cohort.rows import HOME, TypedTable, by_patient, type_table
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import file_digest
+from oncoraft.foundation.ranges import ROWS
 from oncoraft.knowledge.genomic_tables import CNA_COVERAGE, PROFILED
 from oncoraft.knowledge.study_files import MARKERS_FILE, case_list, find_file, markers_file
 from oncoraft.knowledge.tables import Table
@@ -255,7 +256,9 @@ class Ingestion:
 
     def _write(self, name: str, rows: pa.Table) -> None:
         # Without Arrow's own schema in the file, so that dictionary-encoded text is read back as the text that it is.
-        parquet.write_table(rows, self.outputs[name], store_schema=False)
+        # One row group is read whole for any range of patients, in whatever order its rows are.
+        ordered = by_patient(rows) if rows.num_rows > ROWS else rows
+        parquet.write_table(ordered, self.outputs[name], store_schema=False, row_group_size=ROWS)
 
 
 def marks_of(told: os.stat_result) -> tuple[int, ...]:

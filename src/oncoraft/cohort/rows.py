@@ -181,3 +181,21 @@ def type_table(table: Table, raw: RawTable, known: Known | None = None) -> Typed
     ordered = sorted(typing.refusals, key=lambda refusal: refusal.line)
     read = len(raw.source_line) + len(raw.malformed)
     return TypedTable(rows, ordered, read, len(pairs), pairs, typing.orphans, typing.notes)
+
+
+def by_patient(rows: pa.Table) -> pa.Table:
+    """Rows in the order of their patients, those of one in the order of the source; of genomic tables, by specimen.
+
+    A range of patients can then be read without the rest (`oncoraft.foundation.ranges`). A table of neither stays as it is.
+    """
+    keys = [name for name in ("patient_id", "sample_id", "tumor_sample_barcode") if name in rows.column_names]
+    if not keys or not rows.num_rows:
+        return rows
+    coded = rows[keys[0]].combine_chunks()
+    coded = coded if pa.types.is_dictionary(coded.type) else coded.dictionary_encode()
+    rank = np.empty(len(coded.dictionary), dtype=np.int32)
+    rank[pc.sort_indices(coded.dictionary).to_numpy()] = np.arange(len(rank), dtype=np.int32)
+    places = rank[coded.indices.to_numpy()]
+    if (places[1:] >= places[:-1]).all():
+        return rows
+    return rows.take(pa.array(np.argsort(places, kind="stable")))

@@ -8,13 +8,15 @@ from __future__ import annotations
 import argparse
 import logging
 import string
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from oncoraft.evidence import disease, facts, genomics, treatment
 from oncoraft.evidence.allow_list import declared_columns
@@ -22,8 +24,9 @@ from oncoraft.evidence.declaration import KNOWN_IN_WORDS, Field, IndexDay
 from oncoraft.evidence.fields import FIELDS
 from oncoraft.evidence.known import Tables, ago, numbered, prepare
 from oncoraft.evidence.known import facts as as_facts
-from oncoraft.evidence.reading import evidence_of, read_cases, read_fields, read_tables
+from oncoraft.evidence.reading import Taken, of_patients, open_cases, open_tables, ranges_of, read_fields
 from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.foundation.ranges import RangedTable, write_ranges
 from oncoraft.planning.config import Evidence
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
@@ -43,7 +46,17 @@ FOUND_TOGETHER: dict[str, tuple[str, ...]] = {
     "pathology": ("pdl1", "mmr", "gleason"),
     "genomic": tuple(field.name for field in FIELDS if field.section in {"specimen", "genomics"}),
 }
-EVIDENCE_COLUMNS = ["case_id", "order", "section", "field", "value", "text", "days_before_index", "priority", "kind"]
+SCHEMA = pa.schema(
+    [
+        ("case_id", pa.string()),
+        ("order", pa.int32()),
+        *((name, pa.string()) for name in ("section", "field", "value", "text")),
+        ("days_before_index", pa.int32()),
+        ("priority", pa.int16()),
+        ("kind", pa.string()),
+    ]
+)
+EVIDENCE_COLUMNS = SCHEMA.names
 
 
 def find(
@@ -175,6 +188,22 @@ def collected(tables: Tables, cases: pd.DataFrame, how: dict[str, Any], taken: p
     return pd.concat([taken, found], ignore_index=True).sort_values(["case_id", "order"], kind="stable", ignore_index=True)
 
 
+def in_ranges(
+    tables: Mapping[str, RangedTable], cases: RangedTable, how: dict[str, Any], taken: Taken | None = None
+) -> Iterator[tuple[int, pd.DataFrame]]:
+    """What `collect` gives, a patient range at a time: how many cases, and their statements.
+
+    Args:
+        tables: from `open_tables`.
+        cases: from `open_cases`.
+        how: settings and fields of `collect`.
+        taken: whose statements of a case are taken where it has them.
+    """
+    for one in ranges_of(cases):
+        own = cases.rows(one.case_ids)
+        yield len(own), collected(of_patients(tables, one.patient_ids), own, how, taken.of(own) if taken else None)
+
+
 def ordered(joined: pd.DataFrame, names: np.ndarray) -> pd.DataFrame:
     """Statements as `evidence.parquet` has them, sorted by case and, within one, by the order of the declarations.
 
@@ -219,14 +248,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="evidence.parquet to write")
     given: argparse.Namespace = parser.parse_args(arguments)
     blocks = read_settings("evidence", given)
-    cases, wanted = read_cases(given.cases), read_fields(given.fields)
-    block = blocks["evidence"]
-    taken = evidence_of(given.taken, cases, wanted) if given.taken else None
-    evidence = collected(read_tables(given.tables), cases, collecting(block) | {"fields": wanted}, taken)
-    counts = {"cases": len(cases), "statements": len(evidence), "by_field": evidence["field"].value_counts().sort_index().to_dict()}
+    wanted = read_fields(given.fields)
+    how = collecting(blocks["evidence"]) | {"fields": wanted}
+    taken = Taken(given.taken, wanted) if given.taken else None
+    parts = in_ranges(open_tables(given.tables), open_cases(given.cases), how, taken)
+    by_field: Counter[str] = Counter()
+    cases = 0
+
+    def counted() -> Iterator[pa.Table]:
+        nonlocal cases
+        for number, evidence in parts:
+            cases += number
+            by_field.update(evidence["field"])
+            table = pa.Table.from_pandas(evidence, SCHEMA, preserve_index=False)
+            del evidence  # or it would be held while the next range is collected
+            yield table
+            del table
+
     record = given.out.with_name(given.out.name + ".manifest.json")
     with publishing(given.out, record, step="evidence") as (out, note):
-        evidence.to_parquet(out, index=False)
+        statements = write_ranges(out, counted())
         inputs = [
             given.cases / "cases.parquet",
             *([given.fields] if given.fields else []),
@@ -234,8 +275,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             *(given.tables / f"{name}.parquet" for name in TABLES_READ),
         ]
         settings = settings_record(given, blocks)
+        counts = {"cases": cases, "statements": statements, "by_field": dict(sorted(by_field.items()))}
         write_json(note, manifest("evidence", inputs=inputs, outputs={given.out: out}, settings=settings, counts=counts, beside=record))
-    log.info("evidence: %d statements of %d cases", len(evidence), len(cases))
+    log.info("evidence: %d statements of %d cases", statements, cases)
     return 0
 
 

@@ -5,16 +5,18 @@ A case stands in several folders where more than one question is asked on its da
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from oncoraft.evidence.allow_list import declared_columns
+from oncoraft.evidence.allow_list import GENOMIC_KEYS, declared_columns
 from oncoraft.evidence.fields import BY_NAME
 from oncoraft.evidence.known import Tables
 from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.ranges import Range, RangedTable, patient_ranges
 
 CASE_COLUMNS = (
     "case_id",
@@ -34,8 +36,8 @@ SAME = ("patient_id", "index_day", "cancer_type", "diagnosis_day")  # what a cas
 OF_OTHER_CASES = frozenset({"prior_regimen"})  # fields that say of a case what its patient's other cases are
 
 
-def read_tables(folder: Path, whole: bool = False) -> Tables:
-    """The tables that evidence reads, by name.
+def open_tables(folder: Path, whole: bool = False) -> dict[str, RangedTable]:
+    """The tables that evidence reads, by name, open: patients by `patient_id`, genomic tables by the id of the specimen.
 
     Args:
         folder: written by `oncoraft ingest`.
@@ -51,8 +53,21 @@ def read_tables(folder: Path, whole: bool = False) -> Tables:
             raise InputError("expected a table written by `oncoraft ingest`", file=path)
         if absent := sorted(set(columns) - set(pq.read_schema(path).names)):
             raise InputError("expected this column", file=path, column=absent[0])
-        tables[name] = pd.read_parquet(path, columns=None if whole else columns)
+        (key,) = GENOMIC_KEYS.get(name, ("patient_id",))
+        tables[name] = RangedTable(path, key, None if whole else columns)
     return tables
+
+
+def read_tables(folder: Path, whole: bool = False) -> Tables:
+    """The tables that evidence reads, of everybody; arguments and errors as `open_tables`."""
+    return {name: table.every() for name, table in open_tables(folder, whole).items()}
+
+
+def of_patients(tables: Mapping[str, RangedTable], patient_ids: pa.Array) -> Tables:
+    """Their rows of tables that `open_tables` opened; of genomic tables, those of the specimens that the sample table gives them."""
+    specimens = tables["clinical_sample"].rows(patient_ids)["sample_id"]
+    sample_ids = pa.array(specimens.unique(), pa.string())
+    return {name: table.rows(sample_ids if name in GENOMIC_KEYS else patient_ids) for name, table in tables.items()}
 
 
 def read_cases(folder: Path, columns: Sequence[str] = CASE_COLUMNS) -> pd.DataFrame:
@@ -65,12 +80,24 @@ def read_cases(folder: Path, columns: Sequence[str] = CASE_COLUMNS) -> pd.DataFr
     Raises:
         InputError: it is absent, or lacks one of the columns.
     """
+    return pd.read_parquet(open_cases(folder, columns).path)
+
+
+def open_cases(folder: Path, columns: Sequence[str] = CASE_COLUMNS) -> RangedTable:
+    """Those columns of `cases.parquet`, open to be read by case; arguments and errors as `read_cases`."""
     path = folder / "cases.parquet"
     if not path.is_file():
         raise InputError("expected cases written by `oncoraft regimens`", file=path)
     if absent := sorted(set(columns) - set(pq.read_schema(path).names)):
         raise InputError("expected this column", file=path, column=absent[0])
-    return pd.read_parquet(path)
+    return RangedTable(path, "case_id", columns)
+
+
+def ranges_of(cases: RangedTable) -> list[Range]:
+    """The ranges of the cases of an open `cases.parquet`; where it does not tell whose they are, each counts as a patient."""
+    there = [name for name in ("case_id", "patient_id") if name in cases.file.schema_arrow.names]
+    case_ids, *owners = (column.combine_chunks().cast(pa.string()) for column in cases.file.read(columns=there).columns)
+    return patient_ranges(case_ids, *owners)
 
 
 def read_fields(path: Path | None) -> frozenset[str] | None:
@@ -91,26 +118,31 @@ def read_fields(path: Path | None) -> frozenset[str] | None:
     return frozenset(lines)
 
 
-def evidence_of(folder: Path, cases: pd.DataFrame, fields: frozenset[str] | None) -> pd.DataFrame:
-    """Statements of those of some cases that another folder of cases has evidence of: what is asked changes nothing of what was known.
+class Taken:
+    """Evidence of those of some cases that another folder of cases has: what is asked changes nothing of what was known."""
 
-    Args:
-        folder: holds cases.parquet, fields.txt and evidence.parquet.
-        cases: whose statements are wanted; one that is another case there, by `SAME`, has none.
-        fields: that are wanted; those there have to be the same.
+    def __init__(self, folder: Path, fields: frozenset[str] | None) -> None:
+        """Open it.
 
-    Raises:
-        InputError: a file is absent, the fields are others, or what one says depends on which other cases there are.
-    """
-    if fields is None or OF_OTHER_CASES & fields:
-        raise InputError(f"--taken: expected fields, and none of other cases ({', '.join(sorted(OF_OTHER_CASES))})")
-    if read_fields(folder / "fields.txt") != fields:
-        raise InputError("--taken: expected evidence of the same fields", file=folder / "fields.txt")
-    path = folder / "evidence.parquet"
-    if not path.is_file():
-        raise InputError("expected evidence written by `oncoraft evidence`", file=path)
-    there = read_cases(folder)
-    columns = ["case_id", *SAME]
-    same = set(map(tuple, there[columns].astype(str).to_numpy())) & set(map(tuple, cases[columns].astype(str).to_numpy()))
-    evidence = pd.read_parquet(path)
-    return pd.DataFrame(evidence[evidence["case_id"].isin({case_id for case_id, *_ in same})])
+        Args:
+            folder: holds cases.parquet, fields.txt and evidence.parquet.
+            fields: that are wanted; those there have to be the same.
+
+        Raises:
+            InputError: a file is absent, the fields are others, or what one says depends on which other cases there are.
+        """
+        if fields is None or OF_OTHER_CASES & fields:
+            raise InputError(f"--taken: expected fields, and none of other cases ({', '.join(sorted(OF_OTHER_CASES))})")
+        if read_fields(folder / "fields.txt") != fields:
+            raise InputError("--taken: expected evidence of the same fields", file=folder / "fields.txt")
+        path = folder / "evidence.parquet"
+        if not path.is_file():
+            raise InputError("expected evidence written by `oncoraft evidence`", file=path)
+        self.cases, self.evidence = open_cases(folder), RangedTable(path, "case_id")
+
+    def of(self, cases: pd.DataFrame) -> pd.DataFrame:
+        """Statements of those of the cases that stand there; one that is another case there, by `SAME`, has none."""
+        columns = ["case_id", *SAME]
+        there = self.cases.rows(pa.array(cases["case_id"], pa.string()))
+        same = set(map(tuple, there[columns].astype(str).to_numpy())) & set(map(tuple, cases[columns].astype(str).to_numpy()))
+        return self.evidence.rows(pa.array(sorted(case_id for case_id, *_ in same), pa.string()))

@@ -146,12 +146,7 @@ def read_jsonl(
     """
     rows: list[dict[str, Any]] = []
     lines: dict[Any, int] = {}
-    for number, _, row in iterate_jsonl(path, expected):
-        for key in keys:
-            if key not in row:
-                raise InputError("expected this key", file=path, line=number, column=key)
-            if key in texts:
-                _require_text(row, key, path, number)
+    for number, _, row in iterate_rows(path, keys, texts=texts, expected=expected):
         if once and (first := lines.setdefault(row[once], number)) != number:
             raise InputError(
                 f"expected each {once.removesuffix('_id')} once, the first time was line {first}", file=path, line=number, found=row[once]
@@ -160,19 +155,49 @@ def read_jsonl(
     return rows
 
 
+def iterate_rows(path: Path, keys: Sequence[str], *, texts: Sequence[str] = (), expected: str = "a JSONL file") -> Iterator[Line]:
+    """As `iterate_jsonl`, each row with some keys; arguments and errors as `read_jsonl`."""
+    for line in iterate_jsonl(path, expected):
+        for key in keys:
+            if key not in line.row:
+                raise InputError("expected this key", file=path, line=line.number, column=key)
+            if key in texts:
+                _require_text(line.row, key, path, line.number)
+        yield line
+
+
 def write_jsonl(path: Path, rows: Iterable[object]) -> None:
-    """Write one JSON value a line.
+    """Write one JSON value a line; errors as `Writer`."""
+    with Writer(path) as writer:
+        writer.write(rows)
+
+
+class Writer:
+    """A JSONL file that rows are appended to.
 
     Raises:
         InputError: a row that cannot be written as JSON in UTF-8; its number is named.
     """
-    with path.open("w", encoding="utf-8", newline="\n") as stream:
-        for number, row in enumerate(rows, 1):
+
+    def __init__(self, path: Path) -> None:
+        """Begin the file."""
+        self.stream, self.number = path.open("w", encoding="utf-8", newline="\n"), 0
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stream.close()
+
+    def write(self, rows: Iterable[object]) -> None:
+        """Append one JSON value a line."""
+        for row in rows:
+            self.number += 1
             try:
-                stream.write(json_line(row))
+                self.stream.write(json_line(row))
             except BadJSON as error:
                 case = row.get("case_id") if isinstance(row, dict) else None
-                place = f"row {number}" + (f", case {case}" if case else "") + (f", {error.key}" if error.key else "")
+                place = f"row {self.number}" + (f", case {case}" if case else "") + (f", {error.key}" if error.key else "")
                 raise InputError(f"{place}: {error}") from None
 
 

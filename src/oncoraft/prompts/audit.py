@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from oncoraft.evidence.allow_list import UNDATED, undeclarable
 from oncoraft.evidence.evidence import TABLES_READ, collect, collecting
 from oncoraft.evidence.facts import cancers_registered
 from oncoraft.evidence.known import Tables
 from oncoraft.evidence.perturb import PERTURBATIONS, is_late, own_space, perturb
-from oncoraft.evidence.reading import read_cases, read_fields, read_tables
+from oncoraft.evidence.reading import of_patients, open_tables, read_cases, read_fields
 from oncoraft.evidence.treatment import REGIMENS, REGISTRATION_DAYS, regimens_table
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
@@ -229,7 +230,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     everyone, block = read_cases(given.cases), blocks["audit"]
     budget, fields = blocks["prompts"].token_budget, read_fields(given.fields)
     audited = Audited(blocks["evidence"], renderer_of(blocks["prompts"]), budget, block.seed, fields)
-    report = audit(read_tables(given.tables, whole=True), sample(everyone, block.cases, block.seed), audited, everyone)
+    chosen = sample(everyone, block.cases, block.seed)
+    # Nobody else's records are read: they say nothing of the chosen.
+    tables = of_patients(open_tables(given.tables, whole=True), pa.array(chosen["patient_id"].unique(), pa.string()))
+    report = audit(tables, chosen, audited, everyone[everyone["patient_id"].isin(chosen["patient_id"])])
     record = given.out.with_name(given.out.name + ".manifest.json")
     with publishing(given.out, record, step="audit") as (out, note):
         write_json(out, report)

@@ -7,10 +7,13 @@ how many is found by bisection over the fixed order of cutting, for all cases to
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from statistics import median
+from typing import Any, NamedTuple
 
 from oncoraft.answers import open_tokenizer, prompt_token_ids
 from oncoraft.evidence.declaration import NEVER_CUT
@@ -38,6 +41,24 @@ class Fitted:
     text: str
     tokens: int
     cut: tuple[str, ...] = ()
+
+
+class OverBudget(InputError):
+    """What may never be cut of some cases is already too long.
+
+    Attributes:
+        needs: tokens that each of them needs at least, by case.
+    """
+
+    def __init__(self, needs: dict[str, int], budget: int) -> None:
+        worst = max(needs, key=lambda case_id: (needs[case_id], case_id))
+        super().__init__(
+            f"{len(needs)} cases need more tokens than the budget for what is never cut (instruction, drugs, cancer type, genetics); "
+            f"case {worst} needs {needs[worst]}: raise token_budget or lower alterations_shown, expected at least {needs[worst]}",
+            column="token_budget",
+            found=budget,
+        )
+        self.needs = needs
 
 
 def estimated_tokens(texts: list[str]) -> list[int]:
@@ -77,7 +98,7 @@ def fit(
         count: patient's parts in, tokens of the full prompts out.
 
     Raises:
-        InputError: what may never be cut is already too long; says how many cases, and how much the worst one needs.
+        OverBudget: what may never be cut is already too long; says how many cases, and how much the worst one needs.
     """
     orders = {case_id: cutting_order(statements) for case_id, statements in cases.items()}
 
@@ -94,13 +115,7 @@ def fit(
 
     best = attempt({case_id: len(order) for case_id, order in orders.items()})
     if hopeless := {case_id: found.tokens for case_id, found in best.items() if found.tokens > budget}:
-        worst = max(hopeless, key=lambda case_id: (hopeless[case_id], case_id))
-        raise InputError(
-            f"{len(hopeless)} cases need more tokens than the budget for what is never cut (instruction, drugs, cancer type, genetics); "
-            f"case {worst} needs {hopeless[worst]}: raise token_budget or lower alterations_shown, expected at least {hopeless[worst]}",
-            column="token_budget",
-            found=budget,
-        )
+        raise OverBudget(hopeless, budget)
     low, high = dict.fromkeys(orders, 0), {case_id: len(order) for case_id, order in orders.items()}
     while open_cases := {case_id: (low[case_id] + high[case_id]) // 2 for case_id in orders if high[case_id] - low[case_id] > 1}:
         for case_id, found in attempt(open_cases).items():
@@ -109,3 +124,32 @@ def fit(
             else:
                 low[case_id] = open_cases[case_id]
     return best
+
+
+class Tally:
+    """What is counted of prompts on their way to the file."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self.lengths = array("q")
+        self.cut = 0
+        self.statements: Counter[str] = Counter()
+
+    def counted(self, prompts: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """The same prompts, counted."""
+        for prompt in prompts:
+            self.lengths.append(prompt["prompt_tokens"])
+            self.cut += bool(prompt["cut"])
+            self.statements.update(prompt["cut"])
+            yield prompt
+
+    def counts(self, counted_by: str) -> dict[str, Any]:
+        """For the manifest."""
+        return {
+            "prompts": len(self.lengths),
+            "cut": self.cut,
+            "statements_cut": dict(sorted(self.statements.items())),
+            "tokens_median": float(median(self.lengths)),
+            "tokens_longest": max(self.lengths),
+            "tokens_counted_by": counted_by,
+        }

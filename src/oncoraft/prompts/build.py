@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from oncoraft.evidence.evidence import collect, collecting
-from oncoraft.evidence.reading import read_cases, read_tables
+from oncoraft.evidence.evidence import collecting, in_ranges
+from oncoraft.evidence.reading import open_cases, open_tables
 from oncoraft.planning.edge import read_settings, run, step_parser
 from oncoraft.prompts.render import write_prompts
 
@@ -20,7 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="prompts.jsonl to write")
     given = parser.parse_args(arguments)
     blocks = read_settings("prompts", given)
-    evidence = collect(read_tables(given.tables), read_cases(given.cases), **collecting(blocks["evidence"]))
+    parts = in_ranges(open_tables(given.tables), open_cases(given.cases), collecting(blocks["evidence"]))
+    evidence = (statements for _, statements in parts)
     write_prompts(given, blocks, evidence, [given.cases / "cases.parquet", given.tables / "ledger.parquet"], "prompts")
     return 0
 

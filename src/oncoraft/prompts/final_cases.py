@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from oncoraft.evidence.evidence import read_cases
+from oncoraft.evidence.reading import read_cases
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import read_jsonl, write_jsonl
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.foundation.stable import stable_fraction
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
-from oncoraft.prompts.split import PROMPT_KEYS, RATIONALE_KEYS, join, read_labels, rows
+from oncoraft.prompts.joined import PROMPT_KEYS, RATIONALE_KEYS, join, read_labels
+from oncoraft.prompts.split import rows
 
 log = logging.getLogger("oncoraft")
 FOLD = -1  # as in folds.parquet: who only ever trains

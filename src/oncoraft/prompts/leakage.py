@@ -27,7 +27,7 @@ from oncoraft.foundation.jsonl import read_jsonl
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 from oncoraft.prompts.audit import sample
-from oncoraft.prompts.split import read_labels
+from oncoraft.prompts.joined import read_labels
 
 log = logging.getLogger("oncoraft")
 TEXTS = ("rationale", "prompt")

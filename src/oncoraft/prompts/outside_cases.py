@@ -21,7 +21,8 @@ from oncoraft.foundation.jsonl import read_jsonl, write_jsonl
 from oncoraft.foundation.provenance import file_digest, manifest, publishing, write_json
 from oncoraft.planning.config import External
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
-from oncoraft.prompts.split import PROMPT_KEYS, in_folds, join, read_labels, rows
+from oncoraft.prompts.joined import PROMPT_KEYS, join, read_labels
+from oncoraft.prompts.split import in_folds, rows
 
 log = logging.getLogger("oncoraft")
 PATIENTS, TOKENIZER = "training_patients.txt", "tokenizer.json"

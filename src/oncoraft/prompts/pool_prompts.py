@@ -11,7 +11,7 @@ from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import read_jsonl, write_jsonl
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.edge import run, settings_record, step_parser
-from oncoraft.prompts.split import PROMPT_KEYS
+from oncoraft.prompts.joined import PROMPT_KEYS
 
 log = logging.getLogger("oncoraft")
 

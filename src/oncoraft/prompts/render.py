@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,19 +16,20 @@ from typing import Any
 import jinja2
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 
 from oncoraft.answers import full_prompt
-from oncoraft.artefacts import read_table
 from oncoraft.evidence.brief import brief
 from oncoraft.evidence.fields import BY_NAME, SECTIONS
 from oncoraft.evidence.known import days_before
-from oncoraft.evidence.reading import read_cases
+from oncoraft.evidence.reading import open_cases, ranges_of
 from oncoraft.evidence.shown import FOLDER
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import write_jsonl
 from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.foundation.ranges import RangedTable
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
-from oncoraft.prompts.budget import CHARACTERS_PER_TOKEN, Count, Statement, estimated_tokens, fit, tokenizer_count
+from oncoraft.prompts.budget import CHARACTERS_PER_TOKEN, Count, OverBudget, Statement, Tally, estimated_tokens, fit, tokenizer_count
 
 log = logging.getLogger("oncoraft")
 NAMES = {name: name.replace("_", " ").capitalize() for name in SECTIONS}
@@ -173,7 +173,6 @@ def render(evidence: pd.DataFrame, renderer: Renderer, budget: int, count: Count
     """
     prompts: dict[str, dict[str, Any]] = {}
     too_long: dict[str, list[Statement]] = {}
-    total, told = evidence["case_id"].nunique(), time.monotonic()
 
     def count_inputs(texts: list[str]) -> list[int]:
         return count([full_prompt(renderer.instruction, text) for text in texts])
@@ -191,9 +190,6 @@ def render(evidence: pd.DataFrame, renderer: Renderer, budget: int, count: Count
                 "prompt_tokens": tokens,
                 "cut": [],
             }
-        if time.monotonic() - told > 10:
-            told = time.monotonic()
-            log.info("render: %d of %d prompts", len(prompts), total)
     for case_id, found in fit(too_long, budget, renderer.input_text, count_inputs).items():
         prompts[case_id] |= {"input": found.text, "prompt_tokens": found.tokens, "cut": list(found.cut)}
     return [prompts[case_id] for case_id in sorted(prompts)]
@@ -204,28 +200,62 @@ def renderer_of(block: Any) -> Renderer:
     return Renderer(block.template, Path(block.instruction_file) if block.instruction_file else None)
 
 
-def write_prompts(given: Any, blocks: dict[str, Any], evidence: pd.DataFrame, inputs: list[Path], step: str) -> None:
-    """Render, write the prompts and their manifest; shared by `render` and `prompts`."""
+def rendered(parts: Iterable[pd.DataFrame], renderer: Renderer, budget: int, count: Count) -> Iterator[dict[str, Any]]:
+    """What `render` gives, of evidence that comes in ranges of patients.
+
+    Raises:
+        OverBudget: prompts cannot be brought within the budget; of all ranges together.
+    """
+    needs: dict[str, int] = {}
+    done, told = 0, time.monotonic()
+    for evidence in parts:
+        try:
+            prompts = render(evidence, renderer, budget, count)
+        except OverBudget as error:
+            needs |= error.needs
+            continue
+        finally:
+            del evidence  # or it would be held while the next range is read
+        done += len(prompts)
+        yield from prompts
+        del prompts
+        if time.monotonic() - told > 10:
+            told = time.monotonic()
+            log.info("render: %d prompts", done)
+    if needs:
+        raise OverBudget(needs, budget)
+
+
+def write_prompts(given: Any, blocks: dict[str, Any], evidence: Iterable[pd.DataFrame], inputs: list[Path], step: str) -> None:
+    """Render, write the prompts and their manifest; shared by `render` and `prompts`. Evidence comes in ranges of patients."""
     block = blocks["prompts"]
     count = tokenizer_count(given.tokenizer) if given.tokenizer else estimated_tokens
-    prompts = render(evidence, renderer_of(block), block.token_budget, count)
-    lengths = pd.Series([prompt["prompt_tokens"] for prompt in prompts])
-    counts = {
-        "prompts": len(prompts),
-        "cut": sum(bool(prompt["cut"]) for prompt in prompts),
-        "statements_cut": dict(sorted(Counter(field for prompt in prompts for field in prompt["cut"]).items())),
-        "tokens_median": float(lengths.median()),
-        "tokens_longest": int(lengths.max()),
-        "tokens_counted_by": "tokenizer" if given.tokenizer else f"characters / {CHARACTERS_PER_TOKEN}",
-    }
+    prompts, tally = rendered(evidence, renderer_of(block), block.token_budget, count), Tally()
     if block.instruction_file:
         inputs = [*inputs, Path(block.instruction_file)]
     record = given.out.with_name(given.out.name + ".manifest.json")
     with publishing(given.out, record, step=(step, "render", "prompts")) as (out, note):
-        write_jsonl(out, prompts)
+        write_jsonl(out, tally.counted(prompts))
+        counts = tally.counts("tokenizer" if given.tokenizer else f"characters / {CHARACTERS_PER_TOKEN}")
         settings = settings_record(given, blocks)
         write_json(note, manifest(step, inputs=inputs, outputs={given.out: out}, settings=settings, counts=counts, beside=record))
-    log.info("%s: %d prompts, median %d tokens, %d cut", step, len(prompts), lengths.median(), counts["cut"])
+    log.info("%s: %d prompts, median %d tokens, %d cut", step, counts["prompts"], counts["tokens_median"], counts["cut"])
+
+
+def in_ranges(evidence: RangedTable, cases: RangedTable) -> Iterator[pd.DataFrame]:
+    """Evidence of the cases, a patient range at a time.
+
+    Raises:
+        InputError: a case has no evidence, or there is evidence of a case that is not among them.
+    """
+    wanted, there = cases.ids(), evidence.ids()
+    for some, others, wrong in (
+        (wanted, there, "expected evidence of every case; {} have none, the first {}"),
+        (there, wanted, "expected evidence of cases of the case list alone; {} are not in it, the first {}"),
+    ):
+        if len(absent := some.filter(pc.invert(pc.is_in(some, value_set=others)))):
+            raise InputError(wrong.format(len(absent), pc.min(absent).as_py()), file=evidence.path)
+    return (evidence.rows(one.case_ids) for one in ranges_of(cases))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -239,9 +269,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="prompts.jsonl to write")
     given = parser.parse_args(arguments)
     blocks = read_settings("render", given)
-    evidence = read_table(given.evidence, COLUMNS)
-    if absent := set(read_cases(given.cases, ("case_id",))["case_id"]) - set(evidence["case_id"]):
-        raise InputError(f"expected evidence of every case; {len(absent)} have none, the first {min(absent)}", file=given.evidence)
+    evidence = in_ranges(RangedTable(given.evidence, "case_id", COLUMNS), open_cases(given.cases, ("case_id",)))
     write_prompts(given, blocks, evidence, [given.evidence, given.cases / "cases.parquet"], "render")
     return 0
 

@@ -8,62 +8,24 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from oncoraft.answers import answer_text
 from oncoraft.artefacts import read_table
-from oncoraft.evidence.reading import read_cases
 from oncoraft.foundation.errors import InputError
-from oncoraft.foundation.jsonl import read_jsonl, write_jsonl
+from oncoraft.foundation.jsonl import Writer
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.foundation.stable import stable_fraction
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
+from oncoraft.prompts.joined import Joined
 
 log = logging.getLogger("oncoraft")
 ROW = ["instruction", "input", "output", "case_id", "patient_id", "fold", "category", "score", "responder", "prompt_tokens", "cut"]
-PROMPT_KEYS = ("case_id", "instruction", "input", "prompt_tokens", "cut")
-RATIONALE_KEYS = ("case_id", "rationale")
-
-
-def read_labels(folder: Path, definition: str) -> pd.DataFrame:
-    """Labels of one definition.
-
-    Raises:
-        InputError: the file is absent, or the definition is not in it.
-    """
-    path = folder / "labels.parquet"
-    if not path.is_file():
-        raise InputError("expected labels written by `oncoraft labels`", file=path)
-    labels = pd.read_parquet(path)
-    found = labels[labels["definition"] == definition]
-    if found.empty:
-        raise InputError(f"expected labels of definition {definition!r}", file=path, column="definition")
-    return found
-
-
-def join(prompts: list[dict[str, Any]], rationales: list[dict[str, Any]], cases: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
-    """Prompts with label and answer, one row a case; the answer of a case without score or rationale is empty.
-
-    Raises:
-        InputError: a case has no prompt, or a prompt or rationale belongs to no case.
-    """
-    known = set(cases["case_id"])
-    for what, found in (("prompt", {row["case_id"] for row in prompts}), ("rationale", {row["case_id"] for row in rationales})):
-        if strange := found - known:
-            raise InputError(f"expected every {what} to belong to a case; {len(strange)} do not, the first", found=min(strange))
-        if what == "prompt" and (absent := known - found):
-            raise InputError(f"expected a prompt of every case; {len(absent)} have none, the first", found=min(absent))
-    frame = cases[["case_id", "patient_id"]].merge(pd.DataFrame(prompts), on="case_id")
-    frame = frame.merge(labels[["case_id", "category", "score", "responder"]], on="case_id", how="left", validate="one_to_one")
-    texts = frame["case_id"].map({row["case_id"]: row["rationale"] for row in rationales})
-    has = frame["score"].notna() & texts.notna()
-    frame["output"] = [answer_text(score, text) if told else "" for score, text, told in zip(frame["score"], texts, has)]
-    return frame.sort_values("case_id", kind="stable")
 
 
 def in_folds(frame: pd.DataFrame, folds: pd.DataFrame, design: str, fold: int) -> pd.DataFrame:
@@ -138,6 +100,26 @@ def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
+def write_parts(joined: Iterable[pd.DataFrame], parts: dict[Path, pd.DataFrame], fold: int | None) -> None:
+    """Write the rows of each part, a patient range at a time.
+
+    Args:
+        joined: frames as `join` makes them.
+        parts: file -> which cases, and "" for the output of those whose answer is not told.
+        fold: that is held out; None: there is none.
+    """
+    told = {path: part.set_index("case_id")["output"] != "" for path, part in parts.items()}
+    with ExitStack() as stack:
+        writers = {path: stack.enter_context(Writer(path)) for path in parts}
+        for frame in joined:
+            for path, writer in writers.items():
+                own = frame[frame["case_id"].isin(told[path].index)]
+                output = own["output"].where(told[path].reindex(own["case_id"]).to_numpy(dtype=bool), "")
+                own = own.assign(output=output)
+                writer.write(rows(own if fold is None else own.assign(fold=fold)))
+            del frame, own, output  # or they would be held while the next range is read
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Join prompts, rationales, labels and folds; write one fold or a corpus."""
     parser = step_parser(
@@ -157,10 +139,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if (given.all is None) == (None in (given.fold, given.train, given.heldout)):
         parser.error("give either --all, or all of --fold, --train and --heldout")
     blocks = read_settings("split", given)
-    labels = read_labels(given.cases, blocks["labels"].definition)
-    prompts = read_jsonl(given.prompts, PROMPT_KEYS, once="case_id")
-    rationales = read_jsonl(given.rationales, RATIONALE_KEYS, once="case_id")
-    frame = join(prompts, rationales, read_cases(given.cases, ("case_id", "patient_id")), labels)
+    joined = Joined(given.prompts, given.rationales, given.cases, blocks["labels"].definition)
+    frame = joined.outline()
     inputs = [given.prompts, given.rationales, given.cases / "cases.parquet", given.cases / "labels.parquet"]
     if given.all is not None:
         parts = {given.all: frame[frame["output"] != ""]}
@@ -181,8 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise InputError(reason, file=min(empty), found="none")
     counts = {path.stem: {"cases": len(part), "patients": part["patient_id"].nunique()} for path, part in parts.items()}
     with publishing(*parts, record, step="split") as temporary:
-        for part, path in zip(parts.values(), temporary):
-            write_jsonl(path, rows(part))
+        write_parts(joined, dict(zip(temporary, parts.values())), given.fold)
         outputs = dict(zip(parts, temporary))
         write_json(
             temporary[-1],

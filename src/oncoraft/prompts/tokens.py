@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,10 @@ import pyarrow as pa
 import pyarrow.ipc
 
 from oncoraft.answers import answer_token_ids, content_digest, full_prompt, open_tokenizer, prompt_token_ids
-from oncoraft.evidence.reading import read_cases
 from oncoraft.foundation.errors import InputError
-from oncoraft.foundation.jsonl import read_jsonl
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
-from oncoraft.prompts.split import PROMPT_KEYS, RATIONALE_KEYS, join, read_labels
+from oncoraft.prompts.joined import Joined
 
 log = logging.getLogger("oncoraft")
 SCHEMA = pa.schema(
@@ -40,16 +38,27 @@ SCHEMA = pa.schema(
 CHUNK = 2048  # cases tokenised together; one record batch of the file
 
 
-def batches(frame: pd.DataFrame, tokenizer: Any) -> Iterator[pa.RecordBatch]:
+def in_chunks(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """The same rows, `CHUNK` at a time wherever a frame ends."""
+    waiting = pd.DataFrame()
+    for frame in frames:
+        waiting = pd.concat([waiting, frame], ignore_index=True)
+        while len(waiting) > CHUNK:
+            yield waiting.iloc[:CHUNK]
+            waiting = waiting.iloc[CHUNK:]
+    if len(waiting):
+        yield waiting
+
+
+def batches(frames: Iterable[pd.DataFrame], tokenizer: Any) -> Iterator[pa.RecordBatch]:
     """Record batches of token ids, in the order of the cases.
 
     Args:
-        frame: case_id, instruction, input, output (empty: no answer), sorted by case_id.
+        frames: case_id, instruction, input, output (empty: no answer); sorted by case_id, also one behind the other.
         tokenizer: of the base model.
     """
-    told = time.monotonic()
-    for start in range(0, len(frame), CHUNK):
-        part = frame.iloc[start : start + CHUNK]
+    told, done = time.monotonic(), 0
+    for part in in_chunks(frames):
         prompts = [full_prompt(instruction, text) for instruction, text in zip(part["instruction"], part["input"])]
         outputs = part["output"].tolist()
         found = iter(answer_token_ids(tokenizer, [output for output in outputs if output]))
@@ -62,16 +71,17 @@ def batches(frame: pd.DataFrame, tokenizer: Any) -> Iterator[pa.RecordBatch]:
             answers,
         ]
         yield pa.record_batch([pa.array(values, field.type) for values, field in zip(columns, SCHEMA)], schema=SCHEMA)
+        done += len(part)
         if time.monotonic() - told > 10:
             told = time.monotonic()
-            log.info("tokens: %d of %d cases", min(start + CHUNK, len(frame)), len(frame))
+            log.info("tokens: %d cases", done)
 
 
-def write_tokens(path: Path, frame: pd.DataFrame, tokenizer: Any) -> dict[str, int]:
+def write_tokens(path: Path, frames: Iterable[pd.DataFrame], tokenizer: Any) -> dict[str, int]:
     """Write the file; returns its counts (cases, answers, tokens of prompts and of answers, longest prompt)."""
     counts = {"cases": 0, "answers": 0, "prompt_tokens": 0, "answer_tokens": 0, "longest_prompt": 0, "longest_answer": 0}
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, SCHEMA) as writer:
-        for batch in batches(frame, tokenizer):
+        for batch in batches(frames, tokenizer):
             writer.write_batch(batch)
             counts["cases"] += batch.num_rows
             counts["answers"] += batch.num_rows - batch["answer_tokens"].null_count
@@ -97,11 +107,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="tokens.arrow to write")
     given = parser.parse_args(arguments)
     blocks = read_settings("tokens", given)
-    labels = read_labels(given.cases, blocks["labels"].definition)
-    prompts = read_jsonl(given.prompts, PROMPT_KEYS, once="case_id")
-    rationales = read_jsonl(given.rationales, RATIONALE_KEYS, once="case_id")
-    frame = join(prompts, rationales, read_cases(given.cases, ("case_id", "patient_id")), labels)
-    if frame.empty:
+    joined = Joined(given.prompts, given.rationales, given.cases, blocks["labels"].definition)
+    if not len(joined.prompts.case_ids):
         raise InputError("expected at least one prompt of a case", file=given.prompts)
     tokenizer = open_tokenizer(given.tokenizer)
     if tokenizer.eos_token_id is None:
@@ -110,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     inputs = [given.prompts, given.rationales, given.cases / "cases.parquet", given.cases / "labels.parquet"]
     inputs += [file for file in sorted(given.tokenizer.glob("*token*")) if file.is_file()]
     with publishing(given.out, record, step="tokens") as (out, note):
-        counts = write_tokens(out, frame, tokenizer)
+        counts = write_tokens(out, joined, tokenizer)
         settings = settings_record(given, blocks)
         write_json(note, manifest("tokens", inputs=inputs, outputs={given.out: out}, settings=settings, counts=counts, beside=record))
     log.info(

@@ -12,7 +12,7 @@ import math
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import lru_cache
@@ -103,6 +103,7 @@ class EndpointTeacher:
         self.cache = Cache(cache, key)
         self.client = Client(block, key)
         self.cached = self.answered = self.failed = 0
+        self.seen: set[str] = set()  # digests of this run, so that equal cases count once wherever they stand
         self.tokens = {"prompt_tokens": 0, "completion_tokens": 0}
 
     def counts(self) -> dict[str, Any]:
@@ -134,7 +135,8 @@ class EndpointTeacher:
             bodies[digest] = body
         with self.cache.held():
             answers: dict[str, dict[str, Any] | None] = {digest: self.cache.get(digest) for digest in bodies}
-            self.cached += sum(answer is not None for answer in answers.values())
+            self.cached += sum(answer is not None for digest, answer in answers.items() if digest not in self.seen)
+            self.seen.update(answers)
             answers.update(self._ask_all({digest: bodies[digest] for digest, answer in answers.items() if answer is None}))
         texts = {digest: text_of(answer, bodies[digest]) if answer is not None else None for digest, answer in answers.items()}
         return {case_id: texts[digest] for case_id, digest in digest_by_case.items()}
@@ -232,12 +234,21 @@ class Plan:
     prompt_tokens: int
 
     @classmethod
-    def of(cls, block: Rationales, cache: Path, lessons: Sequence[Lesson]) -> Plan:
+    def of(cls, block: Rationales, cache: Path, lessons: Iterable[Lesson]) -> Plan:
         """Count the first attempt's requests that the cache cannot answer."""
         instruction, kept = instruction_of(block), Cache(cache)
-        bodies = {digest_of(body): body for body in (request_body(block, instruction, lesson, 0) for lesson in lessons)}
-        open_bodies = [body for digest, body in bodies.items() if kept.get(digest) is None]
-        return cls(block, len(lessons), len(bodies), len(bodies) - len(open_bodies), sum(map(estimated_tokens, open_bodies)))
+        seen: set[str] = set()
+        cases = cached = tokens = 0
+        for lesson in lessons:
+            cases += 1
+            body = request_body(block, instruction, lesson, 0)
+            digest = digest_of(body)
+            if digest not in seen:
+                seen.add(digest)
+                is_kept = kept.get(digest) is not None
+                cached += is_kept
+                tokens += 0 if is_kept else estimated_tokens(body)
+        return cls(block, cases, len(seen), cached, tokens)
 
     def record(self) -> dict[str, Any]:
         """Requests and tokens, for the least and the most that a run may ask."""

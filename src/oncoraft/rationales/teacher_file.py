@@ -19,9 +19,11 @@ class FileTeacher:
 
     def __init__(self, path: Path) -> None:
         self.texts = read_texts(path)
+        self.asked: set[str] = set()  # cases of the file that were asked for
 
     def propose(self, lessons: Sequence[Lesson], attempt: int) -> dict[str, str | None]:
         """The file's rationale of each case at the first attempt, None where it has none."""
+        self.asked.update(lesson.case_id for lesson in lessons if lesson.case_id in self.texts)
         return {lesson.case_id: self.texts.get(lesson.case_id) if attempt == 0 else None for lesson in lessons}
 
 

@@ -1,0 +1,171 @@
+"""Prompts with label and answer, joined by case, a patient range at a time: what training files and token ids are made of.
+
+Prompts and rationales stand in the order of case ids as `render` and `rationales` write them, and are then read line by line; a file in
+another order is read whole and sorted. Who is in which part of a fold is decided by `outline`, which holds no text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from oncoraft.answers import answer_text
+from oncoraft.artefacts import read_table
+from oncoraft.evidence.reading import open_cases, ranges_of
+from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.jsonl import iterate_rows, read_jsonl
+from oncoraft.foundation.ranges import Range
+
+PROMPT_KEYS = ("case_id", "instruction", "input", "prompt_tokens", "cut")
+RATIONALE_KEYS = ("case_id", "rationale")
+OF_LABEL = ["case_id", "category", "score", "responder"]
+# How `write_jsonl` begins a row of a case.
+CASE = re.compile(rb'\{"case_id": ("(?:[^"\\]|\\.)*")[,}]')
+
+
+def read_labels(folder: Path, definition: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Labels of one definition.
+
+    Args:
+        folder: of cases.
+        definition: whose labels.
+        columns: the only ones wanted; None: all.
+
+    Raises:
+        InputError: the file is absent, or the definition is not in it.
+    """
+    path = folder / "labels.parquet"
+    if not path.is_file():
+        raise InputError("expected labels written by `oncoraft labels`", file=path)
+    needed = list(dict.fromkeys(["case_id", "definition", *(columns or ())]))
+    found = read_table(path, needed, filters=[("definition", "==", definition)], whole=columns is None)
+    if found.empty:
+        raise InputError(f"expected labels of definition {definition!r}", file=path, column="definition")
+    return found
+
+
+def join(prompts: list[dict[str, Any]], rationales: list[dict[str, Any]], cases: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
+    """Prompts with label and answer, one row a case; the answer of a case without score or rationale is empty.
+
+    Raises:
+        InputError: a case has no prompt, or a prompt or rationale belongs to no case.
+    """
+    told, taught = (pa.array([row["case_id"] for row in rows], pa.string()) for rows in (prompts, rationales))
+    refuse_strangers(told, taught, _ids(cases))
+    frame = cases[["case_id", "patient_id"]].merge(pd.DataFrame(prompts), on="case_id")
+    frame = frame.merge(labels[OF_LABEL], on="case_id", how="left", validate="one_to_one")
+    texts = frame["case_id"].map({row["case_id"]: row["rationale"] for row in rationales})
+    has = frame["score"].notna() & texts.notna()
+    frame["output"] = [answer_text(score, text) if told else "" for score, text, told in zip(frame["score"], texts, has)]
+    return frame.sort_values("case_id", kind="stable")
+
+
+def _ids(frame: pd.DataFrame) -> pa.Array:
+    return pa.array(frame["case_id"], pa.string())
+
+
+def refuse_strangers(prompts: pa.Array, rationales: pa.Array, cases: pa.Array) -> None:
+    """Every case must have a prompt, and every prompt and rationale a case; all by case id.
+
+    Raises:
+        InputError: one has none; says how many, and the first.
+    """
+
+    def beyond(some: pa.Array, others: pa.Array) -> pa.Array:
+        return pc.unique(some.filter(pc.invert(pc.is_in(some, value_set=others))))
+
+    for what, found in (("prompt", prompts), ("rationale", rationales)):
+        if len(strange := beyond(found, cases)):
+            wanted = f"expected every {what} to belong to a case; {len(strange)} do not, the first"
+            raise InputError(wanted, found=pc.min(strange).as_py())
+        if what == "prompt" and len(absent := beyond(cases, found)):
+            raise InputError(f"expected a prompt of every case; {len(absent)} have none, the first", found=pc.min(absent).as_py())
+
+
+class ByCase:
+    """Rows of a JSONL file in the order of their case ids, of one range after the other."""
+
+    def __init__(self, path: Path, keys: Sequence[str]) -> None:
+        """Look through it.
+
+        Args:
+            path: the file.
+            keys: what every row must have.
+
+        Raises:
+            InputError: as `read_jsonl`, of a file that is not in the order of case ids, or has one twice; of others, when they are read.
+        """
+        begun = self._begun(path)
+        if begun is None:
+            rows = sorted(read_jsonl(path, keys, once="case_id"), key=lambda row: row["case_id"])
+            begun, self.stream = [row["case_id"] for row in rows], iter(rows)
+        else:
+            self.stream = (line.row for line in iterate_rows(path, keys))
+        self.case_ids = pa.array(begun, pa.string())
+        self.ahead: dict[str, Any] | None = None
+
+    @staticmethod
+    def _begun(path: Path) -> list[str] | None:
+        """Case ids as the lines begin with them; None where one does not, or they do not ascend."""
+        if not path.is_file():
+            return None
+        with path.open("rb") as stream:
+            found = [CASE.match(line) for line in stream]
+        try:
+            case_ids = [json.loads(one[1]) for one in found if one is not None]
+        except ValueError:
+            return None
+        return case_ids if len(case_ids) == len(found) and all(one < other for one, other in pairwise(case_ids)) else None
+
+    def of(self, one: Range) -> list[dict[str, Any]]:
+        """Rows of the next range; ranges are asked for in their order, and hold all cases of the file."""
+        found = []
+        last = one.case_ids[-1].as_py() if len(one.case_ids) else ""
+        row = self.ahead or next(self.stream, None)
+        while row is not None and row["case_id"] <= last:
+            found.append(row)
+            row = next(self.stream, None)
+        self.ahead = row
+        return found
+
+
+class Joined:
+    """What `join` gives, a patient range at a time; it can be gone through once."""
+
+    def __init__(self, prompts: Path, rationales: Path, folder: Path, definition: str) -> None:
+        """Open the files; `folder` is that of cases and labels, `definition` whose labels count.
+
+        Raises:
+            InputError: a file is absent or not what it should be; or as `join`.
+        """
+        self.labels = read_labels(folder, definition, OF_LABEL)
+        self.prompts, self.rationales = ByCase(prompts, PROMPT_KEYS), ByCase(rationales, RATIONALE_KEYS)
+        self.cases = open_cases(folder, ("case_id", "patient_id"))
+        try:
+            refuse_strangers(self.prompts.case_ids, self.rationales.case_ids, self.cases.ids())
+        except InputError:
+            # A line that is wrong in itself is told before what follows from it.
+            for path, keys in ((prompts, PROMPT_KEYS), (rationales, RATIONALE_KEYS)):
+                read_jsonl(path, keys, once="case_id")
+            raise
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        labels = pa.Table.from_pandas(self.labels, preserve_index=False)
+        for one in ranges_of(self.cases):
+            own = labels.filter(pc.is_in(labels["case_id"], value_set=one.case_ids)).to_pandas()
+            yield join(self.prompts.of(one), self.rationales.of(one), self.cases.rows(one.case_ids), own)
+
+    def outline(self) -> pd.DataFrame:
+        """The same without texts: case_id, patient_id, category, score, responder, output ("answer" where there is one, else "")."""
+        frame = self.cases.every().merge(self.labels, on="case_id", how="left", validate="one_to_one")
+        told = pd.Series(pc.is_in(_ids(frame), value_set=self.rationales.case_ids).to_numpy(zero_copy_only=False), index=frame.index)
+        output = pd.Series("", index=frame.index, dtype=object).mask(frame["score"].notna() & told, "answer")
+        return frame.assign(output=output).sort_values("case_id", kind="stable")
