@@ -1,6 +1,7 @@
 """Rewards: what does not apply is left out, the calibration reward is proper, and texts that try to please the verifiers gain nothing."""
 
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -106,6 +107,10 @@ def bad(**_: object) -> float:
     return 2.0
 
 
+def failing(**_: object) -> float:
+    return {}["dose"]  # type: ignore[no-any-return]
+
+
 def narrow(**_: object) -> np.float32:
     return np.float32(0.25)
 
@@ -136,6 +141,19 @@ def test_a_reward_outside_its_range_is_refused() -> None:
     rewards = Rewards(Alignment(own_rewards={"mine": {"function": f"{__name__}:bad"}}))  # type: ignore[dict-item]
     with pytest.raises(InputError, match=r"alignment\.own_rewards\.mine: expected a number in \[0, 1\]"):
         rewards.judge(Answered(GOOD, PROMPT, "", 0.7, True, True))
+
+
+def test_a_function_that_fails_is_told_by_file_and_line() -> None:
+    rewards = Rewards(Alignment(own_rewards={"mine": {"function": f"{__name__}:failing"}}))  # type: ignore[dict-item]
+    with pytest.raises(InputError, match=r"test_rewards\.py, line \d+: alignment\.own_rewards\.mine: .*KeyError: 'dose'"):
+        rewards.judge(Answered(GOOD, PROMPT, "", 0.7, True, True))
+
+
+def test_a_module_that_fails_while_it_is_imported_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken_rewards.py").write_text("def f(:\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(InputError, match=r"can be imported \(SyntaxError"):
+        Rewards(Alignment(own_rewards={"mine": {"function": "broken_rewards:f"}}))  # type: ignore[dict-item]
 
 
 def test_the_table_compares_the_answers_of_the_same_cases_by_patient() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import math
 import re
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
@@ -74,7 +75,7 @@ class Rewards:
         """Every reward of an answer.
 
         Raises:
-            InputError: a function of the user's own returns something else than a number in [0, 1] or None.
+            InputError: a function of the user's own fails, or returns something else than a number in [0, 1] or None.
         """
         stated = answer.score if answer.score is not None else score_in(answer.text)
         rationale = OPENING.sub("", answer.text, count=1)
@@ -83,8 +84,7 @@ class Rewards:
         parts["calibration"] = None if answer.responder is None else calibration(answer.text, answer.responder)
         parts["length"] = float(answer.is_ended)
         for name, function in self.own.items():
-            value = function(text=answer.text, prompt=answer.prompt, score=answer.score, responder=answer.responder)
-            parts[name] = checked(name, value)
+            parts[name] = checked(name, asked(name, function, answer))
         return Judged(parts, combined(parts, self.weights, self.gates))
 
     def _record(self, prompt: str) -> Record:
@@ -144,11 +144,25 @@ def imported(name: str, place: str) -> Own:
     key = f"alignment.own_rewards.{name}.function"
     try:
         found: Any = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise InputError(f"{key}: expected a function that can be imported ({error})", found=place) from None
+    except Exception as error:  # whatever a module of the user's own does while it is imported
+        raise InputError(f"{key}: expected a function that can be imported ({type(error).__name__}: {error})", found=place) from None
     if not callable(found):
         raise InputError(f"{key}: expected a function", found=place)
     return found
+
+
+def asked(name: str, function: Own, answer: Answered) -> Any:
+    """What a function of the user's own says of an answer.
+
+    Raises:
+        InputError: it fails; says where, by file and line.
+    """
+    try:
+        return function(text=answer.text, prompt=answer.prompt, score=answer.score, responder=answer.responder)
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        told = f"alignment.own_rewards.{name}: expected a reward from its function, which failed ({type(error).__name__}: {error})"
+        raise InputError(told, file=where.filename, line=where.lineno) from None
 
 
 def checked(name: str, value: Any) -> float | None:
