@@ -86,6 +86,12 @@ def test_a_list_of_nobody_is_refused(text: str, tmp_path: Path) -> None:
         read_patients(Path(listed(tmp_path, text)))
 
 
+@pytest.mark.parametrize("text", ['"b"\n"d"\n', "b,d\n", "'b' 'd'\n"])
+def test_a_list_in_another_form_is_told_which_form_is_read(text: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"expected ids of patients as the study has them, one a line, without quotes, found"):
+        choose(CASES, TABLES, CohortFilter(patients=listed(tmp_path, text)))
+
+
 def test_the_limit_is_a_step_of_the_flow_and_leaves_each_case_as_it_was(tmp_path: Path) -> None:
     tables = tmp_path / "tables"
     tables.mkdir()

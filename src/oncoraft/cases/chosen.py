@@ -33,7 +33,7 @@ def choose(cases: pd.DataFrame, tables: dict[str, pd.DataFrame], limits: CohortF
         before, `left_out` with reason, patients and cases, `patients_unknown` (ids of the list that the study does not have).
 
     Raises:
-        InputError: a limit names what the study does not have, or nothing is left.
+        InputError: a limit names what the study does not have, no listed patient is in it, or nothing is left.
     """
     counts: dict[str, Any] = {"cohort_filter": {}}
     reasons = pd.Series("", index=cases.index)
@@ -51,6 +51,10 @@ def choose(cases: pd.DataFrame, tables: dict[str, pd.DataFrame], limits: CohortF
         return cases.reset_index(drop=True), counts
     kept = cases[reasons == ""].reset_index(drop=True)
     unknown = sorted(listed - set(tables["clinical_patient"]["patient_id"]))
+    if unknown and len(unknown) == len(listed):
+        raise InputError(
+            "expected ids of patients as the study has them, one a line, without quotes", file=limits.patients, found=unknown[0]
+        )
     if unknown:
         log.warning("%s: %d of %d patients are not in the study, e.g. %s", limits.patients, len(unknown), len(listed), unknown[0])
     if kept.empty:
