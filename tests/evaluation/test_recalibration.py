@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from oncoraft.evaluation.calibration import measures
 from oncoraft.foundation.errors import InputError
 from oncoraft.recalibration import Recalibration, fit, logistic, logit, read_recalibration, youden
 
@@ -37,6 +38,19 @@ def test_the_published_regression_is_met_to_six_decimals() -> None:
     p = 1 / (1 + np.exp(-(-1 + 2 * np.sin(i / 7) + 0.5 * np.cos(i / 3))))
     y = (7919 * i % 1000) / 1000 < 1 / (1 + np.exp(-(0.3 + 0.7 * np.log(p / (1 - p)))))
     assert logistic(logit(p), y) == pytest.approx((0.2812204719, 0.7009526627), abs=1e-6)
+
+
+def test_the_information_at_the_published_regression_gives_the_standard_errors_of_r() -> None:
+    """Slope, and intercept at a slope of 1 (calibration in the large), of the same set: at another optimum they would be others."""
+    i = np.arange(1, 1001)
+    x = -1 + 2 * np.sin(i / 7) + 0.5 * np.cos(i / 3)
+    y = (7919 * i % 1000) / 1000 < 1 / (1 + np.exp(-(0.3 + 0.7 * x)))
+    intercept, slope = logistic(logit(1 / (1 + np.exp(-x))), y)
+    p, design = 1 / (1 + np.exp(-(intercept + slope * x))), np.column_stack([np.ones(1000), x])
+    assert np.sqrt(np.linalg.inv(design.T * (p * (1 - p)) @ design)[1, 1]) == pytest.approx(0.0536130071, abs=1e-6)
+    large = measures(1 / (1 + np.exp(-x)), y)["calibration_in_the_large"]
+    p = 1 / (1 + np.exp(-(large + x)))
+    assert (p * (1 - p)).sum() ** -0.5 == pytest.approx(0.0780181169, abs=1e-6)
 
 
 def test_scores_that_point_the_wrong_way_are_flattened_to_the_prevalence_and_not_turned_round() -> None:
