@@ -114,3 +114,10 @@ def test_labels_beside_the_cases_widen_the_adjusted_intervals(tmp_path: Path, ca
     tables["labels"].assign(definition="oncoraft").to_parquet(tmp_path / "cases" / "labels.parquet")
     assert survival(tmp_path) == 2
     assert "expected rows of the definition 'strict'" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_ratio_whose_interval_passes_all_numbers_once_widened_is_none() -> None:
+    found = HazardRatio(2.0, 300.0)
+    assert np.isfinite(found.interval[1])
+    assert widened(found, 1.2) is not None
+    assert widened(found, 4.0) is None

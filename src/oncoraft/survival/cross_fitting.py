@@ -47,7 +47,8 @@ def variance_inflation(group: pd.DataFrame, residuals: Array, strata: Array) -> 
 
 
 def widened(found: HazardRatio | None, factor: float | None) -> HazardRatio | None:
-    """A ratio with its variance multiplied."""
+    """A ratio with its variance multiplied; None where its interval has a limit beyond any number then."""
     if found is None or factor is None:
         return found
-    return replace(found, standard_error=found.standard_error * float(np.sqrt(factor)))
+    wider = replace(found, standard_error=found.standard_error * float(np.sqrt(factor)))
+    return wider if np.isfinite(wider.interval[1]) else None
