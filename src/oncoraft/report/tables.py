@@ -11,8 +11,9 @@ import pandas as pd
 from markupsafe import Markup
 
 Row = Mapping[str, Any]
-# Pixels: of a letter of a table, between two columns, of a drawn interval; letters after which words wrap; of a column of text at least; of a small screen.
-LETTER, PADDING, DRAWN, WRAPPED, LEAST_TEXT, SMALL_SCREEN = 7.0, 18.0, 180.0, 26, 96.0, 700
+# Pixels: of a letter of a table, between two columns, of a drawn interval; letters after which words wrap; of a column of text at least; of a small and a large screen.
+LETTER, PADDING, DRAWN, WRAPPED, LEAST_TEXT, SMALL_SCREEN, LARGE_SCREEN = 7.0, 18.0, 180.0, 26, 96.0, 700, 1060
+MANY = 8  # columns, which together are wide even where each is narrow
 Rows = list[dict[str, Any]]
 
 
@@ -213,13 +214,23 @@ class Table:
     @property
     def is_wide(self) -> bool:
         """Whether it is too wide for a small screen, as far as its letters tell: there its rows are cards."""
+        return self.width > SMALL_SCREEN
+
+    @property
+    def is_broad(self) -> bool:
+        """Whether it may be too wide for any screen: there a number and its interval may stand on two lines."""
+        return self.width > LARGE_SCREEN or len(self.columns) >= MANY
+
+    @property
+    def width(self) -> float:
+        """Pixels that it takes at least, as far as its letters tell, numbers with their intervals on one line."""
         width = 0.0
         for place, column in enumerate(self.columns):
             longest = max((len(row[place].text) for row in self.rows), default=0)
             # Words wrap; a number with its interval stays on one line.
             needed = max(min(longest, WRAPPED) if column.is_text else longest, min(WRAPPED, len(column.title) / 2))
             width += DRAWN if column.is_plot else max(LEAST_TEXT if column.is_text else 0.0, PADDING + LETTER * needed)
-        return width > SMALL_SCREEN
+        return width
 
     @property
     def rows(self) -> list[Cells]:
