@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from oncoraft.report.jobs import NOT_MEASURED, job_rows
+
 from .conftest import ROOT
 from .finished_run import FinishedRun, changed, count
 
@@ -58,6 +60,10 @@ def test_everything_is_current_and_verifies(aligned: FinishedRun) -> None:
     assert aligned.jobs() == []
     done = aligned.oncoraft("verify", "results")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_job_that_left_a_result_was_measured(aligned: FinishedRun) -> None:
+    assert NOT_MEASURED not in {row["kind"] for row in job_rows(aligned.results)}
 
 
 def test_a_setting_of_one_method_reruns_that_method_and_what_follows(aligned: FinishedRun, tmp_path: Path) -> None:

@@ -111,29 +111,23 @@ def test_every_rule_that_runs_a_step_has_all_its_directives() -> None:
             assert "gpu=" in rule
 
 
-def test_parsing_is_quick_and_imports_neither_torch_nor_pandas(tmp_path: Path) -> None:
-    # CPU seconds (children are none) of importing the engine and of parsing, in one process; the engine's own share is not ours.
+def test_parsing_imports_neither_torch_nor_pandas(tmp_path: Path) -> None:
+    # In a process of its own, through the engine's own interface; benchmarks/plan.py tells what parsing takes.
     code = f"""
-import sys, time, argparse
+import sys
 sys.argv = ["snakemake"]
-from snakemake import cli
 from snakemake.api import SnakemakeApi
 from snakemake.settings.types import ConfigSettings, OutputSettings, ResourceSettings
 from pathlib import Path
-heavy = lambda: sorted(m for m in ("torch", "pandas") if m in sys.modules)
-before, start = heavy(), time.process_time()
 with SnakemakeApi(OutputSettings(quiet=None)) as api:
     workflow = api.workflow(
         resource_settings=ResourceSettings(cores=1), config_settings=ConfigSettings(configfiles=[Path({str(ROOT / "config/config.yaml")!r})]),
         snakefile=Path({str(ROOT / "workflow/Snakefile")!r}), workdir=Path({str(tmp_path)!r}))
     workflow.list_rules()
-print("RESULT", time.process_time() - start, before, heavy())
+print("RESULT", sorted(name for name in ("torch", "pandas", "oncoraft.planning.plan") if name in sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    match = re.search(r"RESULT (\S+) (\[.*?\]) (\[.*?\])", done.stdout)
-    assert match, done.stdout
-    assert float(match.group(1)) < 1.0
-    assert match.group(3) == "[]"
+    assert "RESULT ['oncoraft.planning.plan']" in done.stdout
 
 
 @pytest.mark.parametrize("tool", ["lint"])

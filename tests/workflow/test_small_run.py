@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from oncoraft.planning.plan import Plan
+from oncoraft.report.jobs import NOT_MEASURED, job_rows
 
 from .conftest import ROOT, SMALL, planned, snakemake
 
@@ -52,6 +53,10 @@ def test_every_artefact_is_there_with_a_manifest(small_run: Path) -> None:
         manifest = json.loads(file.read_text())
         assert {"step", "inputs", "outputs", "settings", "counts", "versions"} <= set(manifest), file
         assert not any(Path(path).is_absolute() for path in manifest["inputs"] | manifest["outputs"]), file
+
+
+def test_every_job_that_left_a_result_was_measured(small_run: Path) -> None:
+    assert NOT_MEASURED not in {row["kind"] for row in job_rows(results(small_run))}
 
 
 def test_nothing_half_written_is_left(small_run: Path) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from oncoraft.report.jobs import NOT_MEASURED, job_rows
+
 from .finished_run import FinishedRun, changed, count
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small-run")]
@@ -62,6 +64,10 @@ def test_everything_is_current_and_verifies(asked: FinishedRun) -> None:
     assert asked.jobs() == []
     done = asked.oncoraft("verify", "results")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_job_that_left_a_result_was_measured(asked: FinishedRun) -> None:
+    assert NOT_MEASURED not in {row["kind"] for row in job_rows(asked.results)}
 
 
 def test_every_answerer_is_measured_on_the_same_cases_and_the_report_shows_them(asked: FinishedRun) -> None:

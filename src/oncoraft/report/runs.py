@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from typing import Any
 
 from oncoraft.foundation.jsonl import read_jsonl
 from oncoraft.report.collect import Run, read_json
+from oncoraft.report.jobs import JOBS, NOT_MEASURED, job_rows
 from oncoraft.report.sections import Sources
 from oncoraft.report.tables import Data, Rows, count, decimals, interval, tabulate, text
 
@@ -82,50 +82,19 @@ TRAINING = [
 ]
 
 
-def job_rows(sources: Sources) -> Rows:
-    """What each kind of job took, by the workflow's benchmarks: how many, wall and processor time, the largest memory."""
-    found: dict[str, dict[str, Any]] = {}
-    homes = [sources.results, *(sources.results / run.model for run in sources.runs)]
-    homes += [sources.results / run.model / run.strategy / run.design for run in sources.runs]
-    for path in sorted({path for home in homes for path in home.glob("benchmarks/*.tsv")}):
-        kind = path.stem.partition("-")[0]
-        if kind == "report":
-            continue
-        with path.open(encoding="utf-8", newline="") as stream:
-            for row in csv.DictReader(stream, delimiter="\t"):
-                seconds, processor, memory = (_number(row.get(name)) for name in ("s", "cpu_time", "max_rss"))
-                one = found.setdefault(kind, {"kind": kind, "jobs": 0, "minutes": 0.0, "processor_minutes": 0.0, "memory_gib": 0.0})
-                one["jobs"] += 1
-                one["minutes"] += seconds / 60
-                one["processor_minutes"] += processor / 60
-                one["memory_gib"] = max(one["memory_gib"], memory / 1024)
-    return sorted(found.values(), key=lambda row: -row["processor_minutes"])
-
-
-def _number(cell: str | None) -> float:
-    """A cell of a benchmark; Snakemake writes NA and - where a job was too short to be measured."""
-    return 0.0 if cell in (None, "", "NA", "-") else float(cell)
-
-
-JOBS = [
-    text("job", "kind"),
-    count("jobs", "jobs"),
-    decimals("minutes", "minutes", 2),
-    decimals("processor minutes", "processor_minutes", 2),
-    decimals("largest memory (GiB)", "memory_gib", 2),
-]
-
-
 def compute(sources: Sources) -> dict[str, Any]:
     """Compute and cost."""
     rows = [row for run in sources.runs for row in training_rows(sources, run)]
-    jobs = job_rows(sources)
+    jobs = job_rows(sources.results)
+    measured = [row for row in jobs if row["kind"] != NOT_MEASURED]
     total = {
         "jobs": sum(row["jobs"] for row in jobs),
-        "processor_hours": sum(row["processor_minutes"] for row in jobs) / 60,
+        "measured_jobs": sum(row["jobs"] for row in measured),
+        "processor_hours": sum(row["processor_minutes"] for row in measured) / 60,
         "training_hours": sum(row["minutes"] for row in rows) / 60,
     }
-    told = f"{total['processor_hours']:.2f} processor hours in {total['jobs']:,} jobs" if jobs else None
+    count_of = f"{total['jobs']:,}" if total["measured_jobs"] == total["jobs"] else f"{total['measured_jobs']:,} of {total['jobs']:,}"
+    told = f"{total['processor_hours']:.2f} processor hours in {count_of} jobs" if measured else None
     told = told or (f"{total['training_hours']:.2f} hours of training" if rows else None)
     return {
         "brief": told,
