@@ -16,7 +16,7 @@ rule cell_twin:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_ranges,
         runtime=30,
     params:
         settings=cell_settings_of("twin-cells"),
@@ -46,7 +46,7 @@ rule cell_cases:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_ranges,
         runtime=30,
     params:
         settings=cell_settings_of("cell-cases"),
@@ -75,7 +75,7 @@ rule cell_folds:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_ranges,
         runtime=30,
     params:
         settings=cell_settings_of("cell-folds"),
@@ -103,7 +103,7 @@ rule cell_prompts:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_ranges,
         runtime=30,
     params:
         settings=cell_settings_of("cell-prompts"),
@@ -132,7 +132,7 @@ rule cell_corpus:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_ranges,
         runtime=30,
     params:
         settings=cell_settings_of("cell-split"),
@@ -162,7 +162,7 @@ rule cell_base_model:
         "../../envs/train.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_ranges,
         runtime=30,
         gpu=0,
     params:
@@ -191,7 +191,7 @@ rule cell_split:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_ranges,
         runtime=30,
     params:
         settings=cell_settings_of("cell-split"),
@@ -221,7 +221,7 @@ rule cell_expression:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_ranges,
         runtime=30,
     params:
         settings=cell_settings_of("cell-expression"),
@@ -254,7 +254,7 @@ rule cell_baselines:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_ranges,
         runtime=30,
     params:
         settings=cell_settings_of("cell-baselines"),
@@ -416,7 +416,7 @@ rule cell_scores:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_ranges,
         runtime=30,
     params:
         settings=cell_settings_of("cell-scores"),
@@ -444,7 +444,7 @@ rule cell_removals:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_ranges,
         runtime=30,
     params:
         settings=cell_settings_of("cell-removals"),
@@ -486,7 +486,7 @@ rule cell_markers:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_ranges,
         runtime=30,
     params:
         settings=cell_settings_of("cell-markers"),

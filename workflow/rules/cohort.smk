@@ -16,7 +16,7 @@ rule twin:
         "../../envs/data.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_ranges,
         runtime=20,
     params:
         settings=settings_of("twin"),
@@ -45,7 +45,7 @@ rule ingest:
         "../../envs/data.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_tables,
         runtime=30,
     params:
         settings=settings_of("ingest"),

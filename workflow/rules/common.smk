@@ -10,6 +10,7 @@ sys.path.insert(0, str(PACKAGE.resolve()))
 
 from oncoraft.foundation.errors import InputError
 from oncoraft.planning.arrays import unequal_arrays
+from oncoraft.planning.memory import memory_of_tables
 from oncoraft.planning.plan import BUILT_FILES, TABLE_NAMES, Plan
 from oncoraft.reruns.source_record import record_sources
 
@@ -96,6 +97,16 @@ def threads_for(wildcards):
 def memory_for(wildcards):
     """Main memory of a training or inference job in MB; a real base model is loaded through it once."""
     return 3000 if plan.is_built(wildcards.model) else 64000
+
+
+def memory_for_tables(wildcards, attempt):
+    """Main memory in MB of a job that reads whole tables: it follows the size of the study, and grows where a job is tried again."""
+    return memory_of_tables(plan, dict(wildcards), attempt)
+
+
+def memory_for_ranges(wildcards, attempt):
+    """Main memory in MB of a job that works by ranges of patients, whatever the size of the study."""
+    return 4000 * attempt
 
 
 def minutes_for(built, real):

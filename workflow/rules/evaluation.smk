@@ -21,7 +21,7 @@ rule baselines:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_tables,
         runtime=30,
     params:
         settings=settings_of("baselines"),
@@ -60,7 +60,7 @@ rule metrics:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_tables,
         runtime=30,
     params:
         settings=settings_of("metrics"),
@@ -90,7 +90,7 @@ rule compare:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_tables,
         runtime=30,
     params:
         settings=settings_of("compare"),

@@ -16,7 +16,7 @@ rule twin_release:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_ranges,
         runtime=20,
     params:
         settings=settings_of("twin"),
@@ -79,7 +79,7 @@ rule overlap:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_tables,
         runtime=30,
     params:
         settings=settings_of("overlap"),
@@ -108,7 +108,7 @@ rule outside_folds:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_tables,
         runtime=30,
     params:
         settings=settings_of("outside-folds"),
@@ -136,7 +136,7 @@ rule mapping:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_tables,
         runtime=30,
     params:
         settings=settings_of("mapping"),
@@ -175,7 +175,7 @@ rule outside_cases:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_tables,
         runtime=30,
     params:
         settings=settings_of("outside-cases"),
@@ -250,7 +250,7 @@ rule average:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_tables,
         runtime=30,
     params:
         settings=settings_of("average"),
@@ -288,7 +288,7 @@ rule apply_baselines:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_tables,
         runtime=60,
     params:
         settings=settings_of("apply-baselines"),
@@ -330,7 +330,7 @@ rule external:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_tables,
         runtime=30,
     params:
         settings=settings_of("external"),
@@ -378,7 +378,7 @@ rule label_validity:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_tables,
         runtime=30,
     params:
         settings=settings_of("label-validity"),

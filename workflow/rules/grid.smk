@@ -25,7 +25,7 @@ rule grid:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_tables,
         runtime=60,
     params:
         settings=settings_of("grid"),

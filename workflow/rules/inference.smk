@@ -59,7 +59,7 @@ rule recalibrate:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_tables,
         runtime=30,
     params:
         settings=settings_of("recalibrate"),
@@ -97,7 +97,7 @@ rule gather:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_tables,
         runtime=30,
     params:
         settings=settings_of("gather"),

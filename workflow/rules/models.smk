@@ -15,7 +15,7 @@ rule base_model:
         "../../envs/train.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_tables,
         runtime=30,
         gpu=0,
     params:

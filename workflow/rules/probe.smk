@@ -92,7 +92,7 @@ rule apply_probe:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_tables,
         runtime=30,
     params:
         settings=settings_of("probe"),

@@ -17,7 +17,7 @@ rule evidence:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_ranges,
         runtime=30,
     params:
         settings=settings_of("evidence"),
@@ -46,7 +46,7 @@ rule audit:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_ranges,
         runtime=30,
     params:
         settings=settings_of("audit"),
@@ -75,7 +75,7 @@ rule rationales:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_ranges,
         runtime=30,
     params:
         content=plan.teacher_content(),
@@ -103,7 +103,7 @@ rule corpus_prompts:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_ranges,
         runtime=30,
     params:
         settings=settings_of("render"),
@@ -131,7 +131,7 @@ rule corpus:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_ranges,
         runtime=30,
     params:
         settings=settings_of("split"),
@@ -159,7 +159,7 @@ rule render:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_ranges,
         runtime=30,
     params:
         settings=settings_of("render"),
@@ -191,7 +191,7 @@ rule split:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_ranges,
         runtime=30,
     params:
         settings=settings_of("split"),
@@ -224,7 +224,7 @@ rule control:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_ranges,
         runtime=30,
     params:
         settings=settings_of("control"),
@@ -255,7 +255,7 @@ rule tokens:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_ranges,
         runtime=30,
     params:
         settings=settings_of("tokens"),
@@ -285,7 +285,7 @@ rule leakage:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_tables,
         runtime=30,
     params:
         settings=settings_of("leakage"),

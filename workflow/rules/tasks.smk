@@ -18,7 +18,7 @@ rule task_courses:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_tables,
         runtime=30,
     params:
         settings=settings_of("task-courses"),
@@ -46,7 +46,7 @@ rule task_law:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_tables,
         runtime=30,
     params:
         settings=settings_of("task-law"),
@@ -75,7 +75,7 @@ rule task_cases:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_tables,
         runtime=30,
     params:
         settings=task_settings_of("task-cases"),
@@ -102,7 +102,7 @@ rule task_folds:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_tables,
         runtime=30,
     params:
         settings=task_settings_of("folds"),
@@ -134,7 +134,7 @@ rule task_evidence:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_tables,
         runtime=30,
     params:
         settings=task_settings_of("evidence"),
@@ -167,7 +167,7 @@ rule task_lookahead:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_tables,
         runtime=30,
     params:
         settings=task_settings_of("audit"),
@@ -195,7 +195,7 @@ rule task_prompts:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_tables,
         runtime=30,
     params:
         settings=task_settings_of("task-prompts"),
@@ -223,7 +223,7 @@ rule task_split:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_tables,
         runtime=30,
     params:
         settings=task_settings_of("task-split"),
@@ -249,7 +249,7 @@ rule task_baselines:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_tables,
         runtime=30,
     params:
         settings=task_settings_of("task-baselines"),
@@ -397,7 +397,7 @@ rule task_scores:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_for_tables,
         runtime=30,
     params:
         settings=task_settings_of("task-scores"),
