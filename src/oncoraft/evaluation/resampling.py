@@ -57,7 +57,7 @@ def _columns_of_means(probability: Array, positive: Array) -> Array:
 
 def _means(sums: Array) -> dict[str, Array]:
     """The measures that are ratios of sums over cases, from those of `_columns_of_means`."""
-    (total, events, expected, square, loss), gaps = sums[:, :-2 * BINS].T, sums[:, -2 * BINS :]
+    (total, events, expected, square, loss), gaps = sums[:, : -2 * BINS].T, sums[:, -2 * BINS :]
     rate = events / total
     with np.errstate(invalid="ignore", divide="ignore"):
         found = {
