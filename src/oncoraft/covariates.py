@@ -5,6 +5,7 @@ They are read from the evidence, so that nothing enters that a prompt could not 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -119,18 +120,18 @@ def covariate_report(frame: pd.DataFrame, intended: Sequence[str]) -> list[dict[
     """
     records = []
     for name in intended:
-        values = frame[name] if name in frame else pd.Series(np.nan, index=frame.index)
-        known = values[values.notna() & (values != UNKNOWN)]
-        state = "missing" if known.empty else "constant" if known.nunique() == 1 else "used"
-        unknown = len(values) - len(known)
-        records.append({"covariate": name, "state": state, "n": len(known), "unknown": unknown, "levels": _levels(known)})
+        known = frame[name].dropna() if name in frame else pd.Series(dtype=float)
+        counts = Counter(known.tolist())
+        unknown = len(frame) - len(known) + counts.pop(UNKNOWN, 0)
+        state = "used" if len(counts) > 1 else "constant" if counts else "missing"
+        levels = _levels(counts, pd.api.types.is_numeric_dtype(known))
+        records.append({"covariate": name, "state": state, "n": len(frame) - unknown, "unknown": unknown, "levels": levels})
     return records
 
 
-def _levels(known: pd.Series) -> dict[str, float]:
+def _levels(counts: Counter[Any], is_numeric: bool) -> dict[str, float]:
     """Cases by value, or the quartiles where there are many numbers."""
-    if pd.api.types.is_numeric_dtype(known) and known.nunique() > FEW_LEVELS:
-        quartiles = {"lower_quartile": 0.25, "median": 0.5, "upper_quartile": 0.75}
-        return {name: float(known.astype(float).quantile(share)) for name, share in quartiles.items()}
-    counts = known.value_counts().sort_index()
-    return {f"{value:g}" if isinstance(value, float) else str(value): int(count) for value, count in counts.items()}
+    if is_numeric and len(counts) > FEW_LEVELS:
+        known = np.array(list(counts.elements()), dtype=float)
+        return dict(zip(("lower_quartile", "median", "upper_quartile"), np.quantile(known, (0.25, 0.5, 0.75)).tolist()))
+    return {f"{value:g}" if isinstance(value, float) else str(value): counts[value] for value in sorted(counts)}

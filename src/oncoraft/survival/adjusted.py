@@ -79,7 +79,7 @@ def covariate_states(
     group: pd.DataFrame, columns: Columns, fit: CoxFit, admitted: Sequence[str], intended: Sequence[str] = INTENDED
 ) -> list[dict[str, Any]]:
     """What became of each intended covariate: `covariates.covariate_report` with its source, the columns in the model, and those left out and why."""
-    records = covariate_report(group, intended)
+    records, events = covariate_report(group, intended), int(group["event"].sum())
     for record in records:
         name = record["covariate"]
         record["source"] = source_of(name)
@@ -87,7 +87,7 @@ def covariate_states(
         reasons: dict[str, str | None] = {
             column: RARE
             if is_rare(values)
-            else fit.dropped.get(column) or (None if column in admitted else f"{subjects_of(group).event.sum()} events allow no more")
+            else fit.dropped.get(column) or (None if column in admitted else f"{events} events allow no more")
             for column, values in found.items()
         }
         record["columns"] = [column for column, reason in reasons.items() if reason is None]

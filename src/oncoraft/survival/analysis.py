@@ -182,6 +182,8 @@ def landmark_groups(frame: pd.DataFrame, by: list[str], settings: Survival, endp
         frame: cases with follow-up from the index date; with responder and label_day (`inputs.read_response`) where response is asked for.
         by, settings, endpoint: as for `analyse`.
     """
+    if not settings.landmarks:
+        return []
     used, found = first_use(frame, by), []
     coding = Coding(used, intended_of(settings))
     within = [] if "regimen" in by else ["regimen"]
