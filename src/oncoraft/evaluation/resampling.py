@@ -84,7 +84,7 @@ class _Line:
 
     def __init__(self, x: Array, y: Array) -> None:
         intercept, slope = logistic(x, y.astype(bool))
-        self.y, self.columns, self.widths = y, np.zeros((len(x), 0)), [0]
+        self.y, self.columns, self.widths = y, np.zeros((len(x), 0)), np.zeros(1, dtype=int)
         if np.isfinite(slope):
             self.centre, self.spread = float(x.mean()), float(x.std())
             self.z = (x - self.centre) / self.spread
