@@ -54,7 +54,8 @@ def clinical_covariates(cases: pd.DataFrame, evidence: pd.DataFrame) -> pd.DataF
         The cases in their order with the columns of `COVARIATES`. Numbers are nan and words "unknown" where nothing was known; sites
         are nan where the evidence holds no imaging of the last 90 days, since what was not looked at is not absent.
     """
-    ordered = evidence.sort_values(["days_before_index", "order"], kind="stable")
+    needed = evidence[evidence["field"].isin([*FIELD_OF_WORD.values(), "age_at_index", "ecog"])]
+    ordered = needed.sort_values(["days_before_index", "order"], kind="stable")
     closest = ordered.drop_duplicates(["case_id", "field"]).pivot(index="case_id", columns="field", values=["value", "days_before_index"])
 
     def told(field: str, what: str = "value") -> pd.Series:

@@ -201,7 +201,8 @@ def _distances(probability: Array, curve: Array, weights: Array, w: Array, with_
     found = {"integrated_calibration_index": np.einsum("bn,bn->b", w, distance) / weights.sum(axis=1)}
     if with_quantiles:
         order = np.argsort(distance, axis=1)
-        reached = np.cumsum(np.take_along_axis(weights, order, axis=1), axis=1, dtype=np.int32)
+        # Of rows that lie in one piece, or each case would be fetched from afar.
+        reached = np.cumsum(np.take_along_axis(np.ascontiguousarray(weights), order, axis=1), axis=1, dtype=np.int32)
         for name, share in (("e50", 0.5), ("e90", 0.9)):
             place = np.take_along_axis(order, np.argmax(reached >= share * reached[:, -1:], axis=1)[:, None], axis=1)
             found[name] = np.take_along_axis(distance, place, axis=1)[:, 0]

@@ -67,7 +67,9 @@ def too_small(group: pd.DataFrame, parts: Sequence[Array], settings: Survival, w
     return f"{what} has {smallest} cases, fewer than {settings.minimum_group}" if smallest < settings.minimum_group else None
 
 
-def resampled(group: pd.DataFrame, record: dict[str, Any], groups: Groups, settings: Survival, coding: Coding) -> dict[str, Any] | None:
+def resampled(
+    group: pd.DataFrame, record: dict[str, Any], low: Array, strata: Array, by: list[str], settings: Survival, coding: Coding
+) -> dict[str, Any] | None:
     """Bootstrap intervals of a record, in months; null where none are asked for or the adjusted ratio has no estimate."""
     if not settings.bootstrap or record["adjusted_hazard_ratio"] is None:
         return None
@@ -75,6 +77,7 @@ def resampled(group: pd.DataFrame, record: dict[str, Any], groups: Groups, setti
     draw = np.random.default_rng([settings.seed, crc32(name.encode())])
     weights = patient_weights(group["patient_id"].to_numpy(), settings.bootstrap, draw)
     columns = design(group, coding.of(group))[record["adjusted_for"]].to_numpy(float)
+    groups = Groups(low, strata, strata_of(group, by), min(settings.horizons_months) * DAYS_PER_MONTH)
     found = bootstrap_record(subjects_of(group), -group["score"].to_numpy(float), columns, groups, weights)
     return found | {f"restricted_mean_{limit}": months(found[f"restricted_mean_{limit}"]) for limit in ("lower", "upper")}
 
@@ -138,8 +141,7 @@ def analyse_group(
     is_tested = events >= settings.minimum_events and increment["likelihood_ratio_p"] is not None
     record |= {"is_tested": is_tested, "is_underpowered": events < settings.powered_events, "q": None}
     record |= increment | told | within_extent(group, low, strata)
-    groups = Groups(low, strata, strata_of(group, ["fold", *within]), min(settings.horizons_months) * DAYS_PER_MONTH)
-    record["bootstrap"] = resampled(group, record, groups, settings, coding)
+    record["bootstrap"] = resampled(group, record, low, strata, ["fold", *within], settings, coding)
     found.shown.append(record | {"comparators": comparator_records(group, wider, strata) if is_headline else []})
     table = design(group, coding.of(group))[increment["adjusted_for"]]
     found.curves.append(curve_rows(own, adjusted_survival(group, low, own, table), **names))
