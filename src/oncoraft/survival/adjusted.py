@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.covariates import COVARIATES, covariate_report
-from oncoraft.survival.coding import Coding, Columns
+from oncoraft.survival.coding import Coding, Columns, values_of
 from oncoraft.survival.concordance import concordance
 from oncoraft.survival.cox import CoxFit, HazardRatio, fit_cox
 from oncoraft.survival.cross_fitting import variance_inflation, widened
@@ -68,12 +68,6 @@ def design(group: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     kept = {name: column for name, column in table.items() if not is_rare(column)}
     # From one array, in the order in which pandas holds it: from a column each it takes ten times as long.
     return pd.DataFrame(np.array(list(kept.values())).reshape(len(kept), len(group)).T, index=group.index, columns=list(kept))
-
-
-def values_of(table: pd.DataFrame, names: Sequence[str]) -> Array:
-    """Some columns as numbers, (n, names), without a table of them."""
-    found: Array = table.to_numpy(float)[:, table.columns.get_indexer(list(names))]
-    return found
 
 
 def is_rare(column: Array) -> bool:
@@ -132,7 +126,7 @@ def gain(
     low: Array | None = None,
     by: Sequence[str] = ("fold",),
     intended: Sequence[str] = INTENDED,
-    coding: Coding | None = None,
+    columns: Columns | None = None,
     *,
     states: bool = True,
 ) -> dict[str, Any]:
@@ -144,7 +138,7 @@ def gain(
         low: which cases are of the low-score group; None: those below the median.
         by: columns that are strata of the models beside the side of the first sequencing.
         intended: covariates to adjust for.
-        coding: of cases of which `group` is a part; None: of these.
+        columns: the covariates of `group`, coded; None: they are coded here, by themselves.
         states: whether to tell what became of each.
 
     Returns:
@@ -158,7 +152,7 @@ def gain(
     strata, subjects = strata_of(group, by), subjects_of(group)
     odds = log_odds(group["score"].to_numpy())
     terms = {"low_group": odds < np.median(odds) if low is None else low, "low_score": -odds / (odds.std() or 1.0)}
-    columns = (coding or Coding(group, intended)).of(group)
+    columns = Coding(group, intended).of(group) if columns is None else columns
     base, table = fit_clinical(group, strata, columns)
     factor = variance_inflation(group, base.residuals, strata)
     found: dict[str, Any] = dict.fromkeys(("likelihood_ratio_chi2", "likelihood_ratio_p", "concordance_clinical", "concordance_with_score"))

@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from oncoraft.survival.adjusted import subjects_of, values_of
+from oncoraft.survival.adjusted import subjects_of
+from oncoraft.survival.coding import values_of
 from oncoraft.survival.cox import CoxFit, fit_cox
 from oncoraft.survival.curves import Curve
 from oncoraft.survival.risk_sets import Array, Subjects

@@ -29,6 +29,12 @@ CODINGS: dict[str, Callable[[pd.Series], dict[str, Any]]] = {
 }
 
 
+def values_of(table: pd.DataFrame, names: Sequence[str]) -> Array:
+    """Some columns as numbers, (n, names), without a table of them."""
+    found: Array = table.to_numpy(float)[:, table.columns.get_indexer(list(names))]
+    return found
+
+
 class Coding:
     """The intended covariates of all cases as one matrix.
 

@@ -43,7 +43,7 @@ def comparator_records(group: pd.DataFrame, wider: list[pd.DataFrame], strata: A
     records, subjects = [], subjects_of(group)
     for column in sorted(str(name) for name in group if str(name).startswith(PREFIX)):
         known = group[column].notna().to_numpy()
-        mine = group.loc[known, ["fold", column]]
+        mine = group if known.all() else group[known]
         low = low_score(mine, *wider, score=column) if known.any() else np.zeros(0, dtype=bool)
         odds = -log_odds(mine[column].to_numpy())
         records.append(_record(column.removeprefix(PREFIX), subjects, known, low, odds, strata))
