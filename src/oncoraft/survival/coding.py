@@ -31,7 +31,8 @@ CODINGS: dict[str, Callable[[pd.Series], dict[str, Any]]] = {
 
 def values_of(table: pd.DataFrame, names: Sequence[str]) -> Array:
     """Some columns as numbers, (n, names), without a table of them."""
-    found: Array = table.to_numpy(float)[:, table.columns.get_indexer(list(names))]
+    held = list(table.columns)
+    found: Array = table.to_numpy(float)[:, [held.index(name) for name in names]]
     return found
 
 
