@@ -5,6 +5,7 @@ They are read from the evidence, so that nothing enters that a prompt could not 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -53,7 +54,8 @@ def clinical_covariates(cases: pd.DataFrame, evidence: pd.DataFrame) -> pd.DataF
         The cases in their order with the columns of `COVARIATES`. Numbers are nan and words "unknown" where nothing was known; sites
         are nan where the evidence holds no imaging of the last 90 days, since what was not looked at is not absent.
     """
-    ordered = evidence.sort_values(["days_before_index", "order"], kind="stable")
+    needed = evidence[evidence["field"].isin([*FIELD_OF_WORD.values(), "age_at_index", "ecog"])]
+    ordered = needed.sort_values(["days_before_index", "order"], kind="stable")
     closest = ordered.drop_duplicates(["case_id", "field"]).pivot(index="case_id", columns="field", values=["value", "days_before_index"])
 
     def told(field: str, what: str = "value") -> pd.Series:
@@ -86,10 +88,12 @@ def tumor_sites(cases: pd.DataFrame, evidence: pd.DataFrame, imaged: pd.Series) 
     """Number of sites of disease and one column a kind of site, in the order of the cases; nan where nothing was imaged of late."""
     rows = evidence[evidence["field"] == "tumor_sites"]
     site = rows["value"].str.removesuffix(" disease").str.lower()
-    seen = pd.crosstab(rows["case_id"], site).clip(upper=1).reindex(cases["case_id"]).set_axis(cases.index)
-    columns = {"n_sites": seen.sum(axis=1)} | {name: seen.get(word, 0.0) for name, word in SITES.items()}
+    # Of each case a site once. A cross table, for what is a count, would take many times as long.
+    seen = pd.DataFrame({"case_id": rows["case_id"], "site": site}).dropna().drop_duplicates()
+    count = seen["case_id"].value_counts().reindex(cases["case_id"]).set_axis(cases.index)
+    columns = {"n_sites": count} | {name: cases["case_id"].isin(seen.loc[seen["site"] == word, "case_id"]) for name, word in SITES.items()}
     table = pd.DataFrame(columns, index=cases.index).astype(float).fillna(0.0)
-    return table.where(imaged | seen.notna().any(axis=1))
+    return table.where(imaged | count.notna())
 
 
 def disease_extent(joined: pd.DataFrame) -> pd.Series:
@@ -117,18 +121,18 @@ def covariate_report(frame: pd.DataFrame, intended: Sequence[str]) -> list[dict[
     """
     records = []
     for name in intended:
-        values = frame[name] if name in frame else pd.Series(np.nan, index=frame.index)
-        known = values[values.notna() & (values != UNKNOWN)]
-        state = "missing" if known.empty else "constant" if known.nunique() == 1 else "used"
-        unknown = len(values) - len(known)
-        records.append({"covariate": name, "state": state, "n": len(known), "unknown": unknown, "levels": _levels(known)})
+        known = frame[name].dropna() if name in frame else pd.Series(dtype=float)
+        counts = Counter(known.tolist())
+        unknown = len(frame) - len(known) + counts.pop(UNKNOWN, 0)
+        state = "used" if len(counts) > 1 else "constant" if counts else "missing"
+        levels = _levels(counts, pd.api.types.is_numeric_dtype(known))
+        records.append({"covariate": name, "state": state, "n": len(frame) - unknown, "unknown": unknown, "levels": levels})
     return records
 
 
-def _levels(known: pd.Series) -> dict[str, float]:
+def _levels(counts: Counter[Any], is_numeric: bool) -> dict[str, float]:
     """Cases by value, or the quartiles where there are many numbers."""
-    if pd.api.types.is_numeric_dtype(known) and known.nunique() > FEW_LEVELS:
-        quartiles = {"lower_quartile": 0.25, "median": 0.5, "upper_quartile": 0.75}
-        return {name: float(known.astype(float).quantile(share)) for name, share in quartiles.items()}
-    counts = known.value_counts().sort_index()
-    return {f"{value:g}" if isinstance(value, float) else str(value): int(count) for value, count in counts.items()}
+    if is_numeric and len(counts) > FEW_LEVELS:
+        known = np.array(list(counts.elements()), dtype=float)
+        return dict(zip(("lower_quartile", "median", "upper_quartile"), np.quantile(known, (0.25, 0.5, 0.75)).tolist()))
+    return {f"{value:g}" if isinstance(value, float) else str(value): counts[value] for value in sorted(counts)}

@@ -183,3 +183,13 @@ def test_standard_errors_of_clusters_equal_r(delayed) -> None:  # noqa: F811
     assert np.sqrt(found[0, 0]) == pytest.approx(0.3178841815, abs=1e-6)
     likelihood = PartialLikelihood(subjects, group[:, None].astype(float))
     assert likelihood.score_residuals(fit.coefficients).sum() == pytest.approx(0, abs=1e-6)
+
+
+def test_models_of_the_same_subjects_keep_to_their_own_strata(delayed) -> None:  # noqa: F811
+    subjects, group, strata = delayed
+    halves = np.arange(len(group)) % 2
+    for labels in (None, halves, strata, halves, None):
+        fresh = Subjects(subjects.entry, subjects.exit, subjects.event)
+        assert fit_cox(subjects, group, ["group"], labels).coefficients == fit_cox(fresh, group, ["group"], labels).coefficients
+    by_half, whole = (fit_cox(subjects, group, ["group"], labels).coefficients for labels in (halves, None))
+    assert by_half != whole

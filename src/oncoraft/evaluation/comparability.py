@@ -41,11 +41,12 @@ def comparability_rows(name: str, score: Array, data: Evaluable) -> list[dict[st
     """Accuracy, precision, recall, specificity and F1 at each threshold, with bootstrap intervals."""
     has = ~np.isnan(score)
     s, y = score[has], data.positive[has]
-    w = np.vstack([np.ones((1, len(s))), data.weights[:, has]]).astype(np.float32)
+    w = data.weights_of(has).astype(np.float32)
     rows = []
     for rule, threshold in thresholds(s, y, data.fold[has], data.tuned(name, has, "threshold")).items():
         acted = s >= threshold
-        cells = w @ np.column_stack([acted & y, acted & ~y, ~acted & y, ~acted & ~y]).astype(np.float32)
+        of_case = np.column_stack([acted & y, acted & ~y, ~acted & y, ~acted & ~y]).astype(np.float32)
+        cells = np.vstack([of_case.sum(axis=0), w @ of_case])
         for measure, values in zip(MEASURES, _measures(*cells.T), strict=True):
             known = np.isfinite(values[1:]).any()
             lower, upper = interval(values[1:], data.confidence) if known else (None, None)

@@ -46,15 +46,23 @@ class Loess:
     def fit(self, y: Array, weight: Array | None = None) -> Array:
         """Smoothed y at every x, (..., cases), for each row of weights (..., cases)."""
         w = np.ones((1, len(y))) if weight is None else np.atleast_2d(weight).astype(float)
-        sums = w @ np.concatenate([*self.moments, *(self.moments[: DEGREE + 1] * y[:, None])], axis=1)
-        sums = sums.reshape(len(w), -1, len(self.vertices)).swapaxes(1, 2)
+        curve = self.curve(w @ self.columns(y))
+        return curve[0] if weight is None or np.ndim(weight) == 1 else curve
+
+    def columns(self, y: Array) -> Array:
+        """What a fit sums over the cases, each times its weight, (cases, sums)."""
+        return np.concatenate([*self.moments, *(self.moments[: DEGREE + 1] * y[:, None])], axis=1)
+
+    def curve(self, sums: Array) -> Array:
+        """Smoothed y at every x, (fits, cases), from the weighted sums of `columns`, (fits, sums)."""
+        sums = sums.reshape(len(sums), -1, len(self.vertices)).swapaxes(1, 2)
         left, right = sums[..., : 2 * DEGREE + 1], sums[..., 2 * DEGREE + 1 :]
         powers = np.add.outer(np.arange(DEGREE + 1), np.arange(DEGREE + 1))
         # A pseudo-inverse, since a resample may hold fewer distinct x around a vertex than the parabola has coefficients.
         coefficient = (np.linalg.pinv(left[..., powers], hermitian=True) @ right[..., None])[..., 0]
         parameters = np.concatenate([coefficient[..., 0], coefficient[..., 1] / self.scale], axis=-1)
-        curve = parameters @ self.basis.T
-        return curve[0] if weight is None or np.ndim(weight) == 1 else curve
+        found: Array = parameters @ self.basis.T
+        return found
 
 
 def _vertices(ordered: Array) -> Array:

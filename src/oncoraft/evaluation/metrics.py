@@ -65,7 +65,7 @@ def utility_rows(name: str, score: Array, data: Evaluable) -> tuple[pd.DataFrame
     y = data.positive[has]
     probability, _ = data.probabilities(name, score, has)
     tails = [50 * (1 - data.confidence), 50 * (1 + data.confidence)]
-    lower, upper = np.nanpercentile(resampled_net_benefit(probability, y, data.weights[:, has]), tails, axis=0)
+    lower, upper = np.nanpercentile(resampled_net_benefit(probability, y, data.weights_of(has)), tails, axis=0)
     decision = decision_curve(probability, y).assign(lower=lower, upper=upper)
     return calibration_curve(probability, y, score=score[has]).assign(predictor=name), decision.assign(predictor=name)
 

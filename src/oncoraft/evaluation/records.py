@@ -49,6 +49,10 @@ class Evaluable:
         """The weights with a row a case, (cases, resamples)."""
         return by_case(self.weights) if self.held is None else self.held
 
+    def weights_of(self, mask: Array) -> Array:
+        """The weights of some cases, (resamples, cases of mask); of all of them no copy."""
+        return self.weights if mask.all() else self.weights[:, mask]
+
     @cached_property
     def patient(self) -> Array:
         """The number of each case's patient."""
@@ -75,7 +79,11 @@ class Evaluable:
         samples = more.pop("samples", None)
         lower, upper = interval(samples, self.confidence) if samples is not None and not np.all(np.isnan(samples)) else (None, None)
         base = {"predictor": name, "reference": None, "label": self.label, "metric": metric, "scope": scope, "group": None}
-        counts = {"n": int(mask.sum()), "events": int(self.positive[mask].sum()), "patients": int(np.unique(self.patient[mask]).size)}
+        counts = {
+            "n": int(mask.sum()),
+            "events": int(self.positive[mask].sum()),
+            "patients": int(np.count_nonzero(np.bincount(self.patient[mask]))),
+        }
         value = None if np.isnan(estimate) else float(estimate)
         method = METHOD if lower is not None else ""
         return {**base, "estimate": value, "lower": lower, "upper": upper, **counts, "method": method, "flags": "", **more}
@@ -187,7 +195,7 @@ def calibration_records(name: str, score: Array, data: Evaluable) -> list[dict[s
     scopes.append(("recalibrated", probability, f"{METHOD}; {by}") if by else ("as_scored", score[has], METHOD))
     rows = []
     for scope, probability, method in scopes:
-        samples = resampled_measures(probability, y, data.weights[:, has])
+        samples = resampled_measures(probability, y, data.weights_of(has))
         flag = "no slope: a cut tells the classes apart, or all scores are equal" if separates(logit(probability), y) else ""
         for metric, value in measures(probability, y).items():
             told = {
@@ -204,7 +212,7 @@ def difference_records(reference: str, model: Array, other: Array, data: Evaluab
     usable, flag = data.usable(both)
     if not usable.any():
         return
-    w = data.weights[:, both].astype(np.float32)
+    w = data.weights_of(both).astype(np.float32)
     values, samples = [], []
     for name, score in (("model", model), (reference, other)):
         square = (recalibrate(score[both], data.positive[both], data.fold[both]) - data.positive[both]) ** 2

@@ -22,23 +22,22 @@ def by_case(weights: Array) -> Array:
     return np.ascontiguousarray(weights.T, dtype=np.float32)
 
 
-class Run(NamedTuple):
-    """Cases of one score: the places of the positives and of the negatives."""
+class Runs(NamedTuple):
+    """Runs of equal scores, from the highest down: (runs,) each, where in the sorted cases a run starts, where its negatives start, and where it ends."""
 
-    up: list[int]
-    down: list[int]
+    starts: Array
+    middles: Array
+    ends: Array
 
 
-def runs_of(score: Array, positive: Array, code: Array, place: Array) -> list[list[Run]]:
-    """Of each group the runs of equal scores, from the highest score down."""
-    order = np.lexsort((-score, code))
-    is_new = np.concatenate([[True], (np.diff(score[order]) != 0) | (np.diff(code[order]) != 0)])
-    found: list[list[Run]] = [[] for _ in range(int(code.max()) + 1)]
-    for new, group, at, is_up in zip(is_new.tolist(), code[order].tolist(), place[order].tolist(), positive[order].tolist()):
-        if new:
-            found[group].append(Run([], []))
-        (found[group][-1].up if is_up else found[group][-1].down).append(at)
-    return found
+def runs_of(score: Array, positive: Array, code: Array) -> tuple[Array, list[Runs]]:
+    """Cases by group and score, from the highest score down, positives before negatives; and the runs of each group."""
+    order = np.lexsort((~positive, -score, code))
+    starts = np.flatnonzero(np.concatenate([[True], (np.diff(score[order]) != 0) | (np.diff(code[order]) != 0)]))
+    middles = starts + np.add.reduceat(positive[order], starts, dtype=int)
+    ends = np.append(starts[1:], len(order))
+    groups = np.flatnonzero(np.diff(code[order[starts]])) + 1
+    return order, [Runs(*parts) for parts in zip(*(np.split(places, groups) for places in (starts, middles, ends)), strict=True)]
 
 
 def resampled_ranking(
@@ -53,12 +52,13 @@ def resampled_ranking(
         column: (cases,), the row of each case; None for their order.
     """
     names, code = np.unique(group, return_inverse=True)
-    place = np.arange(len(positive)) if column is None else column
+    order, runs_by_group = runs_of(score, positive, code)
+    places = (order if column is None else column[order]).tolist()
     parts = np.empty((4, len(names), rows.shape[1]), dtype=rows.dtype)
-    for k, runs in enumerate(runs_of(score, positive, code, place)):
-        pairs = sum(len(run.up) for run in runs) * sum(len(run.down) for run in runs)
+    for k, runs in enumerate(runs_by_group):
+        pairs = int((runs.middles - runs.starts).sum()) * int((runs.ends - runs.middles).sum())
         is_exact = rows.dtype == np.float32 and SURPLUS * pairs < EXACT
-        parts[:, k] = _down_the_ranking(runs, rows, np.float32 if is_exact else float, with_precision)
+        parts[:, k] = _down_the_ranking(places, runs, rows, np.float32 if is_exact else float, with_precision)
     concordant, positives, negatives, precision = parts.swapaxes(1, 2)
     return Ranking(concordant, positives, negatives, precision)
 
@@ -69,24 +69,25 @@ def _sum(places: list[int], rows: Array) -> Array:
     return found
 
 
-def _down_the_ranking(runs: list[Run], rows: Array, exact: type, with_precision: bool) -> tuple[Array, Array, Array, Array]:
+def _down_the_ranking(places: list[int], runs: Runs, rows: Array, exact: type, with_precision: bool) -> tuple[Array, Array, Array, Array]:
     """Concordant pairs, positives, negatives and average precision of one group, (resamples,) each.
 
     Args:
+        places: the row of each sorted case.
         exact: type in which pairs are added: float32 where they are whole numbers that it holds.
     """
     resamples = rows.shape[1]
     hits, misses, product, half = np.zeros((4, resamples), dtype=rows.dtype)
     discordant: Array = np.zeros(resamples, dtype=exact)
     precision = np.full(resamples, 0.0 if with_precision else np.nan)
-    for run in runs:
-        if not run.up:
-            misses += _sum(run.down, rows)
+    for start, middle, end in zip(*(bounds.tolist() for bounds in runs), strict=True):
+        if start == middle:
+            misses += _sum(places[start:end], rows)
             continue
-        up = _sum(run.up, rows)
+        up = _sum(places[start:middle], rows)
         hits += up
-        if run.down:
-            down = _sum(run.down, rows)
+        if middle < end:
+            down = _sum(places[middle:end], rows)
             np.multiply(down, 0.5, out=half)
             half += misses
             misses += down

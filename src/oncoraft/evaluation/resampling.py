@@ -29,25 +29,35 @@ def resampled_measures(probability: Array, positive: Array, weights: Array) -> d
         positive: (cases,), boolean.
         weights: (resamples, cases), multiplicities.
     """
-    loess = Loess(probability)
+    y, x, loess = positive.astype(float), logit(probability), Loess(probability)
+    line, offset, of_curve = _Line(x, y), _Offset(x, y), loess.columns(y)
+    columns = [each.astype(np.float32) for each in (_columns_of_means(probability, positive), line.columns, offset.columns)]
     rows = max(1, BLOCK // len(probability))
-    blocks = [weights[start : start + rows] for start in range(0, len(weights), rows)]
     quantiles = max(1, -(-QUANTILE_RESAMPLES // rows))
-    parts = [_of_block(probability, positive, block, loess, place < quantiles) for place, block in enumerate(blocks)]
-    return {name: np.concatenate([part[name] for part in parts if name in part]) for name in parts[0]}
+    sums, distances = [], []
+    for place, start in enumerate(range(0, len(weights), rows)):
+        drawn = weights[start : start + rows]
+        w = drawn.astype(np.float32)
+        sums.append([w @ each for each in columns])
+        distances.append(_distances(probability, loess.curve(drawn.astype(float) @ of_curve), drawn, w, place < quantiles))
+    of_means, of_line, of_offset = (np.concatenate(parts) for parts in zip(*sums, strict=True))
+    found = _means(of_means) | offset.maxima(of_offset, weights) | line.maxima(of_line, weights, rows)
+    return found | {name: np.concatenate([part[name] for part in distances if name in part]) for name in distances[0]}
 
 
-def _of_block(probability: Array, positive: Array, weights: Array, loess: Loess, with_quantiles: bool) -> dict[str, Array]:
-    """The measures of some of the resamples."""
-    w = weights.astype(np.float32)
+def _columns_of_means(probability: Array, positive: Array) -> Array:
+    """What is summed over the cases of a resample for `_means`, (cases, sums)."""
     y = positive.astype(float)
     # A score of 0 or 1 that is wrong would cost infinitely much.
     inside = np.clip(probability, EDGE, 1 - EDGE)
     columns = [np.ones_like(y), y, probability, (probability - y) ** 2, -np.log(np.where(positive, inside, 1 - inside))]
-    bins = {"expected_calibration_error": equal_width(probability), "expected_calibration_error_equal_mass": equal_mass(probability)}
-    gaps = [np.where(place[:, None] == np.arange(BINS), (probability - y)[:, None], 0.0) for place in bins.values()]
-    sums = w @ np.column_stack([*columns, *gaps]).astype(np.float32)
-    total, events, expected, square, loss = (sums[:, k] for k in range(len(columns)))
+    bins = (equal_width(probability), equal_mass(probability))
+    return np.column_stack([*columns, *(np.where(place[:, None] == np.arange(BINS), (probability - y)[:, None], 0.0) for place in bins)])
+
+
+def _means(sums: Array) -> dict[str, Array]:
+    """The measures that are ratios of sums over cases, from those of `_columns_of_means`."""
+    (total, events, expected, square, loss), gaps = sums[:, : -2 * BINS].T, sums[:, -2 * BINS :]
     rate = events / total
     with np.errstate(invalid="ignore", divide="ignore"):
         found = {
@@ -56,41 +66,55 @@ def _of_block(probability: Array, positive: Array, weights: Array, loess: Loess,
             "scaled_brier": 1 - square / total / np.where(rate * (1 - rate) > 0, rate * (1 - rate), np.nan),
             "log_loss": loss / total,
         }
-        start = len(columns)
-        for place, name in enumerate(bins):
-            part = sums[:, start + place * BINS : start + (place + 1) * BINS]
+        for name, part in zip(("expected_calibration_error", "expected_calibration_error_equal_mass"), (gaps[:, :BINS], gaps[:, BINS:])):
             found[name] = np.abs(part).sum(axis=1) / total
-    return found | _regressions(logit(probability), y, w) | _smoothed(probability, loess.fit(y, weights), weights, with_quantiles)
+    return found
 
 
-def _regressions(x: Array, y: Array, w: Array) -> dict[str, Array]:
-    """Slope and intercept, and the shift at slope 1, of each resample: Newton's method from the maximum of the full sample.
+class _Line:
+    """Slope and intercept of each resample: Newton's method from the maximum of the full sample.
 
-    The gradient around that maximum is a polynomial in how far a resample moves it, whose coefficients are sums over cases: a whole
+    The gradient around that maximum is a polynomial in how far a resample moves it, whose coefficients are sums over cases (of `columns`): a whole
     bootstrap takes one matrix product. Resamples that move it far are maximised exactly.
+
+    Args:
+        x: (cases,), log odds.
+        y: (cases,), 0 or 1.
     """
-    found = {"calibration_in_the_large": _shifts(x, y, w)}
-    intercept, slope = logistic(x, y.astype(bool))
-    if not np.isfinite(slope):
-        return found
-    centre, spread = float(x.mean()), float(x.std())
-    z = (x - centre) / spread
-    start = np.array([intercept + slope * centre, slope * spread])
-    p = expit(start[0] + start[1] * z)
-    powers = np.vander(z, ORDER + 2, increasing=True)
-    columns = [(y - p)[:, None] * powers[:, :2], *(change[:, None] * powers[:, : k + 2] for k, change in enumerate(_changes(p), 1))]
-    sums = (w @ np.column_stack(columns).astype(np.float32)).astype(float)
-    widths = np.cumsum([0, *(column.shape[1] for column in columns)])
-    moments = [sums[:, a:b] for a, b in pairwise(widths)]
-    moved = np.zeros((len(w), 2))
-    for _ in range(NEWTON_STEPS):
-        gradient, information = _expanded(moments, moved)
-        moved += np.column_stack(_step(*gradient.T, *information.T))
-    far = ~(np.abs(moved).sum(axis=1) < FAR)
-    if far.any():
-        moved[far] = _exactly(z, y, w[far], start) - start
-    a, b = (start + moved).T
-    return found | {"calibration_intercept": a - b * centre / spread, "calibration_slope": b / spread}
+
+    def __init__(self, x: Array, y: Array) -> None:
+        intercept, slope = logistic(x, y.astype(bool))
+        self.y, self.columns, self.widths = y, np.zeros((len(x), 0)), np.zeros(1, dtype=int)
+        if np.isfinite(slope):
+            self.centre, self.spread = float(x.mean()), float(x.std())
+            self.z = (x - self.centre) / self.spread
+            self.start = np.array([intercept + slope * self.centre, slope * self.spread])
+            p = expit(self.start[0] + self.start[1] * self.z)
+            powers = np.vander(self.z, ORDER + 2, increasing=True)
+            parts = [(y - p)[:, None] * powers[:, :2], *(change[:, None] * powers[:, : k + 2] for k, change in enumerate(_changes(p), 1))]
+            self.columns, self.widths = np.column_stack(parts), np.cumsum([0, *(part.shape[1] for part in parts)])
+
+    def maxima(self, sums: Array, weights: Array, rows: int) -> dict[str, Array]:
+        """Intercept and slope from the sums of each resample; nothing where the classes are separated.
+
+        Args:
+            sums: (resamples, columns).
+            weights: (resamples, cases).
+            rows: of weights that are held as floats at once.
+        """
+        if not sums.shape[1]:
+            return {}
+        moments = [sums[:, a:b].astype(float) for a, b in pairwise(self.widths)]
+        moved = np.zeros((len(sums), 2))
+        for _ in range(NEWTON_STEPS):
+            gradient, information = _expanded(moments, moved)
+            moved += np.column_stack(_step(*gradient.T, *information.T))
+        far = ~(np.abs(moved).sum(axis=1) < FAR)
+        for start in range(0, len(far), rows):
+            if len(places := start + np.flatnonzero(far[start : start + rows])):
+                moved[places] = _exactly(self.z, self.y, weights[places].astype(np.float32), self.start) - self.start
+        a, b = (self.start + moved).T
+        return {"calibration_intercept": a - b * self.centre / self.spread, "calibration_slope": b / self.spread}
 
 
 def _changes(p: Array) -> list[Array]:
@@ -139,37 +163,46 @@ def _step(g0: Array, g1: Array, h0: Array, h1: Array, h2: Array) -> tuple[Array,
     return (h2 * g0 - h1 * g1) * inverse, (h0 * g1 - h1 * g0) * inverse
 
 
-def _shifts(x: Array, y: Array, w: Array) -> Array:
-    """Calibration-in-the-large of each resample: Newton's method from that of the full sample, on the polynomial of `_regressions`."""
-    start = shift(x, y.astype(bool))
-    if not np.isfinite(start):
-        return np.full(len(w), np.nan)
-    p = expit(start + x)
-    gradient, *sums = (w @ np.column_stack([y - p, *_changes(p)]).astype(np.float32)).astype(float).T
-    moved = np.zeros(len(w))
-    for _ in range(NEWTON_STEPS):
-        missing = gradient - sum(one * moved**k / factorial(k) for k, one in enumerate(sums, 1))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            moved = moved + missing / sum(one * moved ** (k - 1) / factorial(k - 1) for k, one in enumerate(sums, 1))
-    far = ~(np.abs(moved) < FAR)
-    for place in np.flatnonzero(far):
-        drawn = w[place] > 0
-        moved[place] = (
-            shift(np.repeat(x[drawn], w[place][drawn].astype(int)), np.repeat(y[drawn].astype(bool), w[place][drawn].astype(int))) - start
-        )
-    return np.asarray(start + moved)
+class _Offset:
+    """Calibration-in-the-large of each resample: Newton's method from that of the full sample, on the polynomial of `_Line`; arguments as there."""
+
+    def __init__(self, x: Array, y: Array) -> None:
+        self.x, self.y, self.start = x, y.astype(bool), shift(x, y.astype(bool))
+        p = expit(self.start + x)
+        self.columns = np.column_stack([y - p, *_changes(p)])
+
+    def maxima(self, sums: Array, weights: Array) -> dict[str, Array]:
+        """The measure from the sums of each resample, (resamples, columns); nan where a class is missing."""
+        gradient, *changes = sums.astype(float).T
+        moved = np.zeros(len(sums))
+        if np.isfinite(self.start):
+            for _ in range(NEWTON_STEPS):
+                missing = gradient - sum(one * moved**k / factorial(k) for k, one in enumerate(changes, 1))
+                with np.errstate(invalid="ignore", divide="ignore"):
+                    moved = moved + missing / sum(one * moved ** (k - 1) / factorial(k - 1) for k, one in enumerate(changes, 1))
+            for place in np.flatnonzero(~(np.abs(moved) < FAR)):
+                moved[place] = shift(np.repeat(self.x, weights[place]), np.repeat(self.y, weights[place])) - self.start
+        return {"calibration_in_the_large": np.asarray(self.start + moved)}
 
 
-def _smoothed(probability: Array, curve: Array, weights: Array, with_quantiles: bool) -> dict[str, Array]:
-    """Mean and, if asked for, median and 90th percentile of the distance of the loess curve from the diagonal."""
+def _distances(probability: Array, curve: Array, weights: Array, w: Array, with_quantiles: bool) -> dict[str, Array]:
+    """Mean and, if asked for, median and 90th percentile of the distance of the loess curve from the diagonal.
+
+    Args:
+        probability: (cases,).
+        curve: (resamples, cases), overwritten.
+        weights, w: (resamples, cases), multiplicities, and the same as float32.
+        with_quantiles: which take a sort.
+    """
     distance = np.clip(curve, 0, 1, out=curve)
     distance -= probability
     distance = np.abs(distance, out=distance).astype(np.float32)
     # einsum sums without holding the product, an array of (resamples, cases).
-    found = {"integrated_calibration_index": np.einsum("bn,bn->b", weights.astype(np.float32), distance) / weights.sum(axis=1)}
+    found = {"integrated_calibration_index": np.einsum("bn,bn->b", w, distance) / weights.sum(axis=1)}
     if with_quantiles:
         order = np.argsort(distance, axis=1)
-        reached = np.cumsum(np.take_along_axis(weights.astype(np.int32), order, axis=1), axis=1)
+        # Of rows that lie in one piece, or each case would be fetched from afar.
+        reached = np.cumsum(np.take_along_axis(np.ascontiguousarray(weights), order, axis=1), axis=1, dtype=np.int32)
         for name, share in (("e50", 0.5), ("e90", 0.9)):
             place = np.take_along_axis(order, np.argmax(reached >= share * reached[:, -1:], axis=1)[:, None], axis=1)
             found[name] = np.take_along_axis(distance, place, axis=1)[:, 0]

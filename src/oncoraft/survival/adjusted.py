@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.covariates import COVARIATES, covariate_report
-from oncoraft.survival.coding import Coding, Columns
+from oncoraft.survival.coding import Coding, Columns, values_of
 from oncoraft.survival.concordance import concordance
 from oncoraft.survival.cox import CoxFit, HazardRatio, fit_cox
 from oncoraft.survival.cross_fitting import variance_inflation, widened
@@ -47,10 +47,10 @@ def strata_of(group: pd.DataFrame, by: Sequence[str] = ("fold",), *, sequenced: 
     """One number a case: fold, other columns, and whether the index date lies before the first sequencing."""
     codes = np.zeros(len(group), dtype=int)
     for column in by:
-        mine, names = pd.factorize(group[column], sort=True, use_na_sentinel=False)
+        mine, names = pd.factorize(group[column].to_numpy(), sort=True, use_na_sentinel=False)
         codes = codes * len(names) + mine
     if sequenced:
-        codes = 2 * codes + (group["index_day"] < 0).to_numpy()
+        codes = 2 * codes + (group["index_day"].to_numpy() < 0)
     return codes
 
 
@@ -65,7 +65,9 @@ def log_odds(scores: Array) -> Array:
 def design(group: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     """All columns of `Coding.of` side by side; flags and levels that nearly everybody shares are left out."""
     table = {name: column for found in columns.values() for name, column in found.items()}
-    return pd.DataFrame({name: column for name, column in table.items() if not is_rare(column)}, index=group.index)
+    kept = {name: column for name, column in table.items() if not is_rare(column)}
+    # From one array, in the order in which pandas holds it: from a column each it takes over twice as long.
+    return pd.DataFrame(np.array(list(kept.values())).reshape(len(kept), len(group)).T, index=group.index, columns=list(kept))
 
 
 def is_rare(column: Array) -> bool:
@@ -79,7 +81,7 @@ def covariate_states(
     group: pd.DataFrame, columns: Columns, fit: CoxFit, admitted: Sequence[str], intended: Sequence[str] = INTENDED
 ) -> list[dict[str, Any]]:
     """What became of each intended covariate: `covariates.covariate_report` with its source, the columns in the model, and those left out and why."""
-    records = covariate_report(group, intended)
+    records, events = covariate_report(group, intended), int(group["event"].sum())
     for record in records:
         name = record["covariate"]
         record["source"] = source_of(name)
@@ -87,7 +89,7 @@ def covariate_states(
         reasons: dict[str, str | None] = {
             column: RARE
             if is_rare(values)
-            else fit.dropped.get(column) or (None if column in admitted else f"{subjects_of(group).event.sum()} events allow no more")
+            else fit.dropped.get(column) or (None if column in admitted else f"{events} events allow no more")
             for column, values in found.items()
         }
         record["columns"] = [column for column, reason in reasons.items() if reason is None]
@@ -124,7 +126,7 @@ def gain(
     low: Array | None = None,
     by: Sequence[str] = ("fold",),
     intended: Sequence[str] = INTENDED,
-    coding: Coding | None = None,
+    columns: Columns | None = None,
     *,
     states: bool = True,
 ) -> dict[str, Any]:
@@ -136,7 +138,7 @@ def gain(
         low: which cases are of the low-score group; None: those below the median.
         by: columns that are strata of the models beside the side of the first sequencing.
         intended: covariates to adjust for.
-        coding: of cases of which `group` is a part; None: of these.
+        columns: the covariates of `group`, coded; None: they are coded here, by themselves.
         states: whether to tell what became of each.
 
     Returns:
@@ -150,7 +152,7 @@ def gain(
     strata, subjects = strata_of(group, by), subjects_of(group)
     odds = log_odds(group["score"].to_numpy())
     terms = {"low_group": odds < np.median(odds) if low is None else low, "low_score": -odds / (odds.std() or 1.0)}
-    columns = (coding or Coding(group, intended)).of(group)
+    columns = Coding(group, intended).of(group) if columns is None else columns
     base, table = fit_clinical(group, strata, columns)
     factor = variance_inflation(group, base.residuals, strata)
     found: dict[str, Any] = dict.fromkeys(("likelihood_ratio_chi2", "likelihood_ratio_p", "concordance_clinical", "concordance_with_score"))
@@ -198,7 +200,7 @@ def gain_of(
         found |= ratio_of(f"adjusted_{prefix}", widened(fits[term].hazard_ratio(term), both))
     for name, fit in (("concordance_clinical", base), ("concordance_with_score", full)):
         # Equal cases have equal risks only up to rounding, which would make a pair of a tie.
-        risk = np.round(table[list(fit.names)].to_numpy(float) @ fit.coefficients, DECIMALS)
+        risk = np.round(values_of(table, fit.names) @ fit.coefficients, DECIMALS)
         ranked = concordance(subjects, risk, strata)
         found[name] = ranked.estimate if ranked else None
     return found | {"separated": list(full.separated), "not_adjusted": None if full.hazard_ratio("low_score") else NO_MAXIMUM}

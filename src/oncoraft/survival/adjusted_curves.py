@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.survival.adjusted import subjects_of
+from oncoraft.survival.coding import values_of
 from oncoraft.survival.cox import CoxFit, fit_cox
 from oncoraft.survival.curves import Curve
 from oncoraft.survival.risk_sets import Array, Subjects
@@ -48,7 +49,7 @@ def relative_risks(subjects: Subjects, table: pd.DataFrame, low: Array) -> Array
     fit = _fit(subjects, table, low)
     if fit.separated:
         fit = _fit(subjects, table[[name for name in fit.names if name not in fit.separated]], low)
-    x = table[list(fit.names)].to_numpy(float)
+    x = values_of(table, fit.names)
     found: Array = np.exp((x - x.mean(axis=0)) @ fit.coefficients)
     return found if np.isfinite(found).all() and not fit.separated else np.full(len(table), np.nan)
 

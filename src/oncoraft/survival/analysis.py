@@ -15,7 +15,7 @@ from oncoraft.survival.adjusted import INTENDED, design, gain, strata_of, subjec
 from oncoraft.survival.adjusted_curves import adjusted_survival
 from oncoraft.survival.assumptions import DAYS_PER_MONTH
 from oncoraft.survival.bootstrap import Groups, bootstrap_record, patient_weights
-from oncoraft.survival.coding import Coding
+from oncoraft.survival.coding import Coding, Columns
 from oncoraft.survival.comparators import comparator_records, within_extent
 from oncoraft.survival.endpoints import at_landmark
 from oncoraft.survival.grouped import Grouped, Grouping, grouped, joined
@@ -67,15 +67,18 @@ def too_small(group: pd.DataFrame, parts: Sequence[Array], settings: Survival, w
     return f"{what} has {smallest} cases, fewer than {settings.minimum_group}" if smallest < settings.minimum_group else None
 
 
-def resampled(group: pd.DataFrame, record: dict[str, Any], groups: Groups, settings: Survival, coding: Coding) -> dict[str, Any] | None:
+def resampled(
+    group: pd.DataFrame, record: dict[str, Any], low: Array, strata: Array, by: list[str], settings: Survival, columns: Columns
+) -> dict[str, Any] | None:
     """Bootstrap intervals of a record, in months; null where none are asked for or the adjusted ratio has no estimate."""
     if not settings.bootstrap or record["adjusted_hazard_ratio"] is None:
         return None
     name = f"{record['cancer_type']}|{record['regimen']}"  # each regimen has draws of its own, whatever the others are
     draw = np.random.default_rng([settings.seed, crc32(name.encode())])
     weights = patient_weights(group["patient_id"].to_numpy(), settings.bootstrap, draw)
-    columns = design(group, coding.of(group))[record["adjusted_for"]].to_numpy(float)
-    found = bootstrap_record(subjects_of(group), -group["score"].to_numpy(float), columns, groups, weights)
+    table = design(group, columns)[record["adjusted_for"]].to_numpy(float)
+    groups = Groups(low, strata, strata_of(group, by), min(settings.horizons_months) * DAYS_PER_MONTH)
+    found = bootstrap_record(subjects_of(group), -group["score"].to_numpy(float), table, groups, weights)
     return found | {f"restricted_mean_{limit}": months(found[f"restricted_mean_{limit}"]) for limit in ("lower", "upper")}
 
 
@@ -134,14 +137,14 @@ def analyse_group(
     told, own = group_record(group, low, strata, settings.horizons_months, settings.anchor)
     # What the covariates are and how others separate is told once, of the headline.
     is_headline = endpoint == settings.endpoints[0]
-    increment = gain(group, low, ["fold", *within], intended_of(settings), coding, states=is_headline)
+    columns = coding.of(group)
+    increment = gain(group, low, ["fold", *within], intended_of(settings), columns, states=is_headline)
     is_tested = events >= settings.minimum_events and increment["likelihood_ratio_p"] is not None
     record |= {"is_tested": is_tested, "is_underpowered": events < settings.powered_events, "q": None}
     record |= increment | told | within_extent(group, low, strata)
-    groups = Groups(low, strata, strata_of(group, ["fold", *within]), min(settings.horizons_months) * DAYS_PER_MONTH)
-    record["bootstrap"] = resampled(group, record, groups, settings, coding)
+    record["bootstrap"] = resampled(group, record, low, strata, ["fold", *within], settings, columns)
     found.shown.append(record | {"comparators": comparator_records(group, wider, strata) if is_headline else []})
-    table = design(group, coding.of(group))[increment["adjusted_for"]]
+    table = design(group, columns)[increment["adjusted_for"]]
     found.curves.append(curve_rows(own, adjusted_survival(group, low, own, table), **names))
     order = group_names(settings.groups)
     halves = {"low": {name: record[name] for name in (*RATIO, *ADJUSTED_RATIO)}} if len(order) == 2 else None
@@ -182,6 +185,8 @@ def landmark_groups(frame: pd.DataFrame, by: list[str], settings: Survival, endp
         frame: cases with follow-up from the index date; with responder and label_day (`inputs.read_response`) where response is asked for.
         by, settings, endpoint: as for `analyse`.
     """
+    if not settings.landmarks:
+        return []
     used, found = first_use(frame, by), []
     coding = Coding(used, intended_of(settings))
     within = [] if "regimen" in by else ["regimen"]

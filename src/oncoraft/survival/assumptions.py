@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from oncoraft.survival.adjusted import ratio_of
-from oncoraft.survival.cox import cox, fit_cox
+from oncoraft.survival.cox import HazardRatio, cox, fit_cox
 from oncoraft.survival.proportional import proportional_hazards
 from oncoraft.survival.risk_sets import Array, Subjects
 
@@ -71,9 +71,11 @@ def entry_records(subjects: Subjects, low: Array, strata: Array, late: Array | N
     }
 
 
-def assumption_records(subjects: Subjects, low: Array, strata: Array, late: Array | None = None, anchor: str = "index") -> dict[str, Any]:
-    """Both assumptions of the hazard ratio of low against high; arguments as for `entry_records`."""
-    ratio = cox(subjects, low, strata)
+def assumption_records(
+    subjects: Subjects, low: Array, strata: Array, late: Array | None = None, anchor: str = "index", ratio: HazardRatio | None = None
+) -> dict[str, Any]:
+    """Both assumptions of the hazard ratio of low against high; arguments as for `entry_records`, and the ratio, if it is known."""
+    ratio = ratio or cox(subjects, low, strata)
     tests = {name: proportional_hazards(subjects, low, strata, name, ratio) for name in ("km", "identity")}
     p = {name: found[1] if found else None for name, found in tests.items()}
     fails = p["km"] is not None and p["km"] < FAILS

@@ -29,6 +29,13 @@ CODINGS: dict[str, Callable[[pd.Series], dict[str, Any]]] = {
 }
 
 
+def values_of(table: pd.DataFrame, names: Sequence[str]) -> Array:
+    """Some columns as numbers, (n, names), without a table of them."""
+    held = list(table.columns)
+    found: Array = table.to_numpy(float)[:, [held.index(name) for name in names]]
+    return found
+
+
 class Coding:
     """The intended covariates of all cases as one matrix.
 

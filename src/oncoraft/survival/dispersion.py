@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from oncoraft.survival.coding import values_of
 from oncoraft.survival.cox import CoxFit, centre_within
 from oncoraft.survival.partial_likelihood import PartialLikelihood
 from oncoraft.survival.risk_sets import Array, Subjects
@@ -45,7 +46,7 @@ def dispersion(fit: CoxFit, name: str, table: pd.DataFrame, subjects: Subjects, 
     if name not in fit.names or name in fit.separated:
         return NONE
     codes = np.unique(strata, return_inverse=True)[1]
-    values = centre_within(table[list(fit.names)].to_numpy(float), codes)
+    values = centre_within(values_of(table, fit.names), codes)
     found, due = np.bincount(codes, fit.residuals**2), due_of(values @ fit.coefficients, subjects, codes)
     total = float(due.sum())
     free = max(total - len(fit.names), FEWEST_FREE * total)

@@ -8,6 +8,7 @@ with one held-out fold the cuts part the scores from 0 to 1 into equal lengths. 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -50,18 +51,18 @@ def score_groups(group: pd.DataFrame, *wider: pd.DataFrame, by: str | tuple[floa
         return np.searchsorted(np.array(by), scores, side="right")
     shares = np.array(QUANTILES[by])
     fold, found = group["fold"].to_numpy(), np.zeros(len(group), dtype=int)
-    samples = [(cases["fold"].to_numpy(), cases[score].to_numpy(float)) for cases in (group, *wider)]
     for held_out in np.unique(fold):
-        cuts = np.searchsorted(_cuts(samples, held_out, shares), scores[fold == held_out], side="right")
+        cuts = np.searchsorted(_cuts((group, *wider), score, held_out, shares), scores[fold == held_out], side="right")
         found[fold == held_out] = cuts
     return found
 
 
-def _cuts(samples: list[tuple[Array, Array]], held_out: int, shares: Array) -> Array:
+def _cuts(samples: Sequence[pd.DataFrame], score: str, held_out: int, shares: Array) -> Array:
     """Quantiles of the scores of the other folds, of the first sample that holds enough."""
     others = np.zeros(0)
-    for folds, scores in samples:
-        others = scores[(folds != held_out) & ~np.isnan(scores)]
+    for cases in samples:
+        scores = cases[score].to_numpy(float)
+        others = scores[(cases["fold"].to_numpy() != held_out) & ~np.isnan(scores)]
         if len(others) >= SMALLEST_CUT_SAMPLE:
             break
     # A design with one held-out fold has no other scores; a cut from its own would be chosen by the patients it is tried on.

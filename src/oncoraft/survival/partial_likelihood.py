@@ -8,14 +8,12 @@ Weighted deaths that are tied share their mean weight, as in R's coxph (Therneau
 from __future__ import annotations
 
 from copy import copy
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
-from oncoraft.survival.risk_sets import Array, Subjects, places_among, stratum_codes
-from oncoraft.survival.risk_tree import risk_sets_of
+from oncoraft.survival.risk_sets import Array, Subjects
+from oncoraft.survival.timeline import timeline_of
 
 MOST_STEPS = 60
 MOST_HALVINGS = 30
@@ -25,7 +23,6 @@ LONGEST_STEP = 5.0  # in standard deviations of a covariate
 SMALLEST_GAIN = 1e-12
 LEVEL_GAIN, LEVEL_STEP = 1e-10, 0.1
 SMALLEST_RISK = 1e-300
-MANY_TIED = 2000  # numbers
 
 
 class Evaluation(NamedTuple):
@@ -45,28 +42,11 @@ class PartialLikelihood:
         x: covariates, (n, p); centred and of like scale, or exponentials overflow.
         strata: one label a subject, each with a baseline hazard of its own; None for one stratum.
         weights: (n, b) case weights, one column a resample; None: one column of ones.
-
-    `order` has the subjects by stratum and time, and `deaths` those of them who die: numbers of rows as given.
     """
 
     def __init__(self, subjects: Subjects, x: Array, strata: Array | None = None, weights: Array | None = None) -> None:
-        codes, n = stratum_codes(strata, len(subjects)), len(subjects)
-        # A place in the order of stratum and time, of which the days of death alone matter.
-        days = np.unique(subjects.exit[subjects.event])
-        enters, leaves = (codes * (len(days) + 1) + places_among(days, times) for times in (subjects.entry, subjects.exit))
-        # Who are tied stand as given: a sort of numbers, several times faster than a stable one of places.
-        self.order = np.sort(leaves * n + np.arange(n)) % max(n, 1)
-        enters, leaves = enters[self.order], leaves[self.order]
-        self.died = np.flatnonzero(subjects.event[self.order])
-        self.deaths = self.order[self.died]
-        self._take(np.take(np.asarray(x, dtype=float), self.order, axis=0))
-        moments = leaves[self.died]
-        self._tie(moments)
-        strata_held = int(codes.max(initial=0)) + 1
-        passed = np.cumsum(np.bincount(moments, minlength=strata_held * (len(days) + 1)))
-        bounds = np.concatenate([[0], passed[len(days) :: len(days) + 1]])
-        sizes = np.bincount(codes, minlength=strata_held)
-        self.at_risk = risk_sets_of(passed[enters], passed[leaves], sizes, bounds)
+        self.timeline = timeline_of(subjects, strata)
+        self._take(np.take(np.asarray(x, dtype=float), self.timeline.order, axis=0))
         self.use(weights)
 
     def _take(self, x: Array) -> None:
@@ -76,29 +56,26 @@ class PartialLikelihood:
         self.one_and_x[:, 0] = 1
         self.one_and_x[:, 1:] = x
 
-    def _tie(self, moments: Array) -> None:
-        """Which deaths are tied: most moments have one, and of the others alone is anything added up or taken off.
+    @property
+    def order(self) -> Array:
+        """The subjects by stratum and time, numbers of rows as given."""
+        return self.timeline.order
 
-        Args:
-            moments: of each death, rising.
-        """
-        first = np.flatnonzero(np.concatenate([[True], moments[1:] != moments[:-1]])[: len(moments)])
-        ties = np.diff(np.append(first, len(moments)))
-        several = ties[ties > 1]
-        self.tied_first = np.cumsum(several) - several
-        self.tied_moment = np.repeat(np.arange(len(several)), several)
-        place = np.arange(len(self.tied_moment)) - self.tied_first[self.tied_moment]
-        self.tied = first[ties > 1][self.tied_moment] + place
-        # Efron: the j-th of d tied deaths sees the risk set less j/d of the tied ones.
-        self.ties = several[self.tied_moment][:, None]
-        self.part = place[:, None] / self.ties
+    @property
+    def deaths(self) -> Array:
+        """Those of them who die."""
+        return self.timeline.deaths
+
+    def at_deaths(self, values: Array) -> Array:
+        """Efron's sums of values (n, m) over the risk set of each death, (d, m)."""
+        return self.timeline.at_deaths(values)
 
     def use(self, weights: Array | None) -> None:
         """Take other case weights, (n, b)."""
         self.weights = np.ones((len(self.x), 1)) if weights is None else np.take(np.asarray(weights, dtype=float), self.order, axis=0)
-        self.death_weights = np.take(self.weights, self.died, axis=0)
-        self.mean_weight = self.death_weights if weights is None else self._shared(self.death_weights)
-        self.died_x = self.death_weights.T @ np.take(self.x, self.died, axis=0)
+        self.death_weights = np.take(self.weights, self.timeline.died, axis=0)
+        self.mean_weight = self.death_weights if weights is None else self.timeline.shared(self.death_weights)
+        self.died_x = self.death_weights.T @ np.take(self.x, self.timeline.died, axis=0)
 
     def of_columns(self, columns: Array) -> PartialLikelihood:
         """The same subjects with some of the covariates."""
@@ -106,34 +83,6 @@ class PartialLikelihood:
         other._take(np.ascontiguousarray(self.x[:, columns]))
         other.died_x = self.died_x[:, columns]
         return other
-
-    @cached_property
-    def _of_moment(self) -> csr_matrix:
-        """Which of the tied deaths are of each moment."""
-        rows = len(self.tied)
-        return csr_matrix((np.ones(rows), np.arange(rows), np.append(self.tied_first, rows)))
-
-    def _together(self, of_tied: Array) -> Array:
-        """Of values of the tied deaths the sum over all of the same moment, for each of them."""
-        # Of many numbers a sparse product adds several times faster than reduceat.
-        sums = np.add.reduceat(of_tied, self.tied_first, axis=0) if of_tied.size < MANY_TIED else self._of_moment @ of_tied
-        found: Array = np.take(sums, self.tied_moment, axis=0)
-        return found
-
-    def _shared(self, of_deaths: Array) -> Array:
-        """Values of deaths (d, m), of tied ones their mean."""
-        if not len(self.tied):
-            return of_deaths
-        found = of_deaths.copy()
-        found[self.tied] = self._together(of_deaths[self.tied]) / self.ties
-        return found
-
-    def at_deaths(self, values: Array) -> Array:
-        """Efron's sums of values (n, m) over the risk set of each death, (d, m)."""
-        found = self.at_risk.over_risk_sets(values)
-        if len(self.tied):
-            found[self.tied] -= self.part * self._together(np.take(values, self.died[self.tied], axis=0))
-        return found
 
     def risk(self, beta: Array) -> tuple[Array, Array]:
         """Linear predictors less their largest, and risks times weights, (n, b), at coefficients (b, p)."""
@@ -149,8 +98,8 @@ class PartialLikelihood:
         p = self.x.shape[1]
         sums = self.at_deaths((self.one_and_x[:, :, None] * risk[:, None]).reshape(n, (1 + p) * b))
         total = np.maximum(sums[:, :b], SMALLEST_RISK)
-        value = np.sum(self.death_weights * np.take(linear, self.died, axis=0) - self.mean_weight * np.log(total), axis=0)
-        exposure = risk * self._cumulative_hazard(self.mean_weight / total)
+        value = np.sum(self.death_weights * np.take(linear, self.timeline.died, axis=0) - self.mean_weight * np.log(total), axis=0)
+        exposure = risk * self.timeline.cumulative_hazard(self.mean_weight / total)
         if b == 1:
             # One product of matrices gives the sums of the covariates and of their squares.
             both = (self.one_and_x * exposure).T @ self.one_and_x
@@ -165,8 +114,8 @@ class PartialLikelihood:
         risk = self.risk(beta[None])[1]
         sums = self.at_deaths(self.one_and_x * risk)
         mean, hazard = sums[:, 1:] / sums[:, :1], self.mean_weight / sums[:, :1]
-        found = -risk * (self.x * self._cumulative_hazard(hazard) - self._cumulative_hazard(hazard * mean))
-        found[self.died] += self.x[self.died] - self._shared(mean)
+        found = -risk * (self.x * self.timeline.cumulative_hazard(hazard) - self.timeline.cumulative_hazard(hazard * mean))
+        found[self.timeline.died] += self.x[self.timeline.died] - self.timeline.shared(mean)
         ordered = np.empty_like(found)
         ordered[self.order] = found
         return ordered
@@ -176,13 +125,6 @@ class PartialLikelihood:
         n, p = self.x.shape
         squares = (self.x[:, :, None] * self.x[:, None, :]).reshape(n, p * p)
         found: Array = (exposure.T @ squares).reshape(-1, p, p)
-        return found
-
-    def _cumulative_hazard(self, hazard: Array) -> Array:
-        """The hazard that each subject has been under while at risk, per unit of risk."""
-        found = self.at_risk.over_deaths(hazard)
-        if len(self.tied):
-            found[self.died[self.tied]] -= self._together(self.part * np.take(hazard, self.tied, axis=0))
         return found
 
 

@@ -173,7 +173,7 @@ def group_record(
         "concordance_lower": ranked.interval()[0] if ranked else None,
         "concordance_upper": ranked.interval()[1] if ranked else None,
         **published_record(subjects, scores),
-        **assumption_records(subjects, low, strata, (group["index_day"] < 0).to_numpy(), anchor),
+        **assumption_records(subjects, low, strata, (group["index_day"] < 0).to_numpy(), anchor, ratio),
         **curve_records(groups, curves),
         "survival_at": horizon_records(subjects, low, curves, horizons),
     }

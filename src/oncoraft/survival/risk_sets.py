@@ -6,8 +6,8 @@ The test has the hypergeometric variance and is stratified where strata are give
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,6 +33,7 @@ class Subjects:
     entry: Array
     exit: Array
     event: Array
+    timelines: dict[bytes, Any] = field(default_factory=dict, init=False, repr=False, compare=False)  # of `timeline.timeline_of`
 
     def __post_init__(self) -> None:
         event = np.asarray(self.event)
@@ -73,7 +74,7 @@ class Subjects:
     def _proven(cls, entry: Array, leave: Array, event: Array) -> Subjects:
         """Subjects of arrays that come of others and so need no further proof."""
         made = object.__new__(cls)
-        for name, values in (("entry", entry), ("exit", leave), ("event", event)):
+        for name, values in (("entry", entry), ("exit", leave), ("event", event), ("timelines", {})):
             object.__setattr__(made, name, values)
         return made
 
