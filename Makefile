@@ -5,11 +5,19 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 # A fold of the demo, if it has been made.
 DEMO := results/demo/tiny-qwen3/raft/kfold/fold-0
-# Where there is none, a small model is made while the page is open: what the page shows of a run, and no report.
+# Where there is none, a small one is made while the page is open: a fold's model, which answers from then on, and then what the page shows of a run
+# (no report). The tiny base takes one core, so that the other makes the cohort meanwhile.
+QUICK_HOME := results/.quick
 QUICK_RUN := results/quick/quick-qwen3/raft/kfold
-QUICK := $(BIN)/snakemake --cores $(CORES) --quiet rules --directory results/.quick --configfile config/quick.yaml -- \
-  $(addprefix $(QUICK_RUN)/,metrics/metrics.json survival/survival.json) && ([ results/models/quick/manifest.json -nt results/.quick/$(QUICK_RUN)/fold-0/manifest.json ] || \
-  $(BIN)/oncoraft export --run results/.quick/$(QUICK_RUN)/fold-0 --base results/.quick/results/pretraining/quick-qwen3/base --out results/models/quick)
+QUICK_FOLD := $(QUICK_HOME)/$(QUICK_RUN)/fold-0
+QUICK_SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --quiet rules --set-threads base_model=1 --directory $(QUICK_HOME) --configfile config/quick.yaml --
+QUICK_EXPORT := $(BIN)/oncoraft export --run $(QUICK_FOLD) --base $(QUICK_HOME)/results/pretraining/quick-qwen3/base --out results/models/quick
+# What was measured of an earlier model must not go into the folder of a new one.
+QUICK_MODEL := $(QUICK_SNAKEMAKE) $(QUICK_RUN)/fold-0/manifest.json && \
+  { [ $(QUICK_FOLD)/recalibration.json -nt $(QUICK_FOLD)/manifest.json ] || rm -rf $(QUICK_FOLD)/recalibration.json $(QUICK_HOME)/$(QUICK_RUN)/metrics; } && \
+  { [ results/models/quick/manifest.json -nt $(QUICK_FOLD)/manifest.json ] || $(QUICK_EXPORT); }
+QUICK_JUDGED := $(QUICK_SNAKEMAKE) $(addprefix $(QUICK_RUN)/,metrics/metrics.json survival/survival.json) && \
+  { [ results/models/quick/manifest.json -nt $(QUICK_HOME)/$(QUICK_RUN)/metrics/metrics.json ] || $(QUICK_EXPORT); }
 # Nothing is fetched once set up: model code must not look for a hub.
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
@@ -45,7 +53,8 @@ page: setup
 	@if [ -f $(DEMO)/score_head.pt ]; then \
 	  [ results/models/demo/manifest.json -nt $(DEMO)/manifest.json ] || $(BIN)/oncoraft export --run $(DEMO) --out results/models/demo || exit; \
 	  $(BIN)/oncoraft page --model results/models/demo --results results/demo --open; \
-	else $(BIN)/oncoraft page --model results/models/quick --results results/.quick/results/quick --config config/quick.yaml --made-by "$(QUICK)" --open; fi
+	else $(BIN)/oncoraft page --model results/models/quick --results results/.quick/results/quick --config config/quick.yaml \
+  --made-by "$(QUICK_MODEL)" --made-by "$(QUICK_JUDGED)" --open; fi
 
 test: check
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist loadgroup

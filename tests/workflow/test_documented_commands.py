@@ -15,7 +15,7 @@ import pytest
 
 from oncoraft.planning.steps import STEPS
 
-from .conftest import ROOT, SMALL
+from .conftest import ROOT, SMALL, planned
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "config").glob("*.yaml"))]
 BIN = Path(sys.executable).parent
@@ -114,3 +114,17 @@ def test_help_names_every_option_of_the_synopsis_and_gives_an_example(step: str,
     assert not {option for option in options if option not in said}
     assert f"oncoraft {step}" in said
     assert "example" in said
+
+
+def test_the_page_waits_for_no_more_than_a_model_needs_and_then_makes_what_judges_it(tmp_path: Path) -> None:
+    commands = re.findall(r'--made-by "(.*?)"', run(["make", "--dry-run", "--always-make", "page"]).stdout)
+    plans = []
+    for command in commands:
+        engine = command.split(" && ")[0].removeprefix(".venv/bin/").replace("results/.quick", str(tmp_path))
+        plans.append(planned(run(shlex.split(engine.replace("--quiet rules", "--dry-run")))))
+    model, judged = plans
+    assert (model["train"], model["split"], model["audit"]) == (1, 1, 1)
+    assert not set(model) & {"infer", "recalibrate", "gather", "baselines", "metrics", "followup", "survival"}
+    # From nothing: the second has all of the first in it.
+    assert (judged["train"], judged["infer"], judged["recalibrate"], judged["metrics"], judged["survival"]) == (2, 2, 2, 1, 1)
+    assert all(judged[name] >= count for name, count in model.items())

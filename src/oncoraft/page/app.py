@@ -18,6 +18,7 @@ from oncoraft.page.form import Wrong
 from oncoraft.page.guard import Guard
 from oncoraft.page.served import Page
 from oncoraft.page.service import Unavailable
+from oncoraft.page.stages import begin
 
 SUMMARY = (
     "Scores and rationales of single cases by the model folders that are served. Nothing is kept of what is sent unless --keep was given."
@@ -78,7 +79,7 @@ def create(page: Page, host: str = "127.0.0.1", token: str | None = None) -> Gua
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
-        Thread(target=page.begin, daemon=True).start()
+        Thread(target=begin, args=(page,), daemon=True).start()
         yield
         page.close()
 

@@ -7,6 +7,14 @@ from pathlib import Path
 SCORE_HEAD = "score_head.pt"  # `models.fold_model` has the name too; it would load torch into the page
 
 
+def record_of(folder: Path) -> str:
+    """The manifest of a model folder as it stands; empty where there is none. Another one: the folder was written again."""
+    try:
+        return (folder / "manifest.json").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+
+
 def unfit(folder: Path) -> str | None:
     """Why a folder is none that the page can serve, and what to do about it; None: it may be one."""
     if not folder.is_dir():

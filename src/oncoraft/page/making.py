@@ -22,13 +22,15 @@ SECONDS_TO_END = 10.0
 
 @dataclass
 class Making:
-    """A shell command that makes the models, and the results of their run where there are some.
+    """A shell command that makes models, or the results of their run.
 
     Args:
         command: for the shell, in the folder where the page was started.
+        what: it makes, in words.
     """
 
     command: str
+    what: str = "the model"
     is_closed: bool = False
     _process: subprocess.Popen[str] | None = field(default=None, repr=False)
 
@@ -38,6 +40,8 @@ class Making:
         Raises:
             InputError: it failed.
         """
+        if self.is_closed:  # while the one before it ran
+            return False
         lines: deque[str] = deque(maxlen=KEPT_LINES)
         # A session of its own: Ctrl-C in the terminal is for the page, which then ends all that the command has started.
         self._process = subprocess.Popen(
@@ -62,7 +66,7 @@ class Making:
         if status:
             log.error("page: what --made-by said last:\n%s", "".join(lines).rstrip())
             raise InputError(
-                "the model could not be made: the command of --made-by failed; what it said stands in the terminal", found=status
+                f"{self.what} could not be made: the command of --made-by failed; what it said stands in the terminal", found=status
             )
         return True
 

@@ -31,6 +31,7 @@ log = logging.getLogger("oncoraft")
 PORT = 8181
 TOKEN_VARIABLE = "ONCORAFT_PAGE_TOKEN"
 SHORTEST_TOKEN = 16
+WHAT = ("the model", "what follows the model")  # by the first command of --made-by, and by those after it
 EXTRA = 'the page needs fastapi and uvicorn: pip install -e ".[page]"'
 EPILOG = (
     f"""what goes in: model folders written by `oncoraft export`; the results folder of their run (--results), without which there are no
@@ -67,9 +68,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--keep", type=Path, metavar="DIR", help="folder to write every prompt and answer to; without it nothing is kept")
     parser.add_argument(
         "--made-by",
+        action="append",
         metavar="COMMAND",
         help="shell command that makes the folders of --model and --results first; the page is open meanwhile, says how far it is, and "
-        "answers what was asked as soon as it can",
+        "answers what was asked as soon as it can. Again for one that follows: the models that are there answer meanwhile",
     )
     parser.add_argument("--open", action="store_true", help="open the page in this machine's browser")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads of each model")
@@ -84,16 +86,21 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return given
 
 
+def cohorts(results: Path | None) -> list[Path]:
+    """Folders of the cohorts of a results folder: itself, or those below it; empty where there is none."""
+    if results is None:
+        return []
+    return [results] if (results / "cases").is_dir() else sorted(path.parent for path in results.glob("*/cases"))
+
+
 def studies(results: Path | None, smallest: int) -> list[Study]:
     """The cohorts of a results folder: itself, or those below it.
 
     Raises:
         InputError: there is none.
     """
-    if results is None:
-        return []
-    homes = [results] if (results / "cases").is_dir() else sorted(path.parent for path in results.glob("*/cases"))
-    if not homes:
+    homes = cohorts(results)
+    if results is not None and not homes:
         raise InputError("expected the results folder of a cohort, with cases/ in it", file=results)
     return [Study(home, SmallCells(smallest)) for home in homes]
 
@@ -173,17 +180,17 @@ def prepare(given: argparse.Namespace, study: Study | None, blocks: dict[str, An
         except OSError as error:
             raise InputError(f"expected a folder to write answers to ({error.strerror})", file=given.keep) from None
 
-    def with_results(page: Page) -> None:
-        """The runs of the results folder, and its patients."""
-        found = studies(given.results, blocks["report"].smallest_cell)
+    def with_results(page: Page, is_whole: bool) -> None:
+        """The runs of the results folder, and its patients; before it is whole, there may be neither."""
+        found = studies(given.results, blocks["report"].smallest_cell) if is_whole or cohorts(given.results) else []
         page.study = study or next((one for one in found if one.has_patients), None)
         for model in page.models.values():
-            model.stand_on(found, page.study)
+            model.stand_on(found, page.study, is_whole)
 
-    making = Making(given.made_by) if given.made_by else None
+    making = [Making(command, WHAT[min(place, 1)]) for place, command in enumerate(given.made_by or [])]
     page = Page(models_of(given.model, blocks, given.threads, given.gpus), study, given.results, given.keep, making, with_results)
-    if making is None:
-        with_results(page)
+    if not making:
+        with_results(page, True)
     return page
 
 

@@ -47,6 +47,7 @@ class Model:
         worker: its process.
         standing: where its scores stand; None where no run of it is at hand.
         prompts, evidence: how its cases are put into words.
+        follows: what is not known of its scores yet, in words; None: nothing more is being made.
     """
 
     worker: Worker
@@ -54,6 +55,7 @@ class Model:
     prompts: Prompts
     evidence: Evidence
     study: Study | None
+    follows: str | None = None
 
     @property
     def name(self) -> str:
@@ -78,13 +80,17 @@ class Model:
             return []
         return sorted(map(str, self.study.cases["cancer_type"].unique()))
 
-    def stand_on(self, results: Sequence[Study], study: Study | None) -> None:
-        """Take the settings of a prompt from the run that the model comes from, where one of the results folders holds it."""
+    def stand_on(self, results: Sequence[Study], study: Study | None, is_whole: bool) -> None:
+        """Take the settings of a prompt from the run that the model comes from, where one of the results folders holds it.
+
+        Args:
+            is_whole: whether the run is finished; its scores are those of an earlier model until then, if there are any.
+        """
         self.study = study
         for home in results:
             if (fold := fold_of(self.worker.folder, home.root)) is not None:
                 self.prompts = Prompts(**(prompt_settings(fold) or self.prompts.model_dump()))
-                self.evidence, self.standing = home.evidence_settings, Standing(home, fold)
+                self.evidence, self.standing = home.evidence_settings, Standing(home, fold) if is_whole else None
                 break
         # What was known before the run was there is read anew.
         self.__dict__.pop("_renderer", None)
@@ -98,7 +104,7 @@ class Model:
 
     def stands(self, case: Case, score: float) -> dict[str, Any]:
         """What the run knows of a score: scale, regimen, interval, score group and curves, warnings."""
-        told: dict[str, Any] = {"scale": None, "regimen": None, "interval": None, "curves": None}
+        told: dict[str, Any] = {"scale": None, "regimen": None, "interval": None, "curves": None, "follows": self.follows}
         if self.standing is None:
             return told | {"warnings": self.folder_warning()}
         try:
@@ -111,7 +117,7 @@ class Model:
     def _stands(self, standing: Standing, case: Case, score: float) -> dict[str, Any]:
         if not standing.run.is_dir():  # half of it may be in memory still
             raise FileNotFoundError(standing.run)
-        told: dict[str, Any] = {"regimen": None, "curves": None}
+        told: dict[str, Any] = {"regimen": None, "curves": None, "follows": self.follows}
         told |= {"scale": standing.scale(score), "interval": standing.interval(score)}
         if case.regimen and case.cancer_type:
             told["regimen"] = standing.of_regimen(case.regimen, case.cancer_type)
@@ -130,15 +136,16 @@ class Page:
         study: of patients; None: none can be looked up.
         results: folder that may be browsed; None: none.
         keep: folder to which answers are written; None: nothing is kept.
-        making: what makes the models first; None: they are there. `found` then looks for what was made.
+        making: what makes the models, and then what judges them, in this order; none: they are there. `found` looks for what was made, after
+            each of them, told whether it was the last.
     """
 
     models: dict[str, Model]
     study: Study | None
     results: Path | None
     keep: Path | None
-    making: Making | None = None
-    found: Callable[[Page], None] = field(default=lambda page: None, repr=False)
+    making: Sequence[Making] = ()
+    found: Callable[[Page, bool], None] = field(default=lambda page, is_whole: None, repr=False)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def model(self, name: str | None) -> Model:
@@ -155,8 +162,8 @@ class Page:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether what is served is still being made."""
-        return self.making is not None and any(model.worker.state == "making" for model in self.models.values())
+        """Whether a model is still being made."""
+        return any(model.worker.state == "making" for model in self.models.values())
 
     @property
     def patients(self) -> Study | None:
@@ -179,48 +186,12 @@ class Page:
         except OSError as error:
             raise Unavailable(f"{path}: the answer could not be kept ({error.strerror}), and is not given without") from None
 
-    def begin(self) -> None:
-        """Make what is to be made first, start the models, and read what the first answer will need while they load."""
-        workers = [model.worker for model in self.models.values()]
-        if self.making is not None:
-
-            def tell(progress: str) -> None:
-                for worker in workers:
-                    worker.reason = progress
-
-            for worker in workers:
-                worker.state = "making"
-            try:
-                if not self.making.run(tell):
-                    return
-                self.found(self)
-            except InputError as error:
-                for worker in workers:
-                    worker.refuse(str(error))
-                return
-        for worker in workers:
-            worker.start()
-        self.warm()
-
     def close(self) -> None:
         """End the models, and what makes them."""
-        if self.making is not None:
-            self.making.close()
+        for making in self.making:
+            making.close()
         for model in self.models.values():
             model.worker.close()
-
-    def warm(self) -> None:
-        """Read what the first answer will need, while the models load."""
-        for model in self.models.values():
-            try:
-                if self.study is not None and self.study.has_patients:
-                    _ = self.study.cases
-                    _ = self.study.usual_fields
-                if model.standing is not None:
-                    _ = model.standing.heldout
-                    model.standing.interval(0.5)
-            except (InputError, OSError) as error:
-                log.warning("page: %s", error)
 
 
 def models_of(folders: Sequence[Path], blocks: dict[str, Any], threads: int, gpus: int) -> dict[str, Model]:
@@ -250,6 +221,7 @@ def described(model: Model) -> dict[str, Any]:
         "state": record.state,
         "reason": record.reason if record.state in {"refused", "making"} else "",
         "context_tokens": record.longest,
+        "follows": model.follows or "",
     }
     run = None if model.standing is None else model.standing.run.as_posix().split("/")[-3:]
     return told | {"template": model.prompts.template, "run": "/".join(run) if run else None, "waiting": len(record.told)}

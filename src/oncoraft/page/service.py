@@ -16,7 +16,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from oncoraft.foundation.errors import InputError
-from oncoraft.page.folder import unfit
+from oncoraft.page.folder import record_of, unfit
 from oncoraft.planning.config import Inference
 
 log = logging.getLogger("oncoraft")
@@ -53,7 +53,7 @@ class Worker:
         self.lock = threading.Lock()
         self.process: subprocess.Popen[str] | None = None
         self.outbox: SimpleQueue[str | None] = SimpleQueue()
-        self.is_closed = False
+        self.is_closed, self.opened = False, ""
         words = ["--inference", settings.model_dump_json(), "--threads", str(threads), "--gpus", str(gpus)]
         self.command = [sys.executable, "-m", "oncoraft.page.worker", str(folder), *words]
 
@@ -63,12 +63,22 @@ class Worker:
         if (why := unfit(self.folder)) is not None:
             self.refuse(why)
             return
+        self.opened = record_of(self.folder)
         # A session of its own: Ctrl-C in the terminal is for the page, which then ends this process by closing its input.
         self.process = subprocess.Popen(
             self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", start_new_session=True
         )
         threading.Thread(target=self._send, args=(self.process, self.outbox), daemon=True).start()
         threading.Thread(target=self._listen, args=(self.process,), daemon=True).start()
+
+    def reopen(self) -> None:
+        """Read the folder anew where it was written again; what was asked before is answered as it was."""
+        with self.lock:
+            # A folder that has gone is answered by the copy in memory, and the page says so.
+            is_there = self.state in {"loading", "ready"} and unfit(self.folder) is None
+            if is_there and (found := record_of(self.folder)) != self.opened:
+                self.opened = found
+                self.outbox.put(json.dumps({"what": "reopen", "key": 0}) + "\n")
 
     def refuse(self, reason: str) -> None:
         """Give the model up, and say so to those who wait."""

@@ -37,6 +37,10 @@ Tell = Callable[..., None]
 READ_BYTES = 1 << 16
 
 
+class Refused(Exception):
+    """A folder that cannot be served, and why."""
+
+
 class Served:
     """One model with what waits for it.
 
@@ -45,14 +49,27 @@ class Served:
     """
 
     def __init__(self, folder: Path, settings: Inference, gpus: int, tell: Tell) -> None:
-        model, head = open_model_folder(folder, device_for(gpus))
-        self.recalibration = recalibration_of(folder)
-        self.tokenizer, self.settings, self.tell = load_tokenizer(folder), settings, tell
-        self.longest = context_length(model)
-        engine = Engine(model, head, self.tokenizer.pad_token_id, stop_tokens(self.tokenizer, model), settings.batch_tokens)
-        self.writing = Writing(engine, self.tokenizer, settings, self.longest)
+        self.folder, self.settings, self.gpus, self.tell = folder, settings, gpus, tell
         self.waiting: deque[dict[str, Any]] = deque()
         self.later: deque[dict[str, Any]] = deque()
+        self.open()
+
+    def open(self) -> None:
+        """Read the folder.
+
+        Raises:
+            Refused: it cannot be served; it may have gone since the page looked.
+        """
+        self.__dict__.pop("writing", None)  # or two models stand in memory at once
+        try:
+            with explained("the number of models served"):
+                model, head = open_model_folder(self.folder, device_for(self.gpus))
+                self.recalibration, self.tokenizer = recalibration_of(self.folder), load_tokenizer(self.folder)
+        except (InputError, RetryLater) as error:
+            raise Refused(unfit(self.folder) or str(error)) from None
+        self.longest = context_length(model)
+        engine = Engine(model, head, self.tokenizer.pad_token_id, stop_tokens(self.tokenizer, model), self.settings.batch_tokens)
+        self.writing = Writing(engine, self.tokenizer, self.settings, self.longest)
 
     @property
     def is_busy(self) -> bool:
@@ -102,6 +119,12 @@ class Served:
 
     def _answered(self, asked: dict[str, Any]) -> bool:
         """Answer one question by its kind."""
+        if asked["what"] == "reopen":
+            if self.writing.rows:  # of the model that is open
+                return False
+            self.open()
+            self.tell("ready", asked["key"], longest=self.longest)
+            return True
         key, prompts = asked["key"], [(asked.get("case_id", "case"), text) for text in asked["prompts"]]
         if asked["what"] == "count":
             tokens = prompt_token_ids(self.tokenizer, asked["prompts"])
@@ -176,18 +199,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     torch.set_num_threads(given.threads)
     with suppress(BrokenPipeError):  # the page has ended, and so does this
         try:
-            with explained("the number of models served"):
-                served = Served(given.folder, Inference.model_validate_json(given.inference), given.gpus, tell)
-        except (InputError, RetryLater) as error:
-            # It may have gone since the page looked.
-            tell("refused", message=unfit(given.folder) or str(error))
+            served = Served(given.folder, Inference.model_validate_json(given.inference), given.gpus, tell)
+            tell("ready", longest=served.longest)
+            for line in lines_of(sys.stdin.fileno(), lambda: served.is_busy):
+                if line is not None:
+                    served.take(json.loads(line))
+                else:
+                    served.work()
+        except Refused as refusal:
+            tell("refused", message=str(refusal))
             return 2
-        tell("ready", longest=served.longest)
-        for line in lines_of(sys.stdin.fileno(), lambda: served.is_busy):
-            if line is not None:
-                served.take(json.loads(line))
-            else:
-                served.work()
     return 0
 
 
