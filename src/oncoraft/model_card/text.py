@@ -35,6 +35,10 @@ NOT_FOR = (
     "Decisions on a patient. The score is prognostic within a regimen; it does not say which regimen to choose. It was not tested outside its "
     "source, nor in cancer types, regimens or years that the training data lack."
 )
+READ_BY_HEAD = (
+    "The score is a probability, read by a head at the end of the prompt (`score_head.pt`), or from the text where a strategy has no head."
+)
+READ_BY_PROBE = "The score is a probability; coefficients and scales lie in each fold's `probe.json`."
 LIMITS = (
     "one source, no external cohort",
     "response is judged from records of scans by rule, and cases without a scan in time are not judged",
@@ -162,17 +166,40 @@ def training_text(card: Card) -> dict[str, str]:
     if not settings:
         return {}
     how, counts = settings["strategy"], card.training["counts"]
+    if how.get("probe"):
+        return probe_text(card, how["probe"], counts)
     method = how.get("method", "supervised")
     memory = f", at most {card.memory_gib:.1f} GiB" if card.memory_gib else ""
-    versions = ", ".join(f"{name} {value}" for name, value in card.training.get("versions", {}).items())
     first = " in the first fold" if card.fold is None else ""
     processes = f"{counts['processes']} process{'es' if counts['processes'] != 1 else ''}"
     return {
         **(supervised_text(settings) if method == "supervised" else aligned_text(settings, method)),
         "training set": f"{count(counts['cases'])} cases of {count(counts['patients'])} patients{first}",
         "training compute": f"{card.tokens:,} tokens in {card.hours:.2f} hours, {processes}{memory}",
-        "versions": versions,
+        "versions": versions_text(card),
     }
+
+
+def versions_text(card: Card) -> str:
+    """What it was trained with."""
+    return ", ".join(f"{name} {value}" for name, value in card.training.get("versions", {}).items())
+
+
+def probe_text(card: Card, read_at: str, counts: dict[str, Any]) -> dict[str, str]:
+    """How a linear probe was fitted; nothing of a frozen base is trained, so that there are no epochs and no tokens to tell of."""
+    first = " in the first fold" if card.fold is None else ""
+    return {
+        "body": "frozen",
+        "score head": f"none: logistic regression on what the base makes of a prompt, read at {read_at.replace('_', ' ')}",
+        "penalty": f"C = {counts['strength']:g}{first}, of least log loss on the {count(counts['tuning_cases'])} cases of the tuning patients",
+        "training set": f"{count(counts['training_cases'])} cases{first}",
+        "versions": versions_text(card),
+    }
+
+
+def is_probe(card: Card) -> bool:
+    """Whether a frozen base is read by a logistic regression."""
+    return bool((card.training.get("settings") or {}).get("strategy", {}).get("probe"))
 
 
 def supervised_text(settings: dict[str, Any]) -> dict[str, str]:
@@ -203,7 +230,10 @@ def aligned_text(settings: dict[str, Any], method: str) -> dict[str, str]:
 def what_text(card: Card) -> str:
     """What the model does, in a sentence."""
     label = f"definition “{card.definition}”" if card.definition else "a definition that is not on record"
-    return f"{card.base}, fine-tuned to say how likely a patient is to respond to the regimen about to start ({label}), and why."
+    asked = f"how likely a patient is to respond to the regimen about to start ({label})"
+    if is_probe(card):
+        return f"{card.base}, frozen, and a logistic regression that tells from its vectors {asked}."
+    return f"{card.base}, fine-tuned to say {asked}, and why."
 
 
 def front_matter(card: Card) -> str:
@@ -219,8 +249,7 @@ def model_card(card: Card) -> str:
         f"---\n{front_matter(card)}---",
         f"# {plain(card.name)}{which}",
         "> Research only; not for clinical decisions.",
-        f"{plain(what_text(card))} The score is a probability, read by a head at the end of the prompt (`score_head.pt`), or from the text where a "
-        "strategy has no head.",
+        f"{plain(what_text(card))} {READ_BY_PROBE if is_probe(card) else READ_BY_HEAD}",
         f"## Data and licence\n\n{plain(data_text(card))}",
         f"## Intended use\n\n{INTENDED}\n\nNot for: {NOT_FOR[0].lower()}{NOT_FOR[1:]}",
         "## How to ask it\n\n```\noncoraft predict --model THIS_FOLDER --case case.jsonl\n```\n\nThe weights load with `transformers` alone.",
