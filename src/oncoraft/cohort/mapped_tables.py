@@ -6,6 +6,8 @@ only by a clock that says where each patient's first sequencing stands on it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,7 +15,7 @@ import pandas as pd
 from pydantic import BeforeValidator, Field, model_validator
 
 from oncoraft.cohort.conversion import BY_NAME, Converted, Origin, is_required
-from oncoraft.cohort.source_tables import LINE, days, read_source, text, written
+from oncoraft.cohort.source_tables import LINE, days, header_of, read_source, text, written
 from oncoraft.foundation.errors import InputError
 from oncoraft.knowledge.curated import READINGS
 from oncoraft.planning.config_files import read_model
@@ -98,6 +100,8 @@ def read_csv(source: Path, mapping: Path | None = None) -> Converted:
     made = Converted()
     for name, one in told.tables.items():
         _check(name, one, mapping)
+    for key, file, headers in _asked_for(told):
+        _refuse_absent(source / file, headers, mapping, key)
     curated = told.tables.pop(CURATED_TABLE, None)
     zeros = {name: _zero(source, clock) for name, clock in told.clocks.items()}
     for name, one in told.tables.items():
@@ -122,6 +126,30 @@ def _check(name: str, one: MappedTable, mapping: Path) -> None:
         raise InputError(f"tables.{name}: {error}", file=mapping) from None
     if needed and BY_NAME[name].layout == "rows":
         raise InputError(f"tables.{name}.columns: expected a source of {needed[0]}, without which the table cannot be read", file=mapping)
+
+
+def _asked_for(told: Mapping) -> Iterator[tuple[str, str, dict[str, str]]]:
+    """Where the mapping file asks for headers, of which file, and each header with its key there."""
+    for name, clock in told.clocks.items():
+        yield f"clocks.{name}", clock.file, {clock.patient: "patient", clock.first_sequencing: "first_sequencing"}
+    for name, one in told.tables.items():
+        headers = {spec.column: f"columns.{header}" for header, spec in one.columns.items() if spec.column is not None}
+        yield f"tables.{name}", one.file, headers
+
+
+def _refuse_absent(path: Path, headers: dict[str, str], mapping: Path, key: str) -> None:
+    """Whether a file of the source has every column that the mapping file asks it for, before a row of any file is taken.
+
+    Raises:
+        InputError: it does not: who asks for which, and what there is.
+    """
+    there = header_of(path, _separator(path))
+    for name, where in headers.items():
+        if name not in there:
+            near = get_close_matches(name.lower(), [one.lower() for one in there], n=1)
+            hint = f"did you mean {next(one for one in there if one.lower() == near[0])!r}?" if near else f"it has {', '.join(there[:12])}"
+            expected = f"this column is required by {mapping} ({key}.{where}); {hint}"
+            raise InputError(expected, file=path, column=name, found="no such header")
 
 
 def _zero(source: Path, clock: Clock) -> pd.Series:
