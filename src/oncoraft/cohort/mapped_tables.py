@@ -6,8 +6,6 @@ only by a clock that says where each patient's first sequencing stands on it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,10 +13,11 @@ import pandas as pd
 from pydantic import BeforeValidator, Field, model_validator
 
 from oncoraft.cohort.conversion import BY_NAME, Converted, Origin, is_required
-from oncoraft.cohort.source_tables import LINE, days, header_of, read_source, text, written
+from oncoraft.cohort.source_tables import LINE, days, read_source, text, written
 from oncoraft.foundation.errors import InputError
 from oncoraft.knowledge.curated import READINGS
 from oncoraft.planning.config_files import read_model
+from oncoraft.planning.mapped_headers import refuse_absent, separator_of
 from oncoraft.planning.settings.base import Block
 
 SEQUENCING = "sequencing"
@@ -28,7 +27,6 @@ CURATED_TABLE, READING_HEADERS = (
 )  # no table of the layout: what people said of scans
 Unit = Literal["days", "weeks", "months", "years"]
 DAYS_IN: dict[str, float] = {"days": 1.0, "weeks": 7.0, "months": 365 / 12, "years": 365.25}
-SEPARATORS = {".tsv": "\t", ".txt": "\t", ".tab": "\t"}
 
 
 class MappedColumn(Block):
@@ -100,8 +98,8 @@ def read_csv(source: Path, mapping: Path | None = None) -> Converted:
     made = Converted()
     for name, one in told.tables.items():
         _check(name, one, mapping)
-    for key, file, headers in _asked_for(told):
-        _refuse_absent(source / file, headers, mapping, key)
+    # The plan of a run asks the same before anything is run; here it stands for who calls the step.
+    refuse_absent(source, mapping)
     curated = told.tables.pop(CURATED_TABLE, None)
     zeros = {name: _zero(source, clock) for name, clock in told.clocks.items()}
     for name, one in told.tables.items():
@@ -128,39 +126,11 @@ def _check(name: str, one: MappedTable, mapping: Path) -> None:
         raise InputError(f"tables.{name}.columns: expected a source of {needed[0]}, without which the table cannot be read", file=mapping)
 
 
-def _asked_for(told: Mapping) -> Iterator[tuple[str, str, dict[str, str]]]:
-    """Where the mapping file asks for headers, of which file, and each header with its key there."""
-    for name, clock in told.clocks.items():
-        yield f"clocks.{name}", clock.file, {clock.patient: "patient", clock.first_sequencing: "first_sequencing"}
-    for name, one in told.tables.items():
-        headers = {spec.column: f"columns.{header}" for header, spec in one.columns.items() if spec.column is not None}
-        yield f"tables.{name}", one.file, headers
-
-
-def _refuse_absent(path: Path, headers: dict[str, str], mapping: Path, key: str) -> None:
-    """Whether a file of the source has every column that the mapping file asks it for, before a row of any file is taken.
-
-    Raises:
-        InputError: it does not: who asks for which, and what there is.
-    """
-    there = header_of(path, _separator(path))
-    for name, where in headers.items():
-        if name not in there:
-            near = get_close_matches(name.lower(), [one.lower() for one in there], n=1)
-            hint = f"did you mean {next(one for one in there if one.lower() == near[0])!r}?" if near else f"it has {', '.join(there[:12])}"
-            expected = f"this column is required by {mapping} ({key}.{where}); {hint}"
-            raise InputError(expected, file=path, column=name, found="no such header")
-
-
 def _zero(source: Path, clock: Clock) -> pd.Series:
     """Day of the first sequencing by patient, on one clock."""
     path = source / clock.file
-    rows = read_source(path, (clock.patient, clock.first_sequencing), _separator(path))
+    rows = read_source(path, (clock.patient, clock.first_sequencing), separator_of(path))
     return _days(rows, clock.first_sequencing, path, clock.unit).groupby(rows[clock.patient]).min().dropna()
-
-
-def _separator(path: Path) -> str:
-    return SEPARATORS.get(path.suffix.lower(), ",")
 
 
 def _days(rows: pd.DataFrame, name: str, path: Path, unit: str) -> pd.Series:
@@ -183,7 +153,7 @@ def _days(rows: pd.DataFrame, name: str, path: Path, unit: str) -> pd.Series:
 def _table(name: str, one: MappedTable, source: Path, zero: pd.Series | None, made: Converted) -> None:
     specification, path = BY_NAME[name], source / one.file
     given = one.columns
-    rows = read_source(path, [spec.column for spec in given.values() if spec.column is not None], _separator(path))
+    rows = read_source(path, [spec.column for spec in given.values() if spec.column is not None], separator_of(path))
     made.inputs += [] if path in made.inputs else [path]
     kinds = {column.source: column.kind for column in specification.columns}
     shift = _shift(rows, given, zero, path)
@@ -213,7 +183,7 @@ def _readings(one: MappedTable, source: Path, zero: pd.Series | None, made: Conv
         InputError: a column that is not there, a day that is none, or a reading of another name.
     """
     path, given = source / one.file, one.columns
-    rows = read_source(path, [spec.column for spec in given.values() if spec.column is not None], _separator(path))
+    rows = read_source(path, [spec.column for spec in given.values() if spec.column is not None], separator_of(path))
     made.inputs += [] if path in made.inputs else [path]
     who, when, what = (given[header] for header in READING_HEADERS)
     reading = _words(rows, what, path)

@@ -27,7 +27,11 @@ def read_source(path: Path, required: Collection[str], separator: str = ",") -> 
     """
     require_file(path, "a table of the source")
     header, rows, lines = _cells(path, separator)
-    _refuse_header(header, path)
+    if not header:
+        raise InputError("expected a header row", file=path, found="none")
+    for name in header:
+        if header.count(name) > 1:
+            raise InputError("expected each column once", file=path, column=name, found="twice")
     for name in required:
         if name not in header:
             raise InputError("this column is required", file=path, column=name, found="no such header")
@@ -38,27 +42,7 @@ def read_source(path: Path, required: Collection[str], separator: str = ",") -> 
     return frame
 
 
-def header_of(path: Path, separator: str = ",") -> list[str]:
-    """The header alone, by the rules of `read_source`; no row is read.
-
-    Raises:
-        InputError: no such file, not UTF-8, no header, or a header twice.
-    """
-    require_file(path, "a table of the source")
-    header = _cells(path, separator, only_header=True)[0]
-    _refuse_header(header, path)
-    return header
-
-
-def _refuse_header(header: list[str], path: Path) -> None:
-    if not header:
-        raise InputError("expected a header row", file=path, found="none")
-    for name in header:
-        if header.count(name) > 1:
-            raise InputError("expected each column once", file=path, column=name, found="twice")
-
-
-def _cells(path: Path, separator: str, only_header: bool = False) -> tuple[list[str], list[list[str]], list[int]]:
+def _cells(path: Path, separator: str) -> tuple[list[str], list[list[str]], list[int]]:
     """The header, the rows, and the line of each row; empty lines and comments before the header are passed over."""
     csv.field_size_limit(LARGEST_CELL)
     header: list[str] = []
@@ -70,8 +54,6 @@ def _cells(path: Path, separator: str, only_header: bool = False) -> tuple[list[
             for cells in reader:
                 if not header:
                     header = [] if not cells or cells[0].startswith("#") else [cell.strip() for cell in cells]
-                    if header and only_header:
-                        break
                 elif cells:
                     if len(cells) != len(header):
                         raise InputError(f"expected {len(header)} fields", file=path, line=reader.line_num, found=len(cells))
