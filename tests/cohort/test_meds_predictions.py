@@ -142,8 +142,11 @@ def changed(home: Path, tmp_path: Path) -> Callable[..., Path]:
 
 def test_without_a_threshold_there_is_no_yes_or_no(changed: Callable[..., Path], tmp_path: Path) -> None:
     out = export(changed(lambda rows: [{**row, "threshold": None} for row in rows]), tmp_path / "meds")
-    for path in (out / "predictions").glob("*.parquet"):
-        assert "predicted_boolean_value" not in parquet.read_schema(path).names
+    paths = sorted((out / "predictions").glob("*.parquet"))
+    assert all(table["predicted_boolean_value"].null_count == table.num_rows for table in map(parquet.read_table, paths))
+    # Its evaluator takes that, and says nothing of a yes or no.
+    assert {"roc_auc_score", "brier_score"} < set(evaluated(paths))
+    assert not {"binary_accuracy", "f1_score"} & set(evaluated(paths))
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,8 @@ EPILOG = """\
 DIR receives data/*.parquet (subject_id, time, code, numeric_value, text_value, and where each value comes from), labels/response.parquet
 (subject_id, prediction_time, boolean_value: evaluable cases alone), metadata/ (dataset.json, codes.parquet, subject_splits.parquet,
 cases.parquet). With --predictions, predictions/fold-K.parquet too: the labels of the evaluable cases that fold K holds out, with
-predicted_boolean_probability and, where the run has thresholds, predicted_boolean_value, as meds-evaluation takes them. It is a copy of the
-cohort: what forbids to share the cohort forbids to share this.
+predicted_boolean_probability and predicted_boolean_value (null where the run has no thresholds), as meds-evaluation takes them. It is a copy
+of the cohort: what forbids to share the cohort forbids to share this.
 
 examples:
   oncoraft export-meds tables cases --out meds

@@ -114,7 +114,8 @@ def read_answers(path: Path, cases: pd.DataFrame, folds: pd.DataFrame, design: s
 def prediction_tables(labels: pa.Table, which: pa.Table, answers: pd.DataFrame) -> dict[str, pa.Table]:
     """One table a fold, by file name: labels and what was predicted, of the evaluable cases that have a prediction.
 
-    predicted_boolean_value is there where every one of the answers has a threshold, that of its own fold; a score that reaches it is a yes.
+    predicted_boolean_value tells of every case, by the threshold of its fold (a score that reaches it is a yes), or of none where an answer
+    has no threshold.
 
     Args:
         labels, which: as for `answers_of`.
@@ -126,8 +127,11 @@ def prediction_tables(labels: pa.Table, which: pa.Table, answers: pd.DataFrame) 
     tables = {}
     for fold, rows in found.groupby("fold", sort=True):
         table = labels.take(pa.array(rows["row"]))
-        if has_threshold:
-            table = table.append_column("predicted_boolean_value", pa.array((rows["score"] >= rows["threshold"]).to_numpy(bool)))
+        # Null throughout rather than absent: the schema has the column optional, and its evaluator (0.0.6) fails where it is not there.
+        answer = (rows["score"] >= rows["threshold"]).to_numpy(bool)
+        table = table.append_column(
+            "predicted_boolean_value", pa.array(answer, pa.bool_()) if has_threshold else pa.nulls(len(rows), pa.bool_())
+        )
         told = pa.array(rows["told"].to_numpy(np.float32), pa.float32())
         tables[f"fold-{fold}.parquet"] = table.append_column("predicted_boolean_probability", told)
     return tables
