@@ -243,7 +243,12 @@ def test_own_tables_come_in_by_a_mapping_file(own: Callable[..., list[str]], tmp
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"mapping_yaml": ("AGENT: drug", "AGENT: medicine")}, "drugs.tsv, column medicine: this column is required, found 'no such header'"),
+        ({"mapping_yaml": ("AGENT: drug", "AGENT: medicine")}, "(tables.timeline_treatment.columns.AGENT); it has id, start, stop, drug, found 'no such header'"),
+        ({"mapping_yaml": ("AGENT: drug", "AGENT: Drugs")}, "mapping.yaml (tables.timeline_treatment.columns.AGENT); did you mean 'drug'?, found 'no such header'"),
+        ({"mapping_yaml": ("AGENT: drug", "AGENT: medicine")}, "drugs.tsv, column medicine: this column is required by"),
+        ({"mapping_yaml": ("patient: id, first", "patient: patient, first")}, "mapping.yaml (clocks.diagnosis.patient); it has sample, id, weeks_from_diagnosis"),
+        # The header before the cells: scans.csv is mapped last, people.csv has a word that is refused.
+        ({"mapping_yaml": ("column: response", "column: answer"), "people_csv": ("x1,m", "x1,q")}, "scans.csv, column answer: this column is required by"),
         ({"mapping_yaml": (", AGENT: drug", "")}, "tables.timeline_treatment.columns: expected a source of AGENT"),
         ({"mapping_yaml": ("AGENT: drug", "AGENT: drug, DOSE: dose")}, "tables.timeline_treatment: expected a column of timeline_treatment"),
         ({"mapping_yaml": ("    clock: diagnosis\n    columns: {PATIENT_ID: id, START", "    clock: birth\n    columns: {PATIENT_ID: id, START")}, "tables.timeline_treatment.clock: expected sequencing or a name in clocks"),

@@ -141,6 +141,21 @@ def test_ranks_of_ties_are_shared() -> None:
     assert list(found["first"]) == [0.5, 0.5, 0.0]
 
 
+def test_bounds_of_a_rank_are_ranks_that_were_seen_and_reach_outwards() -> None:
+    # First in 39 resamples of 40, second in one: 97.5 % lies between the two, and 2 % of the way is no rank.
+    order = np.where(np.arange(40) == 7, 0.0, 1.0)
+    found = ranks_of(np.array([order, np.full(40, 0.5)]), 0.95)
+    assert list(found["rank_lower"]) == [1, 1]
+    assert list(found["rank_upper"]) == [2, 2]
+
+
+def test_a_rank_in_the_table_is_a_whole_number_or_nothing(tmp_path: Path) -> None:
+    made(tmp_path)
+    table = pd.read_csv(tmp_path / "msk" / "grid" / "grid.csv", dtype=str, keep_default_na=False)
+    assert set(table["rank"]) == {"", "1", "2", "3"}
+    assert list(table.columns[:4]) == ["model", "strategy", "cohort", "design"]
+
+
 def test_a_benchmark_of_others_is_refused(tmp_path: Path) -> None:
     cases = cohort(tmp_path, "msk")
     path = run(tmp_path, "msk", "good", "kfold", 2.0, cases, np.arange(CASES) // 2 % 2)

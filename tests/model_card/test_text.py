@@ -66,6 +66,26 @@ def read(card: Card) -> ModelCard:
     return ModelCard(model_card(card), ignore_metadata_errors=False)
 
 
+PROBED = {
+    "step": "probe",
+    "settings": {
+        "strategy": {"adapter": False, "language_model_weight": 0.0, "score_weight": 1.0, "score_loss": "bce", "probe": "end_of_prompt"}
+    },
+    "counts": {"cases": 1954, "training_cases": 900, "tuning_cases": 141, "strength": 0.001},
+    "versions": {"oncoraft": "0.1.0"},
+}
+
+
+def test_a_linear_probe_is_told_as_what_it_is_and_not_as_a_fine_tuned_model() -> None:
+    text = model_card(dataclasses.replace(CARD, training=PROBED, tokens=0, hours=0.0))
+    assert "Qwen3-8B, frozen, and a logistic regression" in text
+    assert "read at end of prompt" in text
+    assert "C = 0.001, of least log loss on the 141 cases of the tuning patients" in text
+    assert "900 cases" in text
+    assert not [word for word in ("fine-tuned", "epochs", "score_head.pt", "processes") if word in text]
+    assert ModelCard(text, ignore_metadata_errors=False).data.base_model == "Qwen3-8B"
+
+
 def test_the_hub_reads_licence_base_data_and_results() -> None:
     data = read(CARD).data
     assert (data.license, data.base_model, data.library_name, data.pipeline_tag) == (

@@ -84,6 +84,28 @@ def test_of_a_second_cohort_only_those_are_kept_whom_no_model_has_seen() -> None
     assert (twin["patients"], twin["seed"]) == (77, 3)
 
 
+@pytest.mark.parametrize(
+    ("mapping", "said"),
+    [
+        ("tables: {timeline_treatment: {file: drugs.tsv, columns: {PATIENT_ID: id, AGENT: Drugs}}}", ["drugs.tsv, column Drugs: this column is required by", "(tables.timeline_treatment.columns.AGENT); did you mean 'drug'?"]),
+        ("clocks: {birth: {file: drugs.tsv, patient: who, first_sequencing: start}}", ["column who", "(clocks.birth.patient); it has id, start, drug"]),
+        ("tables: {timeline_treatment: {file: pills.tsv, columns: {PATIENT_ID: id}}}", ["pills.tsv: expected a table of the source"]),
+        ("tables: [", ["mapping.yaml, line 1: expected YAML"]),
+        ("tables: {timeline_treatment: {file: drugs.tsv, columns: {PATIENT_ID: {column: id}, AGENT: {value: x}, START_DATE: start}}}", []),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("role", ["validate", "develop"])
+def test_a_column_that_a_mapping_asks_for_and_no_table_has_is_told_before_anything_runs(
+    tmp_path: Path, role: str, mapping: str, said: list[str]
+) -> None:
+    (tmp_path / "drugs.tsv").write_text("# of the registry\nid\tstart\tdrug\n")
+    (tmp_path / "mapping.yaml").write_text(mapping)
+    own = {"role": role, "reader": "csv", "study": str(tmp_path), "mapping": str(tmp_path / "mapping.yaml")}
+    missing = plan(cohorts={"own": own}).missing()
+    assert len(missing) == (1 if said else 0), missing
+    assert all(one in missing[0] for one in said)
+
+
 def test_what_a_second_cohort_lacks_is_told_before_anything_runs(tmp_path: Path) -> None:
     missing = plan(
         cohorts={"own": {"role": "validate", "reader": "csv", "study": str(tmp_path / "no"), "mapping": str(tmp_path / "no.yaml")}}

@@ -65,6 +65,11 @@ def test_a_tokenizer_of_another_base_is_refused(second: Path) -> None:
     (second / "base" / "tokenizer.json").write_text('{"other": 1}')
     with pytest.raises(InputError, match=r"tokenizer\.json: expected the tokenizer of the base that"):
         run(second)
+    # Nor is a base that has none the one that the model was trained from.
+    (second / "base" / "tokenizer.json").unlink()
+    with pytest.raises(InputError, match=r"base/tokenizer\.json: expected the tokenizer of the base that .* found 'no such file'"):
+        run(second)
+    assert not (second / "heldout.jsonl").exists()
 
 
 def test_parts_hold_every_case_of_a_patient_and_are_none_of_them_empty() -> None:

@@ -32,12 +32,20 @@ def test_cells_stand_with_ranks_and_hours_and_the_first_is_in_the_brief(results:
         ("tiny · linear-probe, kfold", "–"),
         ("tiny · zero, kfold", "–"),
     ]
-    assert shown["brief"] == "msk: tiny · raft, kfold first"
+    assert shown["brief"] == "msk: tiny · raft, kfold first (50% of resamples)"
     assert (rows[0]["training_hours"], rows[0]["scoring_hours"]) == (0.25, None)
     # What has no number is in the table and not in the figure.
     figure = shown["table"].figure
     assert figure is not None
     assert "zero" not in figure.svg
+
+
+@pytest.mark.parametrize(
+    ("training", "scoring", "told"),
+    [(None, None, "–"), (0.25, None, "0.25 + –"), (0.003, 1.5, "<0.01 + 1.50"), (0.0, 0.01, "0.00 + 0.01")],
+)
+def test_minutes_are_not_told_as_no_hours(training: float | None, scoring: float | None, told: str) -> None:
+    assert grid.hours_of({"training_hours": training, "scoring_hours": scoring}) == told
 
 
 def test_small_counts_are_hidden(results: Path) -> None:

@@ -118,6 +118,22 @@ def test_dates_are_not_reported_and_why(results: Path) -> None:
     assert "no calendar date" in row["answer"]
 
 
+def test_a_linear_probe_is_told_as_what_it_is_on_the_whole_page(results: Path, tmp_path: Path) -> None:
+    probe = made.experiment(results, "linear-probe", "Drug", "Cancer")
+    strategy = {"adapter": False, "language_model_weight": 0.0, "score_weight": 1.0, "score_loss": "bce", "probe": "end_of_prompt"}
+    counts = {"cases": 54, "training_cases": 41, "tuning_cases": 23, "strength": 0.01}
+    (probe / "fold-0").mkdir()
+    (probe / "fold-0" / "manifest.json").write_text(json.dumps({"settings": {"strategy": strategy}, "counts": counts, "versions": {}}))
+    told = answers(results)
+    building = next(row["answer"] for row in told.values() if "hyper-parameter" in row["answer"])
+    assert "logistic regression on what the base makes of a prompt, read at end of prompt; penalty: C = 0.01 in the first fold" in building
+    assert "No hyper-parameter was tuned on these data; the penalty of tiny · linear-probe" in building
+    # Cases that it learned from, not those that it scored.
+    assert any("linear-probe · kfold: training by fold 41 cases; held out" in row["answer"] for row in told.values())
+    assert main([str(results), "--out", str(tmp_path / "report" / "index.html")]) == 0
+    assert "frozen, and a logistic regression that tells from its vectors" in (tmp_path / "report" / "index.html").read_text()
+
+
 def test_small_counts_are_marked_in_answers(results: Path) -> None:
     flow = json.loads((results / "cases" / "flow.json").read_text())
     for row in flow["label_flags"]:

@@ -9,8 +9,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from oncoraft.cohort.meds_export import main as export_meds
 from oncoraft.planning.plan import Plan
 from oncoraft.report.jobs import NOT_MEASURED, job_rows
+from tests.cohort.test_meds_predictions import agrees
 
 from .conftest import ROOT, SMALL, planned, snakemake
 
@@ -75,6 +77,13 @@ def test_every_case_is_predicted_exactly_once_by_a_model_that_never_saw_the_pati
         assert not trained & set(held_out["patient_id"])
     assert predictions["score"].between(0, 1).all()
     assert predictions["rationale"].notna().groupby(predictions["fold"]).sum().tolist() == [3, 3]
+
+
+def test_meds_evaluation_finds_in_the_exported_predictions_what_the_run_says(small_run: Path, tmp_path: Path) -> None:
+    run = results(small_run) / "tiny" / "raft" / "kfold"
+    given = [results(small_run) / "tables", results(small_run) / "cases", "--predictions", run / "predictions.jsonl"]
+    assert export_meds([str(word) for word in (*given, "--probability", "score", "--out", tmp_path / "meds")]) == 0
+    agrees(tmp_path / "meds" / "predictions", json.loads((run / "metrics" / "metrics.json").read_text()), "as_delivered")
 
 
 def test_a_second_run_does_nothing(small_run: Path) -> None:

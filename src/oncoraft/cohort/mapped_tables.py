@@ -17,6 +17,7 @@ from oncoraft.cohort.source_tables import LINE, days, read_source, text, written
 from oncoraft.foundation.errors import InputError
 from oncoraft.knowledge.curated import READINGS
 from oncoraft.planning.config_files import read_model
+from oncoraft.planning.mapped_headers import refuse_absent, separator_of
 from oncoraft.planning.settings.base import Block
 
 SEQUENCING = "sequencing"
@@ -26,7 +27,6 @@ CURATED_TABLE, READING_HEADERS = (
 )  # no table of the layout: what people said of scans
 Unit = Literal["days", "weeks", "months", "years"]
 DAYS_IN: dict[str, float] = {"days": 1.0, "weeks": 7.0, "months": 365 / 12, "years": 365.25}
-SEPARATORS = {".tsv": "\t", ".txt": "\t", ".tab": "\t"}
 
 
 class MappedColumn(Block):
@@ -98,6 +98,8 @@ def read_csv(source: Path, mapping: Path | None = None) -> Converted:
     made = Converted()
     for name, one in told.tables.items():
         _check(name, one, mapping)
+    # The plan of a run asks the same before anything is run; here it stands for who calls the step.
+    refuse_absent(source, mapping)
     curated = told.tables.pop(CURATED_TABLE, None)
     zeros = {name: _zero(source, clock) for name, clock in told.clocks.items()}
     for name, one in told.tables.items():
@@ -127,12 +129,8 @@ def _check(name: str, one: MappedTable, mapping: Path) -> None:
 def _zero(source: Path, clock: Clock) -> pd.Series:
     """Day of the first sequencing by patient, on one clock."""
     path = source / clock.file
-    rows = read_source(path, (clock.patient, clock.first_sequencing), _separator(path))
+    rows = read_source(path, (clock.patient, clock.first_sequencing), separator_of(path))
     return _days(rows, clock.first_sequencing, path, clock.unit).groupby(rows[clock.patient]).min().dropna()
-
-
-def _separator(path: Path) -> str:
-    return SEPARATORS.get(path.suffix.lower(), ",")
 
 
 def _days(rows: pd.DataFrame, name: str, path: Path, unit: str) -> pd.Series:
@@ -155,7 +153,7 @@ def _days(rows: pd.DataFrame, name: str, path: Path, unit: str) -> pd.Series:
 def _table(name: str, one: MappedTable, source: Path, zero: pd.Series | None, made: Converted) -> None:
     specification, path = BY_NAME[name], source / one.file
     given = one.columns
-    rows = read_source(path, [spec.column for spec in given.values() if spec.column is not None], _separator(path))
+    rows = read_source(path, [spec.column for spec in given.values() if spec.column is not None], separator_of(path))
     made.inputs += [] if path in made.inputs else [path]
     kinds = {column.source: column.kind for column in specification.columns}
     shift = _shift(rows, given, zero, path)
@@ -185,7 +183,7 @@ def _readings(one: MappedTable, source: Path, zero: pd.Series | None, made: Conv
         InputError: a column that is not there, a day that is none, or a reading of another name.
     """
     path, given = source / one.file, one.columns
-    rows = read_source(path, [spec.column for spec in given.values() if spec.column is not None], _separator(path))
+    rows = read_source(path, [spec.column for spec in given.values() if spec.column is not None], separator_of(path))
     made.inputs += [] if path in made.inputs else [path]
     who, when, what = (given[header] for header in READING_HEADERS)
     reading = _words(rows, what, path)

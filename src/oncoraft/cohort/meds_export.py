@@ -20,6 +20,7 @@ import pyarrow.parquet as parquet
 
 from oncoraft import __version__
 from oncoraft.artefacts import read_table
+from oncoraft.cohort.meds_predictions import FOLDER, answers_of, declare
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.input_file import require_file
 from oncoraft.foundation.provenance import manifest, publishing, sealed, write_json
@@ -31,13 +32,18 @@ from oncoraft.planning.edge import read_settings, run, settings_record, step_par
 log = logging.getLogger("oncoraft")
 SUBJECTS_A_FILE = 10_000
 LONGEST_IN_CODE = 60  # characters of a word that becomes part of a code
+OWN = ("data/*", "labels/*", "metadata/*", f"{FOLDER}/*", MANIFEST)
 EPILOG = """\
 DIR receives data/*.parquet (subject_id, time, code, numeric_value, text_value, and where each value comes from), labels/response.parquet
 (subject_id, prediction_time, boolean_value: evaluable cases alone), metadata/ (dataset.json, codes.parquet, subject_splits.parquet,
-cases.parquet). It is a copy of the cohort: what forbids to share the cohort forbids to share this.
+cases.parquet). With --predictions, predictions/fold-K.parquet too: the labels of the evaluable cases that fold K holds out, with
+predicted_boolean_probability and predicted_boolean_value (null where the run has no thresholds), as meds-evaluation takes them. It is a copy
+of the cohort: what forbids to share the cohort forbids to share this.
 
-example:
-  oncoraft export-meds tables cases --out meds"""
+examples:
+  oncoraft export-meds tables cases --out meds
+  oncoraft export-meds tables cases --predictions raft/kfold/predictions.jsonl --out meds
+  meds-evaluation-cli predictions_path='meds/predictions/*.parquet' output_file=evaluation.json"""
 
 
 def text_of(column: Column, values: pd.Series) -> pd.Series:
@@ -219,9 +225,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = step_parser("export-meds", EPILOG)
     parser.add_argument("tables", type=Path, metavar="TABLES", help="folder written by `oncoraft ingest`")
     parser.add_argument("cases", type=Path, metavar="CASES", help="folder with cases, labels and folds")
-    parser.add_argument("--design", default="kfold", help="design whose fold makes the split")
+    parser.add_argument("--design", default="kfold", help="design whose fold makes the split, and whose folds the predictions are of")
     parser.add_argument("--fold", type=int, default=0, help="fold that is held out in the split")
     parser.add_argument("--name", default="oncoraft", help="dataset_name")
+    declare(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
     given = parser.parse_args(arguments)
     blocks = read_settings("export-meds", given)
@@ -247,12 +254,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     people = sorted(tables["clinical_patient"]["patient_id"].astype(str))
     subjects = pd.Series(np.arange(1, len(people) + 1, dtype=np.int64), index=people)
     parts = (*label_tables(cases, labels, subjects), splits(folds, subjects, given.fold))
-    with publishing(given.out, step="export-meds", folders=[given.out], own=("data/*", "labels/*", "metadata/*", MANIFEST)) as (folder,):
+    answers = answers_of(given, cases, folds, *parts[:2])
+    with publishing(given.out, step="export-meds", folders=[given.out], own=OWN) as (folder,):
         folder.mkdir()
-        counts = write(folder, events(tables), subjects, parts, given.name)
+        counts = write(folder, events(tables), subjects, parts, given.name) | answers.write(folder)
         outputs = {given.out / path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
-        inputs = [*files.values(), *(given.cases / f"{name}.parquet" for name in ("cases", "labels", "folds"))]
-        settings = settings_record(given, blocks)
+        inputs = [*files.values(), *(given.cases / f"{name}.parquet" for name in ("cases", "labels", "folds")), *answers.inputs]
+        settings = settings_record(given, blocks) | answers.settings
         record = manifest("export-meds", inputs=inputs, outputs=outputs, settings=settings, counts=counts, beside=given.out / MANIFEST)
         write_json(folder / MANIFEST, sealed(record))
     log.info("export-meds: %s", counts)

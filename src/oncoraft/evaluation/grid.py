@@ -49,11 +49,11 @@ def ranks_of(samples: Array, confidence: float) -> dict[str, Array]:
     usable = samples[:, np.isfinite(samples).all(axis=0)]
     ranks = rankdata(-usable, axis=0)
     best = usable == usable.max(axis=0)
-    bounds = np.percentile(ranks, [50 * (1 - confidence), 50 * (1 + confidence)], axis=1)
+    # Outwards to ranks that were seen: a rank between two of them is none.
     return {
         "mean_rank": ranks.mean(axis=1),
-        "rank_lower": bounds[0],
-        "rank_upper": bounds[1],
+        "rank_lower": np.percentile(ranks, 50 * (1 - confidence), axis=1, method="lower"),
+        "rank_upper": np.percentile(ranks, 50 * (1 + confidence), axis=1, method="higher"),
         "first": (best / best.sum(axis=0)).mean(axis=1),
     }
 
@@ -91,7 +91,9 @@ def cohort_rows(name: str, cells: Sequence[Cell], labels: pd.DataFrame, settings
         for place, row in enumerate(row for row in rows if row["is_ranked"]):
             row |= {"rank": int(order[place]), **{key: float(values[place]) for key, values in told.items()}}
     empty = dict.fromkeys(("rank", "mean_rank", "rank_lower", "rank_upper", "first"))
-    return sorted((empty | row for row in rows), key=lambda row: -1 if row["estimate"] is None else row["estimate"], reverse=True)
+    return sorted(
+        ({**row, **empty, **row} for row in rows), key=lambda row: -1 if row["estimate"] is None else row["estimate"], reverse=True
+    )
 
 
 def labels_of(folder: Path, definition: str) -> pd.DataFrame:
@@ -144,7 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     inputs += [first.parent / name / "cases" / f"{table}.parquet" for name in cohorts for table in ("cases", "labels")]
     with publishing(*files, step="grid", home=given.out) as written:
         write_json(written[0], {"label": blocks["labels"].definition, "resamples": blocks["evaluation"].bootstrap, "cells": rows})
-        write_csv(written[1], pd.DataFrame(rows))
+        write_csv(written[1], pd.DataFrame(rows).astype({"rank": "Int64"}))
         counts = {"cells": len(rows), "ranked": sum(row["is_ranked"] for row in rows)}
         outputs = dict(zip(files[:-1], written[:-1], strict=True))
         note = settings_record(given, blocks)

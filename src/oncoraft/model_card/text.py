@@ -35,6 +35,10 @@ NOT_FOR = (
     "Decisions on a patient. The score is prognostic within a regimen; it does not say which regimen to choose. It was not tested outside its "
     "source, nor in cancer types, regimens or years that the training data lack."
 )
+READ_BY_HEAD = (
+    "The score is a probability, read by a head at the end of the prompt (`score_head.pt`), or from the text where a strategy has no head."
+)
+READ_BY_PROBE = "The score is a probability; coefficients and scales lie in each fold's `probe.json`."
 LIMITS = (
     "one source, no external cohort",
     "response is judged from records of scans by rule, and cases without a scan in time are not judged",
@@ -158,20 +162,47 @@ def data_text(card: Card) -> str:
 
 def training_text(card: Card) -> dict[str, str]:
     """Strategy, hyper-parameters and compute, by what they are; empty where nothing was trained."""
-    settings = card.training.get("settings")
-    if not settings:
+    if not card.training.get("settings"):
         return {}
-    how, counts = settings["strategy"], card.training["counts"]
-    method = how.get("method", "supervised")
-    memory = f", at most {card.memory_gib:.1f} GiB" if card.memory_gib else ""
-    versions = ", ".join(f"{name} {value}" for name, value in card.training.get("versions", {}).items())
+    counts = card.training["counts"]
     first = " in the first fold" if card.fold is None else ""
-    processes = f"{counts['processes']} process{'es' if counts['processes'] != 1 else ''}"
+    told = strategy_text(card.training, first)
+    if is_probe(card.training):
+        # Nothing of a frozen base is trained, so that there are no tokens and no processes to tell of.
+        told["training set"] = f"{count(counts['training_cases'])} cases{first}"
+    else:
+        memory = f", at most {card.memory_gib:.1f} GiB" if card.memory_gib else ""
+        processes = f"{counts['processes']} process{'es' if counts['processes'] != 1 else ''}"
+        told["training set"] = f"{count(counts['cases'])} cases of {count(counts['patients'])} patients{first}"
+        told["training compute"] = f"{card.tokens:,} tokens in {card.hours:.2f} hours, {processes}{memory}"
+    return told | {"versions": ", ".join(f"{name} {value}" for name, value in card.training.get("versions", {}).items())}
+
+
+def is_probe(training: dict[str, Any]) -> bool:
+    """Whether a fold, by its manifest, is a frozen base that a logistic regression reads."""
+    return bool((training.get("settings") or {}).get("strategy", {}).get("probe"))
+
+
+def strategy_text(training: dict[str, Any], first: str) -> dict[str, str]:
+    """How a strategy was trained, by the manifest of a fold.
+
+    Args:
+        training: the manifest, its settings and counts.
+        first: words behind what holds of this fold alone.
+    """
+    settings = training["settings"]
+    if is_probe(training):
+        return probe_text(settings["strategy"]["probe"], training["counts"], first)
+    method = settings["strategy"].get("method", "supervised")
+    return supervised_text(settings) if method == "supervised" else aligned_text(settings, method)
+
+
+def probe_text(read_at: str, counts: dict[str, Any], first: str) -> dict[str, str]:
+    """How a linear probe was fitted."""
     return {
-        **(supervised_text(settings) if method == "supervised" else aligned_text(settings, method)),
-        "training set": f"{count(counts['cases'])} cases of {count(counts['patients'])} patients{first}",
-        "training compute": f"{card.tokens:,} tokens in {card.hours:.2f} hours, {processes}{memory}",
-        "versions": versions,
+        "body": "frozen",
+        "score head": f"none: logistic regression on what the base makes of a prompt, read at {read_at.replace('_', ' ')}",
+        "penalty": f"C = {counts['strength']:g}{first}, of least log loss on the {count(counts['tuning_cases'])} cases of the tuning patients",
     }
 
 
@@ -203,7 +234,10 @@ def aligned_text(settings: dict[str, Any], method: str) -> dict[str, str]:
 def what_text(card: Card) -> str:
     """What the model does, in a sentence."""
     label = f"definition “{card.definition}”" if card.definition else "a definition that is not on record"
-    return f"{card.base}, fine-tuned to say how likely a patient is to respond to the regimen about to start ({label}), and why."
+    asked = f"how likely a patient is to respond to the regimen about to start ({label})"
+    if is_probe(card.training):
+        return f"{card.base}, frozen, and a logistic regression that tells from its vectors {asked}."
+    return f"{card.base}, fine-tuned to say {asked}, and why."
 
 
 def front_matter(card: Card) -> str:
@@ -219,8 +253,7 @@ def model_card(card: Card) -> str:
         f"---\n{front_matter(card)}---",
         f"# {plain(card.name)}{which}",
         "> Research only; not for clinical decisions.",
-        f"{plain(what_text(card))} The score is a probability, read by a head at the end of the prompt (`score_head.pt`), or from the text where a "
-        "strategy has no head.",
+        f"{plain(what_text(card))} {READ_BY_PROBE if is_probe(card.training) else READ_BY_HEAD}",
         f"## Data and licence\n\n{plain(data_text(card))}",
         f"## Intended use\n\n{INTENDED}\n\nNot for: {NOT_FOR[0].lower()}{NOT_FOR[1:]}",
         "## How to ask it\n\n```\noncoraft predict --model THIS_FOLDER --case case.jsonl\n```\n\nThe weights load with `transformers` alone.",

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from oncoraft.foundation.errors import InputError
 from oncoraft.planning.config import POOLED, PRETRAINING, Config
 from oncoraft.planning.content import Content
 from oncoraft.planning.final import FinalModels
+from oncoraft.planning.mapped_headers import refuse_absent
 from oncoraft.planning.missing import missing_of_study
-from oncoraft.planning.settings.cohorts import WITH_CURATED_READINGS
+from oncoraft.planning.settings.cohorts import WITH_CURATED_READINGS, Cohort
 
 LEAVE_COHORT_OUT = "leave_cohort_out"
 
@@ -138,12 +140,29 @@ class FurtherCohorts(FinalModels):
                 lines.append(f"{study}: no such folder (configuration key `cohorts.{name}.study`)")
             elif study is not None and not self.is_converted(name):
                 lines += missing_of_study(study, f"cohorts.{name}.study")
+        lines += [line for one in self.config.cohorts.values() for line in self._missing_columns(one)]
         named = {f"cohorts.{name}.mapping": one.mapping for name, one in self.config.cohorts.items()}
         if self.judged_cohorts():
             named["external.shared_patients"] = self.config.external.shared_patients
         return lines + [
             f"{file}: no such file (configuration key `{key}`)" for key, file in named.items() if file and not Path(file).is_file()
         ]
+
+    @staticmethod
+    def _missing_columns(one: Cohort) -> list[str]:
+        """A column that a mapping file asks for and a table lacks: hours of training may come before the tables are read."""
+        if (
+            one.reader != "csv"
+            or one.study is None
+            or one.mapping is None
+            or not (Path(one.study).is_dir() and Path(one.mapping).is_file())
+        ):
+            return []
+        try:
+            refuse_absent(Path(one.study), Path(one.mapping))
+        except InputError as error:
+            return [str(error)]
+        return []
 
     def study_folder(self, cohort: str) -> str:
         """The folder of a cohort that ingestion reads: the configured one, or where the twin or the conversion writes it."""

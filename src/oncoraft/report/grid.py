@@ -33,7 +33,13 @@ def rank_of(row: Row) -> str:
 
 def hours_of(row: Row) -> str:
     """Hours of training and of scoring; a dash where the engine has not measured any."""
-    return f"{number(row['training_hours'], 2)} + {number(row['scoring_hours'], 2)}"
+    both = (row["training_hours"], row["scoring_hours"])
+    return "–" if both == (None, None) else " + ".join(map(_hours, both))
+
+
+def _hours(value: float | None) -> str:
+    """Two decimals; what is less is not nothing."""
+    return "<0.01" if value is not None and 0 < value < 0.01 else number(value, 2)
 
 
 def rows_of(told: dict[str, Any], guard: Guard) -> Rows:
@@ -70,9 +76,10 @@ def section(sources: Sources) -> dict[str, Any] | None:
     told = read_json(file_of(sources.results))
     if told is None or not sources.external:
         return None
-    best = {row["cohort"]: named(row) for row in told["cells"] if row["rank"] == 1}
+    # Whoever leads by a hair is first of one table; how often it would be is said in the same breath.
+    best = {row["cohort"]: f"{named(row)} first ({row['first']:.0%} of resamples)" for row in told["cells"] if row["rank"] == 1}
     return {
-        "brief": "; ".join(f"{cohort}: {name} first" for cohort, name in best.items()),
+        "brief": "; ".join(f"{cohort}: {name}" for cohort, name in best.items()),
         "table": grid_table(told, sources.guard),
         "resamples": told["resamples"],
     }

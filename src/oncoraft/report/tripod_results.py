@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from oncoraft.report.facts import Facts
 from oncoraft.report.names import PREDICTORS
@@ -63,13 +64,19 @@ def split_comparison(facts: Facts) -> Answer:
     )
 
 
+def trained_on(facts: Facts, counts: dict[str, Any]) -> str:
+    """Cases that a fold was trained on. A linear probe counts as `cases` those that it scored, and no responders."""
+    if "training_cases" in counts:
+        return f"{facts.count(counts['training_cases'])} cases"
+    return f"{facts.count(counts['cases'])} cases ({facts.count(counts['responders'])} responders)"
+
+
 def events_per_analysis(facts: Facts) -> Answer:
     """Participants and events in each analysis."""
     told = []
     for run in facts.runs:
-        trained = [one["counts"] for one in facts.folds(run)]
         mean = run.metric("model", "auroc")
-        training = ", ".join(f"{facts.count(one['cases'])} cases ({facts.count(one['responders'])} responders)" for one in trained)
+        training = ", ".join(trained_on(facts, one["counts"]) for one in facts.folds(run))
         held = (
             f"held out {mean['n']:,} cases ({mean['events']:,} responders)"
             if mean and isinstance(mean["n"], int) and isinstance(mean["events"], int)

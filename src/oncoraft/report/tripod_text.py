@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from oncoraft.model_card.text import aligned_text, supervised_text
+from oncoraft.model_card.text import is_probe, strategy_text
 from oncoraft.report.collect import Run
 from oncoraft.report.facts import Facts, dig
 from oncoraft.report.names import predictor_name
@@ -19,20 +19,21 @@ RATIONALES = "prompts/rationales.jsonl.manifest.json"
 
 def strategy(facts: Facts, run: Run) -> str | None:
     """What one run trained, in words; None where it trained nothing."""
-    settings = facts.fold(run, "settings")
-    if not settings:
+    training = facts.fold(run)
+    if not training or not training.get("settings"):
         return f"{run.name}: the base model as it is, nothing trained."
-    method = settings["strategy"].get("method", "supervised")
-    told = supervised_text(settings) if method == "supervised" else aligned_text(settings, method)
+    told = strategy_text(training, " in the first fold")
     return f"{run.name}: {'; '.join(f'{what}: {words}' for what, words in told.items())}."
 
 
 def model_building(facts: Facts) -> Answer:
     """Type of model, steps of building it, tuning, internal validation."""
+    probes = ", ".join(run.name for run in facts.runs if is_probe(facts.fold(run) or {}))
+    tuned = f"; the penalty of {probes} and the baselines' were" if probes else "; the baselines' were"
     text = facts.told(
         [
             *(strategy(facts, run) for run in facts.runs),
-            "No hyper-parameter was tuned on these data; the baselines' were, on the tuning patients of each fold.",
+            f"No hyper-parameter was tuned on these data{tuned}, on the tuning patients of each fold.",
         ]
     )
     return Answer(text, "#methods", f"{facts.home(facts.first)}/fold-0/manifest.json")
@@ -176,7 +177,7 @@ def prompt_design(facts: Facts) -> Answer:
 
 def tuning(facts: Facts) -> Answer:
     """Instructions, data and interface of tuning; who evaluated."""
-    trained = [run.name for run in facts.runs if facts.fold(run)]
+    trained = [run.name for run in facts.runs if (told := facts.fold(run)) and not is_probe(told)]
     if not trained:
         return Answer("Nothing was trained.", "#methods")
     return Answer(
