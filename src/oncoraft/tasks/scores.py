@@ -119,10 +119,10 @@ def score(
     if LAW in values:
         law = values[LAW][headline].to_numpy()
         for name in (name for name in values if name != LAW):
-            found = share_of(values[name][headline].to_numpy(), law, patients, resamples, seed)
-            bounds = dict(zip(("estimate", "lower", "upper"), found or (None, None, None), strict=True))
+            found: Sequence[float | None] = share_of(values[name][headline].to_numpy(), law, patients, resamples, seed) or (None,) * 3
+            told: dict[str, Any] = dict(zip(("estimate", "lower", "upper"), found, strict=True))
             unread = {"unread": int(len(rows) - values[name]["read"].sum())}
-            records.append({"answerer": name, "measure": SHARE} | bounds | counted | unread)
+            records.append({"answerer": name, "measure": SHARE} | told | counted | unread)
     tests = paired_tests(values, patients, [headline, ROUGE[0]], resamples, seed)
     return records, pd.concat(classes) if classes else pd.DataFrame(columns=["class", "answerer"]), tests
 
