@@ -49,3 +49,23 @@ def test_what_would_give_a_small_count_away_is_hidden_with_it(home: Path) -> Non
     assert all(row["recall"] is None and row["support"] == "<10" and row["answered"] == "<10" for row in small)
     rest = [row for row in task["classes"].data.rows if row["class"] != "nan"]
     assert all(row["support"] == row["answered"] == "hidden" for row in rest)  # 40 cases less 36 would be 4
+
+
+def test_what_is_reached_of_the_law_stands_in_one_row_with_base_tuned_and_the_test(home: Path) -> None:
+    scored(home, law=0.875)
+    found = tasks.section(sources_of(home, read_runs(home), False, Guard(1)))
+    assert found is not None
+    (row,) = found["overview"].data.rows
+    assert (row["title"], row["measure"], row["n"], row["p"]) == ("ICD-10 code · tiny", "code", 40, 1e-7)
+    assert (row["base"], row["tuned"], row["tfidf"], row["oracle"], row["share"]) == (0.7, 0.7, 0.7, 0.875, pytest.approx(0.8))
+    assert row["tuned_head"] is None  # none was asked
+    page = [cell.text for cell in found["overview"].rows[0]]
+    assert "0.800 (0.500 to 0.900)" in page
+
+
+def test_without_a_law_the_row_claims_no_share(home: Path) -> None:
+    scored(home)
+    found = tasks.section(sources_of(home, read_runs(home), False, Guard(1)))
+    assert found is not None
+    (row,) = found["overview"].data.rows
+    assert (row["oracle"], row["share"]) == (None, None)

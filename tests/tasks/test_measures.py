@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from oncoraft.tasks.measures import classes_table, interval, normalised, resampled_means, rouge
+from oncoraft.tasks.measures import classes_table, interval, normalised, resampled_means, rouge, share_of
 
 
 def test_rouge_is_lins() -> None:
@@ -71,3 +71,20 @@ def test_the_interval_of_independent_cases_is_that_of_theory() -> None:
     values = np.repeat([1.0, 0.0], 200)[:, None]
     lower, upper = interval(resampled_means(values, [str(case) for case in range(400)], 4000, 2)[:, 0])
     assert (lower, upper) == pytest.approx((0.5 - 1.96 * 0.025, 0.5 + 1.96 * 0.025), abs=0.006)
+
+
+def test_the_share_of_the_law_is_one_mean_over_the_other_in_the_same_resamples() -> None:
+    patients = [f"p{number // 2}" for number in range(80)]
+    law = np.array([1.0, 0.0] * 40)
+    half = np.where(np.arange(80) < 40, law, 0.0)
+    share, lower, upper = share_of(half, law, patients, 500, 3) or (0.0, 0.0, 0.0)
+    assert share == pytest.approx(0.5)
+    assert 0.25 < lower < 0.5 < upper < 0.75
+    # Whatever is drawn, the law is all of itself: two bootstraps that differ would not say so.
+    assert share_of(law, law, patients, 500, 3) == pytest.approx((1.0, 1.0, 1.0))
+
+
+def test_of_a_law_that_is_right_of_nothing_there_is_no_share() -> None:
+    assert share_of(np.ones(6), np.zeros(6), list("abcdef"), 50, 3) is None
+    # Right of one patient's case alone: some resamples lack the patient.
+    assert share_of(np.ones(6), np.eye(6)[0], list("abcdef"), 50, 3) is None

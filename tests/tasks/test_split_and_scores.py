@@ -93,9 +93,9 @@ def finished(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def scored(folder: Path) -> int:
+def scored(folder: Path, *truth: str) -> int:
     given = [f"--{name}" if flag else str(folder / f"{name}.jsonl") for name in ("base", "tuned", "baselines") for flag in (True, False)]
-    return scores.main([str(folder / "prompts.jsonl"), *given, "--out", str(folder / "scores"), *settings("icd10")])
+    return scores.main([str(folder / "prompts.jsonl"), *given, *truth, "--out", str(folder / "scores"), *settings("icd10")])
 
 
 def test_answers_are_measured_on_the_same_cases_with_their_denominators(finished: Path) -> None:
@@ -114,6 +114,32 @@ def test_answers_are_measured_on_the_same_cases_with_their_denominators(finished
     assert (row["patients"], row["negative"], row["test"]) == (held / 2, 0, "sign test")
     assert row["p"] == pytest.approx(0.5 ** row["positive"])
     assert tests.loc[("tfidf", "code"), "p"] > 0.9  # the tuned model is not better than what is right
+
+
+def test_the_share_of_a_law_is_told_of_every_answerer_and_of_none_without_a_law(finished: Path) -> None:
+    scored(finished)
+    assert scores.SHARE not in {row["measure"] for row in json.loads((finished / "scores/metrics.json").read_text())["records"]}
+    # The law is wrong about breast, as the tuned model about prostate.
+    known = [json.loads(line) for line in (finished / "prompts.jsonl").read_text().splitlines()]
+    law = [
+        {
+            "patient_id": row["patient_id"],
+            "start_day": int(row["case_id"].rpartition("_")[2]),
+            "icd10": "C61" if row["site"] == "breast" else row["output"],
+        }
+        for row in known
+    ]
+    pd.DataFrame(law).to_parquet(finished / "law.parquet")
+    assert scored(finished, "--truth", str(finished / "law.parquet")) == 0
+    by = {(row["answerer"], row["measure"]): row for row in json.loads((finished / "scores/metrics.json").read_text())["records"]}
+    told = {name: row for (name, measure), row in by.items() if measure == scores.SHARE}
+    assert set(told) == {name for name, measure in by if measure == "code"} - {"oracle"}
+    assert by["oracle", "code"]["estimate"] < 1
+    for name, row in told.items():
+        assert row["estimate"] == pytest.approx(by[name, "code"]["estimate"] / by["oracle", "code"]["estimate"])
+        assert row["lower"] <= row["estimate"] <= row["upper"]
+    assert told["base"]["estimate"] == 0
+    assert told["tfidf"]["estimate"] > 1  # this law is none that answers were drawn by
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,22 @@ TESTS = [
     decimals("rank sum", "statistic", 1),
     chance("one-sided p", "p"),
 ]
+SHARE = "share of the law"
+OVERVIEW = [
+    text("task", "title"),
+    text("own measure", "measure"),
+    count("cases", "n"),
+    decimals("base model", "base"),
+    interval("tuned model (95 % interval)", "tuned"),
+    chance("one-sided p, tuned better than base", "p"),
+    decimals("tuned, choosing", "tuned_choice"),
+    decimals("tuned, head", "tuned_head"),
+    decimals("most frequent", "majority"),
+    decimals("by site", "by_site"),
+    decimals("logistic on words", "tfidf"),
+    decimals("law of the twin", "oracle"),
+    interval("share of the law (95 % interval)", "share", "share_lower", "share_upper"),
+]
 CLASSES = [
     text("class", "class"),
     text("answers of", "answerer", lambda name: NAMES.get(str(name), str(name))),
@@ -76,6 +92,21 @@ def tests(sources: Sources, given: Rows) -> Rows:
             parts = dict.fromkeys([*parts, "statistic"], sources.guard.mark)
         rows.append(row | {"patients": sources.guard.count(int(row["patients"]))} | parts)
     return rows
+
+
+def overview(sources: Sources, folder: Path) -> dict[str, Any]:
+    """One row of a task and a model: each answerer on the task's own measure, and of a twin the law and what share of it the tuned model reached."""
+    told = read_json(folder / "metrics.json")
+    by = {(row["answerer"], row["measure"]): row for row in told["records"]}
+    own = {name: by.get((name, told["headline"]), {}) for name in NAMES}
+    share, tuned = by.get(("tuned", SHARE), {}), own["tuned"]
+    paired = pd.read_csv(folder / "tests.csv")
+    against = paired[(paired["second"] == "base") & (paired["measure"] == told["headline"])]
+    row = {name: found.get("estimate") for name, found in own.items()}
+    row |= {"lower": tuned["lower"], "upper": tuned["upper"], "n": sources.guard.count(int(tuned["n"]))}
+    row |= {"share": share.get("estimate"), "share_lower": share.get("lower"), "share_upper": share.get("upper")}
+    title = f"{told['title']} · {folder.parents[2].name}"
+    return {"title": title, "measure": told["headline"], "p": float(against["p"].iloc[0]) if len(against) else None} | row
 
 
 def of_model(sources: Sources, folder: Path) -> dict[str, Any]:
@@ -120,4 +151,6 @@ def section(sources: Sources) -> dict[str, Any] | None:
     if not folders:
         return None
     tasks = [of_model(sources, folder) for folder in folders]
-    return {"brief": f"{len(tasks)} answered by base and tuned model on the same held-out cases", "tasks": tasks}
+    rows = [overview(sources, folder) for folder in folders]
+    told = tabulate(Data("tasks-overview", rows), OVERVIEW, "What each task's answers are worth on its own measure")
+    return {"brief": f"{len(tasks)} answered by base and tuned model on the same held-out cases", "tasks": tasks, "overview": told}

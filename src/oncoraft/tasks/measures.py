@@ -88,3 +88,20 @@ def interval(draws: np.ndarray) -> tuple[float, float]:
     """The 95 % percentile interval."""
     lower, upper = np.percentile(draws, [2.5, 97.5])
     return float(lower), float(upper)
+
+
+def share_of(values: np.ndarray, law: np.ndarray, patients: Sequence[str], resamples: int, seed: int) -> tuple[float, float, float] | None:
+    """What answers are worth over what the law's answers to the same cases are worth: the share, and its 95 % interval.
+
+    Args:
+        values, law: of each case on one measure, (cases,).
+        patients: whose case each is; they are resampled, and both means are taken of the same resample.
+        resamples, seed: of the bootstrap.
+
+    Returns:
+        None where the law is right of nothing, in the sample or in a resample: there is nothing to have a share of.
+    """
+    draws = resampled_means(np.stack([values, law], axis=1), patients, resamples, seed)
+    if not law.mean() > 0 or not (draws[:, 1] > 0).all():
+        return None
+    return (float(values.mean() / law.mean()), *interval(draws[:, 0] / draws[:, 1]))

@@ -26,13 +26,14 @@ from oncoraft.planning.edge import run, settings_record
 from oncoraft.tasks.baselines import BASELINES
 from oncoraft.tasks.declaration import Task
 from oncoraft.tasks.edge import task_parser, task_settings
-from oncoraft.tasks.measures import ROUGE, classes_table, interval, normalised, resampled_means, rouge
+from oncoraft.tasks.measures import ROUGE, classes_table, interval, normalised, resampled_means, rouge, share_of
 from oncoraft.tasks.signed_rank import signed_rank
 
 log = logging.getLogger("oncoraft")
 MODELS = {"base": "rationale", "tuned": "rationale", "base_choice": "answer", "tuned_choice": "answer"}  # option -> key of its answer
 HEAD = "head_answer"  # key of what the head over choices says, in the files of --tuned-choice
-TESTED = "tuned"
+TESTED, LAW = "tuned", "oracle"
+SHARE = "share of the law"  # of the task's own measure: an answerer's mean over that of the law of a twin
 FILES = ("metrics.json", "metrics.csv", "classes.csv", "tests.csv", "answers.jsonl")
 Answers = Mapping[str, Sequence[str]]
 
@@ -114,7 +115,15 @@ def score(
                 records.append(
                     {"answerer": name, "measure": measure, "estimate": estimate, "lower": None, "upper": None} | counted | unread
                 )
-    tests = paired_tests(values, patients, [next(iter(task.measures)), ROUGE[0]], resamples, seed)
+    headline = next(iter(task.measures))
+    if LAW in values:
+        law = values[LAW][headline].to_numpy()
+        for name in (name for name in values if name != LAW):
+            found: Sequence[float | None] = share_of(values[name][headline].to_numpy(), law, patients, resamples, seed) or (None,) * 3
+            told: dict[str, Any] = dict(zip(("estimate", "lower", "upper"), found, strict=True))
+            unread = {"unread": int(len(rows) - values[name]["read"].sum())}
+            records.append({"answerer": name, "measure": SHARE} | told | counted | unread)
+    tests = paired_tests(values, patients, [headline, ROUGE[0]], resamples, seed)
     return records, pd.concat(classes) if classes else pd.DataFrame(columns=["class", "answerer"]), tests
 
 
@@ -201,7 +210,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         answers["tuned_head"] = read_answers(given.tuned_choice, HEAD, cases)
     answers |= {name: [baselines[case][name] for case in cases] for name in BASELINES}
     if given.truth and (oracle := oracle_answers(given.truth, task.kind, rows)) is not None:
-        answers["oracle"] = oracle
+        answers[LAW] = oracle
     records, classes, tests = score(task, rows, answers, block.bootstrap, block.seed)
     publish(
         given,
