@@ -1,0 +1,76 @@
+"""Columns of obs as people and tools write them: one word for one thing, and what says nothing is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from oncoraft.cells.find_cases import found_cases
+from oncoraft.cells.reading import cells_of, opened
+from tests.cells import made
+
+
+def find(paths: list[Path], **values: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
+    study = made.study(**values)
+    with opened(paths, study) as files:
+        cases, _, _, flow = found_cases(files, study)
+    return cases, flow
+
+
+def lost(flow: dict[str, Any]) -> dict[str, int]:
+    return {row["step"]: -row["cells"] for row in flow["steps"] if row["cells"] < 0}
+
+
+@pytest.mark.parametrize("kind", ["Int64", "boolean", "string"])
+def test_nullable_columns_are_read_and_what_is_null_is_missing(tmp_path: Path, kind: str) -> None:
+    values = {"Int64": [1, 2, None], "boolean": [True, False, None], "string": ["a", "b", None]}[kind]
+    path = made.write(tmp_path / "cells.h5ad", obs=made.obs_of(60).assign(donor=pd.array(values * 20, dtype=kind)))
+    cases, flow = find([path])
+    assert (cases["patient_id"].nunique(), lost(flow)) == (2, {"no donor": 20})
+
+
+def test_a_donor_of_whole_number_is_one_person_though_a_file_with_gaps_stores_decimals(tmp_path: Path) -> None:
+    whole = made.obs_of(60, data_set="one").assign(donor=[k % 6 + 1 for k in range(60)])
+    gaps = made.obs_of(60, data_set="two").assign(donor=[None if k < 6 else float(k % 6 + 1) for k in range(60)])
+    words = made.obs_of(60, data_set="three").assign(donor=[f"{k % 6 + 1}.0" for k in range(60)])
+    paths = [made.write(tmp_path / f"{name}.h5ad", obs=obs) for name, obs in (("one", whole), ("two", gaps), ("three", words))]
+    cases, _ = find(paths, donors="of_all")
+    assert sorted(cases["patient_id"].unique()) == list("123456")
+
+
+def test_a_time_or_a_label_of_whole_number_is_the_declared_word_however_it_is_stored(tmp_path: Path) -> None:
+    obs = made.obs_of(60).assign(day=[0.0, None, 14.0] * 20, response=[float(k % 2) for k in range(60)])
+    path = made.write(tmp_path / "cells.h5ad", obs=obs)
+    for words in ("0", "1"), ("0.0", "1.0"):
+        settings = {"labels": {words[0]: 0.0, words[1]: 1.0}, "times": [words[0]], "columns": {"time": "day"}}
+        cases, flow = find([path], **settings)
+        assert (len(cases), int(cases["responder"].sum()), lost(flow)) == (20, 10, {"sampled at another time": 40})
+
+
+def test_words_for_nothing_known_are_no_donor_no_drug_and_no_response(tmp_path: Path) -> None:
+    obs = made.obs_of(60).astype(object)
+    obs.loc[["cell-0", "cell-1", "cell-2"], "donor"] = ["NA", "unknown", "n/a"]
+    obs.loc["cell-3", "response"] = "Not Available"
+    obs.loc[["cell-4", "cell-5"], ["drug", "tissue"]] = "NA"
+    cases, flow = find([made.write(tmp_path / "cells.h5ad", obs=obs)])
+    assert lost(flow) == {"no donor": 3, "no response told": 1}
+    assert cases["patient_id"].nunique() == 6
+    of = cases.set_index("case_id")
+    assert set(of.loc[["one:cell-4", "one:cell-5"], ["drug", "regimen", "tissue", "therapy_class"]].to_numpy().ravel()) == {"not stated"}
+
+
+def test_a_declared_word_keeps_its_meaning_though_it_is_one_for_nothing_known(tmp_path: Path) -> None:
+    obs = made.obs_of(60).assign(response=["none", "complete"] * 30, visit="unknown")
+    settings = {"labels": {"none": 0.0, "complete": 1.0}, "times": ["unknown"], "columns": {"time": "visit"}}
+    cases, _ = find([made.write(tmp_path / "cells.h5ad", obs=obs)], **settings)
+    assert (len(cases), int(cases["responder"].sum())) == (60, 30)
+
+
+def test_categories_without_a_cell_and_space_around_words_make_no_level(tmp_path: Path) -> None:
+    obs = made.obs_of(60).assign(tissue=pd.Categorical([" tumour", "tumour "] * 30, categories=["tumour ", " tumour", "never"]))
+    study = made.study()
+    with opened([made.write(tmp_path / "cells.h5ad", obs=obs)], study) as files:
+        assert set(cells_of(files, study)["tissue"]) == {"tumour"}
