@@ -1,0 +1,76 @@
+"""Files as tools write them: what would be a wrong number without a word is right, or refused."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import anndata
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from oncoraft.cells.find_cases import found_cases
+from oncoraft.cells.prompts import context, refuse_response
+from oncoraft.cells.reading import opened
+from oncoraft.foundation.errors import InputError
+from tests.cells import made
+
+
+def find(paths: list[Path], **values: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
+    study = made.study(**values)
+    with opened(paths, study) as files:
+        cases, _, _, flow = found_cases(files, study)
+    return cases, flow
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.uint16, np.int64])
+def test_sums_of_counts_do_not_overflow_the_small_integers_that_a_file_stores(tmp_path: Path, kind: type) -> None:
+    counts = made.counts_of(60)
+    counts[:, made.GENES.index("MT-ND1")] = 120
+    counts[:, made.GENES.index("ND4")] = 240
+    plain = made.write(tmp_path / "plain.h5ad", counts=sparse.csr_matrix(counts))
+    small = made.write(tmp_path / "small.h5ad", counts=sparse.csr_matrix(counts.astype(kind)))
+    settings = {"maximum_mitochondrial": 0.85}
+    cases, flow = find([plain], **settings)
+    assert 0 < len(cases) < 60
+    found, small_flow = find([small], **settings)
+    pd.testing.assert_frame_equal(found, cases)
+    assert small_flow["steps"] == flow["steps"]
+
+
+def test_columns_of_one_gene_in_small_integers_are_summed_without_overflow(tmp_path: Path) -> None:
+    names = ["TP53", "tp53", *made.GENES]
+    counts = made.counts_of(60, len(names))
+    counts[:, :2] = 200
+    cases = [
+        find([made.write(tmp_path / f"{kind}.h5ad", names=names, counts=sparse.csr_matrix(counts.astype(kind)))])[0]
+        for kind in ("uint8", "float32")
+    ]
+    pd.testing.assert_frame_equal(*cases)
+
+
+def test_a_file_whose_x_is_null_names_the_matrices_that_there_are(tmp_path: Path) -> None:
+    path = tmp_path / "cells.h5ad"
+    data = anndata.AnnData(obs=made.obs_of(60), var=pd.DataFrame(index=made.GENES))
+    data.layers["counts"] = sparse.csr_matrix(made.counts_of(60))
+    data.write_h5ad(path)
+    with pytest.raises(InputError, match="expected a matrix `X`; there is layers/counts"):
+        find([path])
+
+
+def test_a_matrix_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "cells.h5ad"
+    anndata.AnnData(X=sparse.csr_matrix(made.counts_of(60)), obs=made.obs_of(60), var=pd.DataFrame(index=made.GENES)).write_h5ad(
+        path, compression="gzip"
+    )
+    with h5py.File(path) as file:
+        place = file["X/data"].id.get_chunk_info(0).byte_offset
+    with path.open("r+b") as stream:
+        stream.seek(place)
+        stream.write(b"\0" * 30)
+    with pytest.raises(InputError, match=re.escape(f"{path}: expected rows 0 to 60 of its matrix to be readable")):
+        find([path])
