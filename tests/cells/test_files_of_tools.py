@@ -53,6 +53,18 @@ def test_columns_of_one_gene_in_small_integers_are_summed_without_overflow(tmp_p
     pd.testing.assert_frame_equal(*cases)
 
 
+def test_two_files_of_one_name_are_no_one_data_set(tmp_path: Path) -> None:
+    obs = made.obs_of(60)
+    paths = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        obs.index = [f"{name}-{k}" for k in range(60)]
+        paths.append(made.write(tmp_path / name / "filtered.h5ad", obs=obs))
+    with pytest.raises(InputError, match=r"second/filtered\.h5ad: expected files of different names, since each is a data set"):
+        find(paths, columns={"data_set": None})
+    assert find(paths)[0]["patient_id"].nunique() == 6
+
+
 def test_a_file_whose_x_is_null_names_the_matrices_that_there_are(tmp_path: Path) -> None:
     path = tmp_path / "cells.h5ad"
     data = anndata.AnnData(obs=made.obs_of(60), var=pd.DataFrame(index=made.GENES))
