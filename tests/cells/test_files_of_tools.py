@@ -65,6 +65,16 @@ def test_two_files_of_one_name_are_no_one_data_set(tmp_path: Path) -> None:
     assert find(paths)[0]["patient_id"].nunique() == 6
 
 
+def test_words_of_recist_are_not_found_in_the_names_of_checkpoints() -> None:
+    study = made.study(labels={"PR": 1.0, "PD": 0.0})
+    told = context("pembrolizumab", "anti-PD-1 + anti-PD-L1", "tumour", "Lung Cancer")
+    assert "PD-1" in told
+    assert refuse_response([told], study, "context") == 1
+    for text in ("Drug: pembrolizumab (PD).", "best response PD-like", "post-PD"):
+        with pytest.raises(InputError, match="expected nothing of the response in the prompt"):
+            refuse_response([text], study, "context")
+
+
 def test_a_file_whose_x_is_null_names_the_matrices_that_there_are(tmp_path: Path) -> None:
     path = tmp_path / "cells.h5ad"
     data = anndata.AnnData(obs=made.obs_of(60), var=pd.DataFrame(index=made.GENES))
