@@ -75,6 +75,20 @@ def test_words_of_recist_are_not_found_in_the_names_of_checkpoints() -> None:
             refuse_response([text], study, "context")
 
 
+@pytest.mark.parametrize("words", [[0.03, 0.91, 0.4], ["DBL", "SNG", "AMB"]])
+def test_a_word_for_doublets_that_is_not_known_is_refused(tmp_path: Path, words: list[Any]) -> None:
+    path = made.write(tmp_path / "cells.h5ad", obs=made.obs_of(60).assign(calls=words * 20))
+    with pytest.raises(InputError, match=re.escape("column calls: expected one of doublet, true, yes, 1, singlet, negative, false, no, 0")):
+        find([path], columns={"doublet": "calls"})
+
+
+def test_calls_of_doublets_are_read_in_the_words_of_tools(tmp_path: Path) -> None:
+    for name, words in {"hashtags": ["Singlet", "Doublet", "Negative"], "scores": [0, 1, 0], "nulls": [None, True, False]}.items():
+        calls = pd.array(words * 20, dtype="boolean") if name == "nulls" else words * 20
+        path = made.write(tmp_path / f"{name}.h5ad", obs=made.obs_of(60).assign(calls=calls))
+        assert len(find([path], columns={"doublet": "calls"})[0]) == 40
+
+
 def test_a_file_whose_x_is_null_names_the_matrices_that_there_are(tmp_path: Path) -> None:
     path = tmp_path / "cells.h5ad"
     data = anndata.AnnData(obs=made.obs_of(60), var=pd.DataFrame(index=made.GENES))

@@ -27,7 +27,8 @@ LEVELS = ("data_set", "drug", "regimen", "therapy_class", "tissue", "cancer")
 REASONS = ("no donor", "sampled at another time", "no response told", "called a doublet")
 # A column of whole numbers becomes one of decimals as soon as one is missing: donor 3 of one file is 3.0 in another.
 WHOLE = re.compile(r"-?\d+\.0+")
-TRUE_WORDS = frozenset(("true", "yes", "1", "1.0", "doublet"))
+DOUBLET = ("doublet", "true", "yes", "1")
+NO_DOUBLET = ("singlet", "negative", "false", "no", "0")
 
 
 def texts(obs: pd.DataFrame, column: str, path: Path, key: str, declared: Collection[str] = ()) -> pd.Series:
@@ -138,8 +139,13 @@ def reasons(obs: pd.DataFrame, frame: pd.DataFrame, study: CellStudy, path: Path
         times = {spelled(name) for name in study.times}
         wrong["sampled at another time"] = ~texts(obs, str(columns.time), path, "time", times).isin(times).to_numpy()
     if columns.doublet is not None:
-        told = texts(obs, columns.doublet, path, "doublet").str.lower()
-        wrong["called a doublet"] = told.isin(TRUE_WORDS).to_numpy()
+        told = texts(obs, columns.doublet, path, "doublet")
+        lower = told.str.lower()
+        if len(unknown := told[lower.notna() & ~lower.isin([*DOUBLET, *NO_DOUBLET])]):
+            # A score, say: nobody would be left out without a word.
+            known = ", ".join((*DOUBLET, *NO_DOUBLET))
+            raise InputError(f"expected one of {known}, or nothing", file=path, column=columns.doublet, found=unknown.iloc[0])
+        wrong["called a doublet"] = lower.isin(DOUBLET).to_numpy()
     found = np.full(len(frame), "", dtype=object)
     for reason in REASONS:
         if reason in wrong:
