@@ -83,9 +83,8 @@ def test_a_table_is_read_however_a_spreadsheet_parts_its_cells(tmp_path: Path, m
     ("text", "said"),
     [
         ("item,grade,grade\n1,as is,\n", "line 1, column grade: expected this column once"),
-        ("item;word\n1;as is\n", "line 1, column grade: expected this column"),
+        ("item;word\n1;as is\n", "line 1, column item: expected this column"),
         ("item,grade\n1\n", "line 2: expected 2 values"),
-        ("item,grade\n1,as is\r2,as is\n", "expected a CSV"),
         ("item,grade\n1," + "x" * 200_000 + "\n", "expected a CSV"),
     ],
 )
