@@ -65,6 +65,14 @@ def test_two_files_of_one_name_are_no_one_data_set(tmp_path: Path) -> None:
     assert find(paths)[0]["patient_id"].nunique() == 6
 
 
+def test_a_pseudobulk_never_adds_up_cells_of_two_data_sets(tmp_path: Path) -> None:
+    paths = [made.write(tmp_path / f"{name}.h5ad", obs=made.obs_of(60, data_set=name)) for name in ("one", "two")]
+    cases, _ = find(paths, donors="of_all", unit="donor", designs={"leave_dataset_out": 2})
+    assert cases["data_set"].value_counts().to_dict() == {"one": 6, "two": 6}
+    assert cases["case_id"].is_unique
+    assert cases["patient_id"].nunique() == 6
+
+
 def test_words_of_recist_are_not_found_in_the_names_of_checkpoints() -> None:
     study = made.study(labels={"PR": 1.0, "PD": 0.0})
     told = context("pembrolizumab", "anti-PD-1 + anti-PD-L1", "tumour", "Lung Cancer")
@@ -73,6 +81,23 @@ def test_words_of_recist_are_not_found_in_the_names_of_checkpoints() -> None:
     for text in ("Drug: pembrolizumab (PD).", "best response PD-like", "post-PD"):
         with pytest.raises(InputError, match="expected nothing of the response in the prompt"):
             refuse_response([text], study, "context")
+
+
+def test_mitochondrial_genes_are_known_by_their_ensembl_ids_too(tmp_path: Path) -> None:
+    names = [*(f"ENSG{k:011d}.1" for k in range(40)), "ENSG00000198888.2", "ENSG00000198763.3", "ENSG00000211459.2", "ENSG00000210082.2"]
+    counts = made.counts_of(60)
+    counts[:30, 40:] = 100
+    path = made.write(tmp_path / "cells.h5ad", names=names, counts=sparse.csr_matrix(counts))
+    _, flow = find([path], gene_ids="ensembl", maximum_mitochondrial=0.5)
+    assert {row["step"]: row["cells"] for row in flow["steps"]}["larger mitochondrial share than maximum_mitochondrial"] == -30
+    assert flow["mitochondrial_genes"] == 4
+
+
+def test_that_no_gene_is_mitochondrial_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    names = [name for name in made.GENES if name not in ("MT-ND1", "ND4")]
+    _, flow = find([made.write(tmp_path / "cells.h5ad", names=names)], maximum_mitochondrial=0.1)
+    assert flow["mitochondrial_genes"] == 0
+    assert "no gene that all files have is known as mitochondrial" in caplog.text
 
 
 @pytest.mark.parametrize("words", [[0.03, 0.91, 0.4], ["DBL", "SNG", "AMB"]])

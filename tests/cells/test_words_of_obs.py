@@ -10,6 +10,7 @@ import pytest
 
 from oncoraft.cells.find_cases import found_cases
 from oncoraft.cells.reading import cells_of, opened
+from oncoraft.cells.removals import candidates
 from tests.cells import made
 
 
@@ -74,3 +75,42 @@ def test_categories_without_a_cell_and_space_around_words_make_no_level(tmp_path
     study = made.study()
     with opened([made.write(tmp_path / "cells.h5ad", obs=obs)], study) as files:
         assert set(cells_of(files, study)["tissue"]) == {"tumour"}
+
+
+def test_a_drug_in_several_spellings_is_one_level_that_no_fold_has_on_both_sides(tmp_path: Path) -> None:
+    names = ["cisplatin", "Cisplatin", "Platinol", "erlotinib", "ERLOTINIB", "erlotinib"]
+    obs = made.obs_of(120).assign(drug=[names[k % 6] for k in range(120)], tissue=["Lymph Node", "lymph  node"] * 60)
+    obs.loc["cell-0", "drug"] = "cisplatin"
+    cases, flow = find([made.write(tmp_path / "cells.h5ad", 120, obs=obs)], designs={"leave_drug_out": 2})
+    assert cases["drug"].value_counts().to_dict() == {"Cisplatin": 60, "erlotinib": 60}
+    assert (cases["regimen"] == cases["drug"]).all()
+    assert cases["tissue"].nunique() == 1
+    assert flow["spelled_otherwise"]["drug"] == {"ERLOTINIB": "erlotinib", "Platinol": "Cisplatin", "cisplatin": "Cisplatin"}
+
+
+def test_names_that_the_drug_table_joins_without_knowing_them_stay_apart(tmp_path: Path) -> None:
+    names = ["Lu-177 vipivotide", "Y-90 glass", "FT-819", "ft-820"]
+    obs = made.obs_of(60).assign(drug=[names[k % 4] for k in range(60)])
+    assert find([made.write(tmp_path / "cells.h5ad", obs=obs)])[0]["drug"].nunique() == 4
+
+
+def test_donors_whose_names_or_responses_may_be_wrong_are_counted_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    obs = {name: made.obs_of(60, data_set=name) for name in ("one", "two")}
+    obs["one"].loc["cell-0", "response"] = "resistant"
+    _, flow = find([made.write(tmp_path / f"{name}.h5ad", obs=table) for name, table in obs.items()])
+    assert (flow["donors_of_both_responses"], flow["donor_names_in_several_data_sets"]) == (1, 6)
+    assert "6 names of donors stand in several data sets" in caplog.text
+    assert "1 donors are sensitive and resistant to one drug" in caplog.text
+    other = made.obs_of(60, data_set="two").assign(donor=lambda table: "Q" + table["donor"])
+    paths = [made.write(tmp_path / f"{name}.h5ad", obs=table) for name, table in (("one", made.obs_of(60)), ("two", other))]
+    caplog.clear()
+    _, flow = find(paths)
+    assert (flow["donors_of_both_responses"], flow["donor_names_in_several_data_sets"], caplog.text) == (0, 0, "")
+
+
+def test_a_donor_of_both_responses_is_what_most_of_his_cases_say_whatever_their_order() -> None:
+    rows = [
+        {"patient_id": donor, "responder": responds, "input": f"Genes: {gene}"}
+        for donor, responds, gene in [("A", True, "G1"), ("A", True, "G1"), ("A", False, "G1"), ("B", False, "G2")]
+    ]
+    assert candidates(rows, 1) == candidates(rows[::-1], 1) == ["G1"]
