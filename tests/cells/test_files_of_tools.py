@@ -108,8 +108,9 @@ def test_a_word_for_doublets_that_is_not_known_is_refused(tmp_path: Path, words:
 
 
 def test_calls_of_doublets_are_read_in_the_words_of_tools(tmp_path: Path) -> None:
-    for name, words in {"hashtags": ["Singlet", "Doublet", "Negative"], "scores": [0, 1, 0], "nulls": [None, True, False]}.items():
-        calls = pd.array(words * 20, dtype="boolean") if name == "nulls" else words * 20
+    told: dict[str, list[Any]] = {"hashtags": ["Singlet", "Doublet", "Negative"], "numbers": [0, 1, 0], "nulls": [None, True, False]}
+    for name, words in told.items():
+        calls: Any = pd.array(words * 20, dtype="boolean") if name == "nulls" else words * 20
         path = made.write(tmp_path / f"{name}.h5ad", obs=made.obs_of(60).assign(calls=calls))
         assert len(find([path], columns={"doublet": "calls"})[0]) == 40
 

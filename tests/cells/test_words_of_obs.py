@@ -27,8 +27,8 @@ def lost(flow: dict[str, Any]) -> dict[str, int]:
 
 @pytest.mark.parametrize("kind", ["Int64", "boolean", "string"])
 def test_nullable_columns_are_read_and_what_is_null_is_missing(tmp_path: Path, kind: str) -> None:
-    values = {"Int64": [1, 2, None], "boolean": [True, False, None], "string": ["a", "b", None]}[kind]
-    path = made.write(tmp_path / "cells.h5ad", obs=made.obs_of(60).assign(donor=pd.array(values * 20, dtype=kind)))
+    known: dict[str, list[Any]] = {"Int64": [1, 2, None], "boolean": [True, False, None], "string": ["a", "b", None]}
+    path = made.write(tmp_path / "cells.h5ad", obs=made.obs_of(60).assign(donor=pd.array(known[kind] * 20, dtype=kind)))
     cases, flow = find([path])
     assert (cases["patient_id"].nunique(), lost(flow)) == (2, {"no donor": 20})
 
@@ -46,7 +46,7 @@ def test_a_time_or_a_label_of_whole_number_is_the_declared_word_however_it_is_st
     obs = made.obs_of(60).assign(day=[0.0, None, 14.0] * 20, response=[float(k % 2) for k in range(60)])
     path = made.write(tmp_path / "cells.h5ad", obs=obs)
     for words in ("0", "1"), ("0.0", "1.0"):
-        settings = {"labels": {words[0]: 0.0, words[1]: 1.0}, "times": [words[0]], "columns": {"time": "day"}}
+        settings: dict[str, Any] = {"labels": {words[0]: 0.0, words[1]: 1.0}, "times": [words[0]], "columns": {"time": "day"}}
         cases, flow = find([path], **settings)
         assert (len(cases), int(cases["responder"].sum()), lost(flow)) == (20, 10, {"sampled at another time": 40})
 
@@ -65,7 +65,7 @@ def test_words_for_nothing_known_are_no_donor_no_drug_and_no_response(tmp_path: 
 
 def test_a_declared_word_keeps_its_meaning_though_it_is_one_for_nothing_known(tmp_path: Path) -> None:
     obs = made.obs_of(60).assign(response=["none", "complete"] * 30, visit="unknown")
-    settings = {"labels": {"none": 0.0, "complete": 1.0}, "times": ["unknown"], "columns": {"time": "visit"}}
+    settings: dict[str, Any] = {"labels": {"none": 0.0, "complete": 1.0}, "times": ["unknown"], "columns": {"time": "visit"}}
     cases, _ = find([made.write(tmp_path / "cells.h5ad", obs=obs)], **settings)
     assert (len(cases), int(cases["responder"].sum())) == (60, 30)
 

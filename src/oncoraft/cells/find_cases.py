@@ -143,7 +143,7 @@ def found_cases(files: CellFiles, study: CellStudy) -> tuple[pd.DataFrame, pd.Da
     else:
         total = summed(files, study, members, len(cases))
         top = top_genes(total, np.arange(len(files.names), dtype=np.int32), genes_shown(files.names, study), study.genes_shown)
-    told = {"mitochondrial_genes": sum(map(is_mitochondrial, files.names)), "spelled_otherwise": spelled}
+    told: dict[str, Any] = {"mitochondrial_genes": sum(map(is_mitochondrial, files.names)), "spelled_otherwise": spelled}
     counts = flow(cells, cases, files.losses, study) | told
     warn(counts)
     return cases, members, top, counts

@@ -34,7 +34,7 @@ def one_spelling(cells: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, dict[str,
         cells: the columns of `TOGETHER`, text.
     """
     changed: dict[str, dict[str, str]] = {}
-    new = {}
+    new: dict[str, pd.Series] = {}
     for columns in TOGETHER:
         counts = sum((Counter(cells[name].value_counts().to_dict()) for name in columns), Counter[str]())
         best: dict[Hashable, str] = {}
