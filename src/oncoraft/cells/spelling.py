@@ -36,7 +36,7 @@ def one_spelling(cells: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, dict[str,
     changed: dict[str, dict[str, str]] = {}
     new: dict[str, pd.Series] = {}
     for columns in TOGETHER:
-        counts = sum((Counter(cells[name].value_counts().to_dict()) for name in columns), Counter[str]())
+        counts = Counter[str](one for name in columns for one in cells[name].tolist())
         best: dict[Hashable, str] = {}
         for name in sorted(counts, key=lambda one: (-counts[one], one)):
             best.setdefault(meaning(name, columns is DRUGS), name)
