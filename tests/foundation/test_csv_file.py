@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as draw
 
-from oncoraft.foundation.csv_file import write_csv
+from oncoraft.foundation.csv_file import iterate_csv, write_csv
+from oncoraft.foundation.errors import InputError
 
 RUN_BY_SPREADSHEETS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 TEXT = draw.text(draw.one_of(draw.characters(exclude_categories=["Cs"], exclude_characters="\x00"), draw.sampled_from("=+-@\t\r;,\"'")))
@@ -64,3 +65,29 @@ def test_numbers_in_a_column_of_mixed_values_stay_numbers(tmp_path: Path) -> Non
 def test_whole_numbers_stay_whole_beside_what_is_missing(tmp_path: Path) -> None:
     write_csv(tmp_path / "x.csv", pd.DataFrame({"n": [20, None, "<10"], "m": [1, None, 3]}, dtype=object))
     assert (tmp_path / "x.csv").read_text() == '"n","m"\n20,1\n"",""\n"<10",3\n'
+
+
+def read(path: Path, text: str) -> list[dict[str, str]]:
+    path.write_text(text, encoding="utf-8-sig", newline="")
+    return [row for _, row in iterate_csv(path, ("item", "grade"), "a table")]
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_a_table_is_read_however_a_spreadsheet_parts_its_cells(tmp_path: Path, mark: str) -> None:
+    rows = [["item", "grade", "comment"], ["1", "as is", '"a, b; c\r\nd"'], ["", " ", ""], ["2", "", "x"], ["", "", ""]]
+    found = read(tmp_path / "t.csv", "".join(mark.join(row) + "\r\n" for row in rows))
+    assert found == [{"item": "1", "grade": "as is", "comment": "a, b; c\r\nd"}, {"item": "2", "grade": "", "comment": "x"}]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("item,grade,grade\n1,as is,\n", "line 1, column grade: expected this column once"),
+        ("item;word\n1;as is\n", "line 1, column item: expected this column"),
+        ("item,grade\n1\n", "line 2: expected 2 values"),
+        ("item,grade\n1," + "x" * 200_000 + "\n", "expected a CSV"),
+    ],
+)
+def test_a_table_that_cannot_be_is_one_line(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        read(tmp_path / "t.csv", text)

@@ -14,3 +14,9 @@ def test_the_same_dose_on_another_day_is_a_phase_and_on_the_same_day_a_repetitio
     read = read_courses(file).set_index("patient_id")["regimen"]
     assert [len(one.phases) for one in read] == [2, 1]
     assert [one.fractions for one in read] == [20, 10]
+
+
+def test_blanks_in_the_column_of_courses_name_none(tmp_path: Path) -> None:
+    file = tmp_path / "courses.csv"
+    file.write_text("\n".join([HEADER, 'P1,0,50,Gy,25,photon," "', 'P1,400,8,Gy,1,photon," "']) + "\n")
+    assert [regimen.text() for regimen in read_courses(file)["regimen"]] == ["50 Gy in 25 fractions", "8 Gy in 1 fraction"]

@@ -40,6 +40,8 @@ def test_both_forms_are_read_alike(tmp_path: Path, name: str) -> None:
         ({"input": ""}, "line 2, column input: expected text, found nothing"),
         ({"output": 3}, "line 2, column output: expected text, found 'int'"),
         ({"choices": [1]}, "line 2, column choices: expected a list of texts"),
+        ({"choices": "photon, proton"}, "line 2, column choices: expected at least two choices, in a text with | between them"),
+        ({"output": "...", "choices": []}, "line 2, column output: expected an answer"),
         ({"part": "test"}, "line 2, column part: expected one of train, heldout, found 'test'"),
         ({"patient": "A", "part": "heldout"}, "line 2, column part: expected every patient on one side, in line 1 this one is in train"),
     ],
@@ -74,3 +76,10 @@ def test_an_empty_file_and_one_of_another_kind_are_one_line(tmp_path: Path) -> N
         called(tmp_path, [])
     with pytest.raises(InputError, match=r"expected a name that ends in \.jsonl or \.csv"):
         called(tmp_path, [ROW], "cases.txt")
+
+
+def test_a_case_that_stands_twice_is_one_and_counted(tmp_path: Path) -> None:
+    rows = [ROW, ROW | {"input": "a case "}, ROW | {"input": "another case"}, ROW | {"patient": "B", "part": "heldout"}]
+    assert called(tmp_path, rows) == 0
+    assert pd.read_parquet(tmp_path / "out/cases.parquet")["case_id"].tolist() == ["A_1", "A_3", "B_4"]
+    assert json.loads((tmp_path / "out/cases.parquet.manifest.json").read_text())["counts"]["left_out"] == {"the same case again": 1}

@@ -174,3 +174,42 @@ def test_arguments_that_are_missing_are_one_line(tmp_path: Path, monkeypatch: py
     (tmp_path / "ab.csv").write_text("sheet\n")
     with pytest.raises(InputError, match=said):
         main([*arguments, "--out", str(tmp_path / "out")])
+
+
+def test_a_sheet_that_a_spreadsheet_saved_with_semicolons_is_read_as_one_with_commas(sheet: Path) -> None:
+    plain = Path(filled(sheet, "ab.csv", strict))
+    with plain.open(newline="") as stream:
+        rows = list(csv.reader(stream))
+    with (sheet / "cd.csv").open("w", newline="", encoding="utf-8-sig") as stream:
+        csv.writer(stream, delimiter=";").writerows([*rows, [""] * len(rows[0])])
+    key = str(sheet / "sheet/key.json")
+    told = []
+    for name in ("ab", "cd"):
+        assert main(["--read", str(sheet / f"{name}.csv"), "--key", key, "--out", str(sheet / name)]) == 0
+        told.append((sheet / name / "ratings.csv").read_text())
+    assert told[0] == told[1]
+
+
+def test_a_raters_file_that_is_given_twice_under_two_names_is_said(sheet: Path, caplog: pytest.LogCaptureFixture) -> None:
+    files = [filled(sheet, name, judge) for name, judge in (("ab.csv", strict), ("cd.csv", lenient), ("ab (1).csv", strict))]
+    assert main(["--read", *files, "--key", str(sheet / "sheet/key.json"), "--out", str(sheet / "ratings")]) == 0
+    assert json.loads((sheet / "ratings/ratings.json").read_text())["raters_of_equal_files"] == [["ab", "ab (1)"]]
+    assert "equal byte for byte" in caplog.text
+
+
+def test_a_case_that_two_files_of_one_source_answer_is_refused(sheet: Path) -> None:
+    again = lines(sheet / "again.jsonl", [{"case_id": CASES[0], "rationale": "8 Gy in 1 fraction"}])
+    made = ["--prompts", str(sheet / "prompts.jsonl"), "--answers", f"base={sheet / 'base.jsonl'}", f"base={again}"]
+    with pytest.raises(InputError, match=r"again\.jsonl, column case_id: expected each case of base in one of its files, found 'P0_0'"):
+        main(["--make", *made, "--out", str(sheet / "other")])
+
+
+def test_an_output_that_is_blank_or_no_text_is_no_reference(tmp_path: Path) -> None:
+    known = [
+        {"case_id": case, "instruction": "Which?", "input": case, "output": output}
+        for case, output in zip(CASES, [" ", 3, "50 Gy in 25 fractions"])
+    ]
+    answers = lines(tmp_path / "base.jsonl", [{"case_id": case, "answer": "8 Gy in 1 fraction"} for case in CASES])
+    made = ["--prompts", lines(tmp_path / "prompts.jsonl", known), "--answers", f"base={answers}", "--out", str(tmp_path / "sheet")]
+    assert main(["--make", *made]) == 0
+    assert {row["case"] for row in items(tmp_path)} == {CASES[2]}

@@ -34,6 +34,15 @@ from oncoraft.tasks.regimen_text import Phase, Regimen, modality_of, parse_regim
         ("1.8 Gy x 28 fractions, total dose 50.4 Gy", [(50.4, 28)]),
         ("60 Gy x 30", [(60, 30)]),
         ("5 \u00d7 5 Gy", [(25, 5)]),
+        ("60 Gy in 2 Gy fractions", [(60, 30)]),
+        ("50.4 Gy in 1.8 Gy daily fractions", [(50.4, 28)]),
+        ("30 Gy x 10", [(30, 10)]),
+        ("1.8 Gy/fr to 50.4 Gy", [(50.4, 28)]),
+        ("25 fr of 2 Gy", [(50, 25)]),
+        ("1.5 Gy BID x 30", [(45, 30)]),
+        ("66 Gy (2.2 Gy x 30)", [(66, 30)]),
+        ("50 Gy in 25 fractions (25 x 2 Gy)", [(50, 25)]),
+        ("50 Gy in 5 fractions (BED 100 Gy)", [(50, 5)]),
     ],
 )
 def test_dose_and_fractions_are_read_however_they_are_written(text: str, phases: list[tuple[float, int]]) -> None:
@@ -52,6 +61,13 @@ def test_dose_and_fractions_are_read_however_they_are_written(text: str, phases:
         "",
         "50 Gy in 0 fractions",
         "60 Gy at 7 Gy per fraction",
+        "50 Gy in 25-30 fractions",
+        "50 Gy in 25 to 28 fx",
+        "55 Gy in 20 fractions or 60 Gy in 30 fractions",
+        "50 Gy in 25 fractions to the breast, 10 Gy in 5 fractions to the bed",
+        "50 Gy in 25 fractions with a 10 Gy in 5 fractions boost",
+        "60 Gy in 30 fractions, 5 x 2 Gy a week",
+        "59.4 Gy/33 fx (45 Gy/25 + 14.4 Gy/8)",
     ],
 )
 def test_what_does_not_say_dose_and_fractions_is_not_read(text: str) -> None:

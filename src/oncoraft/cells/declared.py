@@ -1,11 +1,15 @@
 """What a file says of its cells, by declaration: donor, data set, response, drug, regimen, tissue, cancer; and who is left out, why.
 
 Reasons are counted in the order in which they are tried, so that they add up: no donor, sampled at another time, no response told,
-called a doublet. A word of the label column that is not declared is refused, never guessed.
+called a doublet. A word of the label column that is not declared is refused, never guessed. What says that nothing is known (NA, unknown)
+is missing in every column, but where it is declared; a whole number is one word, however a file stores it (1, 1.0).
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +19,20 @@ import pandas as pd
 from oncoraft.foundation.errors import InputError
 from oncoraft.knowledge.drug_names import resolve
 from oncoraft.knowledge.drugs import drugs
+from oncoraft.knowledge.missing import is_missing_word
 from oncoraft.planning.config import CellStudy
 
 UNKNOWN = "not stated"
 LEVELS = ("data_set", "drug", "regimen", "therapy_class", "tissue", "cancer")
 REASONS = ("no donor", "sampled at another time", "no response told", "called a doublet")
-EMPTY = frozenset(("", "nan", "NaN", "None", "<NA>"))
-TRUE_WORDS = frozenset(("true", "yes", "1", "1.0", "doublet"))
+# A column of whole numbers becomes one of decimals as soon as one is missing: donor 3 of one file is 3.0 in another.
+WHOLE = re.compile(r"-?\d+\.0+")
+DOUBLET = ("doublet", "true", "yes", "1")
+NO_DOUBLET = ("singlet", "negative", "false", "no", "0")
 
 
-def texts(obs: pd.DataFrame, column: str, path: Path, key: str) -> pd.Series:
-    """A column as text; missing where it holds nothing.
+def texts(obs: pd.DataFrame, column: str, path: Path, key: str, declared: Collection[str] = ()) -> pd.Series:
+    """A column as text; missing where it holds nothing, or a word for that which is not among `declared`.
 
     Raises:
         InputError: no such column; those that are there are named.
@@ -36,15 +43,27 @@ def texts(obs: pd.DataFrame, column: str, path: Path, key: str) -> pd.Series:
     values = obs[column]
     if isinstance(values.dtype, pd.CategoricalDtype):
         # Each word once; the code of what is missing is -1, the last place.
-        known = np.array([*map(word, values.cat.categories), None], dtype=object)
+        known = np.array([*(word(value, declared) for value in values.cat.categories), None], dtype=object)
         return pd.Series(known[values.cat.codes.to_numpy()], index=values.index)
-    return values.astype(object).map(word)
+    return pd.Series([word(value, declared) for value in values.astype(object)], index=values.index, dtype=object)
 
 
-def word(value: Any) -> str | None:
-    """A cell of obs as text; None where it holds nothing."""
-    told = "" if value is None or value != value else str(value).strip()
-    return None if told in EMPTY else told
+def word(value: Any, declared: Collection[str] = ()) -> str | None:
+    """A cell of obs as text; None where it holds nothing, or says so in a word that is not among `declared`."""
+    if value is None or value is pd.NA or value != value:
+        return None
+    told = spelled(str(value))
+    return told if told in declared or not is_missing(told) else None
+
+
+@lru_cache(maxsize=65536)
+def spelled(text: str) -> str:
+    """A text without what stands around it; a whole number without its decimals."""
+    bare = text.strip()
+    return bare.partition(".")[0] if WHOLE.fullmatch(bare) else bare
+
+
+is_missing = lru_cache(maxsize=65536)(is_missing_word)
 
 
 def grades(obs: pd.DataFrame, study: CellStudy, path: Path) -> pd.Series:
@@ -53,13 +72,14 @@ def grades(obs: pd.DataFrame, study: CellStudy, path: Path) -> pd.Series:
     Raises:
         InputError: a word that is not declared, or a grade that is no number from 0 to 1.
     """
-    told = texts(obs, study.columns.label, path, "label")
-    if study.labels:
-        if unknown := sorted(set(told.dropna()) - set(study.labels)):
+    scores = {spelled(name): score for name, score in study.labels.items()}
+    told = texts(obs, study.columns.label, path, "label", scores)
+    if scores:
+        if unknown := sorted(set(told.dropna()) - set(scores)):
             raise InputError(
                 f"expected one of {', '.join(study.labels)} (cells.labels)", file=path, column=study.columns.label, found=unknown[0]
             )
-        return told.map(study.labels).astype(float)
+        return told.map(scores).astype(float)
     found = pd.to_numeric(told, errors="coerce")
     wrong = told[(found.isna() & told.notna()) | (found < 0) | (found > 1)]
     if len(wrong):
@@ -116,10 +136,16 @@ def reasons(obs: pd.DataFrame, frame: pd.DataFrame, study: CellStudy, path: Path
         "no response told": frame["score"].isna().to_numpy(),
     }
     if study.times:
-        wrong["sampled at another time"] = ~texts(obs, str(columns.time), path, "time").isin(study.times).to_numpy()
+        times = {spelled(name) for name in study.times}
+        wrong["sampled at another time"] = ~texts(obs, str(columns.time), path, "time", times).isin(times).to_numpy()
     if columns.doublet is not None:
-        told = texts(obs, columns.doublet, path, "doublet").str.lower()
-        wrong["called a doublet"] = told.isin(TRUE_WORDS).to_numpy()
+        told = texts(obs, columns.doublet, path, "doublet")
+        lower = told.str.lower()
+        if len(unknown := told[lower.notna() & ~lower.isin([*DOUBLET, *NO_DOUBLET])]):
+            # A score, say: nobody would be left out without a word.
+            known = ", ".join((*DOUBLET, *NO_DOUBLET))
+            raise InputError(f"expected one of {known}, or nothing", file=path, column=columns.doublet, found=unknown.iloc[0])
+        wrong["called a doublet"] = lower.isin(DOUBLET).to_numpy()
     found = np.full(len(frame), "", dtype=object)
     for reason in REASONS:
         if reason in wrong:

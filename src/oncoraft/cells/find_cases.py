@@ -19,9 +19,10 @@ import pyarrow.parquet as pq
 from oncoraft.cells.declared import LEVELS, refuse_one_class
 from oncoraft.cells.edge import cell_parser, cell_settings
 from oncoraft.cells.genes import is_mitochondrial, is_ribosomal
-from oncoraft.cells.quality import CAPPED, flow, judged, quality
+from oncoraft.cells.quality import CAPPED, RESPONDER_FROM, flow, judged, quality
 from oncoraft.cells.ranking import top_genes
 from oncoraft.cells.reading import CellFiles, cells_of, opened, summed
+from oncoraft.cells.spelling import one_spelling
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.foundation.publishing import claim
@@ -30,7 +31,6 @@ from oncoraft.planning.config import CellStudy
 from oncoraft.planning.edge import run, settings_record
 
 log = logging.getLogger("oncoraft")
-RESPONDER_FROM = 0.5
 GROUP_ROWS = 50_000  # sentences of a row group
 
 
@@ -85,22 +85,23 @@ def cases_of(cells: pd.DataFrame, study: CellStudy) -> tuple[pd.DataFrame, np.nd
 
     Args:
         cells: those that are kept.
-        study: `unit` donor makes a case of a donor's cells of one drug and one tissue; its score is their mean.
+        study: `unit` donor makes a case of a donor's cells of one drug and one tissue in one data set; its score is their mean.
     """
     if study.unit == "cell":
         cases = cells.assign(cells=1).sort_values("case_id")
         order: np.ndarray = cases.index.get_indexer(cells.index)
     else:
-        keys = ["patient_id", "drug", "tissue"]
+        # Where donors are of all data sets one may have cells in several: a case made of both would be on both sides of leave_dataset_out.
+        keys = ["patient_id", "drug", "tissue", "data_set"]
         grouped = cells.groupby(keys, sort=True)
         cases = grouped.agg(
             **{name: (name, "first") for name in LEVELS if name not in keys},
             score=("score", "mean"),
-            mixed=("score", lambda values: values.nunique() > 1),
             cells=("cell", "size"),
             counts=("counts", "sum"),
         ).reset_index()
-        cases["case_id"] = cases["patient_id"] + "|" + cases["drug"] + "|" + cases["tissue"]
+        names = cases["patient_id"] + "|" + cases["drug"] + "|" + cases["tissue"]
+        cases["case_id"] = names + "|" + cases["data_set"] if study.donors == "of_all" else names
         order = grouped.ngroup().to_numpy()
     cases = cases.assign(responder=cases["score"] >= RESPONDER_FROM).reset_index(drop=True)
     return cases[["case_id", "patient_id", *LEVELS, "score", "responder", "cells", "counts"]], order
@@ -125,7 +126,8 @@ def found_cases(files: CellFiles, study: CellStudy) -> tuple[pd.DataFrame, pd.Da
         InputError: nothing is left, or labels of one class.
     """
     is_cell = study.unit == "cell"
-    cells, top = read_cells(files, cells_of(files, study), study, is_cell)
+    described, spelled = one_spelling(cells_of(files, study))
+    cells, top = read_cells(files, described, study, is_cell)
     cells = capped(cells, study)
     kept = cells[cells["reason"] == ""]
     if kept.empty:
@@ -141,7 +143,20 @@ def found_cases(files: CellFiles, study: CellStudy) -> tuple[pd.DataFrame, pd.Da
     else:
         total = summed(files, study, members, len(cases))
         top = top_genes(total, np.arange(len(files.names), dtype=np.int32), genes_shown(files.names, study), study.genes_shown)
-    return cases, members, top, flow(cells, cases, files.losses, study)
+    told: dict[str, Any] = {"mitochondrial_genes": sum(map(is_mitochondrial, files.names)), "spelled_otherwise": spelled}
+    counts = flow(cells, cases, files.losses, study) | told
+    warn(counts)
+    return cases, members, top, counts
+
+
+def warn(counts: dict[str, Any]) -> None:
+    """Say what may be as it should, and more often is not."""
+    if not counts["mitochondrial_genes"]:
+        log.warning("cell-cases: no gene that all files have is known as mitochondrial; maximum_mitochondrial leaves nobody out")
+    if number := counts["donor_names_in_several_data_sets"]:
+        log.warning("cell-cases: %d names of donors stand in several data sets, taken for other people (cells.donors: of_all)", number)
+    if number := counts["donors_of_both_responses"]:
+        log.warning("cell-cases: %d donors are sensitive and resistant to one drug", number)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -45,6 +45,14 @@ BARE_MITOCHONDRIAL = frozenset(
         "MTRNR2L12",
     ]
 )
+# Ensembl ids of MT-ND1 to MT-ND6, MT-CO1 to MT-CO3, MT-ATP6, MT-ATP8, MT-CYB, MT-RNR1, MT-RNR2: files without symbols have them too.
+MITOCHONDRIAL_IDS = frozenset(
+    f"ENSG00000{number}"
+    for number in (
+        *(198888, 198763, 198840, 198886, 212907, 198786, 198695),
+        *(198804, 198712, 198938, 198899, 228253, 198727, 211459, 210082),
+    )
+)
 RIBOSOMAL = re.compile(r"RP[SL]\d+(A|X|Y\d?|L\d?|AL|AX)?|RPLP[0-2]|RPSA")
 
 
@@ -63,8 +71,8 @@ class Genes(NamedTuple):
 
 
 def is_mitochondrial(name: str) -> bool:
-    """Whether a symbol is of the mitochondrial genome."""
-    return name.startswith("MT-") or name in BARE_MITOCHONDRIAL
+    """Whether a symbol or an Ensembl id without a version is of the mitochondrial genome."""
+    return name.startswith("MT-") or name in BARE_MITOCHONDRIAL or name in MITOCHONDRIAL_IDS
 
 
 def is_ribosomal(name: str) -> bool:

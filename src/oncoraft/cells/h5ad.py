@@ -59,8 +59,8 @@ class CellFile:
                 )
         where = "raw/X" if matrix == "raw" else matrix
         if where not in self.file:
-            there = ["X", *(["raw"] if "raw" in self.file else []), *(f"layers/{name}" for name in self.file.get("layers", ()))]
-            raise InputError(f"expected a matrix `{matrix}`; there is {', '.join(there)}", file=self.path)
+            there = [*(name for name in ("X", "raw") if name in self.file), *(f"layers/{name}" for name in self.file.get("layers", ()))]
+            raise InputError(f"expected a matrix `{matrix}`; there is {', '.join(there) or 'none'}", file=self.path)
         self.node: Any = self.file[where]
         self.genes_at = "raw/var" if matrix == "raw" else "var"
         kind = self.node.attrs.get("encoding-type", "")
@@ -104,10 +104,15 @@ class CellFile:
 
     def chunk(self, start: int, stop: int) -> sparse.csr_matrix:
         """Rows as a sparse matrix; explicit zeros are kept as the file has them."""
-        if not self.is_sparse:
-            return sparse.csr_matrix(self.node[start:stop])
-        low, high = int(self.starts[start]), int(self.starts[stop])
-        data, indices = self.node["data"][low:high], self.node["indices"][low:high]
+        try:
+            if not self.is_sparse:
+                return sparse.csr_matrix(wide(self.node[start:stop]))
+            low, high = int(self.starts[start]), int(self.starts[stop])
+            data, indices = wide(self.node["data"][low:high]), self.node["indices"][low:high]
+        except OSError as error:  # a damaged chunk, or a compression that this HDF5 has no filter of
+            raise InputError(
+                f"expected rows {start} to {stop} of its matrix to be readable ({str(error).splitlines()[0][:120]})", file=self.path
+            ) from None
         if len(indices) and not 0 <= indices.min() <= indices.max() < self.columns:
             raise InputError(f"rows {start} to {stop}: expected columns below {self.columns}", file=self.path, found=int(indices.max()))
         return sparse.csr_matrix((data, indices, self.starts[start : stop + 1] - low), shape=(stop - start, self.columns))
@@ -126,6 +131,12 @@ class CellFile:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def wide(data: np.ndarray) -> np.ndarray:
+    """Values in a kind of number that their sums fit in: a byte holds a count, and no sum of counts."""
+    small = data.dtype.kind in "iub" and data.dtype.itemsize < 4
+    return data.astype(np.int32) if small else data.astype(np.float32) if data.dtype == np.float16 else data
 
 
 def refuse_wrong_values(chunk: sparse.csr_matrix, first_row: int, values: str, path: Path) -> None:

@@ -78,7 +78,8 @@ def refuse_response(texts: Iterable[str], study: CellStudy, what: str) -> int:
         InputError: one holds such a word, which is named.
     """
     words = [word for word in study.labels if len(word) > 1]
-    pattern = re.compile("|".join(rf"(?<!\w){re.escape(word)}(?!\w)" for word in words), re.IGNORECASE) if words else None
+    # PD-1 and PD-L1 are checkpoints, not progressive disease.
+    pattern = re.compile("|".join(rf"(?<!\w){re.escape(word)}(?!\w|-L?\d)" for word in words), re.IGNORECASE) if words else None
     count = 0
     for text in texts:
         count += 1

@@ -16,6 +16,7 @@ FEW_GENES, MITOCHONDRIAL, CAPPED = (
     "larger mitochondrial share than maximum_mitochondrial",
     "beyond cells_per_donor",
 )
+RESPONDER_FROM = 0.5
 ORDER = (*REASONS, FEW_GENES, MITOCHONDRIAL, CAPPED)
 
 
@@ -54,7 +55,7 @@ def flow(cells: pd.DataFrame, cases: pd.DataFrame, genes: list[dict[str, Any]], 
     """Counts from all cells to cases; losses by reason add up, by file too.
 
     Args:
-        cells: every cell of every file: file (name), patient_id, reason.
+        cells: every cell of every file: file (name), donor, patient_id, data_set, drug, score, reason.
         cases: what was made of those that are kept.
         genes: losses of genes, an entry a file.
     """
@@ -68,6 +69,8 @@ def flow(cells: pd.DataFrame, cases: pd.DataFrame, genes: list[dict[str, Any]], 
         return [*rows, {"step": "cells analysed", "cells": left}]
 
     kept = cells[cells["reason"] == ""]
+    both = (kept["score"] >= RESPONDER_FROM).groupby([kept["patient_id"], kept["drug"]]).nunique() > 1
+    several = kept.groupby("donor")["data_set"].nunique() > 1
     return {
         "unit": study.unit,
         "steps": steps(cells),
@@ -75,6 +78,8 @@ def flow(cells: pd.DataFrame, cases: pd.DataFrame, genes: list[dict[str, Any]], 
         "cells": len(kept),
         "donors": int(kept["patient_id"].nunique()),
         "cases": len(cases),
+        "donors_of_both_responses": int(both[both].index.get_level_values(0).nunique()),
+        "donor_names_in_several_data_sets": int(several.sum()) if study.donors == "of_data_set" else 0,
         "responders": int(cases["responder"].sum()),
         "data_sets": int(cases["data_set"].nunique()),
         "levels": {name: {str(k): int(n) for k, n in cases[name].value_counts().sort_index().items()} for name in LEVELS},

@@ -63,6 +63,19 @@ def genes_of(file: CellFile, study: CellStudy, table: dict[str, str] | None) -> 
     return harmonised(names, study.gene_ids, study.duplicate_genes, table, file.path)
 
 
+def refuse_one_name(paths: Sequence[Path]) -> None:
+    """Refuse files of one name where a file's name is that of its data set: P1 of both would be one person.
+
+    Raises:
+        InputError: the second of two such files.
+    """
+    seen = set[str]()
+    for path in paths:
+        if path.stem in seen:
+            raise InputError("expected files of different names, since each is a data set (cells.columns.data_set: null)", file=path)
+        seen.add(path.stem)
+
+
 @contextmanager
 def opened(paths: Sequence[Path], study: CellStudy) -> Iterator[CellFiles]:
     """The files, open for reading.
@@ -74,6 +87,8 @@ def opened(paths: Sequence[Path], study: CellStudy) -> Iterator[CellFiles]:
         raise InputError("expected at least one file of cells")
     table = read_gene_table(Path(study.gene_table)) if study.gene_table else None
     with ExitStack() as stack:
+        if study.columns.data_set is None:
+            refuse_one_name(paths)
         files = [stack.enter_context(CellFile(path, study.matrix)) for path in paths]
         genes = [genes_of(file, study, table) for file in files]
         names, places, lost = shared(genes)

@@ -7,6 +7,7 @@ they take as "this is text". Numbers are left alone, and so is Parquet, which no
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,15 @@ def neutral(cell: Any) -> Any:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
 
 
+def delimiter_of(header: str, needed: Sequence[str]) -> str:
+    """What parts the cells of a header: where a comma is the decimal mark, spreadsheets save semicolons under the same name."""
+    return next((mark for mark in ",;\t" if set(needed) <= set(next(csv.reader([header], delimiter=mark), []))), ",")
+
+
 def iterate_csv(path: Path, needed: Sequence[str], what: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """Line and cells of every row of a CSV that people wrote, as text.
+    """Line and cells of every row of a CSV that people wrote, as text; rows whose cells are all empty are passed over.
+
+    Cells are parted by commas, or by semicolons or tabs where only so the headers are found.
 
     Args:
         path: the file.
@@ -34,20 +42,29 @@ def iterate_csv(path: Path, needed: Sequence[str], what: str) -> Iterator[tuple[
         what: what is expected, in words.
 
     Raises:
-        InputError: no such file, no UTF-8, a header that is missing, or a row of another width.
+        InputError: no such file, no UTF-8, a header that is missing or stands twice, a row of another width, or no CSV.
     """
     require_file(path, what)
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
+            header = stream.readline()
+            stream.seek(0)
+            reader = csv.DictReader(stream, delimiter=delimiter_of(header, needed))
             if absent := [name for name in needed if name not in (reader.fieldnames or [])]:
                 raise InputError("expected this column", file=path, line=1, column=absent[0])
+            if twice := [name for name, count in Counter(filter(None, reader.fieldnames or [])).items() if count > 1]:
+                raise InputError("expected this column once", file=path, line=1, column=twice[0])
             for row in reader:
+                # Spreadsheets leave such rows below a table.
+                if None not in row and not any(cell and cell.strip() for cell in row.values()):
+                    continue
                 if None in row or None in row.values():
                     raise InputError(f"expected {len(reader.fieldnames or [])} values", file=path, line=reader.line_num)
                 yield reader.line_num, row
     except UnicodeDecodeError:
         raise InputError("expected UTF-8", file=path) from None
+    except csv.Error as error:  # the line ends of another age, or a cell beyond the library's limit
+        raise InputError(f"expected a CSV ({error})", file=path) from None
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from oncoraft.foundation.csv_file import iterate_csv
 from oncoraft.foundation.errors import InputError
-from oncoraft.tasks.regimen_text import MOST_FRACTIONS, Phase, Regimen
+from oncoraft.tasks.regimen_text import MOST_DOSE, MOST_FRACTIONS, Phase, Regimen
 
 NEEDED = ("patient_id", "start_day", "dose", "unit", "fractions", "modality")
 OPTIONAL = ("course", "schedule")
@@ -19,7 +19,6 @@ OPTIONAL = ("course", "schedule")
 UNITS = {"gy": (1.0, False), "cgy": (0.01, False), "gy (rbe)": (1.0, True), "cge": (1.0, True), "ge": (1.0, True), "gye": (1.0, True)}
 MODALITIES = ("photon", "proton", "electron", "brachytherapy")
 SCHEDULES = {"": False, "daily": False, "once daily": False, "bid": True, "twice daily": True}
-MOST_DOSE = 200.0  # Gy of a phase; more is another unit
 
 
 def read_courses(path: Path) -> pd.DataFrame:
@@ -34,7 +33,7 @@ def read_courses(path: Path) -> pd.DataFrame:
     courses: dict[tuple[str, str], list[tuple[int, Phase, str, bool, bool]]] = {}
     for line, row in iterate_csv(path, NEEDED, "a CSV of radiation courses"):
         patient, day, phase, modality, is_rbe, is_twice = _phase(row, {"file": path, "line": line})
-        courses.setdefault((patient, row.get("course") or str(day)), []).append((day, phase, modality, is_rbe, is_twice))
+        courses.setdefault((patient, (row.get("course") or "").strip() or str(day)), []).append((day, phase, modality, is_rbe, is_twice))
     if not courses:
         raise InputError("expected at least one course", file=path)
     rows = []

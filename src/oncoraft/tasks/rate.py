@@ -65,8 +65,14 @@ def make(given: argparse.Namespace) -> None:
     files = named_files(given.answers)
     sources: dict[str, dict[str, str]] = {}
     for name, paths in files.items():
-        sources[name] = {case: text for path in paths for case, text in read_source(path).items()}
-    told = {row["case_id"]: LAYOUT.sub("", row["output"]).strip() for row in prompts if row.get("output")}
+        sources[name] = {}
+        for path in paths:
+            found = read_source(path)
+            if twice := sorted(set(found) & set(sources[name])):
+                raise InputError(f"expected each case of {name} in one of its files", file=path, column="case_id", found=twice[0])
+            sources[name] |= found
+    written_first = {row["case_id"]: LAYOUT.sub("", row["output"]).strip() for row in prompts if isinstance(row.get("output"), str)}
+    told = {case: text for case, text in written_first.items() if text}
     if told and REFERENCE not in sources:
         sources[REFERENCE] = told
     frame, key = make_items(prompts, sources, given.cases, given.seed)
@@ -85,6 +91,14 @@ def make(given: argparse.Namespace) -> None:
     log.info("rate: %d items of %d cases; keep %s away from the raters", counts["items"], counts["cases"], outputs[2])
 
 
+def equal_files(paths: Sequence[Path]) -> list[list[str]]:
+    """Names of raters whose files hold the same bytes: agreement of a sheet with its copy is none."""
+    named: dict[bytes, list[str]] = {}
+    for path in paths:
+        named.setdefault(path.read_bytes(), []).append(path.stem)
+    return [names for names in named.values() if len(names) > 1]
+
+
 def read(given: argparse.Namespace) -> None:
     """Read filled sheets, unblind, measure.
 
@@ -99,7 +113,9 @@ def read(given: argparse.Namespace) -> None:
         if path.stem in filled:
             raise InputError("expected a file of its own name for each rater", file=path)
         filled[path.stem] = read_filled(path, key)
-    found = measured(key, filled)
+    found = measured(key, filled) | {"raters_of_equal_files": equal_files(given.read)}
+    for names in found["raters_of_equal_files"]:
+        log.warning("rate: the files of %s are equal byte for byte; one file given twice is no second rater", " and ".join(names))
     outputs = [given.out / name for name in ("ratings.json", "ratings.csv")]
     record = given.out / "manifest.json"
     with publishing(*outputs, record, step="rate", home=given.out) as (out, table, note):

@@ -14,18 +14,19 @@ ALPHA_BETA = 10.0  # Gy, of tumour; the usual value where none is known
 DOSE_TOLERANCE = 0.1  # Gy: 50.4 and 50.40 are one dose, 50 and 50.4 are not
 LARGEST_FRACTION = 34.0  # Gy; the largest in use (single-fraction lung). "60 Gy x 30" can only name the total
 MOST_FRACTIONS = 80
+MOST_DOSE = 200.0  # Gy of a phase; more is another unit, or a total taken for the dose of a fraction: "30 Gy x 10"
 
 NUMBER = r"\d+(?:\.\d+)?"
 UNIT = r"(?P<unit>c?gy)"
-WORD = r"(?:fractions?|fracs?|fxs?|frx|treatments?|sessions?|#)"
-BETWEEN = r"(?:\s+[a-z][a-z\-]*){0,3}?"  # adjectives: `25 daily fractions`
+WORD = r"(?:fractions?|fracs?|fxs?|frx|frs?\b|treatments?|sessions?|#)"
+BETWEEN = r"(?:\s+(?!c?gy\b)[a-z][a-z\-]*){0,3}?"  # adjectives: `25 daily fractions`; `2 Gy fractions` are not two
 COUNT = rf"(?P<count>\d+){BETWEEN}\s*(?:{WORD})"
 BID = re.compile(r"\bb\.?\s?i\.?\s?d\b|\btwice[\s-]+(?:a[\s-]+)?(?:day|daily)\b|\b2\s?x\s?/\s?(?:day|d)\b|\btwo times (?:a day|daily)\b")
 RBE = re.compile(
     r"(?<=\d)\s*(?:(?P<c>c?)gy\s*[\[(]\s*rbe\s*[\])]|(?P<d>c?)gy\s?rbe\b|cge\b|gye\b|cobalt[\s-]+gray[\s-]+equivalents?\b|ge\b)"
 )
 PHASES = re.compile(r"\s*(?:\+|;|\bplus\b|\bthen\b|\bfollowed by\b|\band (?:a )?(?=boost)|,\s*(?=(?:with\s+)?(?:a\s+)?boost))\s*")
-RANGE = re.compile(rf"{NUMBER}\s?(?:-|–|to)\s?{NUMBER}\s*{UNIT}")
+RANGE = re.compile(rf"{NUMBER}\s?(?:-|–|to)\s?{NUMBER}\s*{UNIT}|(?<![.\d])\d+\s?(?:-|–|to)\s?\d+\s*{WORD}")
 # What a product comes to, said again behind it: `2 Gy x 25 = 50 Gy`; it must not be taken for the dose of a fraction.
 SAID_AGAIN = re.compile(rf"\s*(?:=|,?\s*\(?\s*(?:for a |to a )?total (?:dose )?(?:of )?:?)\s*{NUMBER}\s*c?gy\)?\s*$")
 MODALITIES = {
@@ -85,7 +86,7 @@ PATTERNS = tuple(
     re.compile(pattern)
     for pattern in (
         # 2 Gy x 25 (fractions), and what it comes to is said or not
-        rf"(?P<each>{NUMBER})\s*{UNIT}\s*(?:/\s?(?:fraction|fx)|per fraction)?\s*x\s*(?P<count>\d+)",
+        rf"(?P<each>{NUMBER})\s*{UNIT}\s*(?:/\s?(?:fraction|fx|frs?\b)|per fraction)?\s*(?:{BID.pattern})?\s*x\s*(?P<count>\d+)",
         # 25 (fractions) x 2 Gy
         rf"(?P<count>\d+)\s*(?:{WORD})?\s*x\s*(?P<each>{NUMBER})\s*{UNIT}",
         # 50 Gy in 25 (daily) fractions; 50 Gy/25#; 9 Gy in 5
@@ -93,10 +94,10 @@ PATTERNS = tuple(
         rf"(?P<dose>{NUMBER})\s*{UNIT}\s*(?:in|/)\s*(?P<count>\d+)(?!\.?\d)(?!\s*(?:c?gy|weeks?|days?))",
         # 25 fractions of 2 Gy
         rf"{COUNT}\s*(?:of|at|@)\s*(?P<each>{NUMBER})\s*{UNIT}",
-        # 50 Gy at 2 Gy per fraction; 60 Gy, 2 Gy/fx
-        rf"(?P<dose>{NUMBER})\s*{UNIT}\s*(?:,|at|@|in|with|\()\s*(?P<each>{NUMBER})\s*(?P<unit_each>c?gy)\s*(?:/|per|a)\s*(?:fraction|fx|day)",
+        # 50 Gy at 2 Gy per fraction; 60 Gy, 2 Gy/fx; 60 Gy in 2 Gy fractions
+        rf"(?P<dose>{NUMBER})\s*{UNIT}\s*(?:,|at|@|in|with|\()\s*(?P<each>{NUMBER})\s*(?P<unit_each>c?gy)\s*(?:(?:/|per|a)\s*(?:fraction|fx|frs?\b|day)|(?:daily\s+)?fractions)",
         # 2 Gy per fraction to 50 Gy
-        rf"(?P<each>{NUMBER})\s*(?P<unit_each>c?gy)\s*(?:/|per|a)\s*(?:fraction|fx|day)\s*(?:,|to)?\s*(?:a total (?:dose )?of\s*)?(?P<dose>{NUMBER})\s*{UNIT}",
+        rf"(?P<each>{NUMBER})\s*(?P<unit_each>c?gy)\s*(?:/|per|a)\s*(?:fraction|fx|frs?\b|day)\s*(?:,|to)?\s*(?:a total (?:dose )?of\s*)?(?P<dose>{NUMBER})\s*{UNIT}",
         # 25 fractions, total 50 Gy
         rf"{COUNT}\s*(?:,|to|for)?\s*(?:a\s+)?(?:total(?:ing| dose)?(?: of)?)?\s*(?P<dose>{NUMBER})\s*{UNIT}",
         # 50 Gy, 25 fractions
@@ -126,9 +127,16 @@ def modality_of(text: str) -> str | None:
 
 
 def phase_of(text: str) -> Phase | None:
-    """The phase that a piece of plain text describes; None where it does not say dose and fractions."""
+    """The phase that a piece of plain text describes; None where it does not say dose and fractions, or says two."""
     if RANGE.search(text):
         return None
+    phase, rest = _first(text)
+    # Another dose with fractions of its own: whether both are given, or one instead of the other, is not said.
+    return None if any(_first(part)[0] not in (None, phase) for part in rest) else phase
+
+
+def _first(text: str) -> tuple[Phase | None, tuple[str, ...]]:
+    """The phase of the first pattern that fits, and the text before and behind it."""
     for pattern in PATTERNS:
         if (found := pattern.search(text)) is None:
             continue
@@ -136,8 +144,9 @@ def phase_of(text: str) -> Phase | None:
         size = 0.01 if parts["unit"] == "cgy" else 1.0
         each = float(parts["each"]) * (0.01 if (parts.get("unit_each") or parts["unit"]) == "cgy" else 1.0) if parts.get("each") else None
         dose = float(parts["dose"]) * size if parts.get("dose") else None
-        return _phase(dose, each, int(parts["count"]) if parts.get("count") else None)
-    return None
+        count = int(parts["count"]) if parts.get("count") else None
+        return _phase(dose, each, count), (text[: found.start()], text[found.end() :])
+    return None, ()
 
 
 def _phase(dose: float | None, each: float | None, count: int | None) -> Phase | None:
@@ -147,7 +156,8 @@ def _phase(dose: float | None, each: float | None, count: int | None) -> Phase |
             return None
         count = round(dose / each)
     elif dose is None and each is not None:
-        dose = each if each > LARGEST_FRACTION and count > 1 else each * count
+        is_total = count > 1 and (each > LARGEST_FRACTION or each * count > MOST_DOSE)
+        dose = each if is_total else each * count
     if not dose or not 1 <= count <= MOST_FRACTIONS:
         return None
     return Phase(round(dose, 4), count)

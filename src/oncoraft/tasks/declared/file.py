@@ -47,7 +47,7 @@ def checked(row: dict[str, Any], place: dict[str, Any], parts: str) -> dict[str,
         value = row[name]
         if not isinstance(value, str):
             raise InputError("expected text", column=name, found=type(value).__name__, **place)
-        if not value.strip():
+        if not (normalised(value) if name == "output" else value.strip()):
             raise InputError("expected an answer" if name == "output" else "expected text, found nothing", column=name, **place)
         found[name] = value.strip()
     choices = row.get("choices") or []
@@ -55,6 +55,8 @@ def checked(row: dict[str, Any], place: dict[str, Any], parts: str) -> dict[str,
         choices = [one.strip() for one in choices.split("|")]
     if not isinstance(choices, list) or not all(isinstance(one, str) and one.strip() for one in choices):
         raise InputError("expected a list of texts, or one text with | between them", column="choices", **place)
+    if len(choices) == 1:
+        raise InputError("expected at least two choices, in a text with | between them", column="choices", found=choices[0], **place)
     if choices and normalised(found["output"]) not in map(normalised, choices):
         raise InputError(f"expected one of its choices: {', '.join(choices)}", column="output", found=found["output"], **place)
     if parts == "from_file" and row.get("part") not in PARTS:
@@ -72,6 +74,7 @@ def find(material: Material) -> Found:
     path = Path(material.settings.file)
     rows: list[dict[str, Any]] = []
     side: dict[str, tuple[Any, int]] = {}
+    known, again = set[tuple[str, ...]](), 0
     for line, row in rows_of(path):
         case = checked(row, {"file": path, "line": line}, material.settings.parts)
         part, before = side.setdefault(case["patient"], (case["part"], line))
@@ -83,11 +86,16 @@ def find(material: Material) -> Found:
                 column="part",
                 found=str(case["part"]),
             )
+        told = tuple(case[name] for name in NEEDED)
+        if told in known:
+            again += 1
+            continue
+        known.add(told)
         rows.append(case | {"case_id": f"{case['patient']}_{line}"})
     if not rows:
         raise InputError("expected at least one case", file=path)
     cases = pd.DataFrame(rows).rename(columns={"patient": "patient_id", "output": "answer"})
-    return Found(cases.assign(index_day=0, cancer_type="", diagnosis_day=0, **NOTHING_STARTS), {})
+    return Found(cases.assign(index_day=0, cancer_type="", diagnosis_day=0, **NOTHING_STARTS), {"the same case again": again})
 
 
 def read(answer: str) -> str | None:
