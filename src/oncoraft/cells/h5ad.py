@@ -105,12 +105,12 @@ class CellFile:
     def chunk(self, start: int, stop: int) -> sparse.csr_matrix:
         """Rows as a sparse matrix; explicit zeros are kept as the file has them."""
         if not self.is_sparse:
-            return sparse.csr_matrix(self.node[start:stop])
+            return sparse.csr_matrix(_wide(self.node[start:stop]))
         low, high = int(self.starts[start]), int(self.starts[stop])
         data, indices = self.node["data"][low:high], self.node["indices"][low:high]
         if len(indices) and not 0 <= indices.min() <= indices.max() < self.columns:
             raise InputError(f"rows {start} to {stop}: expected columns below {self.columns}", file=self.path, found=int(indices.max()))
-        return sparse.csr_matrix((data, indices, self.starts[start : stop + 1] - low), shape=(stop - start, self.columns))
+        return sparse.csr_matrix((_wide(data), indices, self.starts[start : stop + 1] - low), shape=(stop - start, self.columns))
 
     def chunks(self) -> Iterator[tuple[int, sparse.csr_matrix]]:
         """First row and content of each chunk, in order."""
@@ -126,6 +126,11 @@ class CellFile:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _wide(values: np.ndarray) -> np.ndarray:
+    """Values in a type in which a cell's sum fits: a product of sparse matrices stays in the file's, where 200 and 100 are 44 as uint8."""
+    return values.astype(np.int32) if values.dtype.kind in "iub" and values.dtype.itemsize < 4 else values
 
 
 def refuse_wrong_values(chunk: sparse.csr_matrix, first_row: int, values: str, path: Path) -> None:
