@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anndata
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+from oncoraft.cells.h5ad import CellFile
 from oncoraft.cells.quality import quality
 from oncoraft.cells.ranking import in_places, top_genes
 
@@ -41,3 +48,17 @@ def test_columns_without_a_gene_and_explicit_zeros_are_passed_over() -> None:
 def test_columns_of_one_gene_are_summed() -> None:
     chunk = sparse.csr_matrix(np.array([[1.0, 2.0, 4.0, 8.0]]))
     assert in_places(chunk, np.array([1, 1, -1, 0], dtype=np.int32), 2).toarray().tolist() == [[8.0, 3.0]]
+
+
+@pytest.mark.parametrize("how", [sparse.csr_matrix, np.asarray])
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int64])
+def test_counts_of_a_narrow_type_add_up(tmp_path: Path, kind: type, how: Callable[[np.ndarray], Any]) -> None:
+    counts = np.array([[200, 100, 3], [0, 255, 255]])
+    data = anndata.AnnData(X=how(counts.astype(kind)), obs=pd.DataFrame(index=["a", "b"]), var=pd.DataFrame(index=["x", "y", "z"]))
+    data.write_h5ad(tmp_path / "cells.h5ad")
+    with CellFile(tmp_path / "cells.h5ad", "X") as file:
+        chunk = file.chunk(0, 2)
+    told = quality(chunk, np.array([1.0, 1.0, 0.0]))
+    assert told.total.tolist() == [303, 510]
+    assert told.mitochondrial == pytest.approx([300 / 303, 0.5])
+    assert in_places(chunk, np.array([1, 1, 0], dtype=np.int32), 2).toarray().tolist() == [[3, 300], [255, 255]]
