@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from oncoraft.evaluation.baselines import main as baselines
 from oncoraft.evaluation.calibration import measures, smoothed
 from oncoraft.evaluation.compare import main as compare
 from oncoraft.evaluation.metrics import main as metrics
 from oncoraft.evaluation.paired import delong
 from oncoraft.evaluation.resampling import resampled_measures
+from oncoraft.foundation.errors import InputError
 from tests.evaluation.test_metrics import SETTINGS, Tables, tables, write
 
 __all__ = ["tables"]  # a fixture
@@ -91,6 +93,28 @@ def test_runs_whose_folds_are_each_of_one_class_are_compared_by_what_needs_no_me
     assert (pair["delong_difference"], pair["delong_p"], pair["bootstrap_p"]) == (None, None, None)
     assert {row["metric"]: row["difference"] for row in pair["differences"]}["auroc"] is None
     assert 0 < pair["mcnemar_p"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--design", "nope"], "folds.parquet, column design: expected rows of the design 'nope'"),
+        (
+            ["--settings", '{"labels": {"definition": "strict_any_scan"}, "baselines": {}}'],
+            "expected labels of definition 'strict_any_scan'",
+        ),
+    ],
+)
+def test_baselines_of_a_design_or_a_definition_that_is_not_there_are_refused(
+    words: list[str], said: str, tables: Tables, tmp_path: Path
+) -> None:
+    """A table without a score, and no word, was what came of a name mistyped."""
+    write(tables, tmp_path)
+    evidence = pd.DataFrame({"case_id": tables["cases"]["case_id"], "order": 0, "field": "sex", "value": "male", "text": "male"})
+    evidence.assign(days_before_index=1).to_parquet(tmp_path / "evidence.parquet")
+    with pytest.raises(InputError) as caught:
+        baselines([str(tmp_path / "cases"), str(tmp_path / "evidence.parquet"), "--out", str(tmp_path / "b/predictions.parquet"), *words])
+    assert said in str(caught.value)
 
 
 def test_a_class_from_one_patient_tells_nothing_of_how_much_patients_vary() -> None:
