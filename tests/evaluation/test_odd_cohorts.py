@@ -10,6 +10,7 @@ import pytest
 from oncoraft.evaluation.baselines import main as baselines
 from oncoraft.evaluation.calibration import measures, smoothed
 from oncoraft.evaluation.compare import main as compare
+from oncoraft.evaluation.learners import Parts, tfidf_logistic
 from oncoraft.evaluation.metrics import main as metrics
 from oncoraft.evaluation.paired import delong
 from oncoraft.evaluation.resampling import resampled_measures
@@ -115,6 +116,15 @@ def test_baselines_of_a_design_or_a_definition_that_is_not_there_are_refused(
     with pytest.raises(InputError) as caught:
         baselines([str(tmp_path / "cases"), str(tmp_path / "evidence.parquet"), "--out", str(tmp_path / "b/predictions.parquet"), *words])
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("texts", [[""] * 12, [f"word{number}" for number in range(12)]])
+def test_texts_that_share_no_word_score_the_share_of_responders(texts: list[str]) -> None:
+    label = np.arange(12) % 3 == 0
+    parts = Parts(np.arange(9), np.zeros(0, dtype=int), np.arange(9, 12), label)
+    found = tfidf_logistic(pd.DataFrame({"text": texts}))(parts)
+    assert found.score.tolist() == [1 / 3] * 3
+    assert found.chosen == {"terms": 0, "is_tuned": False}
 
 
 def test_a_class_from_one_patient_tells_nothing_of_how_much_patients_vary() -> None:
