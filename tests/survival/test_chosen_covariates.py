@@ -9,8 +9,8 @@ import pytest
 
 from oncoraft.covariates import COVARIATES
 from oncoraft.foundation.errors import InputError
-from oncoraft.planning.settings.analysis import AT_INDEX
-from oncoraft.survival.chosen_covariates import read_covariates
+from oncoraft.planning.settings.analysis import AT_INDEX, Survival
+from oncoraft.survival.chosen_covariates import read_covariates, with_chosen
 
 from .test_stratify import N, survival, write_study
 
@@ -63,6 +63,7 @@ BAD = {
     "a number among words": ("patient_id,frailty\nx,a\ny,b\nz,3\n", "line 4, column frailty: expected a word, as in the other rows"),
     "an infinite number": ("patient_id,frailty\nx,1\ny,inf\nz,2\n", "line 3, column frailty: expected a number"),
     "names": ("patient_id,frailty\n" + "".join(f"p{n},w{n}\n" for n in range(30)), "expected numbers, or at most 20 different words"),
+    "a decimal comma": ('patient_id,frailty\nx,1\ny,"0,5"\n', "line 3, column frailty: expected a point in a number, found '0,5'"),
     "nothing": ("", "expected a header with patient_id, frailty, found 'nothing'"),
 }
 
@@ -73,6 +74,27 @@ def test_a_bad_file_is_refused_with_its_place(tmp_path: Path, name: str) -> None
     (tmp_path / "own.csv").write_text(text)
     with pytest.raises(InputError) as caught:
         read_covariates(tmp_path / "own.csv", ["frailty"])
+    assert said in str(caught.value)
+
+
+FRAME = pd.DataFrame({"case_id": ["0071-1"], "patient_id": ["0071"], "score": [0.4]})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("patient_id,score\n0071,3\n", "column score: expected another name, which no column of the cases has"),
+        ("patient_id,event\n0071,3\n", "column event: expected another name"),
+        ("patient_id,frailty\n71,3\n", "column patient_id: expected rows of these patients, as '0071', found '71'"),
+    ],
+)
+def test_a_file_of_other_patients_and_a_column_that_would_take_the_place_of_the_score_are_refused(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    (tmp_path / "own.csv").write_text(text)
+    settings = Survival(covariates=(text.splitlines()[0].split(",")[1],), covariate_file=str(tmp_path / "own.csv"))
+    with pytest.raises(InputError) as caught:
+        with_chosen(FRAME, settings, None)
     assert said in str(caught.value)
 
 

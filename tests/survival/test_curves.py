@@ -1,6 +1,7 @@
 """Where curves begin and end, medians with interval, concordance and pooled effects: against R and against hand counts."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.stats
 from lifelines.datasets import load_lung
@@ -8,7 +9,7 @@ from lifelines.datasets import load_lung
 from oncoraft.survival.concordance import concordance
 from oncoraft.survival.curves import kaplan_meier, median_follow_up
 from oncoraft.survival.pooled import pooled
-from oncoraft.survival.records import group_curves, horizon_records
+from oncoraft.survival.records import group_curves, group_record, horizon_records, months
 from oncoraft.survival.restricted_mean import restricted_mean_difference
 from oncoraft.survival.risk_sets import Subjects, false_discovery, observed_window
 
@@ -33,6 +34,16 @@ def test_a_curve_that_rests_at_one_half_has_the_middle_as_median() -> None:
 def test_follow_up_is_that_of_the_censored() -> None:
     """By hand: losses at 4 and 8; the death at 6 leaves before the second."""
     assert median_follow_up(Subjects(np.zeros(4), np.array([2.0, 4, 6, 8]), np.array([1, 0, 1, 0]))) == 8
+
+
+def test_one_who_is_lost_while_alone_under_observation_does_not_end_the_follow_up_of_the_others() -> None:
+    """Nearly everybody is sequenced late: the one who is not is lost on day 3, when nobody else is at risk. By hand, 10/11 of 0.534 are left on day 419."""
+    late = np.arange(30)
+    entry, leave = np.concatenate([[0], 10 + late]), np.concatenate([[3], 400 + late])
+    frame = pd.DataFrame({"entry_days": entry, "exit_days": leave, "event": np.concatenate([[False], late % 3 == 0]), "index_day": -entry})
+    frame = frame.assign(score=np.linspace(0.1, 0.9, 31))
+    found = group_record(frame, frame["score"].to_numpy() < 0.5, np.zeros(31), [12])[0]
+    assert found["median_follow_up_months"] == months(419)
 
 
 def test_events_as_integers_equal_events_as_booleans(delayed) -> None:  # noqa: F811

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from oncoraft.artefacts import read_table
 from oncoraft.evaluation.baselines import NO_SCORE, features, oracle, predict
 from oncoraft.evaluation.evidence_features import evidence_matrix
-from oncoraft.evaluation.reading import read_labels
+from oncoraft.evaluation.reading import read_folds, read_labels
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.config import Baselines
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
@@ -31,9 +30,7 @@ EXAMPLE = """example:
 def table_of(cases: Path, evidence: Path, definition: str, design: str, prefix: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Covariates, text, fold, is_tuning and responder of a cohort's cases, and its evidence; case ids begin with the prefix."""
     frame, told = pd.read_parquet(cases / "cases.parquet"), pd.read_parquet(evidence)
-    folds = read_table(
-        cases / "folds.parquet", ("case_id", "design", "fold", "is_tuning"), ["case_id", "design"], filters=[("design", "==", design)]
-    )
+    folds = read_folds(cases, design)
     labels = read_labels(cases, definition)[["case_id", "responder"]]
     table = features(frame, told).merge(folds[["case_id", "fold", "is_tuning"]], on="case_id", validate="one_to_one")
     table = table.merge(labels, on="case_id", how="left", validate="one_to_one")

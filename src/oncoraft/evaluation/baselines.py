@@ -30,6 +30,8 @@ from oncoraft.evaluation.learners import (
     gradient_boosting,
     tfidf_logistic,
 )
+from oncoraft.evaluation.reading import read_folds
+from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
@@ -135,9 +137,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     blocks = read_settings("baselines", given)
     cases = read_table(given.cases / "cases.parquet", ["case_id", "patient_id", "cancer_type", "regimen"], ["case_id"], whole=True)
-    of_label, of_fold = [("definition", "==", blocks["labels"].definition)], [("design", "==", given.design)]
-    labels = read_table(given.cases / "labels.parquet", ["case_id", "definition", "responder"], ["case_id"], of_label)
-    folds = read_table(given.cases / "folds.parquet", ["case_id", "design", "fold", "is_tuning"], ["case_id"], of_fold)
+    definition = blocks["labels"].definition
+    labels = read_table(
+        given.cases / "labels.parquet", ["case_id", "definition", "responder"], ["case_id"], [("definition", "==", definition)]
+    )
+    if labels.empty and len(cases):
+        raise InputError(f"expected labels of definition {definition!r}", file=given.cases / "labels.parquet", column="definition")
+    folds = read_folds(given.cases, given.design, is_any=len(cases) > 0)
     evidence = read_table(given.evidence, ["case_id", "order", "field", "value"], whole=True)
     table = features(cases, evidence).merge(folds[["case_id", "fold", "is_tuning"]], on="case_id", validate="one_to_one")
     table = table.merge(labels[["case_id", "responder"]], on="case_id", how="left", validate="one_to_one")

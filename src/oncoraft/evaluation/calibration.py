@@ -54,8 +54,18 @@ def slope_and_intercept(probability: Array, positive: Array) -> tuple[float, flo
 def smoothed(probability: Array, positive: Array) -> Array:
     """Observed share of positives around each probability by lowess, as rms's `val.prob` draws it, in the order of the cases."""
     spread = float(np.ptp(probability))
+    _, place, counts = np.unique(probability, return_inverse=True, return_counts=True)
+    # A value that fills its own neighbourhood leaves it no width: statsmodels divides by it, R takes the mean of the value's cases. Nor may its
+    # neighbours be drawn to it, as a step of `delta` does.
+    alone = (counts >= int(SMOOTHING * len(probability) + 1e-10))[place]
+    if alone.all():
+        return np.full(len(probability), positive.mean())
+    step = 0.0 if alone.any() else 0.01 * spread
     # No robustness iterations: of two classes they would take the rarer one for outliers.
-    curve = lowess(positive.astype(float), probability, frac=SMOOTHING, it=0, delta=0.01 * spread, return_sorted=False)
+    with np.errstate(invalid="ignore"):
+        curve = lowess(positive.astype(float), probability, frac=SMOOTHING, it=0, delta=step, return_sorted=False)
+    if alone.any():
+        curve = np.where(alone, positive[alone].mean(), curve)
     return np.asarray(np.clip(curve, 0, 1))
 
 
@@ -80,7 +90,7 @@ def measures(probability: Array, positive: Array) -> dict[str, float]:
     """Calibration and overall accuracy of probabilities.
 
     Returns:
-        observed_to_expected; calibration_slope and calibration_intercept (of the logistic regression on the log odds; nan where the
+        observed_to_expected (nan where all probabilities are 0); calibration_slope and calibration_intercept (of the logistic regression on the log odds; nan where the
         classes are separated), calibration_in_the_large; brier, scaled_brier (share of the Brier score of the mere prevalence that is
         removed), log_loss; integrated_calibration_index, e50 and e90 (mean, median and 90th percentile of the distance of the loess
         curve from the diagonal: Austin and Steyerberg 2019), integrated_calibration_index_lowess (the same mean of the curve of R's
@@ -90,9 +100,10 @@ def measures(probability: Array, positive: Array) -> dict[str, float]:
     intercept, slope = logistic(x, positive)
     brier, rate = float(np.mean((probability - positive) ** 2)), float(positive.mean())
     inside = np.clip(probability, EDGE, 1 - EDGE)
+    expected = float(probability.sum())
     distance = np.abs(np.clip(Loess(probability).fit(positive.astype(float)), 0, 1) - probability)
     return {
-        "observed_to_expected": float(positive.sum() / probability.sum()),
+        "observed_to_expected": float(positive.sum()) / expected if expected > 0 else np.nan,
         "calibration_slope": slope,
         "calibration_intercept": intercept,
         "calibration_in_the_large": shift(x, positive),

@@ -48,6 +48,12 @@ def name_of(path: Path) -> str:
     return "/".join(parts[-4:-2]) if path.name == "predictions.jsonl" and len(parts) > 4 else str(path)
 
 
+def names_of(paths: Sequence[Path]) -> list[str]:
+    """A name for each run; their paths where runs of different results have the same model and strategy."""
+    names = [name_of(path) for path in paths]
+    return names if len(set(names)) == len(names) else list(map(str, paths))
+
+
 def evaluable(frame: pd.DataFrame, settings: Any, label: str, design: str) -> Evaluable:
     """The cases of one pair with weights of the same patients."""
     fold = frame["fold"].to_numpy()
@@ -90,16 +96,16 @@ def metric_differences(first: Array, second: Array, probabilities: Sequence[Arra
             continue  # separated scores of one run have no slope in any resample: there is nothing to subtract
         (one, of_one), (other, of_other) = pair
         is_mean = metric.startswith("au")
-        row = data.record("first", metric, "mean_of_folds" if is_mean else "recalibrated", one - other, usable if is_mean else everything)
+        scope, mask = ("mean_of_folds", usable) if is_mean else ("recalibrated", everything)
         samples = of_one - of_other
-        lower, upper = np.nanpercentile(samples, [50 * (1 - data.confidence), 50 * (1 + data.confidence)])
+        row = data.record("first", metric, scope, one - other, mask, samples=samples)
         told = {
             "metric": metric,
             "first": one,
             "second": other,
             "difference": row["estimate"],
-            "lower": float(lower),
-            "upper": float(upper),
+            "lower": row["lower"],
+            "upper": row["upper"],
         }
         rows.append(
             told
@@ -181,9 +187,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     files = [given.out, given.out.with_suffix(".csv"), given.out.with_name("manifest.json")]
     claim(*files, step="compare")
     paths = [predictions_of(path) for path in given.runs]
-    names = [name_of(path) for path in paths]
-    if len(set(names)) < len(names) or len(names) < 2:
-        raise InputError("expected two runs or more, each once", found=", ".join(names))
+    if len({path.resolve() for path in paths}) < len(paths) or len(paths) < 2:
+        raise InputError("expected two runs or more, each once", found=", ".join(map(str, paths)))
+    names = names_of(paths)
     runs = {name: read_held_out(path, given.cases, given.design)[0] for name, path in zip(names, paths, strict=True)}
     label = blocks["labels"].definition
     labels = read_labels(given.cases, label)

@@ -6,7 +6,7 @@ cases are too few to choose by, the first candidate stands.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -86,7 +86,26 @@ def tfidf_logistic(table: pd.DataFrame) -> Learner:
     words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, max_features=20_000, sublinear_tf=True)
     # Rows of TF-IDF have length one, so that the same shrinkage weighs a hundred times more than on standardised columns.
     columns = make_pipeline(ColumnTransformer([("text", words, "text")]), FunctionTransformer(lambda x: x * 10, accept_sparse=True))
-    return lambda parts: tuned_logistic(lambda p: _transformed(columns, table, p), parts, TEXT_SHRINKAGE)
+    texts, terms_of = table["text"].to_numpy(), words.build_analyzer()
+
+    def fit(parts: Parts) -> Fitted:
+        if not _share_a_term(texts[parts.train], terms_of):
+            # A regression without a column is its intercept; scikit-learn would stop at the empty vocabulary.
+            return Fitted(np.full(len(parts.held_out), parts.label[parts.train].mean()), {"terms": 0, "is_tuned": False})
+        return tuned_logistic(lambda p: _transformed(columns, table, p), parts, TEXT_SHRINKAGE)
+
+    return fit
+
+
+def _share_a_term(texts: Iterable[str], terms_of: Callable[[str], Iterable[str]]) -> bool:
+    """Whether a word or word pair stands in two of the texts; mostly the first two tell."""
+    seen: set[str] = set()
+    for text in texts:
+        mine = set(terms_of(text))
+        if seen & mine:
+            return True
+        seen |= mine
+    return False
 
 
 def _transformed(columns: Pipeline | ColumnTransformer, table: pd.DataFrame, parts: Parts) -> tuple[Any, Any, Any]:

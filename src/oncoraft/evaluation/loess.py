@@ -26,7 +26,9 @@ class Loess:
         # R adds the same 1e-5, so that rounding does not lose a case of a whole product.
         near = max(DEGREE + 1, int(len(x) * SPAN + 1e-5))
         bandwidth = np.partition(np.abs(distance), min(near, len(x)) - 1, axis=0)[min(near, len(x)) - 1]
-        self.scale = np.where(bandwidth > 0, bandwidth, 1.0)
+        # Where so many cases share one x that all of a vertex lie on the edge of its neighbourhood, they would have no weight. R refuses
+        # ("all data on boundary of neighborhood. make span bigger"); here the neighbourhood is made as wide as the scale of probabilities.
+        self.scale = np.where(bandwidth > np.abs(distance).min(axis=0), bandwidth, 1.0)
         u = distance / self.scale
         kernel = np.where(np.abs(u) < 1, (1 - np.abs(u) ** 3) ** 3, 0.0)
         self.moments = np.stack([kernel * u**power for power in range(2 * DEGREE + 1)])  # (powers, cases, vertices)

@@ -17,10 +17,14 @@ from oncoraft.evaluation.discrimination import Array
 
 
 class DeLong(NamedTuple):
-    """Difference of two AUROCs (first less second), means of folds, with its standard error, z and two-sided p (null without spread)."""
+    """Difference of two AUROCs (first less second), means of folds, with its standard error, z and two-sided p.
 
-    difference: float
-    standard_error: float
+    All null where no fold holds both classes; all but the difference where a fold has one class from a single patient, which tells nothing of how
+    much patients vary; z and p without spread.
+    """
+
+    difference: float | None
+    standard_error: float | None
     z: float | None
     p: float | None
 
@@ -39,6 +43,8 @@ def placements(score: Array, positive: Array) -> Array:
 def covariance(scores: Array, positive: Array, patient: Array) -> tuple[Array, Array]:
     """AUROC of each score, (scores,), and their covariance, (scores, scores), patients being clusters; with one case a patient DeLong's own.
 
+    The covariance is nan where a class comes from a single patient.
+
     Args:
         scores: (scores, cases).
         positive: (cases,), boolean, both classes present.
@@ -52,8 +58,10 @@ def covariance(scores: Array, positive: Array, patient: Array) -> tuple[Array, A
     up, down = (np.stack([np.bincount(code[c], weights=row[c], minlength=patients) for row in centred]) for c in (positive, ~positive))
     of_up, of_down = (len(np.unique(code[c])) for c in (positive, ~positive))
     within_up, within_down, across = up @ up.T, down @ down.T, up @ down.T
-    spread_up = within_up * of_up / max(1, of_up - 1) / n**2
-    spread_down = within_down * of_down / max(1, of_down - 1) / m**2
+    if min(of_up, of_down) < 2:
+        return area, np.full((len(area), len(area)), np.nan)
+    spread_up = within_up * of_up / (of_up - 1) / n**2
+    spread_down = within_down * of_down / (of_down - 1) / m**2
     return area, spread_up + spread_down + (across + across.T) * patients / max(1, patients - 1) / (n * m)
 
 
@@ -67,8 +75,12 @@ def delong(first: Array, second: Array, positive: Array, patient: Array, fold: A
             area, spread = covariance(np.stack([first[inside], second[inside]]), positive[inside], patient[inside])
             areas.append(float(area @ contrast))
             # Of scores that hardly differ, rounding may leave a variance below 0.
-            variances.append(max(0.0, float(contrast @ spread @ contrast)))
+            variances.append(np.maximum(0.0, contrast @ spread @ contrast))
+    if not areas:
+        return DeLong(None, None, None, None)
     difference, error = float(np.mean(areas)), float(np.sqrt(np.sum(variances)) / len(variances))
+    if np.isnan(error):
+        return DeLong(difference, None, None, None)
     if error == 0:
         return DeLong(difference, error, None, None)
     z = difference / error

@@ -49,6 +49,25 @@ def read_held_out(predictions: Path, cases: Path, design: str) -> tuple[pd.DataF
     return joined.drop(columns=["fold_of_design", "line"]), counts
 
 
+def read_folds(cases: Path, design: str, *, is_any: bool = True) -> pd.DataFrame:
+    """Folds and tuning patients of one design: case_id, design, fold, is_tuning.
+
+    Args:
+        cases: folder of folds.parquet.
+        design: its name.
+        is_any: whether there are cases, so that some must be of the design.
+
+    Raises:
+        InputError: the design is not there, or a case has two folds of it.
+    """
+    path = cases / "folds.parquet"
+    columns = ("case_id", "design", "fold", "is_tuning")
+    folds = read_table(path, columns, ["case_id", "design"], filters=[("design", "==", design)])
+    if folds.empty and is_any:
+        raise InputError(f"expected rows of the design {design!r}", file=path, column="design")
+    return folds
+
+
 def read_labels(cases: Path, definition: str | None = None) -> pd.DataFrame:
     """Labels, one row a case and definition; of one definition where one is asked for.
 

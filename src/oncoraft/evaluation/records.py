@@ -141,6 +141,8 @@ def fold_means(score: Array, data: Evaluable, mask: Array, rows: Array | None) -
 
 def within_regimen(score: Array, data: Evaluable, mask: Array, rows: Array | None) -> Array:
     """AUROC over pairs of the same cancer type and regimen, averaged over folds. `rows` as for `fold_values`."""
+    if not mask.any():
+        return np.full(1 if rows is None else rows.shape[1], np.nan)
     frame, fold = data.frame[mask], data.fold[mask]
     group = pd.factorize(
         pd.Series(fold.astype(str)) + "|" + (frame["cancer_type"] + "|" + frame["regimen"]).reset_index(drop=True), sort=True

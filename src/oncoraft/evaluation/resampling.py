@@ -61,7 +61,7 @@ def _means(sums: Array) -> dict[str, Array]:
     rate = events / total
     with np.errstate(invalid="ignore", divide="ignore"):
         found = {
-            "observed_to_expected": events / expected,
+            "observed_to_expected": events / np.where(expected > 0, expected, np.nan),
             "brier": square / total,
             "scaled_brier": 1 - square / total / np.where(rate * (1 - rate) > 0, rate * (1 - rate), np.nan),
             "log_loss": loss / total,

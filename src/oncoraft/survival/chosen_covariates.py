@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,11 +19,15 @@ from oncoraft.covariates import UNKNOWN
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.input_file import require_file
 from oncoraft.planning.config import Survival
+from oncoraft.survival.comparators import PREFIX
+from oncoraft.survival.cross_fitting import TARGET
 from oncoraft.survival.inputs import read_table
 
 KEY = "patient_id"
 MISSING = {"", "na", "nan", "n/a", "null", "none", UNKNOWN}
 MOST_WORDS = 20  # more are no levels of a model but names
+DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+JOINED_LATER = {"entry_days", "exit_days", "event", "endpoint", "responder", "label_day", TARGET, "code", "low_score", "low_group"}
 TABLE_KEYS = {
     "clinical_patient": ("patient_id", "patient_id"),
     "clinical_sample": ("sample_id", "specimen_id"),
@@ -38,7 +43,7 @@ def with_chosen(frame: pd.DataFrame, settings: Survival, tables: Path | None) ->
         tables: folder of the clinical tables; None: none was given.
 
     Raises:
-        InputError: a table or file that is absent, a column that it lacks, a value that is none.
+        InputError: a table or file that is absent, a column that it lacks or that has the name of another, a value that is none, rows of none of the patients.
     """
     counts: dict[str, int] = {}
     files: list[Path] = []
@@ -57,6 +62,14 @@ def with_chosen(frame: pd.DataFrame, settings: Survival, tables: Path | None) ->
     if settings.covariate_file is not None:
         files.append(Path(settings.covariate_file))
         given = read_covariates(files[-1], settings.file_columns)
+        for name in settings.file_columns:
+            # It would take the place of the model's own score, or of a death.
+            if name in frame or name in JOINED_LATER or name.startswith(PREFIX):
+                raise InputError("expected another name, which no column of the cases has", file=files[-1], column=name)
+        if len(frame) and not given.index.isin(frame[KEY]).any():
+            # As of ids that a spreadsheet has taken for numbers: 0071 is 71 there, and every covariate would be unknown.
+            found = str(given.index[0]) if len(given) else "none"
+            raise InputError(f"expected rows of these patients, as {frame[KEY].iloc[0]!r}", file=files[-1], column=KEY, found=found)
         counts["patients_without_covariate_row"] = int((~frame[KEY].drop_duplicates().isin(given.index)).sum())
         counts["covariate_rows_of_others"] = int((~given.index.isin(frame[KEY])).sum())
         frame = frame.assign(**{name: frame[KEY].map(given[name]) for name in settings.file_columns})
@@ -114,6 +127,9 @@ def read_covariates(path: Path, columns: Sequence[str]) -> pd.DataFrame:
 def _values(cells: list[tuple[int, str]], path: Path, name: str) -> list[float] | list[str | None]:
     """One column, numbers or words."""
     known = [(line, cell) for line, cell in cells if cell.casefold() not in MISSING]
+    for line, cell in known:
+        if DECIMAL_COMMA.fullmatch(cell):  # as words, each number would be a level of its own
+            raise InputError("expected a point in a number", file=path, line=line, column=name, found=cell)
     numbers = [(line, cell) for line, cell in known if _number(cell) is not None]
     if len(numbers) == len(known):
         return [math.nan if cell.casefold() in MISSING else float(cell) for _, cell in cells]

@@ -112,6 +112,11 @@ def cumulative_incidence(subjects: Subjects, is_cause: Array) -> tuple[Array, Ar
     return curve.times, found
 
 
-def median_follow_up(subjects: Subjects) -> float | None:
-    """Median time under observation, deaths counted as ends of observation that hide it (reverse Kaplan–Meier, Schemper and Smith 1996)."""
-    return kaplan_meier(Subjects(subjects.entry, subjects.exit, ~subjects.event)).median()
+def median_follow_up(subjects: Subjects, start: float = 0.0) -> float | None:
+    """Median time under observation, deaths counted as ends of observation that hide it (reverse Kaplan–Meier, Schemper and Smith 1996).
+
+    Args:
+        subjects: follow-up.
+        start: the curve is that of who is under observation then; under delayed entry one who is lost while alone at risk would end it.
+    """
+    return kaplan_meier(Subjects(subjects.entry, subjects.exit, ~subjects.event), (start, np.inf)).median()

@@ -158,10 +158,11 @@ def group_record(
     odds = log_odds(scores)
     ranked = concordance(subjects, -scores, strata)
     curves = group_curves(groups)
+    observed = observed_window([subjects], SMALLEST_RISK_SET)
     record: dict[str, Any] = {
         "delayed_entry_cases": int(np.sum(subjects.entry > 0)),
         "censored_share": float(1 - subjects.event.mean()),
-        "median_follow_up_months": months(median_follow_up(subjects)),
+        "median_follow_up_months": months(median_follow_up(subjects, observed[0]) if observed else None),
         **ratio_of("", ratio),
         "no_ratio": None if ratio else no_ratio_reason(groups, low, strata),
         **ratio_of("per_sd_", cox(subjects, -odds / odds.std(), strata) if odds.std() > 0 else None),
