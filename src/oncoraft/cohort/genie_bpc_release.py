@@ -106,14 +106,22 @@ def end_of_follow_up(patients: pd.DataFrame, path: Path) -> pd.Series:
 
 
 def set_clocks(release: Release, part: Converted) -> None:
-    """Diagnoses from birth, the first index cancer, day 0 of each patient."""
-    index = release.tables[CANCERS].assign(is_index=True)
-    others = release.tables.get(OTHER_CANCERS)
-    others = pd.DataFrame() if others is None else others.assign(is_index=False)
-    for name, rows in ((CANCERS, index), (OTHER_CANCERS, others)):
-        if len(rows):
-            rows["birth_day"] = days(rows, "dob_ca_dx_days", release.path(name))
-    cancers = pd.concat([index, others], ignore_index=True)
+    """Diagnoses from birth, the first index cancer, day 0 of each patient.
+
+    Raises:
+        InputError: no patient or no cancer at all, a cancer twice, a day that is none, or no patient with a sequencing report.
+    """
+    for name in (PATIENTS, CANCERS):
+        if release.tables[name].empty:
+            raise InputError("expected at least one row", file=release.path(name), found="none")
+    found = []
+    for name in (CANCERS, OTHER_CANCERS):
+        if name in release.tables:
+            rows = release.tables[name]
+            found.append(rows.assign(birth_day=days(rows, "dob_ca_dx_days", release.path(name)), is_index=name == CANCERS))
+    cancers = pd.concat(found, ignore_index=True)
+    # The two tables have other columns: what one lacks is an empty cell, as in a file.
+    cancers = cancers.fillna(dict.fromkeys(cancers.columns.difference(["birth_day"]), ""))
     twice = cancers.duplicated(["record_id", "ca_seq"])
     if twice.any():
         row = cancers[twice].iloc[0]
@@ -135,5 +143,5 @@ def set_clocks(release: Release, part: Converted) -> None:
     part.count(path, "set aside: patients sequenced after the end of their follow-up", int((end < zero).sum()))
     # A patient whose follow-up is unknown stays: without survival, as in the other layout.
     release.zero = zero[~(end < zero)]
-    if release.zero.empty:
+    if not patients["record_id"].isin(release.zero.index).any():
         raise InputError("expected at least one patient with a sequencing report and follow-up after it", file=release.path(PANELS))
