@@ -63,3 +63,18 @@ def test_panels_that_name_none_of_the_patients_end_in_one_line(tmp_path: Path) -
         row["record_id"] = row["record_id"].replace("-0", "-")
     with pytest.raises(InputError, match="expected at least one patient with a sequencing report"):
         made(write(tmp_path / "source", found), tmp_path)
+
+
+def test_a_patient_of_two_cohorts_has_one_day_zero(tmp_path: Path) -> None:
+    """The second cohort names an earlier panel of the same patient: the events that both tell are told once, on the same days."""
+    source, other = write(tmp_path / "source", rows()), {}
+    for name, found in rows().items():
+        other[name] = [row | {"cohort": "CRC"} for row in found if row["record_id"] == A]
+    other[PANELS][0] |= {"cpt_genie_sample_id": f"{A}-T02-IM6", "dob_cpt_report_days": 20050}
+    write(tmp_path / "other", other)
+    (tmp_path / "other" / "NSCLC").rename(source / "CRC")
+    tables = made(source, tmp_path)
+    treated = pd.read_parquet(tables / "timeline_treatment.parquet")
+    assert list(treated.loc[treated["patient_id"] == A, "start_day"]) == [60, 250]
+    sequenced = pd.read_parquet(tables / "timeline_specimen.parquet").set_index("sample_id")["start_day"]
+    assert (sequenced[f"{A}-T02-IM6"], sequenced[f"{A}-T01-IM6"]) == (0, 50)

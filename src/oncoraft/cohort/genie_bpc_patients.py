@@ -64,13 +64,14 @@ def _patients(release: Release) -> pd.DataFrame:
     end = end_of_follow_up(rows, path)
     death = days(rows, "hybrid_death_int", path)
     follow_up = release.from_zero(rows, end)
+    age = np.floor(end / DAYS_PER_YEAR).clip(upper=OLDEST).mask(rows["record_id"].isin(release.ageless))
     return pd.DataFrame(
         {
             "PATIENT_ID": rows["record_id"],
             "GENDER": text(rows, "naaccr_sex_code"),
             "RACE": text(rows, "naaccr_race_code_primary"),
             "ETHNICITY": text(rows, "naaccr_ethnicity_code"),
-            "CURRENT_AGE_DEID": written(np.floor(end / DAYS_PER_YEAR).clip(upper=OLDEST)),
+            "CURRENT_AGE_DEID": written(age),
             "OS_MONTHS": [("" if np.isnan(one) else f"{one * 12 / 365:.9f}") for one in follow_up],
             "OS_STATUS": np.where(death.notna(), "1:DECEASED", np.where(end.notna(), "0:LIVING", "")),
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,6 +42,8 @@ class Release:
         cancers: index and other cancers: record_id, ca_seq, is_index, birth_day (of the diagnosis, from birth), and their columns.
         zero: record_id -> first sequencing report, days from birth. Patients who are not there have none and are set aside.
         first: record_id -> diagnosis of the first index cancer, days from birth.
+        birth_is_told: days from birth are the release's own; else they count from a day that stands in for it, another in every folder.
+        ageless: patients of whom such a release tells no age either.
     """
 
     folder: Path
@@ -48,6 +51,8 @@ class Release:
     cancers: pd.DataFrame = field(default_factory=pd.DataFrame)
     zero: pd.Series = field(default_factory=lambda: pd.Series(dtype=float))
     first: pd.Series = field(default_factory=lambda: pd.Series(dtype=float))
+    birth_is_told: bool = True
+    ageless: frozenset[str] = frozenset()
 
     def path(self, name: str) -> Path:
         """A file of the release."""
@@ -145,3 +150,22 @@ def set_clocks(release: Release, part: Converted) -> None:
     release.zero = zero[~(end < zero)]
     if not patients["record_id"].isin(release.zero.index).any():
         raise InputError("expected at least one patient with a sequencing report and follow-up after it", file=release.path(PANELS))
+
+
+def share_day_zero(found: Sequence[Release], made: Converted) -> None:
+    """One day 0 for a patient of several cohorts: the earliest report in any of them.
+
+    Where birth is not told, the days of two cohorts have nothing in common, and such patients are set aside.
+    """
+    zeros = pd.concat([release.zero for release in found])
+    several = set(zeros.index[zeros.index.duplicated()])
+    first = zeros.groupby(level=0).min()
+    for release in found:
+        mine = release.zero.index
+        release.zero = first.reindex(mine) if release.birth_is_told else release.zero[~mine.isin(several)]
+        if not release.birth_is_told:
+            made.count(
+                release.path(PATIENTS),
+                "set aside: patients of several cohorts, whose days have nothing in common",
+                int(mine.isin(several).sum()),
+            )
