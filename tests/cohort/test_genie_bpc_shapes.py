@@ -12,6 +12,7 @@ import pytest
 from oncoraft.cohort.convert import main as convert
 from oncoraft.cohort.ingest import main as ingest
 from oncoraft.foundation.errors import InputError
+from oncoraft.knowledge.tables import table as spec
 
 from .release import A, rows, write
 
@@ -78,3 +79,46 @@ def test_a_patient_of_two_cohorts_has_one_day_zero(tmp_path: Path) -> None:
     assert list(treated.loc[treated["patient_id"] == A, "start_day"]) == [60, 250]
     sequenced = pd.read_parquet(tables / "timeline_specimen.parquet").set_index("sample_id")["start_day"]
     assert (sequenced[f"{A}-T02-IM6"], sequenced[f"{A}-T01-IM6"]) == (0, 50)
+
+
+def test_what_is_left_empty_for_a_word_or_a_day_that_does_not_fit_is_counted(tmp_path: Path) -> None:
+    found = rows()
+    found[CANCERS][0]["stage_dx"] = "Stage IIIA"
+    found[PANELS][0]["sample_type"] = "Metastatic tumor"
+    found[REGIMENS][0]["dx_drug_end_int_1"] = 50
+    found[SCANS][0]["scan_sites"] = "Chest, Thorax"
+    tables = made(write(tmp_path / "source", found), tmp_path)
+    told = counts(tmp_path)
+    assert told["cells of stage_dx with a word that is not known ('Stage IIIA'); left empty"] == 1
+    assert told["cells of sample_type with a word that is not known ('Metastatic tumor'); left empty"] == 1
+    assert told["cells of scan_sites with a word that is not known ('Thorax'); left empty"] == 1
+    assert told["ends of drugs before their start; left empty"] == 1
+    scan = pd.read_parquet(tables / "timeline_progression.parquet").merge(pd.read_parquet(tables / "timeline_cancer_presence.parquet"))
+    first = scan[(scan["patient_id"] == A) & (scan["start_day"] == -10)].iloc[0]
+    assert first["chest"]
+    # What is not known may be the abdomen: only a scan whose every part is known leaves a region out.
+    assert pd.isna(first["abdomen"])
+
+
+def test_events_of_patients_without_day_zero_are_counted_in_every_table(tmp_path: Path) -> None:
+    found: dict[str, list[dict[str, Any]]] = rows()
+    stranger = {"cohort": "NSCLC", "record_id": "GENIE-VICC-9", "ca_seq": 0}
+    found["tm_level_dataset.csv"] = [stranger | {"tm_type": "CEA", "tm_num_result": 3, "tm_spec_collect_int": 20110, "dx_tm_days": 110}]
+    found["ca_radtx_dataset.csv"] = [stranger | {"dx_rt_start_days": 110, "rt_rt_int": 10}]
+    made(write(tmp_path / "source", found), tmp_path)
+    told = counts(tmp_path)
+    assert told["set aside: markers of patients without day 0"] == 1
+    assert told["set aside: radiation of patients without day 0"] == 1
+
+
+def test_the_column_of_genes_is_found_in_any_case_and_required(tmp_path: Path) -> None:
+    source = write(tmp_path / "source", rows())
+    matrix = source / "NSCLC" / "2.0-public" / "cBioPortal_files" / "data_CNA.txt"
+    matrix.parent.mkdir()
+    matrix.write_text(f"hugo_symbol\t{A}-T01-IM6\nTP53\t-2\n")
+    made(source, tmp_path)
+    found = pd.read_csv(tmp_path / "study" / spec("cna").file, sep="\t")
+    assert found.to_dict("records") == [{"Hugo_Symbol": "TP53", f"{A}-T01-IM6": -2}]
+    matrix.write_text(f"gene\t{A}-T01-IM6\nTP53\t-2\n")
+    with pytest.raises(InputError, match=r"data_CNA\.txt, column Hugo_Symbol: this column is required"):
+        made(source, tmp_path / "other")
