@@ -122,3 +122,23 @@ def test_the_column_of_genes_is_found_in_any_case_and_required(tmp_path: Path) -
     matrix.write_text(f"gene\t{A}-T01-IM6\nTP53\t-2\n")
     with pytest.raises(InputError, match=r"data_CNA\.txt, column Hugo_Symbol: this column is required"):
         made(source, tmp_path / "other")
+
+
+def test_keys_that_a_tool_has_written_as_fractions_join_all_the_same(tmp_path: Path) -> None:
+    found: dict[str, list[dict[str, Any]]] = rows()
+    for row in found[REGIMENS]:
+        row["ca_seq"] = f"{row['ca_seq']}.0"
+    treated = pd.read_parquet(made(write(tmp_path / "source", found), tmp_path) / "timeline_treatment.parquet")
+    assert list(treated["stop_day"].dropna()) == [50, 80]
+
+
+def test_regimens_and_diagnoses_of_which_something_is_missing_are_counted(tmp_path: Path) -> None:
+    found: dict[str, list[dict[str, Any]]] = rows()
+    found[REGIMENS][0]["ca_seq"] = 7
+    found[REGIMENS][1]["drugs_drug_1"] = ""
+    found[OTHERS] = [{"cohort": "NSCLC", "record_id": A, "ca_seq": 5, "dob_ca_dx_days": ""}]
+    made(write(tmp_path / "source", found), tmp_path)
+    told = counts(tmp_path)
+    assert told["regimens of a cancer that is not there; days from its diagnosis cannot be told"] == 1
+    assert told["set aside: regimens that name no drug"] == 1
+    assert told["set aside: diagnoses without a day"] == 1

@@ -55,6 +55,9 @@ def _treatment(release: Release, part: Converted) -> None:
     part.count(path, "set aside: a regimen's further rows, for another cancer", int(again.sum()))
     # Clocks before doubles are dropped: each row counts from its own cancer.
     own = release.own_diagnosis(rows)
+    part.count(path, "regimens of a cancer that is not there; days from its diagnosis cannot be told", int(own.isna().sum()))
+    nameless = pd.concat([text(rows, f"drugs_drug_{slot}") for slot in SLOTS], axis=1).eq("").all(axis=1)
+    part.count(path, "set aside: regimens that name no drug", int((nameless & ~again).sum()))
     agents, early = [], 0
     for slot in SLOTS:
         named = text(rows, f"drugs_drug_{slot}")

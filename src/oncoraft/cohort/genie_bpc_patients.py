@@ -136,7 +136,9 @@ def _acquired(release: Release, panels: pd.DataFrame) -> pd.Series:
 
 def _diagnoses(release: Release, part: Converted) -> pd.DataFrame:
     """Every cancer of the patients, index or not."""
-    rows = release.cancers[release.cancers["record_id"].isin(release.zero.index) & release.cancers["birth_day"].notna()]
+    mine = release.cancers[release.cancers["record_id"].isin(release.zero.index)]
+    rows = mine[mine["birth_day"].notna()]
+    part.count(release.path(CANCERS), "set aside: diagnoses without a day", len(mine) - len(rows))
     cohort = str(release.tables[CANCERS]["cohort"].iloc[0])
     words = text(rows, "stage_dx", "stage_dx_iv")
     part.count_strange(release.path(CANCERS), "stage_dx", words, STAGES)

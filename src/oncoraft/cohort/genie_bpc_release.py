@@ -31,6 +31,7 @@ OPTIONAL = {
     "ca_radtx_dataset.csv": ("record_id", "ca_seq", "dx_rt_start_days"),
 }
 IMAGING, REGIMENS, PATHOLOGY = "imaging_level_dataset.csv", "regimen_cancer_level_dataset.csv", "pathology_report_level_dataset.csv"
+KEYS = ("ca_seq", "regimen_number", "path_proc_number")
 MARKERS, RADIATION = "tm_level_dataset.csv", "ca_radtx_dataset.csv"
 
 
@@ -98,7 +99,9 @@ def read_release(folder: Path, part: Converted) -> Release:
     release = Release(folder, {})
     for name, columns in (REQUIRED | OPTIONAL).items():
         if name in REQUIRED or (folder / name).is_file():
-            release.tables[name] = read_source(folder / name, columns)
+            rows = read_source(folder / name, columns)
+            # Tools that know no missing integer write a key as 1.0, which would join with nothing.
+            release.tables[name] = rows.assign(**{key: rows[key].str.replace(r"\.0+$", "", regex=True) for key in KEYS if key in rows})
             part.inputs.append(folder / name)
     set_clocks(release, part)
     return release
