@@ -25,6 +25,11 @@ def neutral(cell: Any) -> Any:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
 
 
+def plain(cell: str) -> str:
+    """A cell of a file that `write_csv` wrote as it was: without the apostrophe before what begins like a formula."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA_STARTS) else cell
+
+
 def iterate_csv(path: Path, needed: Sequence[str], what: str) -> Iterator[tuple[int, dict[str, str]]]:
     """Line and cells of every row of a CSV that people wrote, as text.
 
