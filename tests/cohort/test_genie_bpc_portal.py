@@ -126,6 +126,8 @@ def test_a_patient_of_two_cohorts_is_set_aside_where_birth_is_not_told(tmp_path:
     """Each folder counts from its own cancer's diagnosis; a third patient stands in one alone."""
     source = portal(tmp_path / "source")
     portal(tmp_path / "source", "CRC")
+    with pytest.raises(InputError, match="expected at least one patient who stands in one cohort alone"):
+        tables(source, tmp_path / "nobody")
     third = source / "CRC" / "2.0-public" / "cBioPortal_files"
     for path in third.glob("*.txt"):
         lines = path.read_text().splitlines()

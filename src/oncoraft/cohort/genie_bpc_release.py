@@ -159,6 +159,9 @@ def share_day_zero(found: Sequence[Release], made: Converted) -> None:
     """One day 0 for a patient of several cohorts: the earliest report in any of them.
 
     Where birth is not told, the days of two cohorts have nothing in common, and such patients are set aside.
+
+    Raises:
+        InputError: nobody is left.
     """
     zeros = pd.concat([release.zero for release in found])
     several = set(zeros.index[zeros.index.duplicated()])
@@ -172,3 +175,5 @@ def share_day_zero(found: Sequence[Release], made: Converted) -> None:
                 "set aside: patients of several cohorts, whose days have nothing in common",
                 int(mine.isin(several).sum()),
             )
+    if all(release.zero.empty for release in found):
+        raise InputError("expected at least one patient who stands in one cohort alone", file=found[0].folder, found="none")
