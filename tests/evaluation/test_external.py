@@ -131,7 +131,7 @@ def test_denominators_are_of_the_cases_that_a_baseline_has_scored(tmp_path: Path
         "--out",
         str(tmp_path / "external"),
         "--settings",
-        json.dumps({"evaluation": {"bootstrap": 20}}),
+        json.dumps({"evaluation": {"bootstrap": 100}}),
     ]
     assert external(given) == 0
     told = json.loads((tmp_path / "external" / "external.json").read_text())["records"]
