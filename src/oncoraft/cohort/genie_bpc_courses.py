@@ -56,7 +56,7 @@ def _treatment(release: Release, part: Converted) -> None:
     # Clocks before doubles are dropped: each row counts from its own cancer.
     own = release.own_diagnosis(rows)
     part.count(path, "regimens of a cancer that is not there; days from its diagnosis cannot be told", int(own.isna().sum()))
-    nameless = pd.concat([text(rows, f"drugs_drug_{slot}") for slot in SLOTS], axis=1).eq("").all(axis=1)
+    nameless = (pd.concat([text(rows, f"drugs_drug_{slot}") for slot in SLOTS], axis=1) == "").all(axis=1)
     part.count(path, "set aside: regimens that name no drug", int((nameless & ~again).sum()))
     agents, early = [], 0
     for slot in SLOTS:
