@@ -101,3 +101,41 @@ def test_a_folder_that_tells_no_cohort_and_a_missing_column_end_in_one_line(tmp_
     broken = portal(tmp_path / "two", data_timeline_imaging="PATIENT_ID\tSTART_DATE\tCANCER_STATUS\n")
     with pytest.raises(InputError, match=r"data_timeline_imaging\.txt, column CURATED_CANCER_STATUS: this column is required"):
         tables(broken, tmp_path)
+
+
+SAMPLES = f"PATIENT_ID\tSAMPLE_ID\tSEQ_ASSAY_ID\tONCOTREE_CODE\tSAMPLE_TYPE\tAGE_AT_SEQUENCING\n{A}\t{SAMPLE}\tDFCI-ONCOPANEL-3\tLUAD\tPrimary tumor\tAGE\n{B}\t{B}-11\tDFCI-ONCOPANEL-3\tLUAD\tPrimary tumor\t52\n"
+
+
+@pytest.mark.parametrize(("age", "told"), [(">89", 89), ("Unknown", None), ("", None)])
+def test_an_age_is_told_by_its_bound_or_not_at_all(age: str, told: int | None, tmp_path: Path) -> None:
+    found = tables(portal(tmp_path / "source", data_clinical_sample=SAMPLES.replace("AGE", age).replace(f"{age}_AT", "AGE_AT")), tmp_path)
+    assert table(found, "clinical_patient", "current_age_deid", "os_days") == [(told, 400)]
+
+
+def test_words_that_decide_on_ages_and_index_cancers_are_not_guessed(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match="column AGE_AT_SEQUENCING: expected an age in years from 0 to 130, or a bound such as >89, found 'old'"
+    ):
+        tables(portal(tmp_path / "one", data_clinical_sample=SAMPLES.replace("AGE\n", "old\n")), tmp_path)
+    diagnoses = f"PATIENT_ID\tSTART_DATE\tINDEX_CANCER\n{A}\t0\tyes\n{B}\t0\tYes\n"
+    with pytest.raises(InputError, match="line 2, column INDEX_CANCER: expected Yes or No, found 'yes'"):
+        tables(portal(tmp_path / "two", data_timeline_cancer_diagnosis=diagnoses), tmp_path)
+
+
+def test_a_patient_of_two_cohorts_is_set_aside_where_birth_is_not_told(tmp_path: Path) -> None:
+    """Each folder counts from its own cancer's diagnosis; a third patient stands in one alone."""
+    source = portal(tmp_path / "source")
+    portal(tmp_path / "source", "CRC")
+    with pytest.raises(InputError, match="expected at least one patient who stands in one cohort alone"):
+        tables(source, tmp_path / "nobody")
+    third = source / "CRC" / "2.0-public" / "cBioPortal_files"
+    for path in third.glob("*.txt"):
+        lines = path.read_text().splitlines()
+        path.write_text("\n".join([*lines, *(line.replace(A, "GENIE-VICC-3") for line in lines if A in line)]) + "\n")
+    found = tables(source, tmp_path)
+    assert set(pd.read_parquet(found / "clinical_patient.parquet")["patient_id"]) == {"GENIE-VICC-3"}
+    told = json.loads((tmp_path / "study" / "mapping.json").read_text())["rows"]
+    assert [row["rows"] for row in told if row["what"] == "set aside: patients of several cohorts, whose days have nothing in common"] == [
+        1,
+        1,
+    ]

@@ -117,3 +117,23 @@ def test_baselines_learn_nothing_of_the_second_cohort(upstream: Upstream) -> Non
     assert set(found["predictor"]) == {"regimen_prior", "clinical_logistic"}
     assert set(found["case_id"]) == set(upstream.cases["case_id"])
     assert found["score"].between(0, 1).all()
+
+
+def test_denominators_are_of_the_cases_that_a_baseline_has_scored(tmp_path: Path) -> None:
+    home, there = cohort(tmp_path / "home", 60, 1.5, 0.0, 1), cohort(tmp_path / "away", 60, 1.5, 0.0, 2)
+    rows = pd.read_parquet(there[2]).iloc[:70]
+    rows.to_parquet(there[2])
+    given = [
+        "--home",
+        *home,
+        "--away",
+        *there,
+        "--out",
+        str(tmp_path / "external"),
+        "--settings",
+        json.dumps({"evaluation": {"bootstrap": 100}}),
+    ]
+    assert external(given) == 0
+    told = json.loads((tmp_path / "external" / "external.json").read_text())["records"]
+    found = {(row["predictor"], row["scope"]): row["n"] for row in told if row["metric"] == "auroc"}
+    assert (found["model", "away"], found["regimen_prior", "away"], found["regimen_prior", "home"]) == (120, 70, 120)

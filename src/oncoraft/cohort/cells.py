@@ -76,7 +76,7 @@ def type_distinct(column: Column, texts: pa.StringArray) -> tuple[pa.Array, np.n
     elif column.kind == "text":
         values = _words(column, present)
     else:
-        values = _numbers(column, _within_bounds(present) if column.bounded else present)
+        values = _numbers(column, within_bounds(present) if column.bounded else present)
     bad = pc.and_(pc.invert(missing), pc.is_null(values))
     if not column.nullable:
         bad = pc.or_(bad, missing)
@@ -152,7 +152,7 @@ def _booleans(column: Column, present: pa.StringArray) -> pa.Array:
     return pc.if_else(pc.or_(true, false), true, pa.scalar(None, pa.bool_()))
 
 
-def _within_bounds(present: pa.StringArray) -> pa.StringArray:
+def within_bounds(present: pa.StringArray) -> pa.StringArray:
     """Bounds as the nearest whole number that keeps them: `>89`, `over 89 years` and `90+` are 90, `<18` is 17."""
     steps = {">": 1, "<": -1} | dict.fromkeys(_OVER.split("|"), 1) | dict.fromkeys(_UNDER.split("|"), -1)
     read = []

@@ -7,7 +7,7 @@ why; and it counts each row that it sets aside.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -17,6 +17,7 @@ import pandas as pd
 from oncoraft.foundation.errors import InputError
 from oncoraft.knowledge.tables import TABLES, Table
 
+FIRST_WORDS = 3
 Status = Literal["mapped", "approximated", "absent"]
 
 
@@ -76,6 +77,12 @@ class Converted:
         """Remember how many rows of a file were taken, or set aside and why; zeros are not told."""
         if rows:
             self.counts.append(Counted(file.name, what, rows))
+
+    def count_strange(self, file: Path, column: str, words: pd.Series, known: Collection[str]) -> None:
+        """Remember how many cells of a column hold a word that the reader does not know, and the first such words; empty cells hold none."""
+        strange = words[(words != "") & ~words.isin(list(known))]
+        first = ", ".join(map(repr, sorted(set(strange))[:FIRST_WORDS]))
+        self.count(file, f"cells of {column} with a word that is not known ({first}); left empty", len(strange))
 
 
 # A reader: the source's folder, and the mapping file of one that needs it.

@@ -16,7 +16,7 @@ import pandas as pd
 from oncoraft.cohort import genie_bpc_courses, genie_bpc_genomics, genie_bpc_imaging, genie_bpc_patients
 from oncoraft.cohort.conversion import Converted
 from oncoraft.cohort.genie_bpc_portal import origins_of, portal_folders, read_portal
-from oncoraft.cohort.genie_bpc_release import PORTAL, read_release, releases
+from oncoraft.cohort.genie_bpc_release import PORTAL, read_release, releases, share_day_zero
 from oncoraft.foundation.errors import InputError
 
 
@@ -42,9 +42,12 @@ def read_genie_bpc(source: Path, mapping: Path | None = None) -> Converted:
         folders = []
     # CSV tables where there are any: they tell clocks, sites and other cancers that the portal's folder does not.
     portals = [] if folders else portals
+    found = []
     for folder in [*folders, *portals]:
         part = Converted(counts=made.counts, inputs=made.inputs, clock=made.clock)
-        release = read_portal(folder, part) if portals else read_release(folder, part)
+        found.append((read_portal(folder, part) if portals else read_release(folder, part), part))
+    share_day_zero([release for release, _ in found], made)
+    for release, part in found:
         for read in (genie_bpc_patients.read, genie_bpc_courses.read, genie_bpc_imaging.read):
             read(release, part)
         for name, rows in part.tables.items():

@@ -55,7 +55,10 @@ def _treatment(release: Release, part: Converted) -> None:
     part.count(path, "set aside: a regimen's further rows, for another cancer", int(again.sum()))
     # Clocks before doubles are dropped: each row counts from its own cancer.
     own = release.own_diagnosis(rows)
-    agents = []
+    part.count(path, "regimens of a cancer that is not there; days from its diagnosis cannot be told", int(own.isna().sum()))
+    nameless = (pd.concat([text(rows, f"drugs_drug_{slot}") for slot in SLOTS], axis=1) == "").all(axis=1)
+    part.count(path, "set aside: regimens that name no drug", int((nameless & ~again).sum()))
+    agents, early = [], 0
     for slot in SLOTS:
         named = text(rows, f"drugs_drug_{slot}")
         from_dx = days(rows, f"dx_drug_start_int_{slot}", path) + own
@@ -66,6 +69,7 @@ def _treatment(release: Release, part: Converted) -> None:
         ends = [days(rows, f"{name}_{slot}", path) + own for name in ("dx_drug_end_int", "dx_drug_end_or_lastadm_int")]
         stop = coalesced([*ends, start + length])
         masked = named.map(drug_name) == MASKED_DRUG
+        early += int(((stop < start) & (named != "") & ~masked & ~again).sum())
         agents.append(
             pd.DataFrame(
                 {
@@ -78,6 +82,7 @@ def _treatment(release: Release, part: Converted) -> None:
                 }
             )[(named != "") & ~again]
         )
+    part.count(path, "ends of drugs before their start; left empty", early)
     found = pd.concat(agents)
     part.count(path, "set aside: drugs without a day on which they began", int(found["start"].isna().sum()))
     found = found.dropna(subset=["start"]).sort_values(["PATIENT_ID", "start", "AGENT"], kind="stable")
@@ -98,7 +103,9 @@ def _radiation(release: Release, part: Converted) -> None:
     if RADIATION not in release.tables:
         return
     path, rows = release.path(RADIATION), release.tables[RADIATION]
+    everybody = len(rows)
     rows = rows[rows["record_id"].isin(release.zero.index)]
+    part.count(path, "set aside: radiation of patients without day 0", everybody - len(rows))
     start = release.from_zero(rows, days(rows, "dx_rt_start_days", path) + release.own_diagnosis(rows))
     found = pd.DataFrame(
         {"PATIENT_ID": rows["record_id"], "START_DATE": written(start), "STOP_DATE": written(start + days(rows, "rt_rt_int", path))}
@@ -111,7 +118,9 @@ def _markers(release: Release, part: Converted) -> None:
     if MARKERS not in release.tables:
         return
     path, rows = release.path(MARKERS), release.tables[MARKERS]
+    everybody = len(rows)
     rows = rows[rows["record_id"].isin(release.zero.index)]
+    part.count(path, "set aside: markers of patients without day 0", everybody - len(rows))
     names = ("tm_spec_collect_int", "dx_tm_days")
     day, differ = on_one_clock(days(rows, names[0], path), days(rows, names[1], path) + release.first_diagnosis(rows), rows, path, names)
     part.count(path, f"days that {names[0]} and {names[1]} tell differently; the first counts", differ)

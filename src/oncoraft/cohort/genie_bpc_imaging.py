@@ -69,7 +69,7 @@ def read(release: Release, part: Converted) -> None:
     part.count(path, "set aside: scans without a day", int(day.isna().sum()))
     rows, day = rows[day.notna()], day.dropna()
     _refuse_words(rows, release)
-    shared = _shared(release, rows, day)
+    shared = _shared(release, rows, day, part)
     seen = text(rows, "image_ca").map(EVIDENCE_OF_CANCER).fillna("")
     part.count(path, "set aside: scans whose report does not mention cancer", int((seen == "").sum()))
     said = text(rows, "image_overall").map(PROGRESSION).fillna("Indeterminate")
@@ -106,20 +106,23 @@ def _refuse_words(rows: pd.DataFrame, release: Release) -> None:
             raise InputError(expected, file=release.path(IMAGING), line=int(row[LINE]), column=column, found=row[column])
 
 
-def _shared(release: Release, rows: pd.DataFrame, day: pd.Series) -> pd.DataFrame:
+def _shared(release: Release, rows: pd.DataFrame, day: pd.Series, part: Converted) -> pd.DataFrame:
     """What every reading of a scan has: patient, day, procedure, which parts of the body it covers."""
-    covered = text(rows, "scan_sites").map(lambda cell: {part.strip() for part in cell.split(",")} - {""})
-    regions = {
-        region: [
-            "" if not parts else "TRUE" if FULL_BODY in parts or any(REGIONS.get(part) == region for part in parts) else "FALSE"
-            for parts in covered
-        ]
-        for region in COVERED
-    }
+    covered = text(rows, "scan_sites").map(lambda cell: {word.strip() for word in cell.split(",")} - {""})
+    words = pd.Series([word for parts in covered for word in parts], dtype=object)
+    part.count_strange(release.path(IMAGING), "scan_sites", words, {*REGIONS, FULL_BODY})
+    regions = {region: [_is_covered(region, parts) for parts in covered] for region in COVERED}
     procedure = text(rows, "image_scan_type").map(lambda word: PROCEDURES.get(word, word))
     return pd.DataFrame(
         {"PATIENT_ID": rows["record_id"], "START_DATE": written(release.from_zero(rows, day)), "PROCEDURE_TYPE": procedure, **regions}
     )
+
+
+def _is_covered(region: str, parts: set[str]) -> str:
+    """Whether a scan of some parts covers a region; empty where it names no part, or one that is not known and may be the region."""
+    if FULL_BODY in parts or any(REGIONS.get(part) == region for part in parts):
+        return "TRUE"
+    return "FALSE" if parts and parts <= set(REGIONS) else ""
 
 
 def _sites(rows: pd.DataFrame, shared: pd.DataFrame, seen: pd.Series, part: Converted) -> None:

@@ -55,7 +55,7 @@ def read(release: Release, part: Converted) -> None:
     panels = release.tables[PANELS]
     panels = panels[panels["record_id"].isin(release.zero.index)]
     _specimens(release, part, panels)
-    part.put("timeline_diagnosis", _diagnoses(release), DIAGNOSIS_ORIGINS)
+    part.put("timeline_diagnosis", _diagnoses(release, part), DIAGNOSIS_ORIGINS)
 
 
 def _patients(release: Release) -> pd.DataFrame:
@@ -64,13 +64,14 @@ def _patients(release: Release) -> pd.DataFrame:
     end = end_of_follow_up(rows, path)
     death = days(rows, "hybrid_death_int", path)
     follow_up = release.from_zero(rows, end)
+    age = np.floor(end / DAYS_PER_YEAR).clip(upper=OLDEST).mask(rows["record_id"].isin(release.ageless))
     return pd.DataFrame(
         {
             "PATIENT_ID": rows["record_id"],
             "GENDER": text(rows, "naaccr_sex_code"),
             "RACE": text(rows, "naaccr_race_code_primary"),
             "ETHNICITY": text(rows, "naaccr_ethnicity_code"),
-            "CURRENT_AGE_DEID": written(np.floor(end / DAYS_PER_YEAR).clip(upper=OLDEST)),
+            "CURRENT_AGE_DEID": written(age),
             "OS_MONTHS": [("" if np.isnan(one) else f"{one * 12 / 365:.9f}") for one in follow_up],
             "OS_STATUS": np.where(death.notna(), "1:DECEASED", np.where(end.notna(), "0:LIVING", "")),
         }
@@ -91,6 +92,7 @@ def _specimens(release: Release, part: Converted, panels: pd.DataFrame) -> None:
     part.count(path, "set aside: a specimen's further rows, for another cancer", len(panels) - len(once))
     once = once.sort_index()
     cohort = str(release.tables[CANCERS]["cohort"].iloc[0])
+    part.count_strange(path, "sample_type", text(once, "sample_type"), SAMPLE_TYPES)
     kind = text(once, "sample_type").map(lambda word: SAMPLE_TYPES.get(word, ("", "")))
     part.put(
         "clinical_sample",
@@ -132,11 +134,15 @@ def _acquired(release: Release, panels: pd.DataFrame) -> pd.Series:
     return pd.Series(day.reindex(pd.MultiIndex.from_frame(panels[key])).to_numpy(), index=panels.index)
 
 
-def _diagnoses(release: Release) -> pd.DataFrame:
+def _diagnoses(release: Release, part: Converted) -> pd.DataFrame:
     """Every cancer of the patients, index or not."""
-    rows = release.cancers[release.cancers["record_id"].isin(release.zero.index) & release.cancers["birth_day"].notna()]
+    mine = release.cancers[release.cancers["record_id"].isin(release.zero.index)]
+    rows = mine[mine["birth_day"].notna()]
+    part.count(release.path(CANCERS), "set aside: diagnoses without a day", len(mine) - len(rows))
     cohort = str(release.tables[CANCERS]["cohort"].iloc[0])
-    stage = text(rows, "stage_dx", "stage_dx_iv").map(lambda word: STAGES.get(word, ("", "")))
+    words = text(rows, "stage_dx", "stage_dx_iv")
+    part.count_strange(release.path(CANCERS), "stage_dx", words, STAGES)
+    stage = words.map(lambda word: STAGES.get(word, ("", "")))
     return pd.DataFrame(
         {
             "PATIENT_ID": rows["record_id"],

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
+from oncoraft.cohort.cells import within_bounds
 from oncoraft.cohort.conversion import Converted, Origin
 from oncoraft.cohort.genie_bpc_release import (
     CANCERS,
@@ -50,7 +52,10 @@ OPTIONAL = {
     "data_timeline_labtest.txt": ("PATIENT_ID", "START_DATE", "TEST", "RESULT"),
 }
 SEX, RADIATION_WORD = ("NAACCR_SEX_CODE", "SEX", "GENDER"), "Radiation Therapy"
-AGE_HOW = Origin("approximated", "AGE_AT_SEQUENCING in whole years, from its middle, and follow-up; capped at 89")
+AGE_HOW = Origin(
+    "approximated", "AGE_AT_SEQUENCING in whole years, from its middle, and follow-up; capped at 89; empty where it is not told"
+)
+OLDEST = 130
 
 
 def portal_folders(source: Path) -> list[Path]:
@@ -88,22 +93,37 @@ def read_portal(folder: Path, part: Converted) -> Release:
     diagnoses, sequenced, samples = (
         found[f"data_{name}.txt"] for name in ("timeline_cancer_diagnosis", "timeline_sequencing", "clinical_sample")
     )
-    index = diagnoses[text(diagnoses, "INDEX_CANCER") == "Yes"]
+    index = diagnoses[_is_index(diagnoses, folder)]
     twice = set(index.loc[index.duplicated("PATIENT_ID"), "PATIENT_ID"])
     path = folder / "data_timeline_cancer_diagnosis.txt"
     part.count(path, "set aside: patients of several index cancers, whose days count from more than one", len(twice))
-    birth = _births(folder, samples, sequenced)
+    birth, ageless = _births(folder, samples, sequenced)
     tell = _Told(folder, found, twice, birth, cohort_of(folder, samples))
-    release = Release(folder, {name: rows for name, make in MADE.items() if (rows := make(tell)) is not None})
+    told = {name: rows for name, make in MADE.items() if (rows := make(tell)) is not None}
+    release = Release(folder, told, birth_is_told=False, ageless=ageless)
     set_clocks(release, part)
     return release
 
 
-def _births(folder: Path, samples: pd.DataFrame, sequenced: pd.DataFrame) -> pd.Series:
-    """Days from birth to the diagnosis of the index cancer, by patient, from the age at sequencing; a guess of 60 years where it is not told."""
+def _births(folder: Path, samples: pd.DataFrame, sequenced: pd.DataFrame) -> tuple[pd.Series, frozenset[str]]:
+    """Days from birth to the diagnosis of the index cancer, by patient, from the age at sequencing.
+
+    Returns:
+        days, 60 years standing in where no age is told, so that days can be counted; the patients without an age, whose age is told nowhere.
+
+    Raises:
+        InputError: an age that is no number, nor a bound such as `>89`.
+    """
     day = days(sequenced, "START_DATE", folder / "data_timeline_sequencing.txt").groupby(sequenced["PATIENT_ID"]).min()
-    age = pd.to_numeric(text(samples, "AGE_AT_SEQUENCING"), errors="coerce").groupby(samples["PATIENT_ID"]).min()
-    return ((age.reindex(day.index).fillna(60) + 0.5) * DAYS_PER_YEAR - day).round()
+    words = text(samples, "AGE_AT_SEQUENCING")
+    ages = pd.to_numeric(pd.Series(within_bounds(pa.array(words, pa.string())).to_pylist(), samples.index, dtype=object), errors="coerce")
+    wrong = (words != "") & ~ages.between(0, OLDEST)
+    if wrong.any():
+        row, expected = samples[wrong].iloc[0], f"expected an age in years from 0 to {OLDEST}, or a bound such as >89"
+        path = folder / "data_clinical_sample.txt"
+        raise InputError(expected, file=path, line=int(row[LINE]), column="AGE_AT_SEQUENCING", found=row["AGE_AT_SEQUENCING"])
+    age = ages.astype(float).groupby(samples["PATIENT_ID"]).min().reindex(day.index)
+    return ((age.fillna(60) + 0.5) * DAYS_PER_YEAR - day).round(), frozenset(age.index[age.isna()])
 
 
 class _Told:
@@ -132,6 +152,20 @@ class _Told:
         )
 
 
+def _is_index(diagnoses: pd.DataFrame, folder: Path) -> pd.Series:
+    """Which diagnoses are of an index cancer.
+
+    Raises:
+        InputError: another word than Yes or No, which would leave a cancer out without a word.
+    """
+    words = text(diagnoses, "INDEX_CANCER")
+    strange = ~words.isin(("Yes", "No", ""))
+    if strange.any():
+        row, path = diagnoses[strange].iloc[0], folder / "data_timeline_cancer_diagnosis.txt"
+        raise InputError("expected Yes or No", file=path, line=int(row[LINE]), column="INDEX_CANCER", found=row["INDEX_CANCER"])
+    return words == "Yes"
+
+
 def _written(numbers: pd.Series) -> pd.Series:
     return numbers.map(lambda value: "" if pd.isna(value) else str(int(value)))
 
@@ -154,7 +188,7 @@ def _patients(told: _Told) -> pd.DataFrame:
 def _cancers(told: _Told) -> pd.DataFrame:
     rows = told.rows("data_timeline_cancer_diagnosis.txt")
     assert rows is not None
-    rows = rows[text(rows, "INDEX_CANCER") == "Yes"]
+    rows = rows[_is_index(rows, told.folder)]
     return told.frame(
         rows,
         dob_ca_dx_days=_written(rows["PATIENT_ID"].map(told.birth)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +31,7 @@ OPTIONAL = {
     "ca_radtx_dataset.csv": ("record_id", "ca_seq", "dx_rt_start_days"),
 }
 IMAGING, REGIMENS, PATHOLOGY = "imaging_level_dataset.csv", "regimen_cancer_level_dataset.csv", "pathology_report_level_dataset.csv"
+KEYS = ("ca_seq", "regimen_number", "path_proc_number")
 MARKERS, RADIATION = "tm_level_dataset.csv", "ca_radtx_dataset.csv"
 
 
@@ -41,6 +43,8 @@ class Release:
         cancers: index and other cancers: record_id, ca_seq, is_index, birth_day (of the diagnosis, from birth), and their columns.
         zero: record_id -> first sequencing report, days from birth. Patients who are not there have none and are set aside.
         first: record_id -> diagnosis of the first index cancer, days from birth.
+        birth_is_told: days from birth are the release's own; else they count from a day that stands in for it, another in every folder.
+        ageless: patients of whom such a release tells no age either.
     """
 
     folder: Path
@@ -48,6 +52,8 @@ class Release:
     cancers: pd.DataFrame = field(default_factory=pd.DataFrame)
     zero: pd.Series = field(default_factory=lambda: pd.Series(dtype=float))
     first: pd.Series = field(default_factory=lambda: pd.Series(dtype=float))
+    birth_is_told: bool = True
+    ageless: frozenset[str] = frozenset()
 
     def path(self, name: str) -> Path:
         """A file of the release."""
@@ -93,7 +99,9 @@ def read_release(folder: Path, part: Converted) -> Release:
     release = Release(folder, {})
     for name, columns in (REQUIRED | OPTIONAL).items():
         if name in REQUIRED or (folder / name).is_file():
-            release.tables[name] = read_source(folder / name, columns)
+            rows = read_source(folder / name, columns)
+            # Tools that know no missing integer write a key as 1.0, which would join with nothing.
+            release.tables[name] = rows.assign(**{key: rows[key].str.replace(r"\.0+$", "", regex=True) for key in KEYS if key in rows})
             part.inputs.append(folder / name)
     set_clocks(release, part)
     return release
@@ -106,14 +114,22 @@ def end_of_follow_up(patients: pd.DataFrame, path: Path) -> pd.Series:
 
 
 def set_clocks(release: Release, part: Converted) -> None:
-    """Diagnoses from birth, the first index cancer, day 0 of each patient."""
-    index = release.tables[CANCERS].assign(is_index=True)
-    others = release.tables.get(OTHER_CANCERS)
-    others = pd.DataFrame() if others is None else others.assign(is_index=False)
-    for name, rows in ((CANCERS, index), (OTHER_CANCERS, others)):
-        if len(rows):
-            rows["birth_day"] = days(rows, "dob_ca_dx_days", release.path(name))
-    cancers = pd.concat([index, others], ignore_index=True)
+    """Diagnoses from birth, the first index cancer, day 0 of each patient.
+
+    Raises:
+        InputError: no patient or no cancer at all, a cancer twice, a day that is none, or no patient with a sequencing report.
+    """
+    for name in (PATIENTS, CANCERS):
+        if release.tables[name].empty:
+            raise InputError("expected at least one row", file=release.path(name), found="none")
+    found = []
+    for name in (CANCERS, OTHER_CANCERS):
+        if name in release.tables:
+            rows = release.tables[name]
+            found.append(rows.assign(birth_day=days(rows, "dob_ca_dx_days", release.path(name)), is_index=name == CANCERS))
+    cancers = pd.concat(found, ignore_index=True)
+    # The two tables have other columns: what one lacks is an empty cell, as in a file.
+    cancers = cancers.fillna(dict.fromkeys(cancers.columns.difference(["birth_day"]), ""))
     twice = cancers.duplicated(["record_id", "ca_seq"])
     if twice.any():
         row = cancers[twice].iloc[0]
@@ -135,5 +151,29 @@ def set_clocks(release: Release, part: Converted) -> None:
     part.count(path, "set aside: patients sequenced after the end of their follow-up", int((end < zero).sum()))
     # A patient whose follow-up is unknown stays: without survival, as in the other layout.
     release.zero = zero[~(end < zero)]
-    if release.zero.empty:
+    if not patients["record_id"].isin(release.zero.index).any():
         raise InputError("expected at least one patient with a sequencing report and follow-up after it", file=release.path(PANELS))
+
+
+def share_day_zero(found: Sequence[Release], made: Converted) -> None:
+    """One day 0 for a patient of several cohorts: the earliest report in any of them.
+
+    Where birth is not told, the days of two cohorts have nothing in common, and such patients are set aside.
+
+    Raises:
+        InputError: nobody is left.
+    """
+    zeros = pd.concat([release.zero for release in found])
+    several = set(zeros.index[zeros.index.duplicated()])
+    first = zeros.groupby(level=0).min()
+    for release in found:
+        mine = release.zero.index
+        release.zero = first.reindex(mine) if release.birth_is_told else release.zero[~mine.isin(several)]
+        if not release.birth_is_told:
+            made.count(
+                release.path(PATIENTS),
+                "set aside: patients of several cohorts, whose days have nothing in common",
+                int(mine.isin(several).sum()),
+            )
+    if all(release.zero.empty for release in found):
+        raise InputError("expected at least one patient who stands in one cohort alone", file=found[0].folder, found="none")

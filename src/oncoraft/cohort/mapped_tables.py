@@ -16,11 +16,13 @@ from oncoraft.cohort.conversion import BY_NAME, Converted, Origin, is_required
 from oncoraft.cohort.source_tables import LINE, days, read_source, text, written
 from oncoraft.foundation.errors import InputError
 from oncoraft.knowledge.curated import READINGS
+from oncoraft.knowledge.missing import is_missing_word
+from oncoraft.knowledge.table_specification import DAY_LIMIT
 from oncoraft.planning.config_files import read_model
 from oncoraft.planning.mapped_headers import refuse_absent, separator_of
 from oncoraft.planning.settings.base import Block
 
-SEQUENCING = "sequencing"
+SEQUENCING, FOLLOW_UP = "sequencing", "OS_MONTHS"
 CURATED_TABLE, READING_HEADERS = (
     "curated_readings",
     ("PATIENT_ID", "START_DATE", "READING"),
@@ -34,7 +36,7 @@ class MappedColumn(Block):
 
     column: str | None = Field(None, description="Header in the source's file.")
     value: str | None = Field(None, description="The same value in every row, instead of a column.")
-    unit: Unit = Field("days", description="Unit of a time: of days (rounded to whole ones) and of OS_MONTHS.")
+    unit: Unit = Field("days", description="Unit of a time: of days (rounded to whole ones), and of OS_MONTHS, which must have one.")
     words: dict[str, str] | None = Field(None, description="The source's words and what each is here; another word is refused.")
     approximated: str | None = Field(None, description="How the value differs from what the layout means, for the mapping report.")
 
@@ -122,8 +124,32 @@ def _check(name: str, one: MappedTable, mapping: Path) -> None:
         needed = [column.source for column in BY_NAME[name].columns if column.required and column.source not in one.columns]
     except InputError as error:
         raise InputError(f"tables.{name}: {error}", file=mapping) from None
+    _check_times(name, one, mapping)
     if needed and BY_NAME[name].layout == "rows":
         raise InputError(f"tables.{name}.columns: expected a source of {needed[0]}, without which the table cannot be read", file=mapping)
+
+
+def _check_times(name: str, one: MappedTable, mapping: Path) -> None:
+    """Times have a unit and no words, other columns no unit: what would not be applied is not taken."""
+    kinds = {column.source: column.kind for column in BY_NAME[name].columns}
+    for header, spec in one.columns.items():
+        is_time, has_unit = kinds[header] == "day" or header == FOLLOW_UP, "unit" in spec.model_fields_set
+        place = f"tables.{name}.columns.{header}"
+        if has_unit and not is_time:
+            raise InputError(f"{place}.unit: expected a unit of days and of {FOLLOW_UP} alone", file=mapping, found=spec.unit)
+        if is_time and spec.words is not None:
+            raise InputError(f"{place}.words: expected no words of a time", file=mapping)
+        if header == FOLLOW_UP and not has_unit:
+            # Its name tells months, the other times of a mapping file are days.
+            raise InputError(f"{place}: expected its `unit`, one of {', '.join(DAYS_IN)}", file=mapping)
+
+
+def _with_constants(rows: pd.DataFrame, given: dict[str, MappedColumn]) -> tuple[pd.DataFrame, dict[str, MappedColumn]]:
+    """Constants as columns of the source, so that a day that is the same for all is shifted like any other."""
+    constants = {f"({header})": spec.value for header, spec in given.items() if spec.column is None}
+    return rows.assign(**constants), {
+        header: spec if spec.column is not None else spec.model_copy(update={"column": f"({header})"}) for header, spec in given.items()
+    }
 
 
 def _zero(source: Path, clock: Clock) -> pd.Series:
@@ -143,30 +169,35 @@ def _days(rows: pd.DataFrame, name: str, path: Path, unit: str) -> pd.Series:
         return days(rows, name, path)
     cells = text(rows, name)
     numbers = pd.to_numeric(cells.where(cells != ""), errors="coerce").astype(float)
-    wrong = (cells != "") & numbers.isna()
+    wrong = (cells != "") & ~((numbers * DAYS_IN[unit]).abs() <= DAY_LIMIT)
     if wrong.any():
         row = rows[wrong].iloc[0]
-        raise InputError(f"expected a number of {unit}", file=path, line=int(row[LINE]), column=name, found=row[name])
+        raise InputError(
+            f"expected a number of {unit}, of at most {DAY_LIMIT:,} days", file=path, line=int(row[LINE]), column=name, found=row[name]
+        )
     return (numbers * DAYS_IN[unit]).round()
+
+
+def _columns(one: MappedTable) -> list[str]:
+    return [spec.column for spec in one.columns.values() if spec.column is not None]
 
 
 def _table(name: str, one: MappedTable, source: Path, zero: pd.Series | None, made: Converted) -> None:
     specification, path = BY_NAME[name], source / one.file
-    given = one.columns
-    rows = read_source(path, [spec.column for spec in given.values() if spec.column is not None], separator_of(path))
+    rows, given = _with_constants(read_source(path, _columns(one), separator_of(path)), one.columns)
     made.inputs += [] if path in made.inputs else [path]
     kinds = {column.source: column.kind for column in specification.columns}
     shift = _shift(rows, given, zero, path)
     out, origins = pd.DataFrame(index=rows.index), {}
     for header, spec in given.items():
-        how = f"{one.file}: {spec.column}" if spec.column else f"always {spec.value!r}"
+        how = f"{one.file}: {spec.column}" if spec.value is None else f"always {spec.value!r}"
         origins[header] = Origin("approximated", f"{how}; {spec.approximated}") if spec.approximated else Origin("mapped", how)
-        if spec.column is None:
-            out[header] = str(spec.value)
-        elif kinds[header] == "day":
-            out[header] = written(_days(rows, spec.column, path, spec.unit) - shift)
-        elif header == "OS_MONTHS":
+        if kinds[header] == "day":
+            out[header] = written(_days(rows, str(spec.column), path, spec.unit) - shift)
+        elif header == FOLLOW_UP:
             out[header] = _months(rows, spec, path, shift)
+            lost = (text(rows, str(spec.column)) != "") & shift.isna()
+            made.count(path, "follow-up of patients whose first sequencing the clock does not tell; left empty", int(lost.sum()))
         else:
             out[header] = _words(rows, spec, path)
     if zero is not None and "START_DATE" in out:
@@ -182,11 +213,13 @@ def _readings(one: MappedTable, source: Path, zero: pd.Series | None, made: Conv
     Raises:
         InputError: a column that is not there, a day that is none, or a reading of another name.
     """
-    path, given = source / one.file, one.columns
-    rows = read_source(path, [spec.column for spec in given.values() if spec.column is not None], separator_of(path))
+    path = source / one.file
+    rows, given = _with_constants(read_source(path, _columns(one), separator_of(path)), one.columns)
     made.inputs += [] if path in made.inputs else [path]
     who, when, what = (given[header] for header in READING_HEADERS)
     reading = _words(rows, what, path)
+    # `not stated` is a reading, and a word for "missing" elsewhere.
+    reading = reading.where(reading.isin(READINGS) | ~reading.map(is_missing_word), "")
     strange = (reading != "") & ~reading.isin(READINGS)
     if strange.any():
         row, column = rows[strange].iloc[0], what.column
@@ -216,15 +249,15 @@ def _months(rows: pd.DataFrame, spec: MappedColumn, path: Path, shift: pd.Series
 
 
 def _words(rows: pd.DataFrame, spec: MappedColumn, path: Path) -> pd.Series:
-    """Cells in the layout's words.
+    """Cells in the layout's words; where the mapping has none, as they stand: ingestion knows which columns have a level `Unknown`.
 
     Raises:
-        InputError: a word that the mapping does not translate.
+        InputError: a word that the mapping does not translate, and that does not mean "missing".
     """
-    cells = text(rows, str(spec.column))
+    cells = rows[str(spec.column)]
     if spec.words is None:
         return cells
-    strange = (cells != "") & ~cells.isin(list(spec.words))
+    strange = (text(rows, str(spec.column)) != "") & ~cells.isin(list(spec.words))
     if strange.any():
         row = rows[strange].iloc[0]
         raise InputError(
@@ -234,4 +267,4 @@ def _words(rows: pd.DataFrame, spec: MappedColumn, path: Path) -> pd.Series:
             column=spec.column,
             found=str(row[str(spec.column)]),
         )
-    return cells.map(lambda word: spec.words.get(word, "") if spec.words else word)
+    return cells.map(lambda word: spec.words.get(word, "") if spec.words else word).astype(object)

@@ -30,13 +30,15 @@ def read_meds(source: Path, mapping: Path | None = None) -> Converted:
         mapping: not taken.
 
     Raises:
-        InputError: no data set of ours, a clock that is not declared relative, or a file without the columns that say where values stood.
+        InputError: no data set of ours, a clock that is not declared relative, a file without the columns that say where values stood, or
+            a value that stands twice.
     """
     if mapping is not None:
         raise InputError("expected no mapping file: this reader knows its columns", file=mapping)
     made = Converted()
     made.inputs.append(_declared(source))
     found = _events(source, made)
+    _refuse_twice(found, source)
     for name, rows in found[found["source_table"] != ""].groupby("source_table", sort=True):
         if name not in BY_NAME:
             raise InputError("expected tables of this layout", file=source / DATA, column="source_table", found=str(name))
@@ -76,7 +78,23 @@ def _events(source: Path, made: Converted) -> pd.DataFrame:
             raise InputError("expected times without a zone", file=path, column="time", found=str(kind))
         parts.append(parquet.read_table(path, columns=list(COLUMNS)).to_pandas())
         made.inputs.append(path)
-    return pd.concat(parts, ignore_index=True)
+    # Events of no table, such as a death, have none to name; some tools write that as a missing text.
+    return pd.concat(parts, ignore_index=True).fillna({"source_table": ""})
+
+
+def _refuse_twice(found: pd.DataFrame, source: Path) -> None:
+    """Whether a value of one place stands twice, as where a shard was copied or a subject is in two.
+
+    Raises:
+        InputError: the first.
+    """
+    kept = found[found["source_table"] != ""]
+    twice = kept[kept.duplicated(["source_table", "source_row", "source_column"])]
+    if len(twice):
+        one = twice.iloc[0]
+        place = f"{one['source_table']}, row {one['source_row']}, {one['source_column']}"
+        expected = f"expected every subject in one file and each value once; {len(twice)} stand twice, the first"
+        raise InputError(expected, file=source / DATA, column="source_row", found=place)
 
 
 def _table(name: str, rows: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Origin]]:

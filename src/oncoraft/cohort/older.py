@@ -48,7 +48,13 @@ def _test(table: Table) -> str:
     return next(column for column in table.columns if column.name == "test").vocabulary[0]
 
 
+def marker_table(text: str) -> str | None:
+    """The name of the table whose test this is, however it is punctuated (`CA 15-3`, `CA_15-3`); None where there is none."""
+    place = _owner(text)
+    return None if place < 0 else MARKER_TABLES[place].name
+
+
 def _owner(text: str) -> int:
-    """The place of the table whose test this is, however it is punctuated (`CA 15-3`, `CA_15-3`); -1: none."""
+    """The place of that table; -1: none."""
     bare = re.sub(r"[^A-Z0-9]", "", text.upper())
     return next((place for place, table in enumerate(MARKER_TABLES) if re.sub(r"[^A-Z0-9]", "", _test(table)) == bare), -1)

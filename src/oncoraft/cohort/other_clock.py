@@ -12,10 +12,11 @@ import pandas as pd
 
 from oncoraft.cohort.conversion import Converted, Origin
 from oncoraft.cohort.headers import check_header
+from oncoraft.cohort.older import MARKER_TABLES, marker_table
 from oncoraft.cohort.reader import Header
 from oncoraft.cohort.source_tables import LINE, days, read_source, text, written
 from oncoraft.foundation.errors import InputError
-from oncoraft.knowledge.study_files import case_list_files, find_file
+from oncoraft.knowledge.study_files import case_list_files, find_file, markers_file
 from oncoraft.knowledge.tables import TABLES, Table, table
 from oncoraft.planning.yaml_file import read_yaml
 
@@ -40,7 +41,7 @@ def read_cbioportal(source: Path, mapping: Path | None = None) -> Converted:
         raise InputError(
             "expected the sequencing timeline: days are counted from it", file=source / table("timeline_specimen").file, found="none"
         )
-    rows = read_source(path, ("PATIENT_ID", "START_DATE"), "\t")
+    rows = _rows(table("timeline_specimen"), path)
     zero = days(rows, "START_DATE", path).groupby(rows["PATIENT_ID"]).min().dropna()
     for one in TABLES:
         _read(one, source, zero, follow_up, made)
@@ -65,37 +66,56 @@ def _follow_up(mapping: Path | None) -> str:
     return str(given.get("follow_up", FOLLOW_UP[0]))
 
 
+def _rows(one: Table, path: Path) -> pd.DataFrame:
+    """A table as text, its columns by the specification's headers in whatever case they stand."""
+    rows = read_source(path, (), "\t")
+    headers = [name for name in rows.columns if name != LINE]
+    check_header(one, Header(tuple(headers), 1, 0), path)
+    own = {column.source.casefold(): column.source for column in one.columns}
+    return rows.rename(columns={name: own.get(name.casefold(), name) for name in headers})
+
+
 def _read(one: Table, source: Path, zero: pd.Series, follow_up: str, made: Converted) -> None:
     """One table, its day columns shifted; of the genomic ones nothing changes."""
-    path = find_file(source, one)
+    path = find_file(source, one) or markers_file(source, one)
     if path is None:
         return
-    made.inputs.append(path)
+    made.inputs += [] if path in made.inputs else [path]
     if not any(column.kind == "day" for column in one.columns) and one.name != "clinical_patient":
         # Nothing of it is dated. The matrix of a large cohort is better not taken apart.
         made.files[one.file] = path
         made.origins |= {f"{one.name}.{column.source}": Origin("mapped", path.name) for column in one.columns}
         return
-    rows = read_source(path, (), "\t")
-    headers = [name for name in rows.columns if name != LINE]
-    check_header(one, Header(tuple(headers), 1, 0), path)
-    by_fold = {name.casefold(): name for name in headers}
-    shifted = rows
+    rows = _rows(one, path)
+    if find_file(source, one) is None:
+        rows = _of_test(one, rows, path, made)
+    shifted, by = rows, rows["PATIENT_ID"].map(zero).astype(float)
     for column in one.columns:
-        name = by_fold.get(column.source.casefold())
-        if column.kind == "day" and name is not None:
-            shifted = shifted.assign(**{name: written(days(rows, name, path) - _zero_of(rows, by_fold, zero))})
-        if name is not None:
-            made.origins[f"{one.name}.{column.source}"] = Origin("mapped", f"{path.name}: {name}")
-    if one.name == "clinical_patient" and follow_up == "clock" and "os_months" in by_fold:
-        months = pd.to_numeric(text(rows, by_fold["os_months"]), errors="coerce")
-        moved = months - _zero_of(rows, by_fold, zero) / DAYS_PER_MONTH
-        shifted = shifted.assign(**{by_fold["os_months"]: moved.map(lambda value: "" if pd.isna(value) else f"{max(value, 0):.9f}")})
-        made.count(path, "patients whose follow-up ends before their sequencing; it is read as 0 days", int((moved < -0.01).sum()))
+        if column.source in rows:
+            made.origins[f"{one.name}.{column.source}"] = Origin("mapped", f"{path.name}: {column.source}")
+            if column.kind == "day":
+                shifted = shifted.assign(**{column.source: written(days(rows, column.source, path) - by)})
+    if one.name == "clinical_patient" and follow_up == "clock" and "OS_MONTHS" in rows:
+        shifted = shifted.assign(OS_MONTHS=_follow_up_from(rows, by, path, made))
     lost = int(shifted["START_DATE"].eq("").sum()) if one.name.startswith("timeline_") and "START_DATE" in shifted else 0
     made.count(path, "events of patients without sequencing: no day can be told", lost)
     made.tables[one.name] = shifted.drop(columns=LINE)
 
 
-def _zero_of(rows: pd.DataFrame, by_fold: dict[str, str], zero: pd.Series) -> pd.Series:
-    return rows[by_fold["patient_id"]].map(zero).astype(float)
+def _follow_up_from(rows: pd.DataFrame, by: pd.Series, path: Path, made: Converted) -> list[str]:
+    """Months of follow-up from the sequencing on; a cell that is no number stays, for ingestion to refuse."""
+    cells = text(rows, "OS_MONTHS")
+    months = pd.to_numeric(cells, errors="coerce")
+    moved = months - by / DAYS_PER_MONTH
+    made.count(path, "patients whose follow-up ends before their sequencing; it is read as 0 days", int((moved < -0.01).sum()))
+    made.count(path, "follow-up of patients without sequencing; left empty", int((months.notna() & moved.isna()).sum()))
+    told = zip(cells, months, moved, strict=True)
+    return [cell if pd.isna(number) else "" if pd.isna(value) else f"{max(value, 0):.9f}" for cell, number, value in told]
+
+
+def _of_test(one: Table, rows: pd.DataFrame, path: Path, made: Converted) -> pd.DataFrame:
+    """The rows of one laboratory table in the file of all tumour markers that older releases have; those of no table are counted once."""
+    owner = text(rows, "TEST").map(marker_table)
+    if one == MARKER_TABLES[0]:
+        made.count(path, "set aside: markers of a test that has no table", int(owner.isna().sum()))
+    return rows[owner == one.name]

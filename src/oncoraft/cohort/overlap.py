@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from oncoraft.cohort.reader import unquoted
 from oncoraft.foundation.csv_file import write_csv
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.input_file import require_file
@@ -35,7 +36,7 @@ example:
 
 
 def matched_ids(second: pd.Series, first: pd.Series, settings: External) -> dict[str, str]:
-    """Id in the second cohort -> id in the first, where they are the same without a prefix.
+    """Id in the second cohort -> id in the first, where they are the same without a prefix; else where nothing but their case differs.
 
     Raises:
         InputError: two ids of one cohort are the same without it: the match would not be one to one.
@@ -51,7 +52,11 @@ def matched_ids(second: pd.Series, first: pd.Series, settings: External) -> dict
                     found=name,
                 )
         found.append(names)
-    return {found[0][name]: found[1][name] for name in found[0] if name in found[1]}
+    folded: dict[str, str] = {}
+    for bare, name in found[1].items():
+        folded.setdefault(bare.casefold(), name)
+    there = {name: found[1].get(bare, folded.get(bare.casefold())) for bare, name in found[0].items()}
+    return {name: other for name, other in there.items() if other is not None}
 
 
 def judge(
@@ -62,7 +67,7 @@ def judge(
     Args:
         second, first: clinical_patient (patient_id) and clinical_sample (patient_id, sample_id) of the two cohorts.
         settings: prefixes, centres.
-        listed: further patients of the second cohort to leave out.
+        listed: further patients of the second cohort to leave out, their case folded.
 
     Returns:
         patients; patient left out -> the first reason that holds; matched patients with patient_id, patient_id_there, matched_specimens.
@@ -76,13 +81,14 @@ def judge(
     for here, there in specimens.items():
         by_specimen.setdefault(owner[here], owner_there[there])
         shared[owner[here]] += 1
-    pattern = re.compile(settings.centre_pattern)
-    centre = {who: found[1] for who in people if (found := pattern.search(who))}
+    centres = {name.casefold() for name in settings.shared_centres}
+    pattern = re.compile(settings.centre_pattern, re.IGNORECASE)
+    centre = {who: found[1].casefold() for who in people if (found := pattern.search(who))}
     tests = (
         lambda who: who in same,
         lambda who: who in by_specimen,
-        lambda who: who in listed,
-        lambda who: centre.get(who) in settings.shared_centres,
+        lambda who: who.casefold() in listed,
+        lambda who: centre.get(who) in centres,
     )
     out = {who: reason for who in people if (reason := next((r for r, test in zip(REASONS, tests, strict=True) if test(who)), None))}
     elsewhere = {who: same.get(who, by_specimen.get(who, "")) for who in people if who in same or who in by_specimen}
@@ -99,8 +105,8 @@ def judge(
 def counted(kept: Sequence[str], out: dict[str, str], matched: pd.DataFrame, settings: External) -> dict[str, Any]:
     """What stands in overlap.json."""
     reasons = Counter(out.values())
-    pattern = re.compile(settings.centre_pattern)
-    centres = Counter(found[1] if (found := pattern.search(who)) else "not told by the id" for who in [*kept, *out])
+    pattern = re.compile(settings.centre_pattern, re.IGNORECASE)
+    centres = Counter(found[1].upper() if (found := pattern.search(who)) else "not told by the id" for who in [*kept, *out])
     return {
         "patients": len(kept) + len(out),
         "kept": len(kept),
@@ -113,11 +119,33 @@ def counted(kept: Sequence[str], out: dict[str, str], matched: pd.DataFrame, set
 
 
 def read_listed(path: str | None) -> set[str]:
-    """Ids of a list, one a line."""
+    """Ids of a list, one a line, their case folded; quotes that a spreadsheet has put about them are none of theirs.
+
+    Raises:
+        InputError: no such file, or no text.
+    """
     if path is None:
         return set()
-    lines = require_file(Path(path), "a list of patients, an id a line").read_text(encoding="utf-8-sig").splitlines()
-    return {line.strip() for line in lines} - {""}
+    file = require_file(Path(path), "a list of patients, an id a line")
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise InputError("expected a list of patients in UTF-8, an id a line", file=file) from None
+    return {unquoted(line.strip()).casefold() for line in lines} - {""}
+
+
+def unknown_of(listed: set[str], patients: pd.Series, path: str | None) -> int:
+    """How many of a list are no patients of the second cohort: whoever is meant by such an id is not left out by it.
+
+    Raises:
+        InputError: none of the list is.
+    """
+    unknown = sorted(listed - {who.casefold() for who in patients})
+    if unknown and len(unknown) == len(listed):
+        raise InputError("expected ids of patients as the second cohort has them, one a line", file=path, found=unknown[0])
+    if unknown:
+        log.warning("%s: %d of %d patients are not in the second cohort, e.g. %s", path, len(unknown), len(listed), unknown[0])
+    return len(unknown)
 
 
 def _tables(folder: Path) -> dict[str, pd.DataFrame]:
@@ -135,12 +163,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     blocks = read_settings("overlap", given)
     settings: External = blocks["external"]
-    kept, out, matched = judge(_tables(given.second), _tables(given.first), settings, read_listed(settings.shared_patients))
+    second, listed = _tables(given.second), read_listed(settings.shared_patients)
+    unknown = unknown_of(listed, second["clinical_patient"]["patient_id"], settings.shared_patients)
+    kept, out, matched = judge(second, _tables(given.first), settings, listed)
     if not kept:
         raise InputError(
             "expected at least one patient who may be judged; every one is left out", file=given.second, found=f"{len(out)} left out"
         )
-    counts = counted(kept, out, matched, settings)
+    counts = counted(kept, out, matched, settings) | {"listed_unknown": unknown}
     files = [given.out / name for name in (LIST, "overlap.json", "matched.csv", "manifest.json")]
     with publishing(*files, step="overlap", home=given.out) as written:
         written[0].write_text("\n".join(kept) + "\n", encoding="utf-8")

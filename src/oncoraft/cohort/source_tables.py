@@ -67,12 +67,13 @@ def _cells(path: Path, separator: str) -> tuple[list[str], list[list[str]], list
 
 
 def text(frame: pd.DataFrame, *names: str) -> pd.Series:
-    """The cells of the first of these columns that is there, words for "missing" as empty text; all empty where none is there."""
+    """Cell by cell what the first of these columns says that says anything; empty text where none does, or words for "missing"."""
+    found = pd.Series("", index=frame.index, dtype=object)
     for name in names:
         if name in frame:
             column = frame[name].astype(object)
-            return column.where(~column.map(is_missing_word), "")
-    return pd.Series("", index=frame.index, dtype=object)
+            found = found.where(found != "", column.where(~column.map(is_missing_word), ""))
+    return found
 
 
 def days(frame: pd.DataFrame, name: str, path: Path) -> pd.Series:

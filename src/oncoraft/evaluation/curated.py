@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from oncoraft.foundation.csv_file import iterate_csv
+from oncoraft.foundation.csv_file import iterate_csv, plain
 from oncoraft.foundation.errors import InputError
 from oncoraft.knowledge.curated import CATEGORIES, COLUMNS, NO_CANCER, READINGS, SHOWS_CANCER
 from oncoraft.knowledge.drug_names import resolve
@@ -30,7 +30,7 @@ def read_readings(path: Path) -> pd.DataFrame:
         if row["reading"] not in READINGS:
             raise InputError(f"expected one of {', '.join(READINGS)}", file=path, line=line, column="reading", found=row["reading"])
         try:
-            rows.append((row["patient_id"], int(row["start_day"]), row["reading"]))
+            rows.append((plain(row["patient_id"]), int(row["start_day"]), row["reading"]))
         except ValueError:
             raise InputError("expected a whole number of days", file=path, line=line, column="start_day", found=row["start_day"]) from None
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"start_day": "int64"})

@@ -91,6 +91,12 @@ def pooled(score: Array, data: Judged) -> tuple[float, Array]:
     )
 
 
+def scored(score: Array, data: Judged) -> Judged:
+    """The cases that have a score: those whom a number is of."""
+    has = ~np.isnan(score)
+    return Judged(data.frame[has], data.positive[has], {}, data.fold[has], data.weights[:, has])
+
+
 def record(metric: str, predictor: str, scope: str, found: tuple[float, Array], data: Judged, confidence: float) -> dict[str, Any]:
     """One number with interval and denominators."""
     estimate, samples = found
@@ -112,9 +118,10 @@ def discrimination(home: Judged, away: Judged, single: Array, confidence: float)
     for name in (name for name in away.scores if name in home.scores):
         there = mean_of_folds(home.scores[name], home)
         here = pooled(away.scores[name], away)
-        rows.append(record("auroc", name, "home", there, home, confidence))
-        rows.append(record("auroc", name, "away", here, away, confidence))
-        rows.append(record("auroc_drop", name, "home less away", (there[0] - here[0], there[1] - here[1]), away, confidence))
+        judged = scored(away.scores[name], away)
+        rows.append(record("auroc", name, "home", there, scored(home.scores[name], home), confidence))
+        rows.append(record("auroc", name, "away", here, judged, confidence))
+        rows.append(record("auroc_drop", name, "home less away", (there[0] - here[0], there[1] - here[1]), judged, confidence))
     areas = [pooled(score, away) for score in single]
     rows += [record("auroc", "model", f"away, model of fold {fold}", found, away, confidence) for fold, found in enumerate(areas)]
     mean = (float(np.mean([one for one, _ in areas])), np.mean([samples for _, samples in areas], axis=0))

@@ -20,7 +20,7 @@ from oncoraft.evaluation.compare import name_of
 from oncoraft.evaluation.curated import offsets, read_readings
 from oncoraft.evaluation.label_comparison import comparison, labelled
 from oncoraft.evaluation.reading import read_held_out
-from oncoraft.foundation.csv_file import write_csv
+from oncoraft.foundation.csv_file import plain, write_csv
 from oncoraft.foundation.input_file import require_file
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.foundation.publishing import claim
@@ -69,7 +69,9 @@ def measured(given: argparse.Namespace, blocks: dict[str, Any], readings: pd.Dat
     # The models' scores of a second cohort are means over all folds: one model as far as pairs are concerned.
     applied = {name_of(path): read_held_out(path, given.second[1], given.design)[0].assign(fold=0) for path in given.applied}
     told = [comparison(SECOND, frame, applied, rule.definition, settings, given.design)]
-    matched = pd.read_csv(require_file(given.matched, "patients of both cohorts, written by `oncoraft overlap`"), dtype=str)
+    matched = pd.read_csv(
+        require_file(given.matched, "patients of both cohorts, written by `oncoraft overlap`"), dtype=str, keep_default_na=False
+    ).map(plain)
     shift, counts = offsets(starts_of(given.first[0]), starts_of(given.second[0]), matched)
     there = matched.set_index("patient_id")["patient_id_there"]
     mine = readings[readings["patient_id"].isin(shift.index)]

@@ -31,6 +31,11 @@ def delimiter_of(header: str, needed: Sequence[str]) -> str:
     return next((mark for mark in ",;\t" if set(needed) <= set(next(csv.reader([header], delimiter=mark), []))), ",")
 
 
+def plain(cell: str) -> str:
+    """A cell of a file that `write_csv` wrote as it was: without the apostrophe before what begins like a formula."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA_STARTS) else cell
+
+
 def iterate_csv(path: Path, needed: Sequence[str], what: str) -> Iterator[tuple[int, dict[str, str]]]:
     """Line and cells of every row of a CSV that people wrote, as text; rows whose cells are all empty are passed over.
 

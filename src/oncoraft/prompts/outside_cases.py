@@ -40,13 +40,13 @@ def refuse_seen(patients: Sequence[str], folder: Path, external: External) -> in
         InputError: it has, or the folder does not tell.
     """
     path = require_file(folder / PATIENTS, "the patients that a fold's model was trained on, written by `oncoraft train`")
-    seen = {external.bare(line.strip()): number for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)}
-    both = sorted(who for who in patients if external.bare(who) in seen)
+    seen = {external.key(line.strip()): number for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)}
+    both = sorted(who for who in patients if external.key(who) in seen)
     if both:
         expected = (
             f"expected a model that has seen nobody who is judged; {len(both)} of {len(patients)} patients are among its training patients"
         )
-        raise InputError(expected, file=path, line=seen[external.bare(both[0])], found=both[0])
+        raise InputError(expected, file=path, line=seen[external.key(both[0])], found=both[0])
     return len(seen)
 
 

@@ -93,7 +93,12 @@ class External(Block):
 
     def bare(self, name: str) -> str:
         """An id without the first of the prefixes that it begins with: what both cohorts call the patient."""
-        return next((name.removeprefix(prefix) for prefix in self.id_prefixes if name.startswith(prefix)), name)
+        lower = name.lower()
+        return next((name[len(prefix) :] for prefix in self.id_prefixes if lower.startswith(prefix.lower())), name)
+
+    def key(self, name: str) -> str:
+        """An id as two cohorts are held against one another: bare, in whatever case, since an export may write ids in lower case."""
+        return self.bare(name).casefold()
 
     @model_validator(mode="after")
     def _pattern_has_a_group(self) -> External:
