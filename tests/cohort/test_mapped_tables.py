@@ -98,3 +98,14 @@ def test_what_would_not_be_applied_is_refused(own: Own, mapping: tuple[str, str]
 def test_a_time_beyond_a_life_is_refused_in_any_unit(own: Own, weeks: str) -> None:
     with pytest.raises(InputError, match="line 3, column weeks_from_diagnosis: expected a number of weeks, of at most 60,000 days"):
         own(samples_csv=f"sample,id,weeks_from_diagnosis\ns1,x1,1\ns2,x2,{weeks}\n")
+
+
+def test_reading_a_source_leaves_the_librarys_limit_of_a_cell_as_it_was(tmp_path: Path) -> None:
+    import csv
+
+    from oncoraft.cohort.source_tables import read_source
+
+    before = csv.field_size_limit()
+    (tmp_path / "notes.csv").write_text("id,report\n1," + "x" * 200_000 + "\n", encoding="utf-8")
+    assert read_source(tmp_path / "notes.csv", ["id"])["report"].str.len().tolist() == [200_000]
+    assert csv.field_size_limit() == before

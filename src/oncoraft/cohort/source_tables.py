@@ -44,7 +44,7 @@ def read_source(path: Path, required: Collection[str], separator: str = ",") -> 
 
 def _cells(path: Path, separator: str) -> tuple[list[str], list[list[str]], list[int]]:
     """The header, the rows, and the line of each row; empty lines and comments before the header are passed over."""
-    csv.field_size_limit(LARGEST_CELL)
+    limit = csv.field_size_limit(LARGEST_CELL)
     header: list[str] = []
     rows: list[list[str]] = []
     lines: list[int] = []
@@ -63,6 +63,8 @@ def _cells(path: Path, separator: str) -> tuple[list[str], list[list[str]], list
         raise InputError("expected text in UTF-8", file=path) from None
     except csv.Error as error:
         raise InputError(f"expected a table of cells parted by {separator!r} ({error})", file=path) from None
+    finally:  # the limit is that of the whole process
+        csv.field_size_limit(limit)
     return header, rows, lines
 
 
