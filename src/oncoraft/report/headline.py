@@ -26,7 +26,7 @@ def lead_lines(one: dict[str, Any]) -> list[str]:
     """The model's lead over the clinical regression and over the best baseline, with intervals."""
     found: dict[str, list[str]] = {}
     for row in one.get("leads", ()):
-        span = f"{row['estimate']:+.3f} ({row['lower']:+.3f} to {row['upper']:+.3f})"
+        span = f"{row['estimate']:+z.3f} ({row['lower']:+z.3f} to {row['upper']:+z.3f})"
         found.setdefault(row["reference"], []).append(f"{span} {LEADS[row['metric']]}")
     return [f"  AUROC less that of {predictor_name(name)}: {'; '.join(told)}" for name, told in found.items()]
 

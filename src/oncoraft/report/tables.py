@@ -26,7 +26,7 @@ def number(value: float | str | None, digits: int = 3) -> str:
     """A number for people; a dash where there is none, a mark of the small cells as it is."""
     if isinstance(value, str):
         return value
-    return "–" if value is None or value != value else f"{value:.{digits}f}"
+    return "–" if value is None or value != value else f"{value:z.{digits}f}"
 
 
 def p_value(value: float | None) -> str:
