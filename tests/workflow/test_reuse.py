@@ -17,6 +17,7 @@ from oncoraft.planning.plan import Plan
 from .conftest import ROOT, SMALL
 
 KEPT = (
+    "rules_of_tasks",
     "kept_files",
     "kept_of_judged",
     "kept_of_pooled",

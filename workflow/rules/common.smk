@@ -60,7 +60,9 @@ wildcard_constraints:
     shard=r"\d+",
 
 
-PROBES = plan.probes().split("|")
+PROBES = [name for name, one in plan.config.strategies.items() if one.probe]
+ALIGNED = [name for name in plan.config.strategies if plan.is_aligned(name)]
+CONVERTED = [cohort for cohort in plan.cohorts if plan.is_converted(cohort)]
 SHARDS = range(plan.config.inference.shards)
 # Named once, read by many rules.
 TABLES = [f"results/{{cohort}}/tables/{name}.parquet" for name in TABLE_NAMES]
@@ -267,7 +269,18 @@ def kept_files(wildcards):
                 kept += expand(rules.rewards.output, **run)
             if plan.method_of(strategy) == "dpo":
                 kept += expand(rules.preferences.output, **run, fold=folds["fold"])
-    of_tasks = {
+    return (
+        kept
+        + kept_of_judged()
+        + kept_of_pooled()
+        + (kept_of_tasks(rules_of_tasks()) if plan.tasks.names() else [])
+        + kept_of_cells()
+    )
+
+
+def rules_of_tasks():
+    """The rules of text tasks by their name without `task_`."""
+    return {
         "courses": rules.task_courses,
         "law": rules.task_law,
         "cases": rules.task_cases,
@@ -283,13 +296,6 @@ def kept_files(wildcards):
         "choices": rules.task_choices,
         "scores": rules.task_scores,
     }
-    return (
-        kept
-        + kept_of_judged()
-        + kept_of_pooled()
-        + kept_of_tasks(of_tasks)
-        + kept_of_cells()
-    )
 
 
 def kept_of_scores(run):
