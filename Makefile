@@ -6,11 +6,11 @@ STAMP := .venv/.installed
 # A fold of the demo, if it has been made.
 DEMO := results/demo/tiny-qwen3/raft/kfold/fold-0
 # Where there is none, a small one is made while the page is open: a fold's model, which answers from then on, and then what the page shows of a run
-# (no report). The tiny base takes one core, so that the other makes the cohort meanwhile.
+# (no report).
 QUICK_HOME := results/.quick
 QUICK_RUN := results/quick/quick-qwen3/raft/kfold
 QUICK_FOLD := $(QUICK_HOME)/$(QUICK_RUN)/fold-0
-QUICK_SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --quiet rules --set-threads base_model=1 --directory $(QUICK_HOME) --configfile config/quick.yaml --
+QUICK_SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --quiet rules --directory $(QUICK_HOME) --configfile config/quick.yaml --
 QUICK_EXPORT := $(BIN)/oncoraft export --run $(QUICK_FOLD) --base $(QUICK_HOME)/results/pretraining/quick-qwen3/base --out results/models/quick
 # What was measured of an earlier model must not go into the folder of a new one.
 QUICK_MODEL := $(QUICK_SNAKEMAKE) $(QUICK_RUN)/fold-0/manifest.json && \

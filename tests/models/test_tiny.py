@@ -15,16 +15,16 @@ from tests.models.tiny_models import ARCHITECTURES, random_cases, random_model
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_loss_of_packed_documents_is_the_weighted_mean_over_documents_alone(architecture: str) -> None:
-    """By the model's own logits, a document at a time: weight 7 where one of an answer's first two tokens is predicted, 4 where another, 1 elsewhere."""
+    """By the model's own logits, a document at a time: weight 7 where one of an answer's first two tokens is predicted, 1 where another, 0 in a prompt."""
     model, documents = random_model(architecture), random_cases(5)
     total, weight = 0.0, 0.0
     for one in documents:
         ids = torch.tensor([[*one.prompt, *one.answer]])
         losses = -model(input_ids=ids).logits.detach()[0, :-1].log_softmax(-1)[torch.arange(ids.shape[1] - 1), ids[0, 1:]]
         places = torch.arange(1, ids.shape[1]) - len(one.prompt)
-        weights = torch.where(places < 0, 1.0, torch.where(places < 2, 7.0, 4.0))
+        weights = torch.where(places < 0, 0.0, torch.where(places < 2, 7.0, 1.0))
         total, weight = total + float((losses * weights).sum()), weight + float(weights.sum())
-    assert float(tiny.document_loss(model, documents, 4.0, 7.0, 2).detach()) == pytest.approx(total / weight, rel=1e-5)
+    assert float(tiny.document_loss(model, documents, 7.0, 2).detach()) == pytest.approx(total / weight, rel=1e-5)
 
 
 def test_phrases_become_tokens_and_any_text_can_be_written() -> None:

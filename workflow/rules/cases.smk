@@ -13,6 +13,7 @@ rule regimens:
         "results/{cohort}/logs/regimens.log",
     benchmark:
         "results/{cohort}/benchmarks/regimens.tsv"
+    priority: 10
     conda:
         "../../envs/data.yaml"
     threads: 1
@@ -41,6 +42,7 @@ rule labels:
         "results/{cohort}/logs/labels.log",
     benchmark:
         "results/{cohort}/benchmarks/labels.tsv"
+    priority: 10
     conda:
         "../../envs/data.yaml"
     threads: 1

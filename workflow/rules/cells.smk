@@ -160,7 +160,7 @@ rule cell_base_model:
         cells=plan.cells.with_own_base(),
     conda:
         "../../envs/train.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=memory_for_ranges,
         runtime=30,

@@ -12,6 +12,7 @@ rule twin:
         "results/{cohort}/benchmarks/twin.tsv"
     wildcard_constraints:
         cohort=plan.cohorts_where(converted=False, truth=True),
+    priority: 10
     conda:
         "../../envs/data.yaml"
     threads: 2
@@ -41,6 +42,7 @@ rule ingest:
         "results/{cohort}/logs/ingest.log",
     benchmark:
         "results/{cohort}/benchmarks/ingest.tsv"
+    priority: 10
     conda:
         "../../envs/data.yaml"
     threads: 2

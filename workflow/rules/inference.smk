@@ -20,6 +20,7 @@ rule infer:
         "results/{cohort}/{model}/{strategy}/{design}/benchmarks/infer-{fold}-{shard}.tsv"
     wildcard_constraints:
         strategy=plan.probes(are=False),
+    priority: 10
     conda:
         "../../envs/train.yaml"
     threads: threads_for

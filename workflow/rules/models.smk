@@ -11,9 +11,10 @@ rule base_model:
         "results/pretraining/{model}/logs/base-model.log",
     benchmark:
         "results/pretraining/{model}/benchmarks/base-model.tsv"
+    priority: 10
     conda:
         "../../envs/train.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=memory_for_tables,
         runtime=30,

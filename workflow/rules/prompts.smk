@@ -13,6 +13,7 @@ rule evidence:
         "results/{cohort}/logs/evidence.log",
     benchmark:
         "results/{cohort}/benchmarks/evidence.tsv"
+    priority: 10
     conda:
         "../../envs/data.yaml"
     threads: 1
@@ -71,6 +72,7 @@ rule rationales:
         "results/{cohort}/logs/rationales.log",
     benchmark:
         "results/{cohort}/benchmarks/rationales.tsv"
+    priority: 10
     conda:
         "../../envs/data.yaml"
     threads: 1
@@ -99,6 +101,7 @@ rule corpus_prompts:
         "results/pretraining/logs/corpus-prompts.log",
     benchmark:
         "results/pretraining/benchmarks/corpus-prompts.tsv"
+    priority: 10
     conda:
         "../../envs/data.yaml"
     threads: 1
@@ -127,6 +130,7 @@ rule corpus:
         "results/pretraining/logs/corpus.log",
     benchmark:
         "results/pretraining/benchmarks/corpus.tsv"
+    priority: 10
     conda:
         "../../envs/data.yaml"
     threads: 1
@@ -155,6 +159,7 @@ rule render:
         "results/{cohort}/{model}/logs/render.log",
     benchmark:
         "results/{cohort}/{model}/benchmarks/render.tsv"
+    priority: 10
     conda:
         "../../envs/data.yaml"
     threads: 1
@@ -187,6 +192,7 @@ rule split:
         "results/{cohort}/{model}/logs/split-{design}-{fold}.log",
     benchmark:
         "results/{cohort}/{model}/benchmarks/split-{design}-{fold}.tsv"
+    priority: 10
     conda:
         "../../envs/data.yaml"
     threads: 1
@@ -251,6 +257,7 @@ rule tokens:
         "results/{cohort}/{model}/logs/tokens.log",
     benchmark:
         "results/{cohort}/{model}/benchmarks/tokens.tsv"
+    priority: 10
     conda:
         "../../envs/data.yaml"
     threads: 1

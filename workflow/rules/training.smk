@@ -22,6 +22,7 @@ rule train:
         "results/{cohort}/{model}/{strategy}/{design}/benchmarks/train-{fold}.tsv"
     wildcard_constraints:
         strategy=plan.strategies_with(adapter=True, head=True),
+    priority: 10
     conda:
         "../../envs/train.yaml"
     threads: threads_for

@@ -1,8 +1,8 @@
 """A tiny base model: a real architecture of about a million parameters, pretrained on the text of a synthetic population.
 
-It stands in for what a real base model has read. Its documents are prompts with their answers; an answer token weighs
-`answer_weight` times a prompt token. The tokenizer splits at line ends and digits only, so that whole phrases become tokens
-and a prompt stays short.
+It stands in for what a real base model has read. Its documents are prompts with their answers, of which the answers are learned: a model
+of this size that has to write prompts too knows less of who responds. The tokenizer splits at line ends and digits only, so that
+whole phrases become tokens and a prompt stays short.
 """
 
 from __future__ import annotations
@@ -90,25 +90,21 @@ def new_model(settings: TinyModel, tokenizer: Any) -> Any:
     return Gemma3ForCausalLM(Gemma3TextConfig(**common, query_pre_attn_scalar=common["head_dim"]))
 
 
-def document_loss(model: Any, batch: list[Case], answer_weight: float, score_weight: float, score_tokens: int) -> torch.Tensor:
-    """Weighted mean cross-entropy of the next token over prompts and answers, the documents packed into one row.
+def document_loss(model: Any, batch: list[Case], score_weight: float, score_tokens: int) -> torch.Tensor:
+    """Weighted mean cross-entropy of the answers' tokens, the documents packed into one row.
 
     Args:
         model: a causal language model.
         batch: documents with answers.
-        answer_weight: of an answer token beside a prompt token's 1.
-        score_weight: of the first `score_tokens` tokens of each answer, which hold the score.
+        score_weight: of the first `score_tokens` tokens of each answer, which hold the score; another's is 1.
         score_tokens: tokens of an answer's first line.
     """
     packed = pack(batch, next(model.parameters()).device)
-    tokens = packed.ids[0]
-    weights = torch.ones(len(tokens), device=tokens.device)
     in_score = np.concatenate([np.arange(len(case.answer)) < score_tokens for case in batch])
-    weights[packed.predictors] = torch.where(torch.from_numpy(in_score).to(tokens.device), score_weight, answer_weight)
-    weights[packed.bounds[1:] - 1] = 0  # the last token of a document predicts nothing
-    logits = logits_of(model, packed_hidden(model, packed)[:-1])
-    losses = torch.nn.functional.cross_entropy(logits, tokens[1:], reduction="none")
-    return (losses * weights[:-1]).sum() / weights.sum()
+    weights = torch.where(torch.from_numpy(in_score).to(packed.targets.device), score_weight, 1.0)
+    logits = logits_of(model, packed_hidden(model, packed)[packed.predictors])
+    losses = torch.nn.functional.cross_entropy(logits, packed.targets, reduction="none")
+    return (losses * weights).sum() / weights.sum()
 
 
 def pretrain(model: Any, cases: list[Case], settings: TinyModel, score_tokens: int = 0) -> list[float]:
@@ -126,7 +122,7 @@ def pretrain(model: Any, cases: list[Case], settings: TinyModel, score_tokens: i
         start = int(draw.integers(0, max(1, len(ordered) - 8 * settings.batch_size)))
         pool = ordered[start : start + 8 * settings.batch_size]  # neighbours in length: little padding
         batch = [pool[int(i)] for i in draw.choice(len(pool), min(settings.batch_size, len(pool)), replace=False)]
-        loss = document_loss(model, batch, settings.answer_weight, settings.score_weight, score_tokens)
+        loss = document_loss(model, batch, settings.score_weight, score_tokens)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -25,8 +25,11 @@ class TinyModel(Block):
     steps: int = Field(800, ge=1, description="Pretraining steps.")
     batch_size: int = Field(16, ge=1, description="Documents per pretraining step.")
     learning_rate: float = Field(1.5e-3, gt=0, description="Peak learning rate of pretraining.")
-    answer_weight: float = Field(4.0, gt=0, description="Weight of an answer token beside a prompt token in the pretraining loss.")
-    score_weight: float = Field(30.0, gt=0, description="Weight of a token of the answer's first line, the score, in that loss.")
+    score_weight: float = Field(
+        7.5,
+        gt=0,
+        description="Weight of a token of the answer's first line, the score, beside another answer token's in the pretraining loss.",
+    )
     seed: int = Field(31, description="Start of the weights and order of the documents.")
 
     @model_validator(mode="after")
