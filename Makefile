@@ -22,13 +22,14 @@ QUICK_JUDGED := $(QUICK_SNAKEMAKE) $(addprefix $(QUICK_RUN)/,metrics/metrics.jso
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup reproduce page test check format docs lock clean
+.PHONY: help setup reproduce page test check bench format docs lock clean
 
 help:
 	@echo "make reproduce   the whole workflow on the synthetic twin with a tiny model; says where the report is"
 	@echo "make page        a local web page of one case, on the demo's model, or on a small one made meanwhile"
 	@echo "make test        environment, formatter, linter, types, import rules, then every test"
 	@echo "make check       all but the tests"
+	@echo "make bench       every ratio that is promised, measured in one run (an hour and a half)"
 	@echo "make format      write what the formatters want"
 	@echo "make docs        regenerate the documents and the schema that are made from code"
 	@echo "make clean       remove results of the demo"
@@ -67,6 +68,9 @@ check: setup
 	$(BIN)/lint-imports
 	$(BIN)/snakefmt --check --compact-diff Snakefile workflow
 	$(BIN)/snakemake --lint
+
+bench: setup
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python benchmarks/bench.py --record
 
 format: setup
 	$(BIN)/ruff format src tests benchmarks

@@ -77,11 +77,14 @@ def main() -> None:
     print(
         f"\n{'stage':<10} {'memory':>7} {'time':>6}   {last:,} against {first:,} patients; at most {MOST_MEMORY} and {MOST_TIME} are wanted"
     )
+    worst = [0.0, 0.0]
     for step in given.steps:
         for source in given.source:
             memory, time = (large / small for large, small in zip(found[last, step, source], found[first, step, source], strict=True))
             missed = [what for what, is_so in (("memory", memory > MOST_MEMORY), ("time", time > MOST_TIME)) if is_so]
             print(f"{step:<10} {memory:6.2f}x {time:5.2f}x   {' and '.join(missed)}{' missed' if missed else ''}")
+            worst = [max(pair) for pair in zip(worst, (memory, time), strict=True)]
+    print(f"largest: {worst[0]:.2f} of the memory, {worst[1]:.2f} of the time")
 
 
 if __name__ == "__main__":
