@@ -22,7 +22,7 @@ class TinyModel(Block):
     intermediate_size: int = Field(384, ge=16, description="Width inside the feed-forward block.")
     vocabulary_size: int = Field(2048, ge=300, description="Tokens of the tokenizer trained on the corpus.")
     context_length: int = Field(4096, ge=128, description="Longest document in tokens.")
-    steps: int = Field(800, ge=1, description="Pretraining steps.")
+    steps: int = Field(400, ge=1, description="Pretraining steps.")
     batch_size: int = Field(16, ge=1, description="Documents per pretraining step.")
     learning_rate: float = Field(1.5e-3, gt=0, description="Peak learning rate of pretraining.")
     score_weight: float = Field(
