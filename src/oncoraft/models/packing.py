@@ -44,6 +44,33 @@ class Packed:
         return max(self.lengths)
 
 
+@dataclass(frozen=True)
+class LastRows:
+    """The rows of a packed row that a loss reads: of each case from its prompt's last token to its end.
+
+    Args:
+        places: their indices in the packed row, (rows,).
+        counts: how many there are of each case.
+        prompt_ends: which of these rows is each case's last prompt token, (cases,).
+        predictors: which of these rows predict an answer token, (answer tokens,).
+    """
+
+    places: torch.Tensor
+    counts: tuple[int, ...]
+    prompt_ends: torch.Tensor
+    predictors: torch.Tensor
+
+
+def last_rows(packed: Packed) -> LastRows:
+    """Where a packed row is read, and the same places counted among these rows alone."""
+    answers = packed.bounds[1:].long() - packed.prompt_ends
+    first = answers.cumsum(0) - answers
+    shift = (packed.prompt_ends - first).repeat_interleave(answers)
+    numbers = torch.arange(len(shift), device=shift.device)
+    predicts = numbers != (first + answers - 1).repeat_interleave(answers)  # a case's last token predicts nothing
+    return LastRows(numbers + shift, tuple(answers.tolist()), first, numbers[predicts])
+
+
 def pack(cases: Sequence[Case], device: torch.device) -> Packed:
     """The cases in one row, in the given order; a case without answer ends with its prompt."""
     parts = [np.asarray(part, dtype=np.int64) for case in cases for part in (case.prompt, case.answer)]

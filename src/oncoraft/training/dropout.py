@@ -23,6 +23,7 @@ from oncoraft.models.packing import Packed
 SAME_INPUT = {"q_proj": "qkv", "k_proj": "qkv", "v_proj": "qkv", "gate_proj": "gate_up", "up_proj": "gate_up"}
 # Odd 32-bit multipliers, as signed integers: 0x9E3779B1 and 0x85EBCA6B.
 FIRST_MULTIPLIER, SECOND_MULTIPLIER = 0x9E3779B1 - 2**32, 0x85EBCA6B - 2**32
+ROWS = 256  # whose features are hashed at once
 
 
 class Draws:
@@ -61,6 +62,7 @@ class CaseDropout(nn.Module):
         self.draws = draws
         self.readers = readers
         self.waiting: tuple[torch.Tensor, torch.Tensor, int] | None = None  # states, dropped states, readers still to come
+        self.places: torch.Tensor | None = None  # of the states in the packed row, where they are not all of it
         columns = np.random.default_rng(salt).integers(-(2**31), 2**31, width, dtype=np.int32)
         # A buffer, so that layers differ in data only and a compiled layer serves all; not part of what is saved.
         self.register_buffer("columns", torch.from_numpy(columns), persistent=False)
@@ -77,16 +79,28 @@ class CaseDropout(nn.Module):
         self.waiting = (states, dropped, left - 1) if left > 1 else None  # nothing is held beyond the last reader
         return dropped
 
-    def _dropped(self, states: torch.Tensor) -> torch.Tensor:
+    def dropped(self, places: torch.Tensor | None = None) -> torch.Tensor:
+        """Which features are dropped, (rows, width), at places of the packed row (None: all of it)."""
+        keys, columns = self._keys(places), self.get_buffer("columns")
+        found = torch.empty((len(keys), len(columns)), dtype=torch.bool, device=keys.device)
+        # A few rows at a time: the integers between the passes then stay in the processor's cache.
+        for its_keys, out in zip(keys.split(ROWS), found.split(ROWS), strict=True):
+            torch.logical_not(keep(its_keys, columns, self.probability), out=out)
+        return found
+
+    def _keys(self, places: torch.Tensor | None) -> torch.Tensor:
         assert self.draws.keys is not None, "the keys of the row have to be set before it is read"
-        kept = keep(self.draws.keys, self.get_buffer("columns"), self.probability)
+        return self.draws.keys if places is None else self.draws.keys[places]
+
+    def _dropped(self, states: torch.Tensor) -> torch.Tensor:
+        kept = keep(self._keys(self.places), self.get_buffer("columns"), self.probability)
         return torch.where(kept, states * (1 / (1 - self.probability)), 0.0)
 
 
 def keep(keys: torch.Tensor, columns: torch.Tensor, probability: float) -> torch.Tensor:
     """Which features stay, (tokens, width), each independently with 1 - probability; integers wrap around."""
-    mixed = (keys[:, None] ^ columns[None, :]) * FIRST_MULTIPLIER
-    mixed = (mixed ^ (mixed >> 15)) * SECOND_MULTIPLIER
+    mixed = (keys[:, None] ^ columns[None, :]).mul_(FIRST_MULTIPLIER)
+    mixed = mixed.bitwise_xor_(mixed >> 15).mul_(SECOND_MULTIPLIER)
     # A mixed integer is uniform over the signed 32-bit range; its lowest share of `probability` is dropped.
     return mixed >= int(probability * 2**32) - 2**31
 

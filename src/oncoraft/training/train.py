@@ -23,7 +23,7 @@ from oncoraft.foundation.lease import hold_devices
 from oncoraft.foundation.provenance import canonical_json, file_digest, manifest, publishing, text_digest, versions, write_json
 from oncoraft.foundation.publishing import claim
 from oncoraft.foundation.stable import stable_seed
-from oncoraft.models.base import causal_of, context_of_folder, device_for, load_base, load_tokenizer
+from oncoraft.models.base import causal_of, context_of_folder, device_for, keep_freed_memory, load_base, load_tokenizer
 from oncoraft.models.cases import Case, encode, read_rows
 from oncoraft.models.choice_head import CHOICE_HEAD_FILE, CHOICES_FILE, by_frequency, new_choice_head, write_choices
 from oncoraft.models.fold_model import HEAD_FILE, new_score_head, with_adapter
@@ -35,6 +35,7 @@ from oncoraft.training.checkpoints import States, locked
 from oncoraft.training.dropout import use_case_dropout
 from oncoraft.training.frozen import read_once
 from oncoraft.training.launch import launched, run_on_every_gpu
+from oncoraft.training.lean_layers import use_lean_layers
 from oncoraft.training.loop import ending_with_75, memory_named, steps_in, train
 from oncoraft.training.processes import Processes, joined
 from oncoraft.training.roofline import measured_roof, work_of
@@ -152,7 +153,10 @@ def equip(model: Any, blocks: dict[str, Any], total_steps: int, processes: Proce
     optimizer, schedule = new_optimizer(model, head, settings, total_steps)
     trainer = Trainer(model, head, optimizer, schedule, strategy, settings, draws, processes or Processes(), choices=list(choices))
     trainer.work, trainer.roof = work_of(model, strategy.has_adapter), measured_roof(device)
-    if settings.compile and device.type == "cuda":
+    if device.type == "cpu":
+        use_lean_layers(model)
+        keep_freed_memory()
+    elif settings.compile:
         compile_layers(model)
     return trainer
 
