@@ -169,6 +169,11 @@ def _varlen(
     return varlen_attn(query, key, value, bounds, bounds, longest, longest, scale=scaling, window_size=width, **_SHARED_HEADS)
 
 
+def reads_by_case(model: Any, device: torch.device) -> bool:
+    """Whether packed rows are attended case by case here and now, not by the variable-length kernel."""
+    return not _use_varlen(causal_of(model), device)
+
+
 def _use_varlen(causal: Any, device: torch.device) -> bool:
     """Whether a forward pass here and now goes through the variable-length kernel: on a GPU, in half precision, where it works."""
     if device.type != "cuda":

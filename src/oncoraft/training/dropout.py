@@ -79,13 +79,13 @@ class CaseDropout(nn.Module):
         self.waiting = (states, dropped, left - 1) if left > 1 else None  # nothing is held beyond the last reader
         return dropped
 
-    def dropped(self, places: torch.Tensor | None = None) -> torch.Tensor:
-        """Which features are dropped, (rows, width), at places of the packed row (None: all of it)."""
+    def kept(self, places: torch.Tensor | None = None) -> torch.Tensor:
+        """Which features stay, (rows, width), at places of the packed row (None: all of it)."""
         keys, columns = self._keys(places), self.get_buffer("columns")
         found = torch.empty((len(keys), len(columns)), dtype=torch.bool, device=keys.device)
         # A few rows at a time: the integers between the passes then stay in the processor's cache.
         for its_keys, out in zip(keys.split(ROWS), found.split(ROWS), strict=True):
-            torch.logical_not(keep(its_keys, columns, self.probability), out=out)
+            out.copy_(keep(its_keys, columns, self.probability))
         return found
 
     def _keys(self, places: torch.Tensor | None) -> torch.Tensor:

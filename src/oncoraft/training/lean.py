@@ -110,11 +110,11 @@ def _turn(states: torch.Tensor, cosine: torch.Tensor, sine: torch.Tensor, sign: 
 class _Project(Function):
     @staticmethod
     def forward(
-        context: Any, states: torch.Tensor, dropped: torch.Tensor | None, parts: Sequence[Projection], *adapters: torch.Tensor
+        context: Any, states: torch.Tensor, kept: torch.Tensor | None, parts: Sequence[Projection], *adapters: torch.Tensor
     ) -> tuple[torch.Tensor, ...]:
         rows = states.flatten(0, -2)
         adapted = [place for place, part in enumerate(parts) if part.first is not None]
-        left = rows if dropped is None or not adapted else rows.masked_fill(dropped, 0.0)
+        left = rows if kept is None or not adapted else rows * kept
         # One product for the first matrices of all adapters, which read the same states.
         first = torch.cat(adapters[: len(adapted)]) if adapted else rows.new_empty(0, rows.shape[1])
         low = left @ first.T if adapted else rows.new_empty(0)
@@ -122,13 +122,13 @@ class _Project(Function):
         found = [rows @ part.weight.T for part in parts]
         for place, its_low, second in zip(adapted, low.split(sizes, -1) if adapted else (), adapters[len(adapted) :], strict=True):
             found[place].addmm_(its_low, second.T, alpha=parts[place].scale)
-        context.save_for_backward(left if adapted else None, low, dropped, *adapters)
+        context.save_for_backward(left if adapted else None, low, kept, *adapters)
         context.parts, context.adapted, context.sizes, context.shape = parts, adapted, sizes, states.shape
         return tuple(out.view(*states.shape[:-1], -1) for out in found)
 
     @staticmethod
     def backward(context: Any, *gradients: torch.Tensor) -> Any:
-        left, low, dropped, *adapters = context.saved_tensors
+        left, low, kept, *adapters = context.saved_tensors
         parts, adapted = context.parts, context.adapted
         flat = [gradient.flatten(0, -2) for gradient in gradients]
         of_states = None
@@ -144,25 +144,25 @@ class _Project(Function):
             of_low = torch.cat([(flat[place] @ second).mul_(parts[place].scale) for place, _, second in pairs], dim=-1)
             found = [*(of_low.T @ left).split(context.sizes), *of_second]
             if of_states is not None:
-                _add_through_dropout(of_states, of_low @ torch.cat(adapters[: len(adapted)]), dropped)
+                _add_through_dropout(of_states, of_low @ torch.cat(adapters[: len(adapted)]), kept)
         return (None if of_states is None else of_states.view(context.shape)), None, None, *found
 
 
-def _add_through_dropout(total: torch.Tensor, part: torch.Tensor, dropped: torch.Tensor | None) -> None:
-    """Add a gradient, but for what was dropped; in place."""
-    total.add_(part if dropped is None else part.masked_fill_(dropped, 0.0))
+def _add_through_dropout(total: torch.Tensor, part: torch.Tensor, kept: torch.Tensor | None) -> None:
+    """Add a gradient in place, but for what was dropped."""
+    total.add_(part if kept is None else part.mul_(kept))
 
 
-def projected(states: torch.Tensor, parts: Sequence[Projection], dropped: torch.Tensor | None = None) -> tuple[torch.Tensor, ...]:
+def projected(states: torch.Tensor, parts: Sequence[Projection], kept: torch.Tensor | None = None) -> tuple[torch.Tensor, ...]:
     """What several projections make of the same states.
 
     Args:
         states: (..., inputs).
         parts: frozen projections and their adapters, whose scale includes that of dropout.
-        dropped: features that the adapters do not see, (rows, inputs); None: they see all.
+        kept: features that the adapters see, (rows, inputs); None: all.
     """
     adapters = [part.first for part in parts if part.first is not None] + [part.second for part in parts if part.second is not None]
-    return _Project.apply(states, dropped, parts, *adapters)
+    return _Project.apply(states, kept, parts, *adapters)
 
 
 def _blocks(states: torch.Tensor) -> Sequence[torch.Tensor]:

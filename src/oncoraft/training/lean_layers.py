@@ -16,7 +16,7 @@ from torch import nn
 from transformers.activations import SiLUActivation
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from oncoraft.models.attention import last_rows_by_case
+from oncoraft.models.attention import last_rows_by_case, reads_by_case
 from oncoraft.models.base import causal_of
 from oncoraft.models.packing import LastRows
 from oncoraft.training.dropout import CaseDropout
@@ -43,9 +43,19 @@ def use_lean_layers(model: Any) -> bool:
     return True
 
 
+def use_own_layers(model: Any) -> None:
+    """Let the layers run as their library wrote them again."""
+    causal = causal_of(model)
+    for module in causal.model.modules():
+        if isinstance(vars(module).get("forward"), partial):
+            del module.forward
+    causal.reads_last_rows_alone = False
+
+
 def reads_last_rows_alone(model: Any) -> bool:
     """Whether a packed row may be read with `LastRows`."""
-    return bool(getattr(causal_of(model), "reads_last_rows_alone", False))
+    causal = causal_of(model)
+    return bool(getattr(causal, "reads_last_rows_alone", False)) and reads_by_case(model, causal.device)
 
 
 def _norm(module: Any, original: Any, states: torch.Tensor) -> torch.Tensor:
@@ -128,15 +138,15 @@ def _project(states: torch.Tensor, places: torch.Tensor | None, *modules: Any) -
         finally:
             for dropout in dropouts.values():
                 dropout.places = None
-    dropped = None
+    kept = None
     for dropout in dropouts.values():
         if dropout.training and dropout.probability:
-            dropped = dropout.dropped(places)
+            kept = dropout.kept(places)
             scale = 1 / (1 - dropout.probability)
     known = [part[0] for part in parts if part is not None]
-    if dropped is not None:
+    if kept is not None:
         known = [Projection(part.weight, part.first, part.second, part.scale * scale) for part in known]
-    return projected(states, known, dropped)
+    return projected(states, known, kept)
 
 
 def _projection(module: Any) -> tuple[Projection, list[CaseDropout]] | None:

@@ -32,6 +32,7 @@ from oncoraft.planning.config import Strategy
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 from oncoraft.recalibration import FILE as RECALIBRATION_FILE
 from oncoraft.training.checkpoints import States, locked
+from oncoraft.training.compiling import compile_layers
 from oncoraft.training.dropout import use_case_dropout
 from oncoraft.training.frozen import read_once
 from oncoraft.training.launch import launched, run_on_every_gpu
@@ -157,15 +158,8 @@ def equip(model: Any, blocks: dict[str, Any], total_steps: int, processes: Proce
         use_lean_layers(model)
         keep_freed_memory()
     elif settings.compile:
-        compile_layers(model)
+        trainer.fallbacks = compile_layers(model)
     return trainer
-
-
-def compile_layers(model: Any, backend: str = "inductor") -> None:
-    """Compile each decoder layer, the number of tokens left open; what cannot be compiled runs as it is, with a warning of torch's."""
-    torch._dynamo.config.suppress_errors = True
-    for layer in causal_of(model).model.layers:
-        layer.compile(dynamic=True, backend=backend)
 
 
 # What a strategy leaves in a fold's folder, by the pattern of its name; inference writes its predictions below it.
@@ -210,6 +204,8 @@ def publish(given: argparse.Namespace, trainer: Trainer, cases: list[Case], reco
         "steps": trainer.step,
         "processes": trainer.processes.count,
     }
+    if trainer.fallbacks is not None:
+        counts["layers_run_uncompiled"] = len(trainer.fallbacks.reasons)
     with publishing(given.out, step="train", folders=[given.out], keeping=LATER, own=WRITTEN) as (folder,):
         write_fold(folder, trainer, cases)
         outputs = {given.out / path.name: path for path in sorted(folder.iterdir())}
