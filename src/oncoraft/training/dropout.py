@@ -17,7 +17,7 @@ from torch import nn
 
 from oncoraft.foundation.stable import stable_seed
 from oncoraft.models.cases import Case
-from oncoraft.models.packing import Packed
+from oncoraft.models.packing import Packed, on_device
 
 # Layers that read the same states in every supported architecture.
 SAME_INPUT = {"q_proj": "qkv", "k_proj": "qkv", "v_proj": "qkv", "gate_proj": "gate_up", "up_proj": "gate_up"}
@@ -41,8 +41,15 @@ class CaseDraws:
 
     def prepare(self, cases: Sequence[Case], packed: Packed, step: int) -> None:
         """Set the numbers for the cases that are read next, at an optimiser step from 0."""
-        self.model.keys = torch.from_numpy(token_keys(cases, self.seed, step)).to(packed.ids.device)
-        self.head.keys = self.model.keys[packed.prompt_ends]
+        self.use(self.keys(cases, packed.ids.device, step), packed)
+
+    def keys(self, cases: Sequence[Case], device: torch.device, step: int) -> torch.Tensor:
+        """The number of every token of a packed row, (T,)."""
+        return on_device(token_keys(cases, self.seed, step), device)
+
+    def use(self, keys: torch.Tensor, packed: Packed) -> None:
+        """Take these numbers for what is read next."""
+        self.model.keys, self.head.keys = keys, keys[packed.prompt_ends]
 
 
 class CaseDropout(nn.Module):

@@ -9,7 +9,7 @@ Both in fp32.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -19,7 +19,7 @@ from oncoraft.models.attention import packed_hidden
 from oncoraft.models.base import causal_of, logits_of
 from oncoraft.models.cases import Case
 from oncoraft.models.fold_model import score_logit
-from oncoraft.models.packing import last_rows, pack
+from oncoraft.models.packing import Packed, last_rows, pack
 from oncoraft.planning.config import Strategy
 from oncoraft.training.dropout import CaseDraws
 from oncoraft.training.frozen import PromptStates
@@ -27,6 +27,18 @@ from oncoraft.training.lean_layers import reads_last_rows_alone
 
 # Logits held at once: 1 GiB in fp32 on a GPU, where few large products are quick, 8 MiB on a CPU, where they stay in the cache.
 LOGITS_AT_ONCE = {"cuda": 2**28, "cpu": 2**21}
+
+
+class Ready(NamedTuple):
+    """A micro-batch on the device: its packed row, and the numbers that decide what is dropped, if anything is."""
+
+    packed: Packed
+    keys: torch.Tensor | None
+
+
+def made_ready(batch: Sequence[Case], device: torch.device, draws: CaseDraws | None, step: int) -> Ready:
+    """Pack a micro-batch of an optimiser step; it needs no model, so that it can be done while the device works."""
+    return Ready(pack(batch, device), None if draws is None else draws.keys(batch, device, step))
 
 
 def losses(
@@ -37,6 +49,7 @@ def losses(
     draws: CaseDraws | None = None,
     step: int = 0,
     frozen: PromptStates | None = None,
+    ready: Ready | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Language-modelling loss summed over the answer tokens, and score loss summed over the cases, of one micro-batch.
 
@@ -48,12 +61,13 @@ def losses(
         draws: of the dropout layers; None where nothing is dropped.
         step: of the optimiser, from 0; with the case it decides what is dropped.
         frozen: states that were read before, where nothing below the head learns; None: the model reads the batch.
+        ready: the batch packed ahead of time; None: it is packed now.
     """
     device = next(model.parameters()).device
-    packed = pack(batch, device)
+    packed, keys = made_ready(batch, device, draws, step) if ready is None else ready
     # Before the states that were read once are used: the head's dropout needs its keys too.
-    if draws is not None:
-        draws.prepare(batch, packed, step)
+    if draws is not None and keys is not None:
+        draws.use(keys, packed)
     language = score = torch.zeros((), device=device)
     if frozen is not None and head is not None:
         return language, summed_score_loss(score_logit(head, frozen.of(batch)), batch, strategy)
