@@ -112,7 +112,7 @@ def beside_trainer(steps: int, rounds: int, other: Path | None) -> dict[str, Any
         for name, (side, source) in sides.items():
             environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(source or HERE.parent / "src")}
             command = [sys.executable, str(HERE / "training_peers.py"), side, str(steps)]
-            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+            done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
             ran = json.loads(done.stdout.splitlines()[-1])
             seconds = sum(ran["cpu_seconds"])
             found[name].append(

@@ -77,11 +77,11 @@ def test_a_layer_that_cannot_be_compiled_runs_as_it_is_and_that_is_told(
     torch._dynamo.reset()
     blocks = {"strategy": Strategy(), "training": Training(), "adapter": Adapter(rank=2, dropout=0.0)}
     trainer, cases = equip(random_model("llama"), blocks, 10), random_cases(3)
-    expected = [float(loss) for loss in losses(trainer.model, trainer.head.eval(), cases, Strategy(), trainer.draws)]
+    expected = [float(loss.detach()) for loss in losses(trainer.model, trainer.head.eval(), cases, Strategy(), trainer.draws)]
     with caplog.at_level(logging.WARNING, "oncoraft"):
         fallbacks = compile_layers(trainer.model, backend=unable)
         assert not fallbacks.reasons
-        found = [float(loss) for loss in losses(trainer.model, trainer.head, cases, Strategy(), trainer.draws)]
+        found = [float(loss.detach()) for loss in losses(trainer.model, trainer.head, cases, Strategy(), trainer.draws)]
     assert found == pytest.approx(expected, rel=1e-5)
     assert fallbacks.reasons
     said = [record.getMessage() for record in caplog.records if record.name == "oncoraft"]

@@ -88,7 +88,8 @@ class _Rotate(Function):
     @staticmethod
     def backward(context: Any, *gradients: torch.Tensor) -> Any:
         # The two halves of a sine are equal, so that a rotation is undone by the opposite angle.
-        return _turn(gradients[0], *context.saved_tensors, -1), None, None
+        cosine, sine = context.saved_tensors
+        return _turn(gradients[0], cosine, sine, -1), None, None
 
 
 def rotated(states: torch.Tensor, cosine: torch.Tensor, sine: torch.Tensor) -> torch.Tensor:

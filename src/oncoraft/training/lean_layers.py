@@ -66,10 +66,10 @@ def _norm(module: Any, original: Any, states: torch.Tensor) -> torch.Tensor:
     return root_mean_square_norm(states, 1.0 + module.weight, module.eps)  # Gemma's weights are kept less 1
 
 
-def _feed_forward(module: Any, states: torch.Tensor) -> torch.Tensor:
-    gate, up = _project(states, None, module.gate_proj, module.up_proj)
+def _feed_forward(module: Any, states: torch.Tensor, places: torch.Tensor | None = None) -> torch.Tensor:
+    gate, up = _project(states, places, module.gate_proj, module.up_proj)
     lean = states.is_cpu and gate.dtype == torch.float32 and isinstance(module.act_fn, nn.SiLU | SiLUActivation)
-    return _project(gated(gate, up) if lean else module.act_fn(gate) * up, None, module.down_proj)[0]
+    return _project(gated(gate, up) if lean else module.act_fn(gate) * up, places, module.down_proj)[0]
 
 
 def _attend(
@@ -121,9 +121,9 @@ def _last_layer(layer: Any, original: Any, hidden_states: torch.Tensor, read_row
     residual = hidden_states.index_select(1, read_rows.places)
     if hasattr(layer, "post_feedforward_layernorm"):  # Gemma: a norm behind each part as well
         residual = residual + layer.post_attention_layernorm(attended)
-        return residual + layer.post_feedforward_layernorm(layer.mlp(layer.pre_feedforward_layernorm(residual)))
+        return residual + layer.post_feedforward_layernorm(layer.mlp(layer.pre_feedforward_layernorm(residual), read_rows.places))
     residual = residual + attended
-    return residual + layer.mlp(layer.post_attention_layernorm(residual))
+    return residual + layer.mlp(layer.post_attention_layernorm(residual), read_rows.places)
 
 
 def _project(states: torch.Tensor, places: torch.Tensor | None, *modules: Any) -> Sequence[torch.Tensor]:
