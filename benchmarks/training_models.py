@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -10,7 +10,9 @@ from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from oncoraft.models.cases import Case, padded
 from oncoraft.models.fold_model import new_score_head, score_logit, with_adapter
-from oncoraft.planning.config import Adapter
+
+if TYPE_CHECKING:
+    from oncoraft.planning.config import Adapter
 
 SMALL = {
     "vocab_size": 16_384,

@@ -24,10 +24,14 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from oncoraft.models.cases import Case, padded
 from oncoraft.models.fold_model import with_adapter
-from oncoraft.planning.config import Adapter, Strategy, Training
 from oncoraft.training.loop import take_step
 from oncoraft.training.roofline import work_of
 from oncoraft.training.train import equip
+
+try:
+    from oncoraft.planning.config import Adapter, Strategy, Training
+except ModuleNotFoundError:  # checkouts as old as commit 1073922 keep their settings elsewhere
+    from oncoraft.config import Adapter, Strategy, Training  # type: ignore[no-redef]
 
 CPU = torch.device("cpu")
 RATE = 1e-4
