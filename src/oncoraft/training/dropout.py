@@ -23,7 +23,7 @@ from oncoraft.models.packing import Packed, on_device
 SAME_INPUT = {"q_proj": "qkv", "k_proj": "qkv", "v_proj": "qkv", "gate_proj": "gate_up", "up_proj": "gate_up"}
 # Odd 32-bit multipliers, as signed integers: 0x9E3779B1 and 0x85EBCA6B.
 FIRST_MULTIPLIER, SECOND_MULTIPLIER = 0x9E3779B1 - 2**32, 0x85EBCA6B - 2**32
-ROWS = 256  # whose features are hashed at once
+BLOCK = 2**16  # features hashed at once
 
 
 class Draws:
@@ -91,7 +91,8 @@ class CaseDropout(nn.Module):
         keys, columns = self._keys(places), self.get_buffer("columns")
         found = torch.empty((len(keys), len(columns)), dtype=torch.bool, device=keys.device)
         # A few rows at a time: the integers between the passes then stay in the processor's cache.
-        for its_keys, out in zip(keys.split(ROWS), found.split(ROWS), strict=True):
+        rows = max(1, BLOCK // len(columns))
+        for its_keys, out in zip(keys.split(rows), found.split(rows), strict=True):
             out.copy_(keep(its_keys, columns, self.probability))
         return found
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch.autograd import Function
 
-ROWS = 256  # of width 256 in fp32 a quarter of a MiB: a few such blocks fit into the cache of one core
+BLOCK = 2**16  # numbers in a block, a quarter of a MiB in fp32: a few such blocks fit into the cache of one core
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class _Norm(Function):
         length = torch.linalg.vector_norm(states, dim=-1, keepdim=True)
         inverse = length.square_().div_(states.shape[-1]).add_(epsilon).rsqrt_()
         out = torch.empty_like(states, memory_format=torch.contiguous_format)
-        for one, its_inverse, its_out in zip(*(_blocks(part) for part in (states, inverse, out)), strict=True):
+        for one, its_inverse, its_out in zip(*(_blocks(part, states.shape[-1]) for part in (states, inverse, out)), strict=True):
             torch.mul(one, its_inverse, out=its_out).mul_(weight)
         context.save_for_backward(states, weight, inverse)
         return out
@@ -42,7 +42,9 @@ class _Norm(Function):
     def backward(context: Any, *gradients: torch.Tensor) -> Any:
         states, weight, inverse = context.saved_tensors
         found = torch.empty_like(states, memory_format=torch.contiguous_format)
-        for gradient, one, its_inverse, out in zip(*(_blocks(part) for part in (gradients[0], states, inverse, found)), strict=True):
+        for gradient, one, its_inverse, out in zip(
+            *(_blocks(part, states.shape[-1]) for part in (gradients[0], states, inverse, found)), strict=True
+        ):
             torch.mul(gradient, weight, out=out)
             along = (out * one).sum(-1, keepdim=True).mul_(its_inverse.pow(3)).div_(-states.shape[-1])
             out.mul_(its_inverse).addcmul_(one, along)
@@ -59,7 +61,7 @@ class _Gate(Function):
     def forward(context: Any, gate: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
         context.save_for_backward(gate, up)
         out = torch.empty_like(up)
-        for its_gate, its_up, its_out in zip(*(_blocks(part) for part in (gate, up, out)), strict=True):
+        for its_gate, its_up, its_out in zip(*(_blocks(part, up.shape[-1]) for part in (gate, up, out)), strict=True):
             torch.mul(torch.nn.functional.silu(its_gate), its_up, out=its_out)
         return out
 
@@ -67,7 +69,7 @@ class _Gate(Function):
     def backward(context: Any, *gradients: torch.Tensor) -> Any:
         gate, up = context.saved_tensors
         of_gate, of_up = torch.empty_like(gate), torch.empty_like(up)
-        for parts in zip(*(_blocks(part) for part in (gradients[0], gate, up, of_gate, of_up)), strict=True):
+        for parts in zip(*(_blocks(part, up.shape[-1]) for part in (gradients[0], gate, up, of_gate, of_up)), strict=True):
             gradient, its_gate, its_up, its_of_gate, its_of_up = parts
             torch.mul(gradient, torch.nn.functional.silu(its_gate), out=its_of_up)
             its_of_gate.copy_(torch.ops.aten.silu_backward(gradient * its_up, its_gate))
@@ -100,8 +102,9 @@ def rotated(states: torch.Tensor, cosine: torch.Tensor, sine: torch.Tensor) -> t
 def _turn(states: torch.Tensor, cosine: torch.Tensor, sine: torch.Tensor, sign: int) -> torch.Tensor:
     out = torch.empty(states.shape, dtype=states.dtype)
     half = states.shape[-1] // 2
+    rows = max(1, BLOCK // (states.shape[-1] * states.shape[-2]))
     ways = cosine[:, :, None].expand(len(states), -1, -1, -1), sine[:, :, None].expand(len(states), -1, -1, -1)
-    for one, its_cosine, its_sine, its_out in zip(*(part.flatten(0, 1).split(ROWS) for part in (states, *ways, out)), strict=True):
+    for one, its_cosine, its_sine, its_out in zip(*(part.flatten(0, 1).split(rows) for part in (states, *ways, out)), strict=True):
         torch.mul(one, its_cosine, out=its_out)
         its_out[..., :half].addcmul_(one[..., half:], its_sine[..., :half], value=-sign)
         its_out[..., half:].addcmul_(one[..., :half], its_sine[..., half:], value=sign)
@@ -166,6 +169,6 @@ def projected(states: torch.Tensor, parts: Sequence[Projection], kept: torch.Ten
     return _Project.apply(states, kept, parts, *adapters)
 
 
-def _blocks(states: torch.Tensor) -> Sequence[torch.Tensor]:
-    """Rows (n, width) of (..., width), a few at a time."""
-    return states.flatten(0, -2).split(ROWS)
+def _blocks(states: torch.Tensor, width: int) -> Sequence[torch.Tensor]:
+    """Rows (n, last) of (..., last), as many at a time as make a block of this width."""
+    return states.flatten(0, -2).split(max(1, BLOCK // width))
