@@ -71,6 +71,14 @@ def test_work_is_split_for_every_process_where_there_are_cases_enough() -> None:
     assert [[len(group) for group in share] for share in shares(micro_batches(cases, 10_000, 4), 4)] == [[2]] * 4
 
 
+def test_a_little_more_than_one_budget_becomes_two_halves() -> None:
+    """1,100 tokens at 1,000 a group: 550 each, where filling the first would leave 100; three processes get as many groups each."""
+    cases = [case(f"{number:02d}", (1,) * 50, ()) for number in range(22)]
+    assert [sum(one.length for one in group) for group in micro_batches(cases, 1000)] == [550, 550]
+    assert len(micro_batches(cases, 300, 3)) == 6  # four would do, and two processes would wait for the third
+    assert max(sum(one.length for one in group) for group in micro_batches(cases, 300, 3)) == 200
+
+
 def test_a_case_over_the_budget_stands_alone() -> None:
     cases = [case("long", (1,) * 90, ()), case("a", (1,) * 20, ()), case("b", (1,) * 20, ())]
     assert [[one.case_id for one in group] for group in micro_batches(cases, 50)] == [["long"], ["a", "b"]]

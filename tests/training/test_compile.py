@@ -4,6 +4,8 @@ The variable-length kernel runs on a GPU only; in its place stands a plain funct
 tested is the path that a GPU compiles: adapters with dropout by case, norms, rotary positions and the attention interface.
 """
 
+import logging
+
 import pytest
 import torch
 from torch._dynamo.utils import counters
@@ -63,3 +65,25 @@ def test_a_compiled_layer_serves_every_length_and_every_layer(architecture: str,
     half = len(batches)
     for eager, other in zip(found[:half], found[half:], strict=True):
         assert eager[1:] == pytest.approx(other[1:], rel=1e-4)
+
+
+def test_a_layer_that_cannot_be_compiled_runs_as_it_is_and_that_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def unable(graph: torch.fx.GraphModule, inputs: list[torch.Tensor]) -> None:
+        raise RuntimeError("no compiler on this machine")
+
+    monkeypatch.setattr(torch._dynamo.config, "suppress_errors", False)  # put back after the test
+    torch._dynamo.reset()
+    blocks = {"strategy": Strategy(), "training": Training(), "adapter": Adapter(rank=2, dropout=0.0)}
+    trainer, cases = equip(random_model("llama"), blocks, 10), random_cases(3)
+    expected = [float(loss.detach()) for loss in losses(trainer.model, trainer.head.eval(), cases, Strategy(), trainer.draws)]
+    with caplog.at_level(logging.WARNING, "oncoraft"):
+        fallbacks = compile_layers(trainer.model, backend=unable)
+        assert not fallbacks.reasons
+        found = [float(loss.detach()) for loss in losses(trainer.model, trainer.head, cases, Strategy(), trainer.draws)]
+    assert found == pytest.approx(expected, rel=1e-5)
+    assert fallbacks.reasons
+    said = [record.getMessage() for record in caplog.records if record.name == "oncoraft"]
+    assert len(said) == 1
+    assert said[0].startswith("train: a decoder layer runs uncompiled")

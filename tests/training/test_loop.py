@@ -9,6 +9,7 @@ import torch
 from oncoraft.foundation.errors import InputError, RetryLater
 from oncoraft.planning.config import Adapter, Strategy, Training
 from oncoraft.training import loop
+from oncoraft.training.ahead import Ahead, my_batches
 from oncoraft.training.loop import ending_with_75, steps_in, steps_of, stop_asked, take_step
 from oncoraft.training.train import equip
 from oncoraft.training.trainer import Trainer
@@ -57,6 +58,34 @@ def test_the_logged_loss_is_the_weighted_sum_of_means_over_the_step() -> None:
     assert entry["language_model_loss"] == pytest.approx(float(language) / sum(len(case.answer) for case in cases), rel=1e-4)
     assert entry["score_loss"] == pytest.approx(float(score) / 9, rel=1e-4)
     assert entry["loss"] == pytest.approx(entry["language_model_loss"] + entry["score_loss"])
+
+
+def test_steps_made_ready_ahead_are_the_same_steps() -> None:
+    """As a GPU takes them; dropout on, several micro-batches a step, going on in the middle as a resumed run does."""
+    cases, found = random_cases(11), []
+    for prepared in (False, True):
+        trainer = trainer_with(tokens_per_micro_batch=256, global_batch_size=4, learning_rate=1e-2)
+        steps = list(steps_of(cases, trainer.settings))[:3]
+        trainer.step = 1
+        ahead = Ahead(trainer, steps, take_step)
+        for step in steps[1:]:
+            ahead.take(step) if prepared else take_step(trainer, step)
+        ahead.close()
+        found.append([{name: entry[name] for name in ("step", "loss", "gradient_norm", "tokens")} for entry in trainer.log])
+    assert found[0] == found[1]
+    assert [entry["step"] for entry in found[0]] == [2, 3]
+
+
+def test_two_halves_of_a_step_learn_what_the_whole_step_does() -> None:
+    cases, found = random_cases(9, shortest=20, longest=60), []
+    for tokens in (16_384, 256):
+        trainer = trainer_with(tokens_per_micro_batch=tokens)
+        entry = take_step(trainer, cases)
+        found.append((entry["loss"], [parameter.grad for parameter in trainer.trainable()]))
+    assert len(my_batches(trainer, cases)) > 1
+    assert found[0][0] == pytest.approx(found[1][0], rel=1e-5)
+    for one, other in zip(found[0][1], found[1][1], strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
 
 
 OUT_OF_MEMORY = [

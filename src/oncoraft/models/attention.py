@@ -21,7 +21,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from oncoraft.models.base import causal_of
-from oncoraft.models.packing import Packed
+from oncoraft.models.packing import LastRows, Packed
 
 varlen_attn: Any = None
 with suppress(ImportError):  # torch before 2.10 has none
@@ -34,10 +34,17 @@ _VARLEN_OPTIONS = set(inspect.signature(varlen_attn).parameters) if varlen_attn 
 _SHARED_HEADS: dict[str, Any] = {"enable_gqa": True} if "enable_gqa" in _VARLEN_OPTIONS else {}
 
 
-def packed_hidden(model: Any, packed: Packed) -> torch.Tensor:
-    """Final-norm hidden states of a packed row, (T, hidden); no logits are computed and no cache is kept."""
+def packed_hidden(model: Any, packed: Packed, rows: LastRows | None = None) -> torch.Tensor:
+    """Final-norm hidden states of a packed row, (T, hidden); no logits are computed and no cache is kept.
+
+    Args:
+        model: any that transformers knows.
+        packed: the row.
+        rows: which of its states are wanted, (rows, hidden); for a model whose last layer knows of them. None: all.
+    """
     use_packed_attention(model)
     causal = causal_of(model)
+    wanted: dict[str, Any] = {} if rows is None else {"read_rows": rows}
     states = causal.model(
         input_ids=packed.ids,
         position_ids=packed.positions,
@@ -47,6 +54,7 @@ def packed_hidden(model: Any, packed: Packed) -> torch.Tensor:
         cu_seq_lens_q=packed.bounds,
         max_length_q=packed.longest,
         case_lengths=None if _use_varlen(causal, packed.ids.device) else packed.lengths,
+        **wanted,
     )
     return states.last_hidden_state[0]
 
@@ -99,21 +107,51 @@ def by_case(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, lengths: tuple[int, ...], scaling: float | None, window: int | None
 ) -> torch.Tensor:
     """One scaled-dot-product call a case: exact everywhere, and quick on a CPU, where there is no variable-length kernel."""
-    repeats = query.shape[1] // key.shape[1]
-    if repeats > 1:
-        key, value = key.repeat_interleave(repeats, dim=1), value.repeat_interleave(repeats, dim=1)
     parts = []
-    for one, its_key, its_value in zip(*(states.split(lengths, dim=2) for states in (query, key, value)), strict=True):
+    for one, its_key, its_value in zip(*_split_by_case(query, key, value, lengths, lengths), strict=True):
         length = one.shape[2]
-        mask = None if window is None or length <= window else _window_mask(length, window, one.device)
+        mask = None if window is None or length <= window else _window_mask(0, length, window, one.device)
         parts.append(scaled_dot_product_attention(one, its_key, its_value, attn_mask=mask, is_causal=mask is None, scale=scaling))
-    return torch.cat(parts, dim=2).transpose(1, 2)
+    return _joined(parts)
 
 
-def _window_mask(length: int, window: int, device: torch.device) -> torch.Tensor:
-    """True where a query (row) may see a key (column): not later, and fewer than `window` tokens back."""
+def last_rows_by_case(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    rows: LastRows,
+    lengths: tuple[int, ...],
+    scaling: float | None,
+    sliding_window: int | None,
+) -> torch.Tensor:
+    """As `by_case`, for queries of the last rows of each case alone, (1, heads, rows, head size)."""
+    parts = []
+    for one, its_key, its_value in zip(*_split_by_case(query, key, value, rows.counts, lengths), strict=True):
+        length = its_key.shape[2]
+        mask = _window_mask(length - one.shape[2], length, sliding_window or length, one.device)
+        parts.append(scaled_dot_product_attention(one, its_key, its_value, attn_mask=mask, scale=scaling))
+    return _joined(parts)
+
+
+def _split_by_case(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, rows: tuple[int, ...], lengths: tuple[int, ...]
+) -> list[tuple[torch.Tensor, ...]]:
+    """Each case's (key-value heads, queries that share one, tokens, head size); keys and values are shared, not copied."""
+    sharing = query.shape[1] // key.shape[1]
+    grouped = query[0].unflatten(0, (key.shape[1], sharing))
+    shared = [states[0][:, None].expand(-1, sharing, -1, -1) for states in (key, value)]
+    return [grouped.split(rows, dim=2), *(states.split(lengths, dim=2) for states in shared)]
+
+
+def _joined(parts: list[torch.Tensor]) -> torch.Tensor:
+    """The cases' (key-value heads, sharing, tokens, head size) as one row, (1, T, heads, head size)."""
+    return torch.cat([part.permute(2, 0, 1, 3) for part in parts]).flatten(1, 2)[None]
+
+
+def _window_mask(first: int, length: int, window: int, device: torch.device) -> torch.Tensor:
+    """True where a query (row), of the tokens from `first` on, may see a key (column): not later, and fewer than `window` tokens back."""
     place = torch.arange(length, device=device)
-    back = place[:, None] - place[None, :]
+    back = place[first:, None] - place[None, :]
     return (back >= 0) & (back < window)
 
 
@@ -129,6 +167,11 @@ def _varlen(
     """Torch's variable-length kernel on (T, heads, head size); a left width of w - 1 is w tokens with the token itself."""
     width = (-1, 0) if window is None else (window - 1, 0)
     return varlen_attn(query, key, value, bounds, bounds, longest, longest, scale=scaling, window_size=width, **_SHARED_HEADS)
+
+
+def reads_by_case(model: Any, device: torch.device) -> bool:
+    """Whether packed rows are attended case by case here and now, not by the variable-length kernel."""
+    return not _use_varlen(causal_of(model), device)
 
 
 def _use_varlen(causal: Any, device: torch.device) -> bool:

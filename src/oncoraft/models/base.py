@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 from pathlib import Path
@@ -54,6 +55,18 @@ def device_for(gpus: int) -> torch.device:
     if gpus and torch.cuda.device_count() < gpus:
         raise RetryLater(f"{gpus} GPU asked for, {torch.cuda.device_count()} visible; a retry may land on a better node")
     return torch.device("cuda" if gpus else "cpu")
+
+
+def keep_freed_memory() -> bool:
+    """Let this process keep the memory that it frees for its next allocation, where its C library is glibc; False elsewhere.
+
+    glibc asks the kernel for every large block anew, and the kernel fills each page with zeros: a tenth of a training step on a CPU.
+    """
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option is None:
+        return False
+    # M_MMAP_MAX (-4): no block of its own for a large allocation; M_TRIM_THRESHOLD (-1): nothing given back (mallopt(3)).
+    return bool(set_option(-4, 0) and set_option(-1, 2**31 - 1))
 
 
 def load_tokenizer(folder: Path) -> Any:

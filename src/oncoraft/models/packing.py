@@ -44,6 +44,39 @@ class Packed:
         return max(self.lengths)
 
 
+def on_device(values: np.ndarray, device: torch.device) -> torch.Tensor:
+    """An array on a device; on a GPU from pinned memory, since a copy from any other waits for all work before it."""
+    found = torch.from_numpy(values)
+    return found.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else found
+
+
+@dataclass(frozen=True)
+class LastRows:
+    """The rows of a packed row that a loss reads: of each case from its prompt's last token to its end.
+
+    Args:
+        places: their indices in the packed row, (rows,).
+        counts: how many there are of each case.
+        prompt_ends: which of these rows is each case's last prompt token, (cases,).
+        predictors: which of these rows predict an answer token, (answer tokens,).
+    """
+
+    places: torch.Tensor
+    counts: tuple[int, ...]
+    prompt_ends: torch.Tensor
+    predictors: torch.Tensor
+
+
+def last_rows(packed: Packed) -> LastRows:
+    """Where a packed row is read, and the same places counted among these rows alone."""
+    answers = packed.bounds[1:].long() - packed.prompt_ends
+    first = answers.cumsum(0) - answers
+    shift = (packed.prompt_ends - first).repeat_interleave(answers)
+    numbers = torch.arange(len(shift), device=shift.device)
+    predicts = numbers != (first + answers - 1).repeat_interleave(answers)  # a case's last token predicts nothing
+    return LastRows(numbers + shift, tuple(answers.tolist()), first, numbers[predicts])
+
+
 def pack(cases: Sequence[Case], device: torch.device) -> Packed:
     """The cases in one row, in the given order; a case without answer ends with its prompt."""
     parts = [np.asarray(part, dtype=np.int64) for case in cases for part in (case.prompt, case.answer)]
@@ -59,7 +92,7 @@ def pack(cases: Sequence[Case], device: torch.device) -> Packed:
     positions = np.arange(len(ids)) - np.repeat(bounds[:-1], lengths)
 
     def there(values: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(values).to(device, non_blocking=True)
+        return on_device(values, device)
 
     return Packed(
         ids=there(ids)[None],
@@ -73,29 +106,33 @@ def pack(cases: Sequence[Case], device: torch.device) -> Packed:
 
 
 def micro_batches(cases: Sequence[Case], tokens: int, at_least: int = 1) -> list[list[Case]]:
-    """Cases in groups of at most `tokens` tokens (a longer case stands alone), every case once.
+    """Cases in as few groups of at most `tokens` tokens as go (a longer case stands alone), of nearly equal size, every case once.
 
-    First-fit decreasing: the longest case first, each into the first group with room. The result depends on the cases alone,
-    neither on their order nor on the machine.
+    The longest case first, each into the group with the fewest tokens: a step of a little more than one budget becomes two halves, not a
+    full group and a remainder, which would leave a GPU waiting. The result depends on the cases alone, neither on their order nor on
+    the machine.
 
     Args:
         cases: of one optimiser step.
         tokens: budget of a group.
-        at_least: number of groups wanted, one a process; the budget is lowered for it where there are cases enough.
+        at_least: number of groups wanted, one a process; where more are needed, as many for each process.
     """
-    total = sum(case.length for case in cases)
-    budget = min(tokens, -(-total // at_least)) if at_least > 1 else tokens
-    groups: list[list[Case]] = []
-    room: list[int] = []
-    for case in sorted(cases, key=lambda case: (-case.length, case.case_id)):
-        place = next((number for number, left in enumerate(room) if left >= case.length), None)
-        if place is None:
-            groups.append([])
-            room.append(budget)
-            place = len(groups) - 1
-        groups[place].append(case)
-        room[place] -= case.length
-    return groups
+    ordered = sorted(cases, key=lambda case: (-case.length, case.case_id))
+    alone = [[case] for case in ordered if case.length > tokens]
+    rest = ordered[len(alone) :]
+    count = max(-(-sum(case.length for case in rest) // tokens), 1)
+    while True:
+        whole = -(-(len(alone) + count) // at_least) * at_least - len(alone)
+        groups: list[list[Case]] = [[] for _ in range(whole)]
+        load = [0] * whole
+        for case in rest:
+            lightest = load.index(min(load))
+            groups[lightest].append(case)
+            load[lightest] += case.length
+        # Greedy, so that now and then the fewest groups that could do are not enough; each case for itself always is.
+        if max(load, default=0) <= tokens:
+            return alone + [group for group in groups if group]
+        count += 1
 
 
 def shares(groups: Sequence[list[Case]], processes: int) -> list[list[list[Case]]]:

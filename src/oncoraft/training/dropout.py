@@ -17,12 +17,13 @@ from torch import nn
 
 from oncoraft.foundation.stable import stable_seed
 from oncoraft.models.cases import Case
-from oncoraft.models.packing import Packed
+from oncoraft.models.packing import Packed, on_device
 
 # Layers that read the same states in every supported architecture.
 SAME_INPUT = {"q_proj": "qkv", "k_proj": "qkv", "v_proj": "qkv", "gate_proj": "gate_up", "up_proj": "gate_up"}
 # Odd 32-bit multipliers, as signed integers: 0x9E3779B1 and 0x85EBCA6B.
 FIRST_MULTIPLIER, SECOND_MULTIPLIER = 0x9E3779B1 - 2**32, 0x85EBCA6B - 2**32
+BLOCK = 2**16  # features hashed at once
 
 
 class Draws:
@@ -40,8 +41,15 @@ class CaseDraws:
 
     def prepare(self, cases: Sequence[Case], packed: Packed, step: int) -> None:
         """Set the numbers for the cases that are read next, at an optimiser step from 0."""
-        self.model.keys = torch.from_numpy(token_keys(cases, self.seed, step)).to(packed.ids.device)
-        self.head.keys = self.model.keys[packed.prompt_ends]
+        self.use(self.keys(cases, packed.ids.device, step), packed)
+
+    def keys(self, cases: Sequence[Case], device: torch.device, step: int) -> torch.Tensor:
+        """The number of every token of a packed row, (T,)."""
+        return on_device(token_keys(cases, self.seed, step), device)
+
+    def use(self, keys: torch.Tensor, packed: Packed) -> None:
+        """Take these numbers for what is read next."""
+        self.model.keys, self.head.keys = keys, keys[packed.prompt_ends]
 
 
 class CaseDropout(nn.Module):
@@ -61,6 +69,7 @@ class CaseDropout(nn.Module):
         self.draws = draws
         self.readers = readers
         self.waiting: tuple[torch.Tensor, torch.Tensor, int] | None = None  # states, dropped states, readers still to come
+        self.places: torch.Tensor | None = None  # of the states in the packed row, where they are not all of it
         columns = np.random.default_rng(salt).integers(-(2**31), 2**31, width, dtype=np.int32)
         # A buffer, so that layers differ in data only and a compiled layer serves all; not part of what is saved.
         self.register_buffer("columns", torch.from_numpy(columns), persistent=False)
@@ -77,16 +86,29 @@ class CaseDropout(nn.Module):
         self.waiting = (states, dropped, left - 1) if left > 1 else None  # nothing is held beyond the last reader
         return dropped
 
-    def _dropped(self, states: torch.Tensor) -> torch.Tensor:
+    def kept(self, places: torch.Tensor | None = None) -> torch.Tensor:
+        """Which features stay, (rows, width), at places of the packed row (None: all of it)."""
+        keys, columns = self._keys(places), self.get_buffer("columns")
+        found = torch.empty((len(keys), len(columns)), dtype=torch.bool, device=keys.device)
+        # A few rows at a time: the integers between the passes then stay in the processor's cache.
+        rows = max(1, BLOCK // len(columns))
+        for its_keys, out in zip(keys.split(rows), found.split(rows), strict=True):
+            out.copy_(keep(its_keys, columns, self.probability))
+        return found
+
+    def _keys(self, places: torch.Tensor | None) -> torch.Tensor:
         assert self.draws.keys is not None, "the keys of the row have to be set before it is read"
-        kept = keep(self.draws.keys, self.get_buffer("columns"), self.probability)
+        return self.draws.keys if places is None else self.draws.keys[places]
+
+    def _dropped(self, states: torch.Tensor) -> torch.Tensor:
+        kept = keep(self._keys(self.places), self.get_buffer("columns"), self.probability)
         return torch.where(kept, states * (1 / (1 - self.probability)), 0.0)
 
 
 def keep(keys: torch.Tensor, columns: torch.Tensor, probability: float) -> torch.Tensor:
     """Which features stay, (tokens, width), each independently with 1 - probability; integers wrap around."""
-    mixed = (keys[:, None] ^ columns[None, :]) * FIRST_MULTIPLIER
-    mixed = (mixed ^ (mixed >> 15)) * SECOND_MULTIPLIER
+    mixed = (keys[:, None] ^ columns[None, :]).mul_(FIRST_MULTIPLIER)
+    mixed = mixed.bitwise_xor_(mixed >> 15).mul_(SECOND_MULTIPLIER)
     # A mixed integer is uniform over the signed 32-bit range; its lowest share of `probability` is dropped.
     return mixed >= int(probability * 2**32) - 2**31
 

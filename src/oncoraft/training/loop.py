@@ -12,7 +12,7 @@ import resource
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any
 
@@ -23,9 +23,9 @@ from oncoraft.foundation.errors import InputError, RetryLater
 from oncoraft.foundation.stable import stable_seed
 from oncoraft.models.base import causal_of
 from oncoraft.models.cases import Case
-from oncoraft.models.packing import micro_batches, shares
 from oncoraft.planning.config import Training
-from oncoraft.training.objective import losses
+from oncoraft.training.ahead import Ahead, my_batches
+from oncoraft.training.objective import Ready, losses
 from oncoraft.training.progress import Progress
 from oncoraft.training.trainer import Entry, Trainer
 
@@ -44,31 +44,27 @@ def steps_in(cases: int, settings: Training) -> int:
     return settings.epochs * -(-cases // settings.global_batch_size)
 
 
-def backward(trainer: Trainer, cases: list[Case]) -> tuple[float, float]:
-    """Gradients of one whole optimiser step, summed over micro-batches and processes; the step's mean losses.
+def backward(trainer: Trainer, cases: list[Case], ready: list[Ready] | None = None) -> torch.Tensor:
+    """Gradients of one whole optimiser step, summed over micro-batches and processes; the step's mean losses, (2,), on the device.
 
     Raises:
-        InputError: memory ran out, or the loss is not a number.
+        InputError: memory ran out.
     """
     strategy, settings, processes = trainer.strategy, trainer.settings, trainer.processes
     # At least 1: without answers (a score loss alone) the language loss is 0, not 0 / 0.
     answer_tokens = max(1, sum(len(case.answer) for case in cases))
-    groups = micro_batches(cases, settings.tokens_per_micro_batch, processes.count)
     total = torch.zeros(2, device=trainer.device)
-    for batch in shares(groups, processes.count)[processes.rank]:
+    for number, batch in enumerate(my_batches(trainer, cases)):
         tokens = sum(case.length for case in batch)
         recompute_activations(trainer, tokens)
         with memory_named(settings, tokens):
-            language, score = losses(trainer.model, trainer.head, batch, strategy, trainer.draws, trainer.step, trainer.frozen)
+            given = (trainer.draws, trainer.step, trainer.frozen, None if ready is None else ready[number])
+            language, score = losses(trainer.model, trainer.head, batch, strategy, *given)
             language, score = language / answer_tokens, score / len(cases)
             (strategy.language_model_weight * language + strategy.score_weight * score).backward()
         total += torch.stack([language.detach(), score.detach()]).float()
     processes.sum_gradients(trainer.trainable())
-    parts = processes.sum(total).tolist()
-    # After the sums, which are equal everywhere: every process ends here, and none is left waiting.
-    if not all(map(math.isfinite, parts)):
-        raise InputError(f"step {trainer.step + 1}: the loss is not a finite number; lower training.learning_rate")
-    return parts[0], parts[1]
+    return processes.sum(total)
 
 
 def recompute_activations(trainer: Trainer, tokens: int) -> None:
@@ -99,12 +95,21 @@ def memory_named(settings: Training, tokens: int) -> Iterator[None]:
         ) from None
 
 
-def take_step(trainer: Trainer, cases: list[Case]) -> Entry:
-    """One optimiser step; what it cost and how fast it was is logged and returned."""
+def take_step(trainer: Trainer, cases: list[Case], ready: list[Ready] | None = None) -> Entry:
+    """One optimiser step; what it cost and how fast it was is logged and returned.
+
+    Raises:
+        InputError: memory ran out, or the loss is not a number.
+    """
     started = time.monotonic()
     trainer.optimizer.zero_grad()
-    language, score = backward(trainer, cases)
-    norm = float(torch.nn.utils.clip_grad_norm_(trainer.trainable(), trainer.settings.max_gradient_norm))
+    total = backward(trainer, cases, ready)
+    length = torch.nn.utils.clip_grad_norm_(trainer.trainable(), trainer.settings.max_gradient_norm)
+    # The one place in a step where a GPU is waited for.
+    language, score, norm = torch.stack([*total, length.to(total.device)]).tolist()
+    # After the sums, which are equal everywhere: every process ends here, and none is left waiting.
+    if not (math.isfinite(language) and math.isfinite(score)):
+        raise InputError(f"step {trainer.step + 1}: the loss is not a finite number; lower training.learning_rate")
     rates = trainer.schedule.get_last_lr()
     trainer.optimizer.step()
     trainer.schedule.step()
@@ -139,7 +144,11 @@ def memory_gib(device: torch.device) -> float:
 
 def train(trainer: Trainer, cases: list[Case], save: Callable[[], None]) -> None:
     """Run (or go on) to the last step; see `go_through`."""
-    go_through(trainer, steps_of(cases, trainer.settings), steps_in(len(cases), trainer.settings), partial(take_step, trainer), save)
+    steps = list(steps_of(cases, trainer.settings))
+    if trainer.device.type != "cuda":
+        return go_through(trainer, steps, len(steps), partial(take_step, trainer), save)
+    with closing(Ahead(trainer, steps, take_step)) as ahead:
+        go_through(trainer, steps, len(steps), ahead.take, save)
 
 
 def go_through(
@@ -168,7 +177,7 @@ def go_through(
                 continue
             progress.show(take(batch))
             # Asked of all: a signal may reach one process alone, for which the others would wait in the next sum.
-            stop = processes.any(asked(), trainer.device)
+            stop = asked() if processes.count == 1 else processes.any(asked(), trainer.device)
             if processes.is_first and (stop or trainer.step % trainer.settings.checkpoint_every_steps == 0):
                 save()
             if stop:

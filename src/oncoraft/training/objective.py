@@ -9,22 +9,36 @@ Both in fp32.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
-from torch.utils.checkpoint import checkpoint
+from torch.autograd import Function
 
 from oncoraft.models.attention import packed_hidden
-from oncoraft.models.base import logits_of
+from oncoraft.models.base import causal_of, logits_of
 from oncoraft.models.cases import Case
 from oncoraft.models.fold_model import score_logit
-from oncoraft.models.packing import pack
+from oncoraft.models.packing import Packed, last_rows, pack
 from oncoraft.planning.config import Strategy
 from oncoraft.training.dropout import CaseDraws
 from oncoraft.training.frozen import PromptStates
+from oncoraft.training.lean_layers import reads_last_rows_alone
 
-LOGITS_AT_ONCE = 2**28  # 1 GiB in fp32; more are computed in parts, each again in the backward pass
+# Logits held at once: 1 GiB in fp32 on a GPU, where few large products are quick, 8 MiB on a CPU, where they stay in the cache.
+LOGITS_AT_ONCE = {"cuda": 2**28, "cpu": 2**21}
+
+
+class Ready(NamedTuple):
+    """A micro-batch on the device: its packed row, and the numbers that decide what is dropped, if anything is."""
+
+    packed: Packed
+    keys: torch.Tensor | None
+
+
+def made_ready(batch: Sequence[Case], device: torch.device, draws: CaseDraws | None, step: int) -> Ready:
+    """Pack a micro-batch of an optimiser step; it needs no model, so that it can be done while the device works."""
+    return Ready(pack(batch, device), None if draws is None else draws.keys(batch, device, step))
 
 
 def losses(
@@ -35,6 +49,7 @@ def losses(
     draws: CaseDraws | None = None,
     step: int = 0,
     frozen: PromptStates | None = None,
+    ready: Ready | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Language-modelling loss summed over the answer tokens, and score loss summed over the cases, of one micro-batch.
 
@@ -46,24 +61,28 @@ def losses(
         draws: of the dropout layers; None where nothing is dropped.
         step: of the optimiser, from 0; with the case it decides what is dropped.
         frozen: states that were read before, where nothing below the head learns; None: the model reads the batch.
+        ready: the batch packed ahead of time; None: it is packed now.
     """
     device = next(model.parameters()).device
-    packed = pack(batch, device)
+    packed, keys = made_ready(batch, device, draws, step) if ready is None else ready
     # Before the states that were read once are used: the head's dropout needs its keys too.
-    if draws is not None:
-        draws.prepare(batch, packed, step)
+    if draws is not None and keys is not None:
+        draws.use(keys, packed)
     language = score = torch.zeros((), device=device)
     if frozen is not None and head is not None:
         return language, summed_score_loss(score_logit(head, frozen.of(batch)), batch, strategy)
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
         # Nothing below the head learns without an adapter: no graph is kept for it.
         with torch.set_grad_enabled(torch.is_grad_enabled() and strategy.has_adapter):
-            hidden = packed_hidden(model, packed)
+            # The same states either way, counted in the whole row or among the rows that are read.
+            read = last_rows(packed) if reads_last_rows_alone(model) else None
+            hidden = packed_hidden(model, packed, read)
+        places = packed if read is None else read
         if strategy.language_model_weight and len(packed.targets):
-            language = summed_cross_entropy(model, hidden[packed.predictors], packed.targets)
+            language = summed_cross_entropy(model, hidden[places.predictors], packed.targets)
     # Outside autocast, which would take the head's products in bf16.
     if head is not None:
-        score = summed_score_loss(score_logit(head, hidden[packed.prompt_ends]), batch, strategy)
+        score = summed_score_loss(score_logit(head, hidden[places.prompt_ends]), batch, strategy)
     return language, score
 
 
@@ -80,21 +99,45 @@ def summed_score_loss(logit: torch.Tensor, batch: Sequence[Case], strategy: Stra
     return nn.functional.mse_loss(torch.sigmoid(logit), wanted, reduction="sum")
 
 
-def summed_cross_entropy(model: Any, states: torch.Tensor, targets: torch.Tensor, at_once: int = LOGITS_AT_ONCE) -> torch.Tensor:
+def summed_cross_entropy(model: Any, states: torch.Tensor, targets: torch.Tensor, at_once: int | None = None) -> torch.Tensor:
     """Cross-entropy of the targets (n,) from final-norm states (n, hidden), summed.
 
     Args:
         model: whose language-modelling head is applied.
         states: at the positions that predict.
         targets: token ids.
-        at_once: most logits to hold; beyond, rows go in parts whose logits are not kept for the backward pass.
+        at_once: most logits to hold; None: what suits the device.
     """
+    causal = causal_of(model)
+    rows = max(1, (at_once or LOGITS_AT_ONCE.get(states.device.type, 2**28)) // causal.config.vocab_size)
+    if any(parameter.requires_grad for parameter in causal.lm_head.parameters()):
+        return nn.functional.cross_entropy(logits_of(model, states), targets, reduction="sum")
+    return _CrossEntropy.apply(states, targets, model, rows)
 
-    def part(rows: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-        return nn.functional.cross_entropy(logits_of(model, rows), wanted, reduction="sum")
 
-    rows = max(1, at_once // model.config.vocab_size)
-    if len(states) <= rows:
-        return part(states, targets)
-    parts = [checkpoint(part, *pair, use_reentrant=False) for pair in zip(states.split(rows), targets.split(rows), strict=True)]
-    return torch.stack(parts).sum()
+class _CrossEntropy(Function):
+    """Through a frozen head, a few rows at a time: the gradient is taken while their logits are there, which then need not be kept."""
+
+    @staticmethod
+    def forward(context: Any, states: torch.Tensor, targets: torch.Tensor, model: Any, rows: int) -> torch.Tensor:
+        weight, cap = causal_of(model).lm_head.weight, getattr(causal_of(model).config, "final_logit_softcapping", None)
+        total = torch.zeros((), device=states.device)
+        gradient = torch.empty_like(states) if context.needs_input_grad[0] else None
+        for place in range(0, len(states), rows):
+            some, wanted = states[place : place + rows], targets[place : place + rows, None].long()
+            logits = logits_of(model, some)
+            likely = nn.functional.log_softmax(logits, dim=-1)
+            total -= likely.gather(1, wanted).sum()
+            if gradient is not None:
+                # d/d logits of -log softmax: the softmax, less 1 at the target.
+                ahead = likely.exp_().scatter_add_(1, wanted, likely.new_full(wanted.shape, -1.0))
+                if cap is not None:  # the derivative of cap * tanh(x / cap)
+                    ahead.mul_(1 - (logits / cap).square_())
+                gradient[place : place + rows] = ahead.to(weight.dtype) @ weight
+        context.save_for_backward(gradient)
+        return total
+
+    @staticmethod
+    def backward(context: Any, *gradients: torch.Tensor) -> Any:
+        (gradient,) = context.saved_tensors
+        return gradient * gradients[0], None, None, None

@@ -23,7 +23,7 @@ from oncoraft.foundation.lease import hold_devices
 from oncoraft.foundation.provenance import canonical_json, file_digest, manifest, publishing, text_digest, versions, write_json
 from oncoraft.foundation.publishing import claim
 from oncoraft.foundation.stable import stable_seed
-from oncoraft.models.base import causal_of, context_of_folder, device_for, load_base, load_tokenizer
+from oncoraft.models.base import causal_of, context_of_folder, device_for, keep_freed_memory, load_base, load_tokenizer
 from oncoraft.models.cases import Case, encode, read_rows
 from oncoraft.models.choice_head import CHOICE_HEAD_FILE, CHOICES_FILE, by_frequency, new_choice_head, write_choices
 from oncoraft.models.fold_model import HEAD_FILE, new_score_head, with_adapter
@@ -32,9 +32,11 @@ from oncoraft.planning.config import Strategy
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 from oncoraft.recalibration import FILE as RECALIBRATION_FILE
 from oncoraft.training.checkpoints import States, locked
+from oncoraft.training.compiling import compile_layers
 from oncoraft.training.dropout import use_case_dropout
 from oncoraft.training.frozen import read_once
 from oncoraft.training.launch import launched, run_on_every_gpu
+from oncoraft.training.lean_layers import use_lean_layers
 from oncoraft.training.loop import ending_with_75, memory_named, steps_in, train
 from oncoraft.training.processes import Processes, joined
 from oncoraft.training.roofline import measured_roof, work_of
@@ -152,16 +154,12 @@ def equip(model: Any, blocks: dict[str, Any], total_steps: int, processes: Proce
     optimizer, schedule = new_optimizer(model, head, settings, total_steps)
     trainer = Trainer(model, head, optimizer, schedule, strategy, settings, draws, processes or Processes(), choices=list(choices))
     trainer.work, trainer.roof = work_of(model, strategy.has_adapter), measured_roof(device)
-    if settings.compile and device.type == "cuda":
-        compile_layers(model)
+    if device.type == "cpu":
+        use_lean_layers(model)
+        keep_freed_memory()
+    elif settings.compile:
+        trainer.fallbacks = compile_layers(model)
     return trainer
-
-
-def compile_layers(model: Any, backend: str = "inductor") -> None:
-    """Compile each decoder layer, the number of tokens left open; what cannot be compiled runs as it is, with a warning of torch's."""
-    torch._dynamo.config.suppress_errors = True
-    for layer in causal_of(model).model.layers:
-        layer.compile(dynamic=True, backend=backend)
 
 
 # What a strategy leaves in a fold's folder, by the pattern of its name; inference writes its predictions below it.
@@ -206,6 +204,8 @@ def publish(given: argparse.Namespace, trainer: Trainer, cases: list[Case], reco
         "steps": trainer.step,
         "processes": trainer.processes.count,
     }
+    if trainer.fallbacks is not None:
+        counts["layers_run_uncompiled"] = len(trainer.fallbacks.reasons)
     with publishing(given.out, step="train", folders=[given.out], keeping=LATER, own=WRITTEN) as (folder,):
         write_fold(folder, trainer, cases)
         outputs = {given.out / path.name: path for path in sorted(folder.iterdir())}

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from oncoraft.planning.config import Strategy, Training
+from oncoraft.training.compiling import Fallbacks
 from oncoraft.training.dropout import CaseDraws
 from oncoraft.training.frozen import PromptStates
 from oncoraft.training.processes import Processes
@@ -32,6 +33,7 @@ class Trainer:
     draws: CaseDraws | None = None
     processes: Processes = field(default_factory=Processes)
     frozen: PromptStates | None = None
+    fallbacks: Fallbacks | None = None  # of compiled layers
     work: Work | None = None
     roof: float = math.inf
     step: int = 0
