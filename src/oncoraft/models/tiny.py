@@ -35,7 +35,7 @@ from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.foundation.publishing import claim
 from oncoraft.foundation.stable import stable_seed
 from oncoraft.models.attention import packed_hidden
-from oncoraft.models.base import device_for, logits_of
+from oncoraft.models.base import device_for, keep_freed_memory, logits_of
 from oncoraft.models.cases import Case, encode, prompt_text, read_rows
 from oncoraft.models.packing import pack
 from oncoraft.planning.config import TinyModel
@@ -153,6 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise InputError("expected a model with a `build` block", column="model")
     claim(given.out, step="base-model", folders=[given.out], own=WRITTEN)
     torch.set_num_threads(given.threads)
+    keep_freed_memory()
     rows = read_rows(given.corpus)
     tokenizer = train_tokenizer([prompt_text(row) + row["output"] for row in rows], settings.vocabulary_size)
     model = new_model(settings, tokenizer).to(device_for(hold_devices(given.gpus)))
