@@ -219,9 +219,9 @@ def numbered(cases: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> tuple[pd.D
     found = dict(tables)
     for name, rows in tables.items():
         if "patient_id" in rows:
-            place = people.get_indexer(rows["patient_id"])
+            place = people.get_indexer(pd.Index(rows["patient_id"]))
             found[name] = rows.assign(patient_id=place)[place >= 0].reset_index(drop=True)
-    return cases.assign(patient_id=people.get_indexer(cases["patient_id"])), found
+    return cases.assign(patient_id=people.get_indexer(pd.Index(cases["patient_id"]))), found
 
 
 def label(cases: pd.DataFrame, tables: dict[str, pd.DataFrame], settings: Labels, *, has_verdicts: bool | None = None) -> pa.Table:
@@ -285,7 +285,7 @@ def counts_of(counted: list[pd.DataFrame]) -> dict[str, dict[str, int]]:
     total = pd.concat(counted).groupby(["definition", "category"]).sum().astype(int)
     return {
         str(name): {
-            **part.droplevel("definition")["category_count"].to_dict(),
+            **{str(category): int(cases) for (_, category), cases in part["category_count"].items()},
             "contradicted": int(part["is_contradicted_sum"].sum()),
             "local_treatment_between": int(part["local_treatment_between_sum"].sum()),
         }

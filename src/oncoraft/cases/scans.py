@@ -47,7 +47,7 @@ def case_frame(cases: pd.DataFrame, patients: pd.DataFrame, settings: Labels) ->
 def near(frame: pd.DataFrame, rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     """Records of each case's patient: case (position), day (from index) and `columns`; by case, those of one in their order."""
     people = pd.Index(frame["patient_id"].unique())
-    owner, mine = people.get_indexer(rows["patient_id"]), people.get_indexer(frame["patient_id"])
+    owner, mine = (people.get_indexer(pd.Index(table["patient_id"])) for table in (rows, frame))
     order = np.argsort(owner, kind="stable")
     order = order[np.searchsorted(owner, 0, sorter=order) :]
     count = np.bincount(owner[order], minlength=len(people))
@@ -76,13 +76,15 @@ def assessment_days(frame: pd.DataFrame, progression: pd.DataFrame, settings: La
     """Each case's days with a verdict in its longest possible window.
 
     Returns:
-        case, day, and whether any read of that day was yes, no, maybe (Indeterminate), drawn (Indeterminate drawn as yes); sorted.
+        case, day, and whether any read of that day was yes, no, maybe (Indeterminate) and, where it was drawn
+        (`draw_indeterminate`), drawn (Indeterminate drawn as yes); sorted.
     """
     verdicts = progression[["patient_id", "start_day"]].copy()
     for name, word in (("yes", "Y"), ("no", "N"), ("maybe", "Indeterminate")):
         verdicts[name] = progression["progression"] == word
-    verdicts["drawn"] = progression["drawn"]
-    flags = ["yes", "no", "maybe", "drawn"]
+    if "drawn" in progression:
+        verdicts["drawn"] = progression["drawn"]
+    flags = [name for name in verdicts if name not in ("patient_id", "start_day")]
     by_day = verdicts.groupby(["patient_id", "start_day"], sort=False)[flags].any().reset_index()
     found = near(frame, by_day[by_day[["yes", "no", "maybe"]].any(axis=1)], flags)
     limit = frame[["to_end", "to_next"]].min(axis=1).clip(upper=longest).to_numpy()

@@ -78,7 +78,7 @@ def open_tables(folder: Path, names: Iterable[str], columns: dict[str, list[str]
         if missing := sorted(set(wanted or ()) - set(there)):
             raise InputError("expected this column", file=path, column=missing[0], found="none of that name")
         key = "sample_id" if name == SAMPLES else "case_id" if name in WRITERS else "patient_id"
-        # A frozen table of folds is of patients whatever its name.
+        # A table that is read whole alone, such as the folds of an earlier run, needs no key.
         found[name] = RangedTable(path, key if key in there else there[0], wanted)
     return found
 
@@ -92,8 +92,8 @@ def of_patients(tables: Mapping[str, RangedTable], patient_ids: pa.Array) -> dic
     """Their rows of open tables; of samples, those that their other tables name."""
     found = {name: table.rows(patient_ids) for name, table in tables.items() if name != SAMPLES}
     if SAMPLES in tables:
-        named = [rows["sample_id"].dropna() for rows in found.values() if "sample_id" in rows]
-        found[SAMPLES] = tables[SAMPLES].rows(pa.array(pd.concat(named).unique(), pa.string()))
+        named = {sample for rows in found.values() if "sample_id" in rows for sample in rows["sample_id"].dropna()}
+        found[SAMPLES] = tables[SAMPLES].rows(pa.array(sorted(named), pa.string()))
     return found
 
 
@@ -101,3 +101,11 @@ def ranges_of(cases: RangedTable) -> list[Range]:
     """The ranges of the cases of an open `cases.parquet`."""
     case_ids, owners = (column.combine_chunks() for column in cases.file.read(columns=["case_id", "patient_id"]).columns)
     return patient_ranges(case_ids, owners)
+
+
+def distinct(table: RangedTable, columns: list[str]) -> pd.DataFrame:
+    """Combinations of those of some columns that an open table has, each once."""
+    there = [name for name in columns if name in table.columns]
+    groups = (table.file.read_row_group(number, columns=there, use_threads=False) for number in range(table.file.num_row_groups))
+    parts = [table.file.schema_arrow.empty_table().select(there), *(group.group_by(there).aggregate([]) for group in groups)]
+    return pa.concat_tables(parts, promote_options="permissive").to_pandas().drop_duplicates(ignore_index=True)
