@@ -1,4 +1,4 @@
-"""Cases and labels of a whole study, from its files: the same bytes however many patients are worked through at a time."""
+"""Cases and what is made of them, of a whole study, from its files: the same bytes however many patients are worked through at a time."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from oncoraft.cases import labels, regimens
+from oncoraft.cases import flow, folds, followup, labels, regimens
 from oncoraft.cases.tables import read_tables
 from oncoraft.cohort.ingest import main as ingest
 from oncoraft.foundation import ranges
@@ -34,7 +34,10 @@ def test_how_many_patients_are_in_a_range_changes_no_byte(study: Path, monkeypat
     for patients in (3, 11, 10**9):
         monkeypatch.setattr(ranges, "PATIENTS", patients)
         assert regimens.main([str(study / "tables"), "--out", str(study / "cases"), "--settings", limits]) == 0
-        assert labels.main([str(study / "tables"), str(study / "cases")]) == 0
+        for step in (labels, followup):
+            assert step.main([str(study / "tables"), str(study / "cases")]) == 0
+        assert folds.main([str(study / "cases")]) == 0
+        assert flow.main([str(study / "tables"), str(study / "cases")]) == 0
         written.add(tuple(path.read_bytes() for path in sorted((study / "cases").iterdir())))
     assert len(written) == 1
 

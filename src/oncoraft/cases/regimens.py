@@ -49,6 +49,9 @@ COLUMNS = {
 }
 
 
+COURSE_COLUMNS = CASES.names[: CASES.names.index("is_before_sequencing") + 1]
+
+
 class Course(NamedTuple):
     """One patient's regimens of one cancer, and its agents' traits."""
 
@@ -73,39 +76,27 @@ def display_name(agents: Iterable[str]) -> str:
     return " + ".join(agent.capitalize() for agent in sorted(agents))
 
 
-def rows_of(one: Course, steps: list[Step], rules: Regimens) -> Iterator[dict[str, Any]]:
-    """Rows of `cases.parquet` of one course, but for what comes from other tables."""
+@cache
+def named(agents: tuple[str, ...]) -> tuple[str, str]:
+    """A path-safe name and one for people."""
+    return slug(agents), display_name(agents)
+
+
+def rows_of(one: Course, steps: list[Step], rules: Regimens) -> Iterator[tuple[Any, ...]]:
+    """Rows of `cases.parquet` of one course, but for what comes from other tables; as `COURSE_COLUMNS` names them."""
     following = [*(regimen.index_day for regimen in one.regimens[1:]), None]
     for regimen, step, after, ends in zip(one.regimens, steps, following, next_treatment_days(one.regimens, steps)):
         agents, known = early_agents(regimen, rules, one.of), agents_known(regimen, rules, one.of)
-        yield {
-            "case_id": f"{one.patient_id}_{regimen.index_day:+d}",
-            "patient_id": one.patient_id,
-            "cancer_type": one.of.cancer_type,
-            "index_day": regimen.index_day,
-            "stop_day": regimen.last_day,
-            "next_index_day": after,
-            "next_treatment_day": ends,
-            "regimen": slug(agents),
-            "regimen_name": display_name(agents),
-            "regimen_at_index": slug(known),
-            "agents": agents,
-            "agents_at_index": known,
-            "agents_carried_over": [agent for agent in agents if regimen.first[agent] < regimen.index_day],
-            "agents_joined_later": sorted(set(regimen.first) - set(agents)),
-            "setting": step.setting,
-            "line_of_therapy": step.line,
-            "line_overall": step.line_overall,
-            "protocol": step.protocol,
-            "protocol_part": step.protocol_part,
-            "opened_by": regimen.opened_by,
-            "is_maintenance": step.is_maintenance,
-            "is_chemoradiation": step.is_chemoradiation,
-            "is_chemoradiation_at_index": step.is_chemoradiation_at_index,
-            "maintenance_start_day": continuation_day(regimen, rules, one.of),
-            "is_investigational": INVESTIGATIONAL in agents,
-            "is_before_sequencing": regimen.index_day < 0,
-        }
+        index, first, name = regimen.index_day, regimen.first, named(tuple(agents))
+        # In the order of COURSE_COLUMNS.
+        yield (
+            f"{one.patient_id}_{index:+d}", one.patient_id, one.of.cancer_type, index, regimen.last_day, after, ends,
+            *name, named(tuple(known))[0], agents, known,
+            [agent for agent in agents if first[agent] < index], sorted(first.keys() - set(agents)),
+            step.setting, step.line, step.line_overall, step.protocol, step.protocol_part, regimen.opened_by,
+            step.is_maintenance, step.is_chemoradiation, step.is_chemoradiation_at_index, continuation_day(regimen, rules, one.of),
+            INVESTIGATIONAL in agents, index < 0,
+        )  # fmt: skip
 
 
 def courses_of(kept: pd.DataFrame, progressions: dict[str, list[int]], rules: Regimens) -> Iterator[Course]:
@@ -136,7 +127,7 @@ def case_rows(kept: pd.DataFrame, cancers: pd.DataFrame, tables: dict[str, pd.Da
     diagnosis = diagnoses.at_index(frame, cancers, rules.diagnosis_grace_days)
     told = settings_at_index(frame, diagnosis, progressed, tables, rules)
     settings = iter(zip(told["setting"].tolist(), told["last_operation"].tolist()))
-    rows: list[dict[str, Any]] = []
+    rows: list[tuple[Any, ...]] = []
     for one in courses:
         who = one.patient_id
         events = Events(progressions.get(who), operated.get(who), radiated.get(who))
@@ -144,7 +135,7 @@ def case_rows(kept: pd.DataFrame, cancers: pd.DataFrame, tables: dict[str, pd.Da
         steps = course(one.regimens, list(islice(settings, len(one.regimens))), events, rules, one.of)
         rows.extend(rows_of(one, steps, rules))
     described = ["diagnosis_day", "is_diagnosis_unknown", "has_other_cancer"]
-    return pd.DataFrame(rows).join(diagnosis[described])
+    return pd.DataFrame(rows, columns=COURSE_COLUMNS).join(diagnosis[described])
 
 
 def cases_of(tables: dict[str, pd.DataFrame], rules: Regimens, cohort: Cohort) -> tuple[pd.DataFrame | None, dict[str, Any]]:
