@@ -54,7 +54,8 @@ def cohort_of(samples: pd.DataFrame, unknown: pd.DataFrame, patients: Collection
     check_agents(rules)
     counts = unknown_agents(unknown, rules)
     rows = unknown[unknown["patient_id"].isin(list(patients))].dropna(subset=["subtype"]).sort_values("source_line")
-    classes = rows.drop_duplicates("agent").set_index("agent")["subtype"].to_dict()
+    first = rows.drop_duplicates("agent")
+    classes = {str(agent): str(kind) for agent, kind in zip(first["agent"], first["subtype"])}
     return Cohort(diagnoses.cohort_cancers({"clinical_sample": samples}), counts, classes)
 
 

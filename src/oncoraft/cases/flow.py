@@ -190,7 +190,8 @@ def flow(
 def categories(labels: pd.DataFrame) -> dict[str, dict[str, int]]:
     """Cases of each category by definition."""
     found: dict[str, dict[str, int]] = {}
-    for (definition, category), count in sorted(labels.groupby(["definition", "category"], observed=True).size().items()):
+    sizes = labels.groupby(["definition", "category"], observed=True).size().rename("cases").reset_index()
+    for definition, category, count in sorted(zip(sizes["definition"], sizes["category"], sizes["cases"])):
         found.setdefault(str(definition), {})[str(category)] = int(count)
     return found
 

@@ -285,7 +285,7 @@ def counts_of(counted: list[pd.DataFrame]) -> dict[str, dict[str, int]]:
     total = pd.concat(counted).groupby(["definition", "category"]).sum().astype(int)
     return {
         str(name): {
-            **{str(category): int(cases) for (_, category), cases in part["category_count"].items()},
+            **{str(category): int(cases) for category, cases in part["category_count"].droplevel("definition").items()},
             "contradicted": int(part["is_contradicted_sum"].sum()),
             "local_treatment_between": int(part["local_treatment_between_sum"].sum()),
         }

@@ -84,7 +84,7 @@ def assessment_days(frame: pd.DataFrame, progression: pd.DataFrame, settings: La
         verdicts[name] = progression["progression"] == word
     if "drawn" in progression:
         verdicts["drawn"] = progression["drawn"]
-    flags = [name for name in verdicts if name not in ("patient_id", "start_day")]
+    flags = [str(name) for name in verdicts if name not in ("patient_id", "start_day")]
     by_day = verdicts.groupby(["patient_id", "start_day"], sort=False)[flags].any().reset_index()
     found = near(frame, by_day[by_day[["yes", "no", "maybe"]].any(axis=1)], flags)
     limit = frame[["to_end", "to_next"]].min(axis=1).clip(upper=longest).to_numpy()
