@@ -6,11 +6,13 @@ Cases are chosen after lines of therapy are counted, so that a case says the sam
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from oncoraft.foundation.errors import InputError
@@ -18,55 +20,74 @@ from oncoraft.planning.config import CohortFilter
 
 log = logging.getLogger("oncoraft")
 ID_HEADER = "PATIENT_ID"
+REASONS = {"patient_id": "not in the list of patients", "cancer_type": "another cancer type", "gene_panel": "another sequencing panel"}
+
+
+class Choice:
+    """The cases that the limits let through, taken as they come: all of a patient at once."""
+
+    def __init__(self, tables: dict[str, pd.DataFrame], limits: CohortFilter) -> None:
+        """What the limits mean in this study.
+
+        Args:
+            tables: clinical_patient with patient_id, clinical_sample with cancer_type and gene_panel.
+            limits: what the cohort is limited to; an empty limit lets everything through.
+
+        Raises:
+            InputError: a limit names what the study does not have, or no listed patient is in it.
+        """
+        self.limits, self.before, self.left = limits, np.zeros(2, dtype=int), Counter[tuple[str, str]]()
+        listed = set() if limits.patients is None else read_patients(Path(limits.patients))
+        spelt = {
+            column: _as_the_study_spells(asked, tables["clinical_sample"][column], column)
+            for column, asked in (("cancer_type", limits.cancer_types), ("gene_panel", limits.gene_panels))
+            if asked
+        }
+        self.wanted: dict[str, Collection[str]] = {**({"patient_id": listed} if listed else {}), **spelt}
+        unknown = sorted(listed - set(tables["clinical_patient"]["patient_id"])) if listed else []
+        if unknown and len(unknown) == len(listed):
+            raise InputError(
+                "expected ids of patients as the study has them, one a line, without quotes", file=limits.patients, found=unknown[0]
+            )
+        if unknown:
+            log.warning("%s: %d of %d patients are not in the study, e.g. %s", limits.patients, len(unknown), len(listed), unknown[0])
+        self.unknown = len(unknown)
+
+    def of(self, cases: pd.DataFrame) -> pd.DataFrame:
+        """Those of some cases (patient_id, cancer_type, gene_panel at least) that the limits let through, in their order."""
+        reasons = pd.Series("", index=cases.index)
+        for column, wanted in self.wanted.items():
+            reasons = reasons.where((reasons != "") | cases[column].isin(list(wanted)), REASONS[column])
+        self.before += (cases["patient_id"].nunique(), len(cases))
+        for reason, part in cases.groupby(reasons):
+            self.left.update({(str(reason), "patients"): part["patient_id"].nunique(), (str(reason), "cases"): len(part)})
+        return cases[reasons == ""].reset_index(drop=True)
+
+    def counts(self) -> dict[str, Any]:
+        """`cohort_filter` (empty without limits): patients and cases before, `left_out` with reason, patients and cases,
+        `patients_unknown` (ids of the list that the study does not have).
+
+        Raises:
+            InputError: nothing is left.
+        """
+        if not self.limits.is_set:
+            return {"cohort_filter": {}}
+        patients, cases = map(int, self.before)
+        if not self.left["", "cases"]:
+            raise InputError("expected at least one case within cohort_filter", column="cohort_filter", found=f"none of {cases} cases")
+        left = [{"reason": reason, **{unit: self.left[reason, unit] for unit in ("patients", "cases")}} for reason in self._reasons()]
+        told = {"patients_before": patients, "cases_before": cases, "left_out": left, "patients_unknown": self.unknown}
+        return {"cohort_filter": told}
+
+    def _reasons(self) -> list[str]:
+        return sorted({reason for reason, _ in self.left} - {""})
 
 
 def choose(cases: pd.DataFrame, tables: dict[str, pd.DataFrame], limits: CohortFilter) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """The cases that the limits let through, and what was left out.
-
-    Args:
-        cases: patient_id, cancer_type, gene_panel at least.
-        tables: clinical_patient with patient_id, clinical_sample with cancer_type and gene_panel.
-        limits: what the cohort is limited to; an empty limit lets everything through.
-
-    Returns:
-        cases in their order; counts: `cohort_filter` (empty without limits): patients and cases
-        before, `left_out` with reason, patients and cases, `patients_unknown` (ids of the list that the study does not have).
-
-    Raises:
-        InputError: a limit names what the study does not have, no listed patient is in it, or nothing is left.
-    """
-    counts: dict[str, Any] = {"cohort_filter": {}}
-    reasons = pd.Series("", index=cases.index)
-    listed = set() if limits.patients is None else read_patients(Path(limits.patients))
-    for reason, asked, column in (
-        ("not in the list of patients", listed, "patient_id"),
-        ("another cancer type", limits.cancer_types, "cancer_type"),
-        ("another sequencing panel", limits.gene_panels, "gene_panel"),
-    ):
-        if not asked:
-            continue
-        wanted = asked if column == "patient_id" else _as_the_study_spells(asked, tables["clinical_sample"][column], column)
-        reasons = reasons.where((reasons != "") | cases[column].isin(wanted), reason)
-    if not limits.is_set:
-        return cases.reset_index(drop=True), counts
-    kept = cases[reasons == ""].reset_index(drop=True)
-    unknown = sorted(listed - set(tables["clinical_patient"]["patient_id"]))
-    if unknown and len(unknown) == len(listed):
-        raise InputError(
-            "expected ids of patients as the study has them, one a line, without quotes", file=limits.patients, found=unknown[0]
-        )
-    if unknown:
-        log.warning("%s: %d of %d patients are not in the study, e.g. %s", limits.patients, len(unknown), len(listed), unknown[0])
-    if kept.empty:
-        raise InputError("expected at least one case within cohort_filter", column="cohort_filter", found=f"none of {len(cases)} cases")
-    left = [(str(reason), part) for reason, part in cases.groupby(reasons, sort=True) if reason]
-    counts["cohort_filter"] = {
-        "patients_before": cases["patient_id"].nunique(),
-        "cases_before": len(cases),
-        "left_out": [{"reason": reason, "patients": part["patient_id"].nunique(), "cases": len(part)} for reason, part in left],
-        "patients_unknown": len(unknown),
-    }
-    return kept, counts
+    """The cases that the limits let through, in their order, and what was left out; arguments and errors as of `Choice`."""
+    choice = Choice(tables, limits)
+    kept = choice.of(cases)
+    return kept, choice.counts()
 
 
 def _as_the_study_spells(asked: Iterable[str], found: pd.Series, column: str) -> list[str]:

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from oncoraft.cases.local_treatment import any_between
 from oncoraft.cases.regimen_rules import Regimen, Traits, agents_known, early_agents, is_substitute, is_switch_maintenance
 from oncoraft.knowledge.protocols import protocols
@@ -25,9 +23,9 @@ PERIOPERATIVE = "perioperative"
 class Events:
     """Sorted days of one patient on which imaging said progression, a procedure was done, radiation began; None: there are none."""
 
-    progressions: np.ndarray | None
-    operations: np.ndarray | None
-    radiations: np.ndarray | None
+    progressions: Sequence[int] | None
+    operations: Sequence[int] | None
+    radiations: Sequence[int] | None
 
 
 @dataclass
@@ -121,8 +119,7 @@ def course(regimens: Sequence[Regimen], told: Sequence[tuple[str, int]], events:
         if steps:
             earlier, before = regimens[number - 1], steps[-1]
             step.reached = follows(earlier, before, regimen, events, rules, of)
-            progressions = () if events.progressions is None else events.progressions.tolist()
-            maintains = is_switch_maintenance(earlier, regimen, progressions, rules, of)
+            maintains = is_switch_maintenance(earlier, regimen, events.progressions or (), rules, of)
             step.is_maintenance = maintains and not step.is_chemoradiation
             goes_on = bool(step.reached) or maintains
             if step.reached:

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from oncoraft.cases.definitions import PUBLISHED
 from oncoraft.cases.flow_comparisons import against_published, agreement, fold_tables, published_rule
-from oncoraft.cases.flow_tables import label_balance, label_flags, scan_counts, table_one
-from oncoraft.cases.tables import read_tables
+from oncoraft.cases.flow_tables import label_balance, label_flags, scan_counts, scans_in_windows, table_one
+from oncoraft.cases.tables import distinct, open_tables
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.foundation.ranges import RangedTable, patient_ranges
 from oncoraft.planning.config import Labels
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
@@ -27,10 +30,18 @@ COLUMNS = {
     ],
     "timeline_treatment": ["patient_id"],
     "timeline_specimen": ["patient_id"],
-    "timeline_progression": ["patient_id", "start_day", "progression", "nlp_progression_probability"],
+    "timeline_progression": ["patient_id", "start_day", "progression"],
 }  # fmt: skip
-LABEL_COLUMNS = ["case_id", "definition", "category", "responder", "is_immortal"]
-NAMES = ("cases", "followup", "folds")
+OF_CASES = {
+    "cases": [
+        "case_id", "patient_id", "cancer_type", "index_day", "next_treatment_day", "regimen", "regimen_name", "setting",
+        "line_of_therapy", "drug_class", "gene_panel", "is_before_sequencing",
+    ],
+    "followup": ["case_id", "endpoint"],
+    "folds": ["case_id", "patient_id", "design", "fold", "is_tuning"],
+    "labels": ["case_id", "definition", "category", "responder"],
+}  # fmt: skip
+JUDGED = [*OF_CASES["labels"], "is_immortal", "is_contradicted", "local_treatment_between", "reason", "scan_days"]
 
 
 Reason = tuple[str, int, int | None]  # words, patients, cases
@@ -135,9 +146,9 @@ def flow(
     """Everything of `flow.json`.
 
     Args:
-        parts: clinical_patient, timeline_treatment, timeline_specimen, timeline_progression, cases, followup, folds.
-        labels: all definitions: case_id, definition, category, responder, is_immortal.
-        judged: rows of `strict`, of the published rule and of the definition that trains, all columns.
+        parts: clinical_patient, timeline_treatment (patient_id), cases, followup, folds, and `scans` of `scans_in_windows`.
+        labels: all definitions: case_id, definition, category, responder.
+        judged: rows of `strict`, of the published rule and of the definition that trains: `JUDGED`.
         settings: windows, and which definition trains.
         counted: what the regimen builder counted on its way from treatment rows to regimens.
     """
@@ -160,20 +171,45 @@ def flow(
     return {
         "definition": settings.definition,
         "steps": attrition(parts, chosen, settings.definition, counted),
-        "labels": {name: part.value_counts().sort_index().to_dict() for name, part in labels.groupby("definition")["category"]},
+        "labels": categories(labels),
         "by_cancer_type": by_type,
         "regimens": counts.to_dict("records"),
         "table_one": table_one(patients, cases),
         "label_balance": label_balance(chosen),
         "label_flags": label_flags(chosen),
         "treatment_rows": counted,
-        "scans": scan_counts(cases, patients, parts["timeline_progression"], settings),
+        "scans": scan_counts(parts["scans"]),
         "agreement": agreement(labels),
         "strict_against_published": against_published(labels),
         "published_rule": published_rule(judged),
         "folds": folds,
         "fold_balance": balance,
     }
+
+
+def categories(labels: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """Cases of each category by definition."""
+    found: dict[str, dict[str, int]] = {}
+    sizes = labels.groupby(["definition", "category"], observed=True).size().rename("cases").reset_index()
+    for definition, category, count in sorted(zip(sizes["definition"], sizes["category"], sizes["cases"])):
+        found.setdefault(str(definition), {})[str(category)] = int(count)
+    return found
+
+
+def read_labels(path: Path) -> pd.DataFrame:
+    """Labels of all definitions, of which there are many: words are kept once, and whether there was a response is a number or missing."""
+    columns = OF_CASES["labels"]
+    rows = pq.ParquetFile(path, read_dictionary=columns[:3]).read(columns=columns, use_threads=False)
+    answers = rows["responder"].cast(pa.int8()).cast(pa.float32())
+    return rows.set_column(3, "responder", answers).replace_schema_metadata().to_pandas()
+
+
+def scans_of(cases: pd.DataFrame, patients: pd.DataFrame, progression: RangedTable, settings: Labels) -> pd.DataFrame:
+    """`scans_in_windows` of all cases, one range of patients after another."""
+    ranges = patient_ranges(pa.array(cases["case_id"], pa.string()), pa.array(cases["patient_id"], pa.string()))
+    owners = (one.patient_ids for one in ranges)
+    parts = ((cases[cases["patient_id"].isin(ids.to_pylist())], progression.rows(ids)) for ids in owners)
+    return pd.concat([scans_in_windows(own, patients, reads, settings) for own, reads in parts], ignore_index=True)
 
 
 def treatment_rows(cases: Path) -> dict[str, Any]:
@@ -196,18 +232,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     blocks = read_settings("flow", given)
     definition = blocks["labels"].definition
-    parts = read_tables(given.tables, COLUMNS, COLUMNS) | read_tables(given.cases, NAMES)
-    labels = read_tables(given.cases, ["labels"], {"labels": LABEL_COLUMNS})["labels"]
-    path = given.cases / "labels.parquet"
-    judged = pd.read_parquet(path, filters=[("definition", "in", sorted({"strict", PUBLISHED, definition}))])
-    result = flow(parts, labels, judged, blocks["labels"], treatment_rows(given.cases))
+    tables, made = open_tables(given.tables, COLUMNS, COLUMNS), open_tables(given.cases, OF_CASES, OF_CASES)
+    parts = {name: made[name].every() for name in ("cases", "followup", "folds")}
+    parts["clinical_patient"] = tables["clinical_patient"].every()
+    parts["timeline_treatment"] = distinct(tables["timeline_treatment"], ["patient_id"])
+    parts["scans"] = scans_of(parts["cases"], parts["clinical_patient"], tables["timeline_progression"], blocks["labels"])
+    path = made["labels"].path
+    judged = pd.read_parquet(path, columns=JUDGED, filters=[("definition", "in", sorted({"strict", PUBLISHED, definition}))])
+    result = flow(parts, read_labels(path), judged, blocks["labels"], treatment_rows(given.cases))
     final, record = given.cases / "flow.json", given.cases / "flow.json.manifest.json"
     with publishing(final, record, step="flow") as (out, note):
         write_json(out, result)
         inputs = [
             given.cases / "cases.parquet.manifest.json",
             *(given.tables / f"{name}.parquet" for name in COLUMNS),
-            *(given.cases / f"{name}.parquet" for name in (*NAMES, "labels")),
+            *(given.cases / f"{name}.parquet" for name in OF_CASES),
         ]
         counts = {step["name"]: step["patients"] for step in result["steps"]}
         settings = settings_record(given, blocks)

@@ -125,11 +125,9 @@ def label_flags(chosen: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
-def scan_counts(cases: pd.DataFrame, patients: pd.DataFrame, progression: pd.DataFrame, settings: Labels) -> list[dict[str, Any]]:
-    """Days with a verdict in the configured windows, by cancer type: how many, how soon, how many Indeterminate.
-
-    An Indeterminate day has no informative read; time to first scan is to the first informative day.
-    """
+def scans_in_windows(cases: pd.DataFrame, patients: pd.DataFrame, progression: pd.DataFrame, settings: Labels) -> pd.DataFrame:
+    """Of each case: cancer_type, and of the days with a verdict in its configured window those that are informative (`scans`), those
+    that are not (`indeterminate`), and the `first` informative one (null: none)."""
     ordered = cases.reset_index(drop=True)
     frame = case_frame(ordered, patients, settings)
     days = assessment_days(frame, progression, settings, int(frame["nominal_days"].max()))
@@ -139,6 +137,17 @@ def scan_counts(cases: pd.DataFrame, patients: pd.DataFrame, progression: pd.Dat
     frame["scans"] = np.bincount(days["case"][informative], minlength=len(frame))
     frame["indeterminate"] = np.bincount(days["case"][~informative], minlength=len(frame))
     frame["first"] = days[informative].groupby("case")["day"].min().reindex(frame.index)
+    return frame[["cancer_type", "scans", "indeterminate", "first"]]
+
+
+def scan_counts(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Days with a verdict in the configured windows, by cancer type: how many, how soon, how many Indeterminate.
+
+    An Indeterminate day has no informative read; time to first scan is to the first informative day.
+
+    Args:
+        frame: from `scans_in_windows`.
+    """
     rows = []
     for name, part in by_type(frame):
         reads, vague = int((part["scans"] + part["indeterminate"]).sum()), int(part["indeterminate"].sum())

@@ -11,14 +11,16 @@ assessment, are left out of the endpoint and counted.
 from __future__ import annotations
 
 import logging
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from oncoraft.cases.tables import read_tables
+from oncoraft.cases.tables import of_patients, open_tables, ranges_of
 from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.foundation.ranges import RangedTable
 from oncoraft.planning.config import Followup
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
@@ -98,16 +100,20 @@ def endpoints(cases: pd.DataFrame, patients: pd.DataFrame, progression: pd.DataF
 
 
 def follow(
-    cases: pd.DataFrame, patients: pd.DataFrame, progression: pd.DataFrame, settings: Followup
+    cases: pd.DataFrame, patients: pd.DataFrame, progression: pd.DataFrame, settings: Followup, *, has_verdicts: bool | None = None
 ) -> tuple[pd.DataFrame, dict[str, dict[str, int]]]:
-    """Rows of `followup.parquet`, and per endpoint how many cases were left out and why."""
+    """Rows of `followup.parquet`, and per endpoint how many cases were left out and why.
+
+    `has_verdicts`: whether the study has a progression timeline; None: where the table has a row.
+    """
+    has_verdicts = len(progression) > 0 if has_verdicts is None else has_verdicts
     entry = (-cases.set_index("case_id")["index_day"]).clip(lower=0)
     recorded = patients.loc[patients["os_days"].notna() & patients["is_deceased"].notna(), "patient_id"]
     has_survival = cases.set_index("case_id")["patient_id"].isin(recorded)
     parts, counts = [], {}
     for name, found in endpoints(cases, patients, progression, settings).items():
         found["entry_days"] = entry.reindex(found.index)
-        if name == "rwpfs" and progression.empty:
+        if name == "rwpfs" and not has_verdicts:
             found["exit_days"] = np.nan  # nobody was assessed; with deaths alone it would be overall survival of the dead
         lost = ~has_survival.reindex(found.index)
         unassessed = ~lost & found["exit_days"].isna()
@@ -125,6 +131,22 @@ def follow(
     return rows.sort_values(["case_id", "endpoint"], ignore_index=True)[["case_id", "endpoint", "entry_days", "exit_days", "event"]], counts
 
 
+def follow_ranges(cases: RangedTable, tables: dict[str, RangedTable], settings: Followup) -> tuple[pd.DataFrame, dict[str, dict[str, int]]]:
+    """`follow` one range of patients after another."""
+    has_verdicts = tables["timeline_progression"].file.metadata.num_rows > 0
+    parts, total = [], defaultdict[str, Counter[str]](Counter)
+    for one in ranges_of(cases):
+        own = of_patients(tables, one.patient_ids)
+        rows, counts = follow(
+            cases.rows(one.case_ids), own["clinical_patient"], own["timeline_progression"], settings, has_verdicts=has_verdicts
+        )
+        parts.append(rows)
+        for name, told in counts.items():
+            for what, count in told.items():
+                total[name][what] += count
+    return pd.concat(parts, ignore_index=True), {name: dict(told) for name, told in total.items()}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read cases, write follow-up."""
     parser = step_parser(
@@ -137,9 +159,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("cases", type=Path, metavar="CASES", help="folder with cases.parquet; followup.parquet is written beside it")
     given = parser.parse_args(arguments)
     blocks = read_settings("followup", given)
-    tables = read_tables(given.tables, COLUMNS, COLUMNS)
-    cases = read_tables(given.cases, ["cases"], {"cases": CASE_COLUMNS})["cases"]
-    rows, counts = follow(cases, tables["clinical_patient"], tables["timeline_progression"], blocks["followup"])
+    tables = open_tables(given.tables, COLUMNS, COLUMNS)
+    cases = open_tables(given.cases, ["cases"], {"cases": CASE_COLUMNS})["cases"]
+    rows, counts = follow_ranges(cases, tables, blocks["followup"])
     final, record = given.cases / "followup.parquet", given.cases / "followup.parquet.manifest.json"
     with publishing(final, record, step="followup") as (out, note):
         rows.to_parquet(out, index=False)

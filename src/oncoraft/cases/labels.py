@@ -11,13 +11,13 @@ named on its day overrule "no cancer". Death in the window before any assessment
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
 from oncoraft.cases.assessments import assess
 from oncoraft.cases.definitions import PUBLISHED, SCORES, STRICT_DEFINITIONS, Definition
@@ -25,10 +25,10 @@ from oncoraft.cases.local_treatment import COLUMNS as LOCAL_COLUMNS
 from oncoraft.cases.local_treatment import local_days
 from oncoraft.cases.published_rule import published
 from oncoraft.cases.regions import REGIONS
-from oncoraft.cases.scans import FAR, case_frame, near
-from oncoraft.cases.tables import completed, read_tables
+from oncoraft.cases.scans import FAR, case_frame, draw_indeterminate, near
+from oncoraft.cases.tables import completed, of_patients, open_tables, ranges_of
 from oncoraft.foundation.provenance import manifest, publishing, write_json
-from oncoraft.foundation.ranges import ROWS
+from oncoraft.foundation.ranges import RangedTable, write_ranges
 from oncoraft.planning.config import Labels
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
@@ -42,6 +42,13 @@ COLUMNS = {
     **LOCAL_COLUMNS,
 }
 LOCAL = "local treatment between baseline and the deciding scan"
+# What is written, but for the days of scans: of one type whatever a range of patients holds.
+LABELS = pa.schema(
+    [("case_id", pa.string()), ("definition", pa.string()), ("category", pa.string()), ("score", pa.float64())]
+    + [("responder", pa.bool_()), ("disease_control", pa.bool_()), ("window_start_days", pa.int32()), ("window_end_days", pa.int32())]
+    + [(name, pa.bool_()) for name in ("is_baseline_unknown", "is_immortal", "is_contradicted")]
+    + [("local_treatment_between", pa.string()), ("reason", pa.string())]
+)
 BEST_FIRST = ("CR", "PR", "SD", "NED", "NE")
 OF_SCAN = {
     "PD": "progression on the deciding scan",
@@ -206,17 +213,32 @@ def finish(result: pd.DataFrame, name: str, target: str, frame: pd.DataFrame) ->
     )
 
 
-def label(cases: pd.DataFrame, tables: dict[str, pd.DataFrame], settings: Labels) -> pa.Table:
+def numbered(cases: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
+    """Cases, and the rows of their patients in tables that name patients, with a number for each patient: numbers join quicker than texts."""
+    people = pd.Index(cases["patient_id"].unique())
+    found = dict(tables)
+    for name, rows in tables.items():
+        if "patient_id" in rows:
+            place = people.get_indexer(pd.Index(rows["patient_id"]))
+            found[name] = rows.assign(patient_id=place)[place >= 0].reset_index(drop=True)
+    return cases.assign(patient_id=people.get_indexer(pd.Index(cases["patient_id"]))), found
+
+
+def label(cases: pd.DataFrame, tables: dict[str, pd.DataFrame], settings: Labels, *, has_verdicts: bool | None = None) -> pa.Table:
     """One row a case and definition, sorted by both; columns as in `docs/artefacts.md`.
 
     Args:
         cases: columns of `cases.parquet`.
         tables: those of `COLUMNS`.
         settings: windows in days.
+        has_verdicts: whether the study has a progression timeline; None: where the table has a row.
     """
     tables = completed(tables, COLUMNS)
-    frame = case_frame(cases.sort_values("case_id"), tables["clinical_patient"], settings)
-    frame["has_verdicts"] = not tables["timeline_progression"].empty
+    progression = tables["timeline_progression"]
+    tables["timeline_progression"] = progression.assign(drawn=draw_indeterminate(progression, settings.seed))
+    cases, tables = numbered(cases.sort_values("case_id"), tables)
+    frame = case_frame(cases, tables["clinical_patient"], settings)
+    frame["has_verdicts"] = len(progression) > 0 if has_verdicts is None else has_verdicts
     longest = int(max([frame["nominal_days"].max(), *(rule.window_days or 0 for rule in STRICT_DEFINITIONS)]))
     assessments, state = assess(frame, tables, settings, longest)
     local = near(frame, local_days(tables), ["surgery", "radiation"]).sort_values(["case", "day"], ignore_index=True)
@@ -242,8 +264,33 @@ def interleave(parts: dict[str, tuple[pd.DataFrame, pd.DataFrame]]) -> pa.Table:
     days = np.concatenate([parts[name][1]["day"].to_numpy() for name in names]).astype(np.int32)
     offsets = np.concatenate([[0], np.bincount(keys, minlength=len(rows)).cumsum()]).astype(np.int32)
     used = pa.ListArray.from_arrays(pa.array(offsets), pa.array(days[np.argsort(keys, kind="stable")]))
-    table = pa.Table.from_pandas(rows, preserve_index=False)
+    table = pa.Table.from_pandas(rows, LABELS, preserve_index=False)
     return table.add_column(table.schema.get_field_index("is_baseline_unknown"), "scan_days", used)
+
+
+def labels_of(cases: RangedTable, tables: dict[str, RangedTable], settings: Labels, counted: list[pd.DataFrame]) -> Iterator[pa.Table]:
+    """Labels of a cohort, one range of patients after another; categories and flags of each range are counted into `counted`."""
+    has_verdicts = tables["timeline_progression"].file.metadata.num_rows > 0
+    for one in ranges_of(cases):
+        part = label(cases.rows(one.case_ids), of_patients(tables, one.patient_ids), settings, has_verdicts=has_verdicts)
+        local = pc.not_equal(part["local_treatment_between"], "")
+        short = part.select(["definition", "category", "is_contradicted"]).append_column("local_treatment_between", local)
+        flags = [("is_contradicted", "sum"), ("local_treatment_between", "sum"), ("category", "count")]
+        counted.append(short.group_by(["definition", "category"]).aggregate(flags).to_pandas())
+        yield part
+
+
+def counts_of(counted: list[pd.DataFrame]) -> dict[str, dict[str, int]]:
+    """By definition: cases of each category, how many rest on a contradicted day, and how many follow local treatment."""
+    total = pd.concat(counted).groupby(["definition", "category"]).sum().astype(int)
+    return {
+        str(name): {
+            **{str(category): int(cases) for category, cases in part["category_count"].droplevel("definition").items()},
+            "contradicted": int(part["is_contradicted_sum"].sum()),
+            "local_treatment_between": int(part["local_treatment_between_sum"].sum()),
+        }
+        for name, part in total.groupby("definition")
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -259,26 +306,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("cases", type=Path, metavar="CASES", help="folder with cases.parquet; labels.parquet is written beside it")
     given = parser.parse_args(arguments)
     blocks = read_settings("labels", given)
-    cases = read_tables(given.cases, ["cases"], {"cases": CASE_COLUMNS})["cases"]
-    labels = label(cases, read_tables(given.tables, COLUMNS, COLUMNS), blocks["labels"])
-    short = labels.select(["definition", "category", "is_contradicted", "local_treatment_between"]).to_pandas()
-    short["local"] = short["local_treatment_between"] != ""
-    counts = {
-        str(name): {
-            **part["category"].value_counts().sort_index().to_dict(),
-            "contradicted": int(part["is_contradicted"].sum()),
-            "local_treatment_between": int(part["local"].sum()),
-        }
-        for name, part in short.groupby("definition")
-    }
+    cases = open_tables(given.cases, ["cases"], {"cases": CASE_COLUMNS})["cases"]
+    tables = open_tables(given.tables, COLUMNS, COLUMNS)
+    counted: list[pd.DataFrame] = []
     final, record = given.cases / "labels.parquet", given.cases / "labels.parquet.manifest.json"
     with publishing(final, record, step="labels") as (out, note):
-        pq.write_table(labels, out, row_group_size=ROWS)
-        tables = [path for path in (given.tables / f"{name}.parquet" for name in COLUMNS) if path.is_file()]
-        inputs = [given.cases / "cases.parquet", *tables]
+        written = write_ranges(out, labels_of(cases, tables, blocks["labels"], counted))
+        counts = counts_of(counted)
+        inputs = [table.path for table in (cases, *tables.values())]
         settings = settings_record(given, blocks)
         write_json(note, manifest("labels", inputs=inputs, outputs={final: out}, settings=settings, counts=counts, beside=record))
-    log.info("labels: %d cases, %s trains: %s", len(cases), blocks["labels"].definition, counts[blocks["labels"].definition])
+    log.info("labels: %d cases, %s trains: %s", written // len(counts), blocks["labels"].definition, counts[blocks["labels"].definition])
     return 0
 
 

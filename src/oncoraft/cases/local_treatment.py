@@ -7,7 +7,9 @@ else of the code `PROCEDURE` counts as an operation, the acquisition of a primar
 
 from __future__ import annotations
 
-import numpy as np
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+
 import pandas as pd
 
 COLUMNS = {
@@ -38,13 +40,16 @@ def local_days(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.concat([surgery, radiation]).groupby(["patient_id", "start_day"])[kinds].any().astype(bool).reset_index()
 
 
-def days_by_patient(rows: pd.DataFrame) -> dict[str, np.ndarray]:
+def days_by_patient(rows: pd.DataFrame) -> dict[str, list[int]]:
     """Sorted days of each patient."""
-    ordered = rows[["patient_id", "start_day"]].drop_duplicates().sort_values(["patient_id", "start_day"])
-    people, first = np.unique(ordered["patient_id"].to_numpy(dtype=object), return_index=True)
-    return dict(zip(people, np.split(ordered["start_day"].to_numpy(), first[1:])))
+    found: dict[str, list[int]] = {}
+    ordered = rows[["patient_id", "start_day"]].drop_duplicates().sort_values("start_day")
+    for patient, day in zip(ordered["patient_id"].tolist(), ordered["start_day"].tolist()):
+        found.setdefault(patient, []).append(day)
+    return found
 
 
-def any_between(days: np.ndarray | None, first: int, last: int) -> bool:
+def any_between(days: Sequence[int] | None, first: int, last: int) -> bool:
     """Whether any of the sorted days is in [first, last]."""
-    return days is not None and bool(np.searchsorted(days, last, side="right") > np.searchsorted(days, first, side="left"))
+    # A patient has few days: numpy would take longer to be called than to look.
+    return days is not None and bisect_right(days, last) > bisect_left(days, first)

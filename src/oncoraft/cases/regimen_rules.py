@@ -153,6 +153,8 @@ def restarted(regimen: Regimen, day: int, starts: list[Interval], rules: Regimen
     An oral agent that was dispensed anew for one of the infusions in `starts` may have been so up to `partner_days` before.
     """
     window = regimen.index_day + rules.combination_window_days
+    if all(one.start <= window for one in regimen.intervals):
+        return []
     new = {one.agent for one in starts}
     awaiting = {agent for agent in regimen.first if not new.isdisjoint(of.partners.get(agent, ()))}
     since = [day - max(rules.known_at_index_days, rules.partner_days * (one.agent in awaiting)) for one in regimen.intervals]
@@ -249,6 +251,8 @@ def continuation_day(regimen: Regimen, rules: Regimens, of: Traits) -> int | Non
     It is known only afterwards, so it may describe a regimen and never enter a prompt.
     """
     agents = early_agents(regimen, rules, of)
+    if len(agents) < 2:
+        return None
     classes = {of.drug_class.get(agent) for agent in agents}
     listed = {agent for after, found in maintenance_agents("continuation", of.cancer_type).items() if after in classes for agent in found}
     kept, dropped = [agent for agent in agents if agent in listed], [agent for agent in agents if agent not in listed]

@@ -14,26 +14,26 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from oncoraft.cases import diagnoses, local_treatment
-from oncoraft.cases.chosen import choose
+from oncoraft.cases.case_table import CASES, PANDAS_TYPES, case_table
+from oncoraft.cases.chosen import Choice
+from oncoraft.cases.counting import Cohort, Counted, cohort_of, whole_cohort
 from oncoraft.cases.courses import Events, Step, course, next_treatment_days
 from oncoraft.cases.local_treatment import days_by_patient, operations
 from oncoraft.cases.regimen_rules import Interval, Regimen, Traits, agents_known, continuation_day, early_agents, group_patient, traits
-from oncoraft.cases.tables import completed, read_tables
-from oncoraft.cases.treatment_rows import FILE, INVESTIGATIONAL, for_a_cancer, treatment_intervals
+from oncoraft.cases.tables import completed, distinct, of_patients, open_tables
+from oncoraft.cases.treatment_rows import INVESTIGATIONAL, for_a_cancer, rows_of_unknown_agents, treatment_intervals
 from oncoraft.cases.treatment_setting import progression_days, settings_at_index
-from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
-from oncoraft.foundation.ranges import ROWS
+from oncoraft.foundation.ranges import RangedTable, patient_ranges, write_ranges
 from oncoraft.knowledge.drugs import drugs
 from oncoraft.planning.config import Regimens
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
 log = logging.getLogger("oncoraft")
-SPECIMENS, SAMPLES = "data_timeline_specimen.txt", "data_clinical_sample.txt"
 COLUMNS = {
     "clinical_patient": ["patient_id", "prior_med_to_msk"],
     "clinical_sample": ["sample_id", "cancer_type", "gene_panel", "sample_type", "metastatic_site"],
@@ -47,6 +47,9 @@ COLUMNS = {
     "timeline_tumor_sites": ["patient_id", "start_day", "tumor_site"],
     "timeline_cancer_presence": ["patient_id", "start_day", "has_cancer"],
 }
+
+
+COURSE_COLUMNS = CASES.names[: CASES.names.index("is_before_sequencing") + 1]
 
 
 class Course(NamedTuple):
@@ -73,42 +76,30 @@ def display_name(agents: Iterable[str]) -> str:
     return " + ".join(agent.capitalize() for agent in sorted(agents))
 
 
-def rows_of(one: Course, steps: list[Step], rules: Regimens) -> Iterator[dict[str, Any]]:
-    """Rows of `cases.parquet` of one course, but for what comes from other tables."""
+@cache
+def named(agents: tuple[str, ...]) -> tuple[str, str]:
+    """A path-safe name and one for people."""
+    return slug(agents), display_name(agents)
+
+
+def rows_of(one: Course, steps: list[Step], rules: Regimens) -> Iterator[tuple[Any, ...]]:
+    """Rows of `cases.parquet` of one course, but for what comes from other tables; as `COURSE_COLUMNS` names them."""
     following = [*(regimen.index_day for regimen in one.regimens[1:]), None]
     for regimen, step, after, ends in zip(one.regimens, steps, following, next_treatment_days(one.regimens, steps)):
         agents, known = early_agents(regimen, rules, one.of), agents_known(regimen, rules, one.of)
-        yield {
-            "case_id": f"{one.patient_id}_{regimen.index_day:+d}",
-            "patient_id": one.patient_id,
-            "cancer_type": one.of.cancer_type,
-            "index_day": regimen.index_day,
-            "stop_day": regimen.last_day,
-            "next_index_day": after,
-            "next_treatment_day": ends,
-            "regimen": slug(agents),
-            "regimen_name": display_name(agents),
-            "regimen_at_index": slug(known),
-            "agents": agents,
-            "agents_at_index": known,
-            "agents_carried_over": [agent for agent in agents if regimen.first[agent] < regimen.index_day],
-            "agents_joined_later": sorted(set(regimen.first) - set(agents)),
-            "setting": step.setting,
-            "line_of_therapy": step.line,
-            "line_overall": step.line_overall,
-            "protocol": step.protocol,
-            "protocol_part": step.protocol_part,
-            "opened_by": regimen.opened_by,
-            "is_maintenance": step.is_maintenance,
-            "is_chemoradiation": step.is_chemoradiation,
-            "is_chemoradiation_at_index": step.is_chemoradiation_at_index,
-            "maintenance_start_day": continuation_day(regimen, rules, one.of),
-            "is_investigational": INVESTIGATIONAL in agents,
-            "is_before_sequencing": regimen.index_day < 0,
-        }
+        index, first, name = regimen.index_day, regimen.first, named(tuple(agents))
+        # In the order of COURSE_COLUMNS.
+        yield (
+            f"{one.patient_id}_{index:+d}", one.patient_id, one.of.cancer_type, index, regimen.last_day, after, ends,
+            *name, named(tuple(known))[0], agents, known,
+            [agent for agent in agents if first[agent] < index], sorted(first.keys() - set(agents)),
+            step.setting, step.line, step.line_overall, step.protocol, step.protocol_part, regimen.opened_by,
+            step.is_maintenance, step.is_chemoradiation, step.is_chemoradiation_at_index, continuation_day(regimen, rules, one.of),
+            INVESTIGATIONAL in agents, index < 0,
+        )  # fmt: skip
 
 
-def courses_of(kept: pd.DataFrame, progressions: dict[str, np.ndarray], rules: Regimens) -> Iterator[Course]:
+def courses_of(kept: pd.DataFrame, progressions: dict[str, list[int]], rules: Regimens) -> Iterator[Course]:
     """Regimens of each patient and cancer.
 
     Args:
@@ -119,10 +110,9 @@ def courses_of(kept: pd.DataFrame, progressions: dict[str, np.ndarray], rules: R
     known = drugs()
     of = {name: traits(rules, known, name) for name in kept["cancer_type"].unique()}
     intervals = zip(kept["patient_id"], kept["cancer_type"], kept["start_day"].tolist(), kept["stop_day"].tolist(), kept["agent"])
-    nothing = np.array([], dtype=int)
     # itertools.groupby joins neighbours alone: `for_a_cancer` has sorted the rows.
     for (patient_id, cancer), part in groupby(intervals, key=lambda row: row[:2]):
-        said = progressions.get(patient_id, nothing).tolist()
+        said = progressions.get(patient_id, [])
         yield Course(patient_id, group_patient([Interval(*row[2:]) for row in part], said, rules, of[cancer]), of[cancer])
 
 
@@ -137,7 +127,7 @@ def case_rows(kept: pd.DataFrame, cancers: pd.DataFrame, tables: dict[str, pd.Da
     diagnosis = diagnoses.at_index(frame, cancers, rules.diagnosis_grace_days)
     told = settings_at_index(frame, diagnosis, progressed, tables, rules)
     settings = iter(zip(told["setting"].tolist(), told["last_operation"].tolist()))
-    rows: list[dict[str, Any]] = []
+    rows: list[tuple[Any, ...]] = []
     for one in courses:
         who = one.patient_id
         events = Events(progressions.get(who), operated.get(who), radiated.get(who))
@@ -145,11 +135,47 @@ def case_rows(kept: pd.DataFrame, cancers: pd.DataFrame, tables: dict[str, pd.Da
         steps = course(one.regimens, list(islice(settings, len(one.regimens))), events, rules, one.of)
         rows.extend(rows_of(one, steps, rules))
     described = ["diagnosis_day", "is_diagnosis_unknown", "has_other_cancer"]
-    return pd.DataFrame(rows).join(diagnosis[described])
+    return pd.DataFrame(rows, columns=COURSE_COLUMNS).join(diagnosis[described])
+
+
+def cases_of(tables: dict[str, pd.DataFrame], rules: Regimens, cohort: Cohort) -> tuple[pd.DataFrame | None, dict[str, Any]]:
+    """Treatment cases of some patients, sorted by patient and index day (None: there are none), and what was counted on the way.
+
+    Args:
+        tables: those of `COLUMNS`, all rows of these patients.
+        rules: windows in days.
+        cohort: from `cohort_of`.
+    """
+    tables = completed(tables, COLUMNS)
+    kept, counts = treatment_intervals(tables["timeline_treatment"], rules)
+    known = kept["patient_id"].isin(tables["clinical_patient"]["patient_id"])
+    counts["patients_without_clinical_row"] = kept.loc[~known, "patient_id"].nunique()
+    counts["rows_kept"] = len(kept)
+    kept = kept[known]
+    cancers = diagnoses.known_cancers(tables)
+    sequenced = kept["patient_id"].isin(with_specimen(tables)["patient_id"])
+    counts |= {"rows_without_specimen": int((~sequenced).sum()), "patients_without_specimen": kept.loc[~sequenced, "patient_id"].nunique()}
+    dated = kept["patient_id"].isin(tables["timeline_specimen"]["patient_id"])
+    counts |= {"rows_sequenced": int(sequenced.sum()), "rows_dated": int(dated.sum()), "patients_treated": kept["patient_id"].nunique()}
+    if not sequenced.any():
+        return None, counts
+    intervals, aside = for_a_cancer(kept[sequenced], cancers, rules, cohort.cancers)
+    counts |= aside
+    if intervals.empty:
+        return None, counts
+    cases = describe(case_rows(intervals, cancers, tables, rules), cohort.classes, tables)
+    counts |= {
+        "regimens": len(cases),
+        "regimens_without_registered_diagnosis": int(cases["is_diagnosis_unknown"].sum()),
+        "protocol_continuations": int((cases["protocol_part"] > 1).sum()),
+        "chemoradiation": int(cases["is_chemoradiation"].sum()),
+        "settings": {str(name): int(number) for name, number in cases["setting"].value_counts().items()},
+    }
+    return cases, counts
 
 
 def build(tables: dict[str, pd.DataFrame], rules: Regimens) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Treatment cases of a cohort, sorted by patient and index day, and what was counted on the way.
+    """Treatment cases of a cohort that is at hand as a whole, sorted by patient and index day, and what was counted on the way.
 
     Args:
         tables: those of `COLUMNS`.
@@ -158,43 +184,13 @@ def build(tables: dict[str, pd.DataFrame], rules: Regimens) -> tuple[pd.DataFram
     Raises:
         InputError: no anticancer treatment, or an agent that may not be there.
     """
-    tables = completed(tables, COLUMNS)
-    kept, counts = treatment_intervals(tables["timeline_treatment"], rules)
-    if kept.empty:
-        found = None if len(tables["timeline_treatment"]) else "no treatment timeline, or an empty one: without it there are no cases"
-        raise InputError("expected at least one row of an anticancer agent", file=FILE, found=found)
-    known = kept["patient_id"].isin(tables["clinical_patient"]["patient_id"])
-    counts["patients_without_clinical_row"] = kept.loc[~known, "patient_id"].nunique()
-    if not known.all():
-        log.warning("%d treated patients have no clinical row; they are left out", counts["patients_without_clinical_row"])
-    kept = kept[known]
-    cancers = diagnoses.known_cancers(tables)
-    sequenced = kept["patient_id"].isin(with_specimen(tables)["patient_id"])
-    counts |= {"rows_without_specimen": int((~sequenced).sum()), "patients_without_specimen": kept.loc[~sequenced, "patient_id"].nunique()}
-    if not sequenced.any():
-        raise _nobody_sequenced(kept["patient_id"], tables)
-    intervals, aside = for_a_cancer(kept[sequenced], cancers, rules, diagnoses.cohort_cancers(tables))
-    counts |= aside
-    if intervals.empty:
-        raise InputError("expected a treatment that begins after its cancer's diagnosis, of a patient with a sequenced specimen", file=FILE)
-    cases = describe(case_rows(intervals, cancers, tables, rules), kept, tables)
-    counts |= {
-        "regimens": len(cases),
-        "regimens_without_registered_diagnosis": int(cases["is_diagnosis_unknown"].sum()),
-        "protocol_continuations": int((cases["protocol_part"] > 1).sum()),
-        "chemoradiation": int(cases["is_chemoradiation"].sum()),
-        "settings": {str(name): int(number) for name, number in cases["setting"].value_counts().sort_index().items()},
-    }
-    return cases, counts
-
-
-def _nobody_sequenced(treated: pd.Series, tables: dict[str, pd.DataFrame]) -> InputError:
-    """Why no treated patient can be a case: none has a dated specimen, or none of these a cancer type."""
-    found = f"none of {treated.nunique()} treated patients"
-    if treated.isin(tables["timeline_specimen"]["patient_id"]).any():
-        wanted = "expected the cancer type of a sequenced specimen, by this column or by ONCOTREE_CODE, of at least one treated patient"
-        return InputError(wanted, file=SAMPLES, column="CANCER_TYPE", found=found)
-    return InputError("expected at least one treated patient with a sequenced specimen", file=SPECIMENS, found=found)
+    unknown = rows_of_unknown_agents(tables["timeline_treatment"])
+    counted = Counted(cohort_of(tables["clinical_sample"], unknown, set(tables["clinical_patient"]["patient_id"]), rules))
+    cases, counts = cases_of(tables, rules, counted.cohort)
+    counted.add(counts)
+    told = counted.told()
+    assert cases is not None  # or `told` had said why
+    return cases, told
 
 
 def with_specimen(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -205,22 +201,29 @@ def with_specimen(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return found.reset_index(drop=True).rename(columns={"sample_id": "specimen_id"})
 
 
-def describe(cases: pd.DataFrame, kept: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def describe(cases: pd.DataFrame, classes: dict[str, str], tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Add the drug class of the agents known at index, the first sequenced specimen with its panel, and prior treatment elsewhere; fix
     types and order, and tell apart the cases of two cancers that start on one day."""
-    subtype = kept.dropna(subset=["subtype"]).sort_values("source_line").drop_duplicates("agent").set_index("agent")["subtype"].to_dict()
-    subtype |= {name: drug.subtype for name, drug in drugs().items()}
-    classes = {tuple(agents): " + ".join(sorted({subtype.get(agent, "Other") for agent in agents})) for agents in cases["agents_at_index"]}
-    cases["drug_class"] = [classes[tuple(agents)] for agents in cases["agents_at_index"]]
+    subtype = classes | {name: drug.subtype for name, drug in drugs().items()}
+    joined = {tuple(agents): " + ".join(sorted({subtype.get(agent, "Other") for agent in agents})) for agents in cases["agents_at_index"]}
+    cases["drug_class"] = [joined[tuple(agents)] for agents in cases["agents_at_index"]]
     cases = cases.merge(with_specimen(tables), on="patient_id", validate="many_to_one")
     outside = tables["clinical_patient"].loc[tables["clinical_patient"]["prior_med_to_msk"] == "Prior medications to MSK", "patient_id"]
     cases["is_prior_outside"] = cases["patient_id"].isin(outside)
-    types: dict[str, Any] = {"index_day": np.int32, "stop_day": np.int32, "line_of_therapy": np.int16, "line_overall": np.int16}
-    types |= {"next_index_day": "Int32", "next_treatment_day": "Int32", "maintenance_start_day": "Int32", "protocol_part": np.int16}
-    cases = cases.astype(types).sort_values(["patient_id", "index_day", "cancer_type"], ignore_index=True)
+    cases = cases.astype(PANDAS_TYPES).sort_values(["patient_id", "index_day", "cancer_type"], ignore_index=True)
     again = cases.groupby("case_id").cumcount()
     cases["case_id"] = cases["case_id"].where(again == 0, cases["case_id"] + "_" + (again + 1).astype(str))
     return cases
+
+
+def parts_of(tables: dict[str, RangedTable], rules: Regimens, counted: Counted, choice: Choice) -> Iterator[pa.Table]:
+    """Rows of `cases.parquet`, one range of treated patients after another."""
+    yield case_table(CASES.empty_table().to_pandas())
+    for one in patient_ranges(tables["timeline_treatment"].ids()):
+        cases, counts = cases_of(of_patients(tables, one.patient_ids), rules, counted.cohort)
+        counted.add(counts)
+        if cases is not None:
+            yield case_table(choice.of(cases))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -236,16 +239,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="CASES", help="folder for cases.parquet")
     given = parser.parse_args(arguments)
     blocks = read_settings("regimens", given)
-    tables = read_tables(given.tables, COLUMNS, COLUMNS)
-    cases, counts = build(tables, blocks["regimens"])
-    cases, chosen = choose(cases, tables, blocks["cohort_filter"])
-    counts |= chosen
+    tables, rules, limits = open_tables(given.tables, COLUMNS, COLUMNS), blocks["regimens"], blocks["cohort_filter"]
+    counted = Counted(whole_cohort(tables, rules))
+    people = tables["clinical_patient"].ids() if limits.patients else []
+    words = distinct(tables["clinical_sample"], ["cancer_type", "gene_panel"])
+    choice = Choice({"clinical_patient": pd.DataFrame({"patient_id": people}), "clinical_sample": words}, limits)
     final, record = given.out / "cases.parquet", given.out / "cases.parquet.manifest.json"
     with publishing(final, record, step="regimens", home=given.out) as (out, note):
-        cases.to_parquet(out, index=False, row_group_size=ROWS)
-        listed = blocks["cohort_filter"].patients
-        inputs = [path for path in (given.tables / f"{name}.parquet" for name in COLUMNS) if path.is_file()]
-        inputs += [] if listed is None else [Path(listed)]
+        write_ranges(out, parts_of(tables, rules, counted, choice))
+        counts = counted.told() | choice.counts()
+        inputs = [table.path for table in tables.values()] + ([] if limits.patients is None else [Path(limits.patients)])
         settings = settings_record(given, blocks)
         write_json(note, manifest("regimens", inputs=inputs, outputs={final: out}, settings=settings, counts=counts, beside=record))
     log.info("regimens: %s", counts)

@@ -45,11 +45,17 @@ def case_frame(cases: pd.DataFrame, patients: pd.DataFrame, settings: Labels) ->
 
 
 def near(frame: pd.DataFrame, rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """Records of each case's patient: case (position), day (from index) and `columns`."""
-    positions = pd.DataFrame({"patient_id": frame["patient_id"], "case": np.arange(len(frame)), "index_day": frame["index_day"]})
-    joined = positions.merge(rows[["patient_id", "start_day", *columns]], on="patient_id")
-    joined["day"] = joined["start_day"] - joined["index_day"]
-    return joined[["case", "day", *columns]]
+    """Records of each case's patient: case (position), day (from index) and `columns`; by case, those of one in their order."""
+    people = pd.Index(frame["patient_id"].unique())
+    owner, mine = (people.get_indexer(pd.Index(table["patient_id"])) for table in (rows, frame))
+    order = np.argsort(owner, kind="stable")
+    order = order[np.searchsorted(owner, 0, sorter=order) :]
+    count = np.bincount(owner[order], minlength=len(people))
+    first, own = (np.cumsum(count) - count)[mine], count[mine]
+    case = np.repeat(np.arange(len(frame)), own)
+    row = order[np.repeat(first - np.cumsum(own) + own, own) + np.arange(len(case))]
+    day = rows["start_day"].to_numpy()[row] - frame["index_day"].to_numpy()[case]
+    return pd.DataFrame({"case": case, "day": day, **{name: rows[name].to_numpy()[row] for name in columns}})
 
 
 def draw_indeterminate(progression: pd.DataFrame, seed: int) -> pd.Series:
@@ -70,13 +76,15 @@ def assessment_days(frame: pd.DataFrame, progression: pd.DataFrame, settings: La
     """Each case's days with a verdict in its longest possible window.
 
     Returns:
-        case, day, and whether any read of that day was yes, no, maybe (Indeterminate), drawn (Indeterminate drawn as yes); sorted.
+        case, day, and whether any read of that day was yes, no, maybe (Indeterminate) and, where it was drawn
+        (`draw_indeterminate`), drawn (Indeterminate drawn as yes); sorted.
     """
     verdicts = progression[["patient_id", "start_day"]].copy()
     for name, word in (("yes", "Y"), ("no", "N"), ("maybe", "Indeterminate")):
         verdicts[name] = progression["progression"] == word
-    verdicts["drawn"] = draw_indeterminate(progression, settings.seed)
-    flags = ["yes", "no", "maybe", "drawn"]
+    if "drawn" in progression:
+        verdicts["drawn"] = progression["drawn"]
+    flags = [str(name) for name in verdicts if name not in ("patient_id", "start_day")]
     by_day = verdicts.groupby(["patient_id", "start_day"], sort=False)[flags].any().reset_index()
     found = near(frame, by_day[by_day[["yes", "no", "maybe"]].any(axis=1)], flags)
     limit = frame[["to_end", "to_next"]].min(axis=1).clip(upper=longest).to_numpy()

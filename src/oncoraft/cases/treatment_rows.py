@@ -10,6 +10,7 @@ import pandas as pd
 
 from oncoraft.cases.diagnoses import attribute
 from oncoraft.foundation.errors import InputError
+from oncoraft.knowledge.drug_names import resolve
 from oncoraft.knowledge.drug_rows import one_agent_a_row
 from oncoraft.knowledge.drugs import agent_names, drugs
 from oncoraft.planning.config import SUBTYPES, Regimens
@@ -53,13 +54,25 @@ def aside_reason(agent: str, rules: Regimens) -> str:
     return "tracer" if drug.is_tracer else "other_indication" if drug.is_unrelated else "supportive"
 
 
-def unknown_agents(rows: pd.DataFrame, rules: Regimens) -> dict[str, int]:
+def rows_of_unknown_agents(treatment: pd.DataFrame) -> pd.DataFrame:
+    """Rows of agents that the drug table lacks, one agent a row: patient_id, subtype, agent, source_line."""
+    texts = treatment["agent"].dropna().unique()
+    lacking = [text for text in texts if not drugs().keys() >= set(resolve(str(text)).agents)]
+    rows = treatment.loc[treatment["agent"].isin(lacking), ["patient_id", "subtype", "agent", "source_line"]]
+    named, _ = one_agent_a_row(rows)
+    return named[~named["agent"].isin(list(drugs()))]
+
+
+def unknown_agents(found: pd.DataFrame, rules: Regimens) -> dict[str, int]:
     """Rows of each agent that the drug table lacks, most frequent first; told in one line.
+
+    Args:
+        found: from `rows_of_unknown_agents`.
+        rules: what is done with them.
 
     Raises:
         InputError: `unknown_agents` is `refuse`, or an unknown agent's rows have no class of the source either.
     """
-    found = rows[~rows["agent"].isin(list(drugs()))]
     bad = found if rules.unknown_agents == "refuse" else found[~found["subtype"].isin(SUBTYPES)]
     if len(bad):
         row = bad.sort_values("source_line").iloc[0]
@@ -85,13 +98,11 @@ def treatment_intervals(treatment: pd.DataFrame, rules: Regimens) -> tuple[pd.Da
 
     Names are resolved to agents of the drug table, several in one cell to a row each; a missing stop day is the start day.
     """
-    check_agents(rules)
-    rows = treatment[["patient_id", "start_day", "stop_day", "subtype", "agent", "source_line"]]
+    rows = treatment[["patient_id", "start_day", "stop_day", "agent"]]
     named, resolved = one_agent_a_row(rows.dropna(subset=["agent"]))
     reason = named["agent"].map({agent: aside_reason(agent, rules) for agent in named["agent"].unique()})
     kept = named[reason == ""].copy()
     kept["stop_day"] = kept["stop_day"].fillna(kept["start_day"]).clip(lower=kept["start_day"]).astype(int)
-    unknown = unknown_agents(kept, rules)
     counts = {
         "rows": len(treatment),
         "rows_without_agent": int(treatment["agent"].isna().sum()),
@@ -101,8 +112,6 @@ def treatment_intervals(treatment: pd.DataFrame, rules: Regimens) -> tuple[pd.Da
         "tracer_rows": int((reason == "tracer").sum()),
         "other_indication_rows": int((reason == "other_indication").sum()),
         "investigational_rows_set_aside": int((reason == "investigational").sum()),
-        "rows_of_unknown_agents": sum(unknown.values()),
-        "unknown_agents": unknown,
         "patients_without_anticancer_agent": int(treatment["patient_id"].nunique() - kept["patient_id"].nunique()),
     }
     return kept.sort_values(["patient_id", "start_day", "agent", "stop_day"], kind="stable"), counts

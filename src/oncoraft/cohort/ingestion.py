@@ -158,6 +158,7 @@ class Ingestion:
             self.profiling.see_panels(table, rows, raw)
             pairs = zip(rows["sample_id"].to_pylist(), rows["cna"].to_pylist(), strict=True)
             self.panels = {sample: panel for sample, panel in pairs if panel is not None}
+        del raw  # the texts of a file take as much as its rows, which are copied to be sorted
         needed = [column.name for column in table.columns if column.refers or column.kind == "day"]
         self.kept[table.name] = rows.select([*needed, *(column.name for column in table.derived), "source_line"])
         typed = of_their_owners(table, replace(typed, rows=rows), self.kept.get("clinical_sample", rows))

@@ -52,12 +52,15 @@ class Profiling:
 
     def see_panels(self, table: Table, rows: pa.Table, raw: RawTable) -> None:
         """The gene panel matrix: a column that the file lacks says nothing, an empty or NA cell says no."""
-        every = frozenset(rows["sample_id"].to_pylist())
+        samples = rows["sample_id"].to_pylist()
+        every = frozenset(samples)
         for kind in KINDS.values():
             column = next(column for column in table.columns if column.name == kind.panel_column)
             if raw.header.position(column.source, *column.other_headers) is not None:
-                pairs = zip(rows["sample_id"].to_pylist(), rows[kind.panel_column].to_pylist(), strict=True)
-                self.said["panel " + kind.panel_column] = frozenset(sample for sample, panel in pairs if not is_no_panel(panel))
+                panels = rows[kind.panel_column].to_pylist()
+                none = {panel for panel in set(panels) if is_no_panel(panel)}
+                said = frozenset(sample for sample, panel in zip(samples, panels, strict=True) if panel not in none)
+                self.said["panel " + kind.panel_column] = said
                 self.silent_beyond["panel " + kind.panel_column] = every
 
     def see_case_lists(self, lists: Mapping[str, Collection[str]]) -> None:
@@ -93,15 +96,20 @@ class Profiling:
 
     def table(self, samples: Sequence[str]) -> pa.Table:
         """A row a specimen: whether it was profiled for each kind of alteration."""
-        found = {name: pa.array([self._is_profiled(kind, sample) for sample in samples], pa.bool_()) for name, kind in KINDS.items()}
+        found = {name: pa.array(self._profiled(kind, samples), pa.bool_()) for name, kind in KINDS.items()}
         return pa.table({"sample_id": pa.array(samples, pa.string()), **found})
 
-    def _is_profiled(self, kind: Kind, sample: str) -> bool:
-        if kind.table not in self.readable or sample in self.refused.get(kind.table, ()):
-            return False
-        sources = [key for key in (f"panel {kind.panel_column}", f"list {kind.case_list}", f"table {kind.table}") if key in self.said]
-        spoken = [key for key in sources if (beyond := self.silent_beyond[key]) is None or sample in beyond]
-        return bool(spoken) and all(sample in self.said[key] for key in spoken)
+    def _profiled(self, kind: Kind, samples: Sequence[str]) -> list[bool]:
+        if kind.table not in self.readable:
+            return [False] * len(samples)
+        refused = self.refused.get(kind.table, frozenset())
+        keys = [key for key in (f"panel {kind.panel_column}", f"list {kind.case_list}", f"table {kind.table}") if key in self.said]
+        every = frozenset(samples)
+        # Of a specimen that a source does not speak of it says nothing, neither yes nor no.
+        spoken = [every if (beyond := self.silent_beyond[key]) is None else every & beyond for key in keys]
+        denied = refused.union(*(of - self.said[key] for key, of in zip(keys, spoken, strict=True)))
+        told = frozenset().union(*spoken)
+        return [sample in told and sample not in denied for sample in samples]
 
 
 def refused_samples(table: Table, raw: RawTable, lines: Mapping[int, str]) -> frozenset[str]:

@@ -18,6 +18,7 @@ import pyarrow.csv as arrow_csv
 from oncoraft.foundation.errors import InputError
 
 BLOCK = 16 << 20  # bytes that one thread reads at a time
+PART = 8 << 20  # bytes that are looked at in one piece
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 LFS_POINTER = b"version https://git-lfs"
 PACKED = {
@@ -185,18 +186,22 @@ def _check_text(path: Path) -> None:
     pyarrow hands a malformed row over only as text, and prints what it meets in one that is none; readers disagree on carriage
     returns, and every later line number would be wrong.
     """
-    data = path.read_bytes()
-    if not data.isascii():
-        try:
-            data.decode("utf-8")
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            raise InputError("expected text in UTF-8", file=path, line=line) from None
-    returns = data.count(b"\r")
-    if returns and returns != data.count(b"\r\n"):
-        at = re.search(rb"\r(?!\n)", data)
-        place = data.count(b"\n", 0, at.start()) + 1 if at else None
-        raise InputError("expected lines that end in LF or CR LF", file=path, line=place, found="a carriage return inside the line")
+    before = 0
+    with path.open("rb") as stream:
+        # A part ends behind a line, so that neither a character nor a line's end is cut.
+        while data := stream.read(PART) + stream.readline():
+            if not data.isascii():
+                try:
+                    data.decode("utf-8")
+                except UnicodeDecodeError as error:
+                    line = before + data.count(b"\n", 0, error.start) + 1
+                    raise InputError("expected text in UTF-8", file=path, line=line) from None
+            returns = data.count(b"\r")
+            if returns and returns != data.count(b"\r\n"):
+                at = re.search(rb"\r(?!\n)", data)
+                place = before + data.count(b"\n", 0, at.start()) + 1 if at else None
+                raise InputError("expected lines that end in LF or CR LF", file=path, line=place, found="a carriage return inside the line")
+            before += data.count(b"\n")
 
 
 def raw_lines(path: Path, lines: set[int]) -> dict[int, str]:

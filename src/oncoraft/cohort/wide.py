@@ -74,14 +74,10 @@ def read_matrix(
     if twice := [name for name, count in Counter(header.names[position] for position in samples).items() if count > 1]:
         raise InputError("expected each specimen's column once", file=path, line=header.line, column=twice[0], found="twice")
     reading = _Reading(path, header, gene_position, samples, _panel_codes(header, samples, panel_of_sample), is_log2)
-    data = path.read_bytes()
-    start, line = header.end, header.line
-    while start < len(data):
-        end = data.find(b"\n", start)
-        end = len(data) if end < 0 else end
-        line += 1
-        reading.add(data[start:end].rstrip(b"\r"), line)
-        start = end + 1
+    with path.open("rb") as stream:
+        stream.seek(header.end)
+        for line, text in enumerate(stream, header.line + 1):
+            reading.add(text.removesuffix(b"\n").rstrip(b"\r"), line)
     result = reading.result()
     result.unknown_samples = [header.names[position] for position in unknown]
     return result
