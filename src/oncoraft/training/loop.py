@@ -23,10 +23,11 @@ from oncoraft.foundation.errors import InputError, RetryLater
 from oncoraft.foundation.stable import stable_seed
 from oncoraft.models.base import causal_of
 from oncoraft.models.cases import Case
-from oncoraft.models.packing import micro_batches, shares
+from oncoraft.models.packing import micro_batches, turns
 from oncoraft.planning.config import Training
 from oncoraft.training.objective import losses
 from oncoraft.training.progress import Progress
+from oncoraft.training.sharding import clip
 from oncoraft.training.trainer import Entry, Trainer
 
 
@@ -55,14 +56,14 @@ def backward(trainer: Trainer, cases: list[Case]) -> tuple[float, float]:
     answer_tokens = max(1, sum(len(case.answer) for case in cases))
     groups = micro_batches(cases, settings.tokens_per_micro_batch, processes.count)
     total = torch.zeros(2, device=trainer.device)
-    for batch in shares(groups, processes.count)[processes.rank]:
+    for batch, weight in turns(groups, processes.rank, processes.count, trainer.is_sharded):
         tokens = sum(case.length for case in batch)
         recompute_activations(trainer, tokens)
         with memory_named(settings, tokens):
             language, score = losses(trainer.model, trainer.head, batch, strategy, trainer.draws, trainer.step, trainer.frozen)
             language, score = language / answer_tokens, score / len(cases)
-            (strategy.language_model_weight * language + strategy.score_weight * score).backward()
-        total += torch.stack([language.detach(), score.detach()]).float()
+            (weight * (strategy.language_model_weight * language + strategy.score_weight * score)).backward()
+        total += weight * torch.stack([language.detach(), score.detach()]).float()
     processes.sum_gradients(trainer.trainable())
     parts = processes.sum(total).tolist()
     # After the sums, which are equal everywhere: every process ends here, and none is left waiting.
@@ -104,7 +105,7 @@ def take_step(trainer: Trainer, cases: list[Case]) -> Entry:
     started = time.monotonic()
     trainer.optimizer.zero_grad()
     language, score = backward(trainer, cases)
-    norm = float(torch.nn.utils.clip_grad_norm_(trainer.trainable(), trainer.settings.max_gradient_norm))
+    norm = clip(trainer.trainable(), trainer.settings.max_gradient_norm, trainer.processes)
     rates = trainer.schedule.get_last_lr()
     trainer.optimizer.step()
     trainer.schedule.step()
@@ -137,13 +138,13 @@ def memory_gib(device: torch.device) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-def train(trainer: Trainer, cases: list[Case], save: Callable[[], None]) -> None:
+def train(trainer: Trainer, cases: list[Case], save: Callable[[dict[str, Any]], None]) -> None:
     """Run (or go on) to the last step; see `go_through`."""
     go_through(trainer, steps_of(cases, trainer.settings), steps_in(len(cases), trainer.settings), partial(take_step, trainer), save)
 
 
 def go_through(
-    trainer: Trainer, batches: Iterable[list[Any]], total: int, take: Callable[[list[Any]], Entry], save: Callable[[], None]
+    trainer: Trainer, batches: Iterable[list[Any]], total: int, take: Callable[[list[Any]], Entry], save: Callable[[dict[str, Any]], None]
 ) -> None:
     """Take every step that is not taken yet, saving now and then; on SIGTERM or an interrupt save and stop.
 
@@ -152,7 +153,7 @@ def go_through(
         batches: what each step learns from, from the first on.
         total: how many there are.
         take: takes one step.
-        save: writes the trainer's state.
+        save: writes the trainer's state, in the first process.
 
     Raises:
         RetryLater: stopped by a signal after its state was saved.
@@ -169,8 +170,10 @@ def go_through(
             progress.show(take(batch))
             # Asked of all: a signal may reach one process alone, for which the others would wait in the next sum.
             stop = processes.any(asked(), trainer.device)
-            if processes.is_first and (stop or trainer.step % trainer.settings.checkpoint_every_steps == 0):
-                save()
+            if stop or trainer.step % trainer.settings.checkpoint_every_steps == 0:
+                state = trainer.state()  # in every process: what is cut is gathered from all
+                if processes.is_first:
+                    save(state)
             if stop:
                 processes.any(True, trainer.device)  # none leaves, and so has the others ended, before the first has saved
                 progress.close()
