@@ -200,6 +200,8 @@ def align(
     blocks = read_settings(method, given)
     if blocks["strategy"].method != method:
         raise InputError(f"expected a strategy of method {method}", column="strategy.method", found=blocks["strategy"].method)
+    if blocks["training"].shard:
+        raise InputError(f"expected false: {method} does not work on a base model in parts", column="training.shard")
     check_fold_model(given.fold_model, blocks["strategy"])
     held = hold_devices(given.gpus)
     if given.gpus > 1 and not launched():

@@ -52,9 +52,11 @@ out:  adapter_config.json and adapter_model.safetensors (strategies with an adap
 example:
   oncoraft train train.jsonl --base models/Qwen3-8B --out fold-0 --state state/fold-0 --gpus 1
 several GPUs of one machine, a process each (the global batch stays, and so does the result): --gpus 4
+a base model larger than a GPU: training.shard in the settings, and as many GPUs as hold it together
 several machines: the same command under a launcher
   torchrun --nnodes 2 --nproc-per-node 4 ... -m oncoraft train train.jsonl --base ... --gpus 4
   accelerate launch --multi_gpu --num_machines 2 --num_processes 8 ... -m oncoraft train ... --gpus 4
+Both launchers answer 1 where the step ends with 75; its state is saved all the same.
 
 A run that was stopped (SIGTERM: status 75) goes on from its last complete state when called again in the same way."""
 
@@ -210,12 +212,7 @@ def write_fold(folder: Path, trainer: Trainer, cases: list[Case], adapter: dict[
 
 
 def publish(
-    given: argparse.Namespace,
-    trainer: Trainer,
-    cases: list[Case],
-    record: dict[str, Any],
-    max_answer_tokens: int,
-    adapter: dict[str, torch.Tensor],
+    given: argparse.Namespace, trainer: Trainer, cases: list[Case], record: dict[str, Any], adapter: dict[str, torch.Tensor]
 ) -> None:
     """Write the fold's folder, whole or not at all."""
     counts = {
@@ -223,7 +220,7 @@ def publish(
         "patients": len({case.patient_id for case in cases}),
         "responders": sum(bool(case.responder) for case in cases),
         "tokens": sum(case.length for case in cases),
-        "answers_at_limit": sum(len(case.answer) == max_answer_tokens for case in cases),
+        "answers_at_limit": sum(len(case.answer) == trainer.settings.max_answer_tokens for case in cases),
         "steps": trainer.step,
         "processes": trainer.processes.count,
     }
@@ -261,7 +258,7 @@ def train_fold(given: argparse.Namespace, blocks: dict[str, Any], device: torch.
         train(trainer, cases, lambda state: states.save(trainer.step, state))
     last = trainer.state()
     if processes.is_first:
-        publish(given, trainer, cases, record, settings.max_answer_tokens, last["adapter"])
+        publish(given, trainer, cases, record, last["adapter"])
         # After the outputs stand; the last state stays until the run has ended well (docs/reruns.md).
         states.finish(trainer.step, last)
         log.info("train: %d cases, %d steps, last loss %.3f", len(cases), trainer.step, trainer.log[-1]["loss"])
