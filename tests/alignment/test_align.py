@@ -183,6 +183,10 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
             },
             "strategies.g.from: expected a strategy with models of its own",
         ),
+        (
+            {"training": {"shard": True}, "strategies": {"raft": {}, "d": {"method": "dpo", "from": "raft"}}},
+            "training.shard: expected supervised strategies alone, found strategies.d (dpo); run it by a configuration of its own",
+        ),
         ({"alignment": {"own_rewards": {"reward": {"function": "m:f"}}}}, "'reward' is the name of a reward that is there already"),
     ],
 )
@@ -193,6 +197,16 @@ def test_a_wrong_configuration_is_told_in_one_line(given: dict[str, Any], told: 
         check_config(given)
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("method", ["dpo", "grpo"])
+def test_a_base_model_in_parts_is_refused(fold: Path, method: str) -> None:
+    given = json.loads(settings(method))
+    given["training"]["shard"] = True
+    more = ("--pairs", str(fold / "pairs.jsonl")) if method == "dpo" else ()
+    with pytest.raises(InputError, match=rf"training.shard: expected false: {method} does not work on a base model in parts"):
+        entry_of(json.dumps(given))(align_command(fold, "parts", json.dumps(given), *more))
+    assert not (fold / "parts").exists()
 
 
 def test_a_pair_of_another_fold_is_refused(fold: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oncoraft.models.cases import Case
-from oncoraft.models.packing import micro_batches, pack, shares
+from oncoraft.models.packing import micro_batches, pack, shares, turns
 from tests.models.tiny_models import random_cases
 
 CPU = torch.device("cpu")
@@ -87,3 +87,21 @@ def test_a_case_over_the_budget_stands_alone() -> None:
 def test_packing_nothing_is_a_defect_not_a_batch() -> None:
     with pytest.raises(ValueError, match="need at least one array"):
         pack([], CPU)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=30), st.integers(1, 400), st.integers(1, 5))
+def test_in_even_turns_every_process_reads_equally_often_and_every_case_counts_once(
+    lengths: list[int], tokens: int, processes: int
+) -> None:
+    cases = [case(f"{number:02d}", (1,) * length, ()) for number, length in enumerate(lengths)]
+    groups = micro_batches(cases, tokens, processes)
+    dealt = [turns(groups, rank, processes, even=True) for rank in range(processes)]
+    assert len({len(mine) for mine in dealt}) == 1
+    counted = [one.case_id for mine in dealt for group, weight in mine if weight == 1 for one in group]
+    assert sorted(counted) == sorted(one.case_id for one in cases)
+    paced = [group for mine in dealt for group, weight in mine if weight == 0]
+    assert all([one.length for one in group] == [min(lengths)] for group in paced)
+    alone = [turns(groups, rank, processes, even=False) for rank in range(processes)]
+    assert [[group for group, _ in mine] for mine in alone] == shares(groups, processes)
+    assert all(weight == 1 for mine in alone for _, weight in mine)

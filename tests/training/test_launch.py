@@ -36,11 +36,15 @@ def begun(folder: Path, name: str, process: subprocess.Popen[str]) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("strategy", [{}, {"adapter": False, "language_model_weight": 0}], ids=["raft", "frozen"])
-def test_two_gpus_take_the_steps_of_one(tmp_path, strategy: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    ("strategy", "shard"),
+    [({}, False), ({}, True), ({"adapter": False, "language_model_weight": 0}, False)],
+    ids=["raft", "shard", "frozen"],
+)
+def test_two_gpus_take_the_steps_of_one(tmp_path, strategy: dict[str, object], shard: bool) -> None:
     write_fold_inputs(tmp_path)
     one = run_training(tmp_path, "one", settings(strategy))
-    process = on_two(tmp_path, "two", settings(strategy))
+    process = on_two(tmp_path, "two", settings(strategy, shard=shard))
     said = process.communicate(timeout=300)[1]
     assert process.returncode == 0, said
     assert json.loads((tmp_path / "two/manifest.json").read_text())["counts"]["processes"] == 2
@@ -50,9 +54,12 @@ def test_two_gpus_take_the_steps_of_one(tmp_path, strategy: dict[str, object]) -
 
 
 def test_stopped_they_save_end_with_75_and_go_on(tmp_path) -> None:
-    """Each process gets the signal twice, as where a batch system signals all of a job and the first hands it on."""
+    """Each process gets the signal twice, as where a batch system signals all of a job and the first hands it on.
+
+    On a model in parts, whose state is gathered from both, the harder case.
+    """
     write_fold_inputs(tmp_path)
-    long = settings(epochs=400)
+    long = settings(epochs=400, shard=True)
     process = on_two(tmp_path, "out", long)
     begun(tmp_path, "out", process)
     for number in (process.pid, *children_of(process.pid)):

@@ -9,7 +9,7 @@ import torch
 from oncoraft.foundation.errors import InputError, RetryLater
 from oncoraft.planning.config import Adapter, Strategy, Training
 from oncoraft.training import loop
-from oncoraft.training.ahead import Ahead, my_batches
+from oncoraft.training.ahead import Ahead, my_turns
 from oncoraft.training.loop import ending_with_75, steps_in, steps_of, stop_asked, take_step
 from oncoraft.training.train import equip
 from oncoraft.training.trainer import Trainer
@@ -82,7 +82,7 @@ def test_two_halves_of_a_step_learn_what_the_whole_step_does() -> None:
         trainer = trainer_with(tokens_per_micro_batch=tokens)
         entry = take_step(trainer, cases)
         found.append((entry["loss"], [parameter.grad for parameter in trainer.trainable()]))
-    assert len(my_batches(trainer, cases)) > 1
+    assert len(my_turns(trainer, cases)) > 1
     assert found[0][0] == pytest.approx(found[1][0], rel=1e-5)
     for one, other in zip(found[0][1], found[1][1], strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)

@@ -107,7 +107,7 @@ def test_a_killed_and_resumed_run_ends_bitwise_equal(work: Path, monkeypatch: py
 
 
 def test_a_run_with_other_settings_does_not_go_on_from_this_state(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train, "train", lambda trainer, cases, save: (loop.take_step(trainer, cases[:4]), save(), 1 / 0))
+    monkeypatch.setattr(train, "train", lambda trainer, cases, save: (loop.take_step(trainer, cases[:4]), save(trainer.state()), 1 / 0))
     for chosen in (settings(), settings(seed=2)):
         with pytest.raises(ZeroDivisionError):
             train.main(command(plain, "mixed", chosen))

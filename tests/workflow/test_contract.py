@@ -134,6 +134,7 @@ COUNTS: dict[str, tuple[Callable[[FinishedRun], None], dict[str, int]]] = {
     "a docstring": (docstring, {}),
     "the code of the command line": (edit("cli.py"), {}),
     "learning rate": (setting(training={"learning_rate": 0.0011}), {"train": 2, **AFTER_TRAINING}),
+    "a base model in parts": (setting(training={"shard": True}), {"train": 2, **AFTER_TRAINING}),
     "rank and alpha swapped": (setting(adapter={"rank": 32, "alpha": 16}), {"train": 2, **AFTER_TRAINING}),
     "token budget of the prompts": (
         setting(prompts={"token_budget": 500}),

@@ -29,11 +29,11 @@ from oncoraft.models.fold_model import HEAD_FILE, score_logit
 from oncoraft.models.model_folder import read_score_head
 from oncoraft.models.tokens import StoredTokens
 from oncoraft.planning.edge import read_settings, settings_record, step_parser
-from oncoraft.training.checkpoints import States, locked
+from oncoraft.training.checkpoints import States, locked, run_key
 from oncoraft.training.launch import launched, run_on_every_gpu
 from oncoraft.training.loop import ending_with_75, go_through
 from oncoraft.training.processes import Processes, joined
-from oncoraft.training.train import LATER, WRITTEN, run_key, write_fold
+from oncoraft.training.train import LATER, WRITTEN, write_fold
 from oncoraft.training.trainer import Entry, Trainer, new_optimizer
 
 log = logging.getLogger("oncoraft")
@@ -108,7 +108,7 @@ def align_fold(
         trainer.restore(state)
         if processes.is_first:
             log.info("%s: going on after step %d", method, trainer.step)
-    go_through(trainer, steps.items, len(steps.items), steps.take, lambda: states.save(trainer.step, trainer.state()))
+    go_through(trainer, steps.items, len(steps.items), steps.take, lambda state: states.save(trainer.step, state))
     told = refit(trainer, cases, start.reference, given.fold_model / HEAD_FILE, settings.refit)
     if processes.is_first:
         publish(method, given, trainer, cases, record, told)
@@ -200,6 +200,8 @@ def align(
     blocks = read_settings(method, given)
     if blocks["strategy"].method != method:
         raise InputError(f"expected a strategy of method {method}", column="strategy.method", found=blocks["strategy"].method)
+    if blocks["training"].shard:
+        raise InputError(f"expected false: {method} does not work on a base model in parts", column="training.shard")
     check_fold_model(given.fold_model, blocks["strategy"])
     held = hold_devices(given.gpus)
     if given.gpus > 1 and not launched():

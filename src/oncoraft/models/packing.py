@@ -145,3 +145,20 @@ def shares(groups: Sequence[list[Case]], processes: int) -> list[list[list[Case]
         dealt[lightest].append(group)
         load[lightest] += sum(case.length for case in group)
     return dealt
+
+
+def turns(groups: Sequence[list[Case]], rank: int, processes: int, even: bool) -> list[tuple[list[Case], float]]:
+    """The groups that one process reads, each with its weight: 1, or 0 for what it reads only to keep pace.
+
+    Args:
+        groups: of all processes.
+        rank: which process.
+        processes: how many.
+        even: whether all have to read equally often; a process with fewer groups then reads the shortest case for the others.
+    """
+    dealt = shares(groups, processes)
+    mine = [(group, 1.0) for group in dealt[rank]]
+    if not even:
+        return mine
+    shortest = min((case for group in groups for case in group), key=lambda case: (case.length, case.case_id))
+    return mine + [([shortest], 0.0)] * (max(map(len, dealt)) - len(mine))

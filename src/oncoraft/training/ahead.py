@@ -6,15 +6,16 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from oncoraft.models.cases import Case
-from oncoraft.models.packing import micro_batches, shares
+from oncoraft.models.packing import micro_batches, turns
 from oncoraft.training.objective import Ready, made_ready
 from oncoraft.training.trainer import Entry, Trainer
 
 
-def my_batches(trainer: Trainer, cases: list[Case]) -> list[list[Case]]:
-    """The micro-batches of a step that this process takes."""
+def my_turns(trainer: Trainer, cases: list[Case]) -> list[tuple[list[Case], float]]:
+    """The micro-batches of a step that this process reads, each with its weight (see `models.packing.turns`)."""
     processes = trainer.processes
-    return shares(micro_batches(cases, trainer.settings.tokens_per_micro_batch, processes.count), processes.count)[processes.rank]
+    groups = micro_batches(cases, trainer.settings.tokens_per_micro_batch, processes.count)
+    return turns(groups, processes.rank, processes.count, trainer.is_sharded)
 
 
 class Ahead:
@@ -34,7 +35,7 @@ class Ahead:
     def ready(self, step: int) -> list[Ready]:
         """The micro-batches of a step, from 0."""
         trainer = self.trainer
-        return [made_ready(batch, trainer.device, trainer.draws, step) for batch in my_batches(trainer, self.steps[step])]
+        return [made_ready(batch, trainer.device, trainer.draws, step) for batch, _ in my_turns(trainer, self.steps[step])]
 
     def take(self, cases: list[Case]) -> Entry:
         """Take the trainer's next step, whose cases these are."""

@@ -33,11 +33,11 @@ from oncoraft.models.fold_model import HEAD_FILE, new_score_head, score_logit
 from oncoraft.planning.config import CellModel, Strategy
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 from oncoraft.training.cell_tokens import PADS, encoded, read_vocabulary
-from oncoraft.training.checkpoints import States, locked
+from oncoraft.training.checkpoints import States, locked, run_key
 from oncoraft.training.frozen import PromptStates
 from oncoraft.training.loop import ending_with_75, go_through, memory_gib, memory_named, steps_in, steps_of
 from oncoraft.training.objective import summed_score_loss
-from oncoraft.training.train import run_key, write_fold
+from oncoraft.training.train import write_fold
 from oncoraft.training.trainer import Entry, Trainer, new_optimizer
 
 log = logging.getLogger("oncoraft")
@@ -163,7 +163,7 @@ def trained(model: Any, cases: list[Case], blocks: dict[str, Any], pad: int, sta
         with memory_named(settings, settings.tokens_per_micro_batch):
             trainer.frozen = embedded(trainer.model, cases, pad, how, settings.tokens_per_micro_batch, device)
     batches, total = steps_of(cases, settings), steps_in(len(cases), settings)
-    go_through(trainer, batches, total, partial(take_step, trainer, pad, how), lambda: states.save(trainer.step, trainer.state()))
+    go_through(trainer, batches, total, partial(take_step, trainer, pad, how), lambda state: states.save(trainer.step, state))
     # Before the held-out cells are scored: whoever is stopped there need not train again.
     states.finish(trainer.step, trainer.state())
     return trainer

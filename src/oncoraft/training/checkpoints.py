@@ -18,10 +18,24 @@ from typing import Any
 import torch
 
 from oncoraft.foundation.errors import RetryLater
-from oncoraft.foundation.provenance import file_digest
+from oncoraft.foundation.provenance import canonical_json, file_digest, text_digest, versions
 
 log = logging.getLogger("oncoraft")
 KEPT = 2  # the last state, and the one before should the last be damaged
+
+
+def run_key(data: Path, base: Path, record: dict[str, Any]) -> str:
+    """A digest of everything that defines a run: data, base model, settings, code and versions.
+
+    How many processes there are is none of it, nor is `training.shard`: a state is whole, and goes on cut or not.
+    """
+    names = sorted(file for file in base.iterdir() if file.suffix in {".safetensors", ".json", ".model"} and file.name != "manifest.json")
+    package = Path(__file__).parent.parent
+    code = {file.name: file_digest(file) for folder in ("training", "models") for file in sorted((package / folder).glob("*.py"))}
+    base_files = {file.name: file_digest(file) for file in names}
+    training = {name: value for name, value in record["training"].items() if name != "shard"}
+    parts = {"data": file_digest(data), "base": base_files, "settings": record | {"training": training}, "versions": versions()}
+    return text_digest(canonical_json(parts if record.get("code") else parts | {"code": code}))
 
 
 class States:

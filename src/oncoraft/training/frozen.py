@@ -19,7 +19,7 @@ from tqdm import tqdm
 from oncoraft.models.attention import packed_hidden
 from oncoraft.models.base import causal_of
 from oncoraft.models.cases import Case
-from oncoraft.models.packing import micro_batches, pack, shares
+from oncoraft.models.packing import micro_batches, pack, turns
 from oncoraft.training.processes import Processes
 
 log = logging.getLogger("oncoraft")
@@ -38,7 +38,7 @@ class PromptStates:
 
 
 @torch.no_grad()
-def read_once(model: Any, cases: Sequence[Case], tokens: int, processes: Processes) -> PromptStates:
+def read_once(model: Any, cases: Sequence[Case], tokens: int, processes: Processes, even: bool = False) -> PromptStates:
     """Read every prompt once, the micro-batches dealt to the processes; each process ends with all states.
 
     Args:
@@ -46,17 +46,19 @@ def read_once(model: Any, cases: Sequence[Case], tokens: int, processes: Process
         cases: of the training file; their answers, if they have any, change nothing.
         tokens: of a micro-batch, at most.
         processes: of this launch.
+        even: whether all of them have to read equally often.
     """
     started, was_training = time.monotonic(), model.training
     weight = causal_of(model).lm_head.weight
     found = PromptStates({case.case_id: row for row, case in enumerate(cases)}, weight.new_zeros((len(cases), weight.shape[1])))
-    mine = shares(micro_batches(cases, tokens, processes.count), processes.count)[processes.rank]
+    mine = turns(micro_batches(cases, tokens, processes.count), processes.rank, processes.count, even)
     model.eval()
-    for batch in tqdm(mine, desc="reading prompts", unit="batch", disable=None if processes.is_first else True):
+    for batch, is_mine in tqdm(mine, desc="reading prompts", unit="batch", disable=None if processes.is_first else True):
         packed = pack(batch, weight.device)
         with torch.autocast(weight.device.type, torch.bfloat16, enabled=weight.is_cuda):
             hidden = packed_hidden(model, packed)
-        found.states[[found.rows[case.case_id] for case in batch]] = hidden[packed.prompt_ends].to(weight.dtype)
+        if is_mine:
+            found.states[[found.rows[case.case_id] for case in batch]] = hidden[packed.prompt_ends].to(weight.dtype)
     # Rows that other processes read are still 0 here, so the sum is the whole table.
     processes.sum(found.states)
     model.train(was_training)

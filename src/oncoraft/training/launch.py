@@ -1,7 +1,8 @@
 """A training job that was given several GPUs starts one process a GPU by itself.
 
 So a workflow needs no launcher in its command line: how many GPUs a job has is a resource of the profile, and the step's status (75
-after a stop) reaches the engine as it is. `torchrun` and `accelerate launch` do the same from outside, over several machines too.
+after a stop) reaches the engine as it is. `torchrun` and `accelerate launch` do the same from outside, over several machines too, but
+end with 1 where a process ends with 75.
 """
 
 from __future__ import annotations

@@ -24,9 +24,10 @@ from oncoraft.foundation.stable import stable_seed
 from oncoraft.models.base import causal_of
 from oncoraft.models.cases import Case
 from oncoraft.planning.config import Training
-from oncoraft.training.ahead import Ahead, my_batches
+from oncoraft.training.ahead import Ahead, my_turns
 from oncoraft.training.objective import Ready, losses
 from oncoraft.training.progress import Progress
+from oncoraft.training.sharding import clip
 from oncoraft.training.trainer import Entry, Trainer
 
 
@@ -54,15 +55,15 @@ def backward(trainer: Trainer, cases: list[Case], ready: list[Ready] | None = No
     # At least 1: without answers (a score loss alone) the language loss is 0, not 0 / 0.
     answer_tokens = max(1, sum(len(case.answer) for case in cases))
     total = torch.zeros(2, device=trainer.device)
-    for number, batch in enumerate(my_batches(trainer, cases)):
+    for number, (batch, weight) in enumerate(my_turns(trainer, cases)):
         tokens = sum(case.length for case in batch)
         recompute_activations(trainer, tokens)
         with memory_named(settings, tokens):
             given = (trainer.draws, trainer.step, trainer.frozen, None if ready is None else ready[number])
             language, score = losses(trainer.model, trainer.head, batch, strategy, *given)
             language, score = language / answer_tokens, score / len(cases)
-            (strategy.language_model_weight * language + strategy.score_weight * score).backward()
-        total += torch.stack([language.detach(), score.detach()]).float()
+            (weight * (strategy.language_model_weight * language + strategy.score_weight * score)).backward()
+        total += weight * torch.stack([language.detach(), score.detach()]).float()
     processes.sum_gradients(trainer.trainable())
     return processes.sum(total)
 
@@ -104,7 +105,7 @@ def take_step(trainer: Trainer, cases: list[Case], ready: list[Ready] | None = N
     started = time.monotonic()
     trainer.optimizer.zero_grad()
     total = backward(trainer, cases, ready)
-    length = torch.nn.utils.clip_grad_norm_(trainer.trainable(), trainer.settings.max_gradient_norm)
+    length = clip(trainer.trainable(), trainer.settings.max_gradient_norm, trainer.processes)
     # The one place in a step where a GPU is waited for.
     language, score, norm = torch.stack([*total, length.to(total.device)]).tolist()
     # After the sums, which are equal everywhere: every process ends here, and none is left waiting.
@@ -142,7 +143,7 @@ def memory_gib(device: torch.device) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-def train(trainer: Trainer, cases: list[Case], save: Callable[[], None]) -> None:
+def train(trainer: Trainer, cases: list[Case], save: Callable[[dict[str, Any]], None]) -> None:
     """Run (or go on) to the last step; see `go_through`."""
     steps = list(steps_of(cases, trainer.settings))
     if trainer.device.type != "cuda":
@@ -152,7 +153,7 @@ def train(trainer: Trainer, cases: list[Case], save: Callable[[], None]) -> None
 
 
 def go_through(
-    trainer: Trainer, batches: Iterable[list[Any]], total: int, take: Callable[[list[Any]], Entry], save: Callable[[], None]
+    trainer: Trainer, batches: Iterable[list[Any]], total: int, take: Callable[[list[Any]], Entry], save: Callable[[dict[str, Any]], None]
 ) -> None:
     """Take every step that is not taken yet, saving now and then; on SIGTERM or an interrupt save and stop.
 
@@ -161,7 +162,7 @@ def go_through(
         batches: what each step learns from, from the first on.
         total: how many there are.
         take: takes one step.
-        save: writes the trainer's state.
+        save: writes the trainer's state, in the first process.
 
     Raises:
         RetryLater: stopped by a signal after its state was saved.
@@ -178,8 +179,10 @@ def go_through(
             progress.show(take(batch))
             # Asked of all: a signal may reach one process alone, for which the others would wait in the next sum.
             stop = asked() if processes.count == 1 else processes.any(asked(), trainer.device)
-            if processes.is_first and (stop or trainer.step % trainer.settings.checkpoint_every_steps == 0):
-                save()
+            if stop or trainer.step % trainer.settings.checkpoint_every_steps == 0:
+                state = trainer.state()  # in every process: what is cut is gathered from all
+                if processes.is_first:
+                    save(state)
             if stop:
                 processes.any(True, trainer.device)  # none leaves, and so has the others ended, before the first has saved
                 progress.close()

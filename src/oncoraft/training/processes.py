@@ -1,8 +1,9 @@
 """One process or several: who takes which micro-batch, and sums over all of them.
 
-`torchrun` and `accelerate launch` say by environment variables how many processes there are. Losses are divided by the counts of the
-whole optimiser step before the backward pass, so gradients are simply summed, and every process takes the same step: the
-number of processes changes speed only, never the global batch.
+Their number, places and group are accelerate's `PartialState`, whichever launcher says them by environment variables. Losses are divided by the
+counts of the whole optimiser step before the backward pass, so gradients are simply summed, and every process takes the same step: the
+number of processes changes speed only, never the global batch. Therefore no more of accelerate is used: what its `Accelerator` prepares takes
+the mean of gradients, and synchronises none where the inner decoder is called, as it is here.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
+from accelerate import PartialState
 from torch import distributed, nn
+from torch.distributed.tensor import DTensor
 
 from oncoraft.foundation.errors import RetryLater
 
@@ -38,10 +41,13 @@ class Processes:
         return values
 
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Sum the gradients over all processes, in one message; a process without work adds 0."""
-        if self.count == 1:
+        """Sum the gradients over all processes, in one message; a process without work adds 0.
+
+        Those of cut parameters are left alone: they are summed as they are cut, in the backward pass.
+        """
+        learned = [parameter for parameter in parameters if not isinstance(parameter, DTensor)]
+        if self.count == 1 or not learned:
             return
-        learned = list(parameters)
         for parameter in learned:
             # Every process has to send as much: a sum waits for all of them.
             if parameter.grad is None:
@@ -59,17 +65,17 @@ class Processes:
 @contextmanager
 def joined(on_gpu: bool) -> Iterator[Processes]:
     """The processes of this launch; alone where no launcher was used."""
-    count = int(os.environ.get("WORLD_SIZE", "1"))
-    if count == 1:
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Processes()
         return
-    if on_gpu:
-        place = int(os.environ.get("LOCAL_RANK", "0"))
-        if place >= torch.cuda.device_count():
-            raise RetryLater(f"process {place} of this machine finds no GPU of its own; {torch.cuda.device_count()} visible")
-        torch.cuda.set_device(place)
-    distributed.init_process_group("nccl" if on_gpu else "gloo")
+    # Without it accelerate (1.15) takes the process for one that is alone.
+    place = int(os.environ.setdefault("LOCAL_RANK", "0"))
+    if on_gpu and place >= torch.cuda.device_count():
+        raise RetryLater(f"process {place} of this machine finds no GPU of its own; {torch.cuda.device_count()} visible")
+    # Unset, accelerate would share the machine's cores out among the processes and forget --threads.
+    os.environ.setdefault("OMP_NUM_THREADS", str(torch.get_num_threads()))
+    state = PartialState(cpu=not on_gpu)
     try:
-        yield Processes(distributed.get_rank(), distributed.get_world_size())
+        yield Processes(state.process_index, state.num_processes)
     finally:
-        distributed.destroy_process_group()
+        state.destroy_process_group()

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +21,19 @@ from peft.helpers import disable_input_dtype_casting
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import write_jsonl
 from oncoraft.foundation.lease import hold_devices
-from oncoraft.foundation.provenance import canonical_json, file_digest, manifest, publishing, text_digest, versions, write_json
+from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.foundation.publishing import claim
 from oncoraft.foundation.stable import stable_seed
 from oncoraft.models.base import causal_of, context_of_folder, device_for, keep_freed_memory, load_base, load_tokenizer
 from oncoraft.models.cases import Case, encode, read_rows
 from oncoraft.models.choice_head import CHOICE_HEAD_FILE, CHOICES_FILE, by_frequency, new_choice_head, write_choices
 from oncoraft.models.fold_model import HEAD_FILE, new_score_head, with_adapter
+from oncoraft.models.streamed import outline
 from oncoraft.models.tokens import StoredTokens
 from oncoraft.planning.config import Strategy
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 from oncoraft.recalibration import FILE as RECALIBRATION_FILE
-from oncoraft.training.checkpoints import States, locked
+from oncoraft.training.checkpoints import States, locked, run_key
 from oncoraft.training.compiling import compile_layers
 from oncoraft.training.dropout import use_case_dropout
 from oncoraft.training.frozen import read_once
@@ -40,6 +42,7 @@ from oncoraft.training.lean_layers import use_lean_layers
 from oncoraft.training.loop import ending_with_75, memory_named, steps_in, train
 from oncoraft.training.processes import Processes, joined
 from oncoraft.training.roofline import measured_roof, work_of
+from oncoraft.training.sharding import shard
 from oncoraft.training.trainer import Trainer, new_optimizer
 
 log = logging.getLogger("oncoraft")
@@ -51,9 +54,11 @@ out:  adapter_config.json and adapter_model.safetensors (strategies with an adap
 example:
   oncoraft train train.jsonl --base models/Qwen3-8B --out fold-0 --state state/fold-0 --gpus 1
 several GPUs of one machine, a process each (the global batch stays, and so does the result): --gpus 4
+a base model larger than a GPU: training.shard in the settings, and as many GPUs as hold it together
 several machines: the same command under a launcher
   torchrun --nnodes 2 --nproc-per-node 4 ... -m oncoraft train train.jsonl --base ... --gpus 4
   accelerate launch --multi_gpu --num_machines 2 --num_processes 8 ... -m oncoraft train ... --gpus 4
+Both launchers answer 1 where the step ends with 75; its state is saved all the same.
 
 A run that was stopped (SIGTERM: status 75) goes on from its last complete state when called again in the same way."""
 
@@ -105,16 +110,6 @@ def trained_choices(path: Path, strategy: Strategy) -> list[str]:
     return by_frequency([row["output"] for row in read_rows(path)])
 
 
-def run_key(data: Path, base: Path, record: dict[str, Any]) -> str:
-    """A digest of everything that defines a run: data, base model, settings, code and versions."""
-    names = sorted(file for file in base.iterdir() if file.suffix in {".safetensors", ".json", ".model"} and file.name != "manifest.json")
-    package = Path(__file__).parent.parent
-    code = {file.name: file_digest(file) for folder in ("training", "models") for file in sorted((package / folder).glob("*.py"))}
-    base_files = {file.name: file_digest(file) for file in names}
-    parts = {"data": file_digest(data), "base": base_files, "settings": record, "versions": versions()}
-    return text_digest(canonical_json(parts if record.get("code") else parts | {"code": code}))
-
-
 def build_trainer(
     base: Path,
     device: torch.device,
@@ -123,11 +118,22 @@ def build_trainer(
     processes: Processes | None = None,
     choices: Sequence[str] = (),
 ) -> Trainer:
-    """The base model of a folder, equipped for training."""
+    """The base model of a folder, equipped for training; cut over the processes where that is wanted and there are several."""
+    if blocks["training"].shard and processes is not None and processes.count > 1:
+        return equip(outline(base, device), blocks, total_steps, processes, choices, partial(shard, folder=base, processes=processes))
+    if blocks["training"].shard:
+        log.info("train: one process, so training.shard cuts nothing")
     return equip(load_base(base, device), blocks, total_steps, processes, choices)
 
 
-def equip(model: Any, blocks: dict[str, Any], total_steps: int, processes: Processes | None = None, choices: Sequence[str] = ()) -> Trainer:
+def equip(
+    model: Any,
+    blocks: dict[str, Any],
+    total_steps: int,
+    processes: Processes | None = None,
+    choices: Sequence[str] = (),
+    settle: Callable[[Any], None] | None = None,
+) -> Trainer:
     """A base model with adapters and a fresh head, as the strategy wants them, started from the configured seed.
 
     Args:
@@ -136,6 +142,7 @@ def equip(model: Any, blocks: dict[str, Any], total_steps: int, processes: Proce
         total_steps: optimiser steps of the whole run, which the learning rate follows.
         processes: of this launch; None: one.
         choices: answers that the head tells apart, where the strategy has such a head.
+        settle: gives the model with its adapters their final place, before the optimiser takes them; it may draw no random number.
     """
     strategy, settings, adapter = blocks["strategy"], blocks["training"], blocks["adapter"]
     device = next(model.parameters()).device
@@ -151,6 +158,8 @@ def equip(model: Any, blocks: dict[str, Any], total_steps: int, processes: Proce
         size = causal_of(model).config.hidden_size
         head = (new_choice_head(size, len(choices)) if strategy.score_loss == "choices" else new_score_head(size)).to(device)
     draws = use_case_dropout(model, head, settings.seed)
+    if settle is not None:
+        settle(model)
     optimizer, schedule = new_optimizer(model, head, settings, total_steps)
     trainer = Trainer(model, head, optimizer, schedule, strategy, settings, draws, processes or Processes(), choices=list(choices))
     trainer.work, trainer.roof = work_of(model, strategy.has_adapter), measured_roof(device)
@@ -177,11 +186,18 @@ WRITTEN = (
 LATER = ("predictions",)
 
 
-def write_fold(folder: Path, trainer: Trainer, cases: list[Case]) -> None:
-    """Adapter and score head, as far as the strategy has them, training log and the patients that the fold has seen."""
+def write_fold(folder: Path, trainer: Trainer, cases: list[Case], adapter: dict[str, torch.Tensor] | None = None) -> None:
+    """Adapter and score head, as far as the strategy has them, training log and the patients that the fold has seen.
+
+    Args:
+        folder: to make.
+        trainer: after its last step.
+        cases: that it has learnt from.
+        adapter: the adapter's weights, whole, by their names in the model; None: as they lie in the model.
+    """
     folder.mkdir()
     if trainer.strategy.has_adapter:
-        trainer.model.save_pretrained(folder)
+        trainer.model.save_pretrained(folder, state_dict=adapter)
         # peft's form of a model card, with nothing filled in.
         (folder / "README.md").unlink(missing_ok=True)
     if trainer.head is not None:
@@ -193,21 +209,23 @@ def write_fold(folder: Path, trainer: Trainer, cases: list[Case]) -> None:
     (folder / "training_patients.txt").write_text("\n".join(sorted({case.patient_id for case in cases})) + "\n", encoding="utf-8")
 
 
-def publish(given: argparse.Namespace, trainer: Trainer, cases: list[Case], record: dict[str, Any], max_answer_tokens: int) -> None:
+def publish(
+    given: argparse.Namespace, trainer: Trainer, cases: list[Case], record: dict[str, Any], adapter: dict[str, torch.Tensor]
+) -> None:
     """Write the fold's folder, whole or not at all."""
     counts = {
         "cases": len(cases),
         "patients": len({case.patient_id for case in cases}),
         "responders": sum(bool(case.responder) for case in cases),
         "tokens": sum(case.length for case in cases),
-        "answers_at_limit": sum(len(case.answer) == max_answer_tokens for case in cases),
+        "answers_at_limit": sum(len(case.answer) == trainer.settings.max_answer_tokens for case in cases),
         "steps": trainer.step,
         "processes": trainer.processes.count,
     }
     if trainer.fallbacks is not None:
         counts["layers_run_uncompiled"] = len(trainer.fallbacks.reasons)
     with publishing(given.out, step="train", folders=[given.out], keeping=LATER, own=WRITTEN) as (folder,):
-        write_fold(folder, trainer, cases)
+        write_fold(folder, trainer, cases, adapter)
         outputs = {given.out / path.name: path for path in sorted(folder.iterdir())}
         note = manifest(
             "train", inputs=[given.train, given.base], outputs=outputs, settings=record, counts=counts, beside=given.out / "manifest.json"
@@ -231,16 +249,18 @@ def train_fold(given: argparse.Namespace, blocks: dict[str, Any], device: torch.
             log.info("train: going on after step %d", trainer.step)
     if not strategy.has_adapter:
         with memory_named(settings, settings.tokens_per_micro_batch):
-            trainer.frozen, trainer.work = read_once(trainer.model, cases, settings.tokens_per_micro_batch, processes), None
+            tokens = settings.tokens_per_micro_batch
+            trainer.frozen, trainer.work = read_once(trainer.model, cases, tokens, processes, trainer.is_sharded), None
     with ExitStack() as stack:
         if device.type == "cuda" and strategy.has_adapter:
             # Under autocast peft's fp32 copy of every adapter's input is waste: the product is taken in bf16 all the same.
             stack.enter_context(disable_input_dtype_casting(trainer.model))
-        train(trainer, cases, lambda: states.save(trainer.step, trainer.state()))
+        train(trainer, cases, lambda state: states.save(trainer.step, state))
+    last = trainer.state()
     if processes.is_first:
-        publish(given, trainer, cases, record, settings.max_answer_tokens)
+        publish(given, trainer, cases, record, last["adapter"])
         # After the outputs stand; the last state stays until the run has ended well (docs/reruns.md).
-        states.finish(trainer.step, trainer.state())
+        states.finish(trainer.step, last)
         log.info("train: %d cases, %d steps, last loss %.3f", len(cases), trainer.step, trainer.log[-1]["loss"])
 
 

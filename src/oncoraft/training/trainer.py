@@ -16,6 +16,7 @@ from oncoraft.training.dropout import CaseDraws
 from oncoraft.training.frozen import PromptStates
 from oncoraft.training.processes import Processes
 from oncoraft.training.roofline import Work
+from oncoraft.training.sharding import cut_as, gathered, optimizer_state
 
 Entry = dict[str, float | None]
 
@@ -45,31 +46,37 @@ class Trainer:
         """Where the model lies."""
         return next(self.model.parameters()).device
 
+    @property
+    def is_sharded(self) -> bool:
+        """Whether the base model is cut over the processes: then all of them have to read equally often, for they gather its layers together."""
+        return self.settings.shard and self.processes.count > 1
+
     def trainable(self) -> list[nn.Parameter]:
         """Parameters that learn: adapters, if any, and the head, if any."""
         modules = [self.model] if self.head is None else [self.model, self.head]
         return [parameter for module in modules for parameter in module.parameters() if parameter.requires_grad]
 
     def state(self) -> dict[str, Any]:
-        """All that a resumed run needs to go on as if it had not stopped."""
+        """All that a resumed run needs to go on as if it had not stopped, whole; of a cut model all processes have to ask together."""
         return {
             "step": self.step,
             "log": self.log,
-            "adapter": {name: value for name, value in self.model.state_dict().items() if "lora_" in name},
+            "adapter": gathered({name: value for name, value in self.model.state_dict().items() if "lora_" in name}),
             "head": {} if self.head is None else self.head.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": gathered(self.optimizer.state_dict()),
             "schedule": self.schedule.state_dict(),
             "random": random_states(self.device),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go back to a saved state."""
+        """Go back to a saved state, of however many processes."""
         self.step, self.log = state["step"], state["log"]
+        own = dict(self.model.named_parameters())
         # Not strict: frozen base weights are in no state, they are read from their folder.
-        self.model.load_state_dict(state["adapter"], strict=False)
+        self.model.load_state_dict({name: cut_as(value, own[name]) for name, value in state["adapter"].items()}, strict=False)
         if self.head is not None:
             self.head.load_state_dict(state["head"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.optimizer.load_state_dict(optimizer_state(state["optimizer"], self.optimizer))
         self.schedule.load_state_dict(state["schedule"])
         set_random_states(state["random"], self.device)
 

@@ -185,6 +185,10 @@ class Training(Block):
         "over_budget",
         description="When activations are computed again to save memory: for a single case longer than tokens_per_micro_batch, always, never.",
     )
+    shard: bool = Field(
+        False,
+        description="Cut the base model over the GPUs of a training, for one that is larger than a GPU; a training on one GPU ignores it.",
+    )
     compile: bool = Field(True, description="Compile each decoder layer on a GPU; a CPU ignores it.")
     checkpoint_every_steps: int = Field(50, ge=1, description="Steps between two saves of the trainer's state.")
     seed: int = Field(37, description="Order of the cases, dropout, start of the score head.")

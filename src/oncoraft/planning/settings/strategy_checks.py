@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from oncoraft.planning.settings.models import Strategy
+from oncoraft.planning.settings.models import Strategy, Training
 
 LENT = ("adapter", "language_model_weight", "score_weight", "score_loss")
 
@@ -30,6 +30,12 @@ def check_scores(strategies: Mapping[str, Strategy]) -> None:
     for name, one in strategies.items():
         if one.score_loss == "choices":
             raise ValueError(f"strategies.{name}.score_loss: expected bce or mse; choices is what the head of a text task learns")
+
+
+def check_shard(training: Training, strategies: Mapping[str, Strategy]) -> None:
+    """A base model in parts serves supervised strategies alone: the others read and write as often as each process happens to need."""
+    if training.shard and (aligned := [f"strategies.{name} ({one.method})" for name, one in strategies.items() if one.is_aligned]):
+        raise ValueError(f"training.shard: expected supervised strategies alone, found {aligned[0]}; run it by a configuration of its own")
 
 
 def check_final(final: Iterable[str], strategies: Mapping[str, Strategy]) -> None:
