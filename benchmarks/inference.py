@@ -2,11 +2,15 @@
 
     python benchmarks/inference.py                                        a Qwen3 of 7 million parameters, 384 in, 64 out
     python benchmarks/inference.py --shape qwen3-8b --device cuda         one GPU, random weights, 3072 in, 512 out, LoRA as published
+    python benchmarks/inference.py --shape qwen3-8b --device cuda --tiny  the same code to its end at a tiny size, on a CPU too
 
 Three ways answer the same prompts, all to the full length, sampled at temperature 0.6 and top-p 0.9, their rounds taking turns:
 `published` (the quick start: one case at a time, generate, then a second pass over the prompt for the score), `batched` (the same two
 passes over left-padded batches, which is what one would write next) and `ours`. On a CPU seconds are those that the process had, so that
-a busy machine does not disturb the ratio. Prints one JSON object.
+a busy machine does not disturb the ratio. A share of each prompt (`--shared`) is the same in all, as the instruction is: 0.25 of it on the
+twin. Random weights give nearly flat logits, whose nucleus is most of the vocabulary; they are scaled to a spread (`--spread`) of which a
+nucleus is a few tokens, as of a trained model. Prints one JSON object; `--record` writes command, versions, machine and figures to a dated
+file in `benchmarks/records/`.
 """
 
 from __future__ import annotations
@@ -15,17 +19,22 @@ import argparse
 import json
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import transformers
 from torch import nn
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
+from oncoraft.foundation.provenance import write_json
 from oncoraft.inference.answer import answer_group
-from oncoraft.inference.engine import Engine, in_groups
+from oncoraft.inference.engine import Engine, in_groups, kept_at_once
 from oncoraft.models.base import causal_of
 from oncoraft.models.cases import Case
 from oncoraft.models.fold_model import new_score_head, with_adapter
@@ -51,6 +60,10 @@ SHAPES: dict[str, dict[str, int]] = {
         "vocab_size": 151_936,
     },
 }
+TINY = {"hidden_size": 64, "num_hidden_layers": 2, "head_dim": 16, "intermediate_size": 128, "vocab_size": 512}
+# Tokens in and out, cases, and cases a batch of the two passes; where the shape is tiny the last row.
+USUAL = {"small": (384, 64, 24, 8), "qwen3-8b": (3072, 512, 128, 16), "tiny": (48, 6, 6, 3)}
+INITIAL_SPREAD = 0.02  # standard deviation of the weights as the library draws them
 PAD = 0
 
 
@@ -66,23 +79,33 @@ class Words:
         return " ".join(map(str, tokens))
 
 
-def built(shape: str, device: torch.device, context: int) -> tuple[Any, nn.Sequential]:
-    """A model of this shape with random weights and the published adapter, and a score head."""
-    config = Qwen3Config(**SHAPES[shape], max_position_embeddings=context, eos_token_id=None, pad_token_id=PAD, tie_word_embeddings=False)
+def built(sizes: dict[str, int], device: torch.device, dtype: torch.dtype, context: int, spread: float) -> tuple[Any, nn.Sequential]:
+    """A model of these sizes with random weights and the published adapter, and a score head.
+
+    Args:
+        spread: standard deviation of the logits.
+    """
+    config = Qwen3Config(**sizes, max_position_embeddings=context, eos_token_id=None, pad_token_id=PAD, tie_word_embeddings=False)
     config._attn_implementation = "sdpa"
-    torch.set_default_dtype(torch.bfloat16 if device.type == "cuda" else torch.float32)
+    torch.set_default_dtype(dtype)
     with device:
         model = Qwen3ForCausalLM(config)
     torch.set_default_dtype(torch.float32)
+    with torch.no_grad():
+        model.lm_head.weight.mul_(spread / (INITIAL_SPREAD * config.hidden_size**0.5))
     adapted = with_adapter(model, 16, 32.0, 0.1, ("q_proj", "k_proj", "v_proj", "o_proj"))
+    for name, weight in adapted.named_parameters():
+        if "lora_" in name:
+            weight.data = weight.data.to(dtype)  # as `opening` does
     return adapted.eval(), new_score_head(config.hidden_size).to(device).eval()
 
 
-def made_cases(count: int, tokens: int, vocabulary: int) -> list[Case]:
-    """Prompts of random ids, 80 to 100 % of `tokens` long, the longest first."""
+def made_cases(count: int, tokens: int, vocabulary: int, shared: float) -> list[Case]:
+    """Prompts of random ids, 80 to 100 % of `tokens` long, the longest first; the first `shared` of `tokens` are the same in all."""
     draw = np.random.default_rng(0)
     lengths = sorted(draw.integers(int(0.8 * tokens), tokens + 1, count), reverse=True)
-    ids = [tuple(int(token) for token in draw.integers(20, vocabulary, length)) for length in lengths]
+    begun = draw.integers(20, vocabulary, int(shared * tokens)).tolist()
+    ids = [(*begun, *draw.integers(20, vocabulary, length - len(begun)).tolist()) for length in lengths]
     return [Case(f"c{number:04d}", "p", 0, prompt, (), None, None) for number, prompt in enumerate(ids)]
 
 
@@ -105,7 +128,9 @@ def two_passes(model: Any, head: nn.Sequential, cases: Sequence[Case], new_token
 
 def one_prefill(engine: Engine, cases: Sequence[Case], settings: Inference, context: int) -> list[float]:
     """What `oncoraft infer` does."""
-    groups = in_groups([len(case.prompt) for case in cases], settings.cache_tokens, settings.max_new_tokens + 10)
+    engine.share([case.prompt for case in cases])
+    most = kept_at_once(engine.causal, settings.cache_tokens)
+    groups = in_groups([len(case.prompt) for case in cases], most, settings.max_new_tokens + 10)
     found: dict[str, float] = {}
     for group in groups:
         results = answer_group(engine, Words(), [cases[index] for index in group], settings, context)
@@ -126,35 +151,42 @@ def timed(act: Callable[[], list[float]], device: torch.device) -> tuple[float, 
     return time.perf_counter() - begin, scores
 
 
-def parse() -> argparse.Namespace:
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The command line; lengths and counts follow the shape where they are left out."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape", choices=sorted(SHAPES), default="small")
+    parser.add_argument("--tiny", action="store_true", help="all of it at a tiny size, on a CPU where there is no GPU")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--vocabulary", type=int, help="tokens, in place of the shape's")
     parser.add_argument("--prompt-tokens", type=int)
     parser.add_argument("--new-tokens", type=int)
     parser.add_argument("--cases", type=int)
     parser.add_argument("--batch", type=int, help="of the batched two-pass way")
-    parser.add_argument("--cache-tokens", type=int, help="of ours")
+    parser.add_argument("--cache-tokens", type=int, help="of ours; what the device affords where it is left out")
+    parser.add_argument("--shared", type=float, default=0.25, help="share of a prompt that is the same in all")
+    parser.add_argument("--spread", type=float, default=4.0, help="standard deviation of the logits")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--only-ours", action="store_true", help="leave the two-pass ways out")
-    given = parser.parse_args()
-    usual = {"small": (384, 64, 24, 8, 131_072), "qwen3-8b": (3072, 512, 128, 16, 262_144)}[given.shape]
-    for name, value in zip(("prompt_tokens", "new_tokens", "cases", "batch", "cache_tokens"), usual, strict=True):
+    parser.add_argument(
+        "--record", type=Path, nargs="?", const=Path(__file__).parent / "records", metavar="DIR", help="folder for a dated JSON"
+    )
+    given = parser.parse_args(arguments)
+    usual = USUAL["tiny" if given.tiny else given.shape]
+    for name, value in zip(("prompt_tokens", "new_tokens", "cases", "batch"), usual, strict=True):
         if getattr(given, name) is None:
             setattr(given, name, value)
     return given
 
 
-def main() -> int:
-    """Measure and print."""
-    given = parse()
-    torch.set_num_threads(given.threads)
-    torch.manual_seed(0)
-    device, context = torch.device(given.device), given.prompt_tokens + given.new_tokens + 16
-    model, head = built(given.shape, device, context)
-    cases = made_cases(given.cases, given.prompt_tokens, SHAPES[given.shape]["vocab_size"])
+def measured(given: argparse.Namespace, device: torch.device) -> dict[str, Any]:
+    """Cases a second of every way, the ratios, and by how much the scores differ."""
+    context = given.prompt_tokens + given.new_tokens + 16
+    sizes = SHAPES[given.shape] | (TINY if given.tiny else {}) | ({"vocab_size": given.vocabulary} if given.vocabulary else {})
+    # The tiny size stands in for a GPU's run, in its precision.
+    dtype = torch.bfloat16 if device.type == "cuda" or given.tiny else torch.float32
+    model, head = built(sizes, device, dtype, context, given.spread)
+    cases = made_cases(given.cases, given.prompt_tokens, sizes["vocab_size"], given.shared)
     settings = Inference(max_new_tokens=given.new_tokens, cache_tokens=given.cache_tokens)
     sdpa = causal_of(model).config._attn_implementation
     engine = Engine(model, head, PAD, (-1,), settings.batch_tokens)
@@ -174,19 +206,37 @@ def main() -> int:
             causal_of(model).set_attn_implementation(attention)
             seconds, scores[name] = timed(act, device)
             speeds[name].append(count / seconds)
-    record: dict[str, Any] = {
-        "device": torch.cuda.get_device_name() if device.type == "cuda" else f"{platform.machine()}, {given.threads} threads",
-        "torch": torch.__version__,
-        **{name: value for name, value in vars(given).items() if name not in {"only_ours", "device"}},
-        "cases_per_second": {name: round(statistics.median(values), 3) for name, values in speeds.items()},
-    }
+    found: dict[str, Any] = {"cases_per_second": {name: round(statistics.median(values), 3) for name, values in speeds.items()}}
     for name in ways.keys() - {"ours"}:
         ratios = [one / other for one, other in zip(speeds["ours"], speeds[name], strict=True)]
-        record[f"ours_over_{name}"] = round(statistics.median(ratios), 2)
-        record[f"largest_score_difference_{name}"] = max(abs(one - other) for one, other in zip(scores["ours"], scores[name]))
+        found[f"ours_over_{name}"] = round(statistics.median(ratios), 2)
+        found[f"largest_score_difference_{name}"] = max(abs(one - other) for one, other in zip(scores["ours"], scores[name]))
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    given = parse(words)
+    torch.set_num_threads(given.threads)
+    torch.manual_seed(0)
+    device = torch.device("cpu" if given.tiny and not torch.cuda.is_available() else given.device)
+    record: dict[str, Any] = {
+        "command": " ".join(["python benchmarks/inference.py", *(word for word in words if not word.startswith("/"))]),
+        "device": torch.cuda.get_device_name() if device.type == "cuda" else f"{platform.machine()}, {given.threads} threads",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        **{name: value for name, value in vars(given).items() if name not in {"only_ours", "device", "record"}},
+        **measured(given, device),
+    }
     if device.type == "cuda":
         record["peak_memory_gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 1)
     print(json.dumps(record, indent=1))
+    if given.record:
+        given.record.mkdir(parents=True, exist_ok=True)
+        name = f"inference-{given.shape}{'-tiny' if given.tiny else ''}-{given.prompt_tokens}-{given.new_tokens}"
+        write_json(given.record / f"{datetime.now().astimezone():%Y-%m-%d}-{name}.json", record)
     return 0
 
 

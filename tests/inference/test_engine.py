@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM
 
 from oncoraft.inference.answer import answer_group, response_logit, score_group, score_tokens
 from oncoraft.inference.cache import Cache
-from oncoraft.inference.engine import Engine, affordable_tokens, in_groups
+from oncoraft.inference.engine import CPU_CACHE_TOKENS, Engine, affordable_tokens, in_groups, kept_at_once
 from oncoraft.models.base import load_base, load_tokenizer
 from oncoraft.models.cases import Case, encode, read_rows
 from oncoraft.models.model_folder import read_score_head
@@ -202,6 +202,16 @@ def test_an_answer_is_cut_at_the_context_of_its_own_prompt_alone(
 def test_the_cache_keeps_to_the_memory_of_a_small_job(plain: Any) -> None:
     # 3 layers, 2 key heads of 8 numbers, a key and a value, 4 bytes: 384 bytes a token of 2**30.
     assert affordable_tokens(plain) == 2**30 // 384
+
+
+def test_without_a_limit_the_cache_holds_what_the_device_affords_and_a_limit_only_lowers_it(
+    plain: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert kept_at_once(plain, None) == CPU_CACHE_TOKENS < affordable_tokens(plain)
+    assert kept_at_once(plain, 300) == 300
+    assert kept_at_once(plain, 10**9) == affordable_tokens(plain)
+    monkeypatch.setattr("oncoraft.inference.engine.CPU_CACHE_BYTES", 384 * 1000)
+    assert kept_at_once(plain, None) == 1000
 
 
 @given(st.lists(st.integers(1, 50), max_size=30), st.integers(1, 200), st.integers(0, 30))

@@ -4,7 +4,8 @@ The cache is registered as an attention function of transformers, so that the mo
 is ours. Prompts are padded on the right: under a causal mask the padding comes after every real token, so that a prefill needs no
 mask at all (the fast kernels apply) and a row's result does not depend on its neighbours' lengths. New tokens of a row are written
 over its padding, at the slot that is their position. Keys and values of grouped queries are never repeated: the queries that
-share a key head are folded into the query axis. Sliding windows (Gemma 3) are read from a slice of the cache.
+share a key head are folded into the query axis. Sliding windows (Gemma 3) are read from a slice of the cache. What the prompts of a run
+begin with alike is read once: its keys and values are copied into every row, and the rest of each prompt is read after them.
 
 Shapes: query (rows, heads, tokens, head_dim); key, value (rows, key_value_heads, tokens, head_dim); cache of a layer
 (rows, key_value_heads, slots, head_dim).
@@ -16,12 +17,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch.nn.attention.bias import causal_lower_right
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface
 
 NAME = "oncoraft_cache"
 ARGUMENT = "reading"  # keyword that carries a `Reading` through the model's forward to every layer
+BLOCK = 256  # queries at a time where a mask is needed: of the keys after a block, and of those before its window, nothing is computed
 
 
 class Cache:
@@ -60,6 +63,7 @@ class Reading:
     Attributes:
         cache: where keys and values go; None: nothing is kept (a score alone).
         rows: rows of the cache that a prefill fills; an extension reads all of them.
+        prefix: one row, the tokens that stand before those of a prefill; None: a prefill of whole prompts.
         starts: (rows,) tokens already in each row; None: a prefill.
         tree: (tokens, tokens) which new token sees which; None: each sees those before it.
         depths: (tokens,) position of each new token after its row's start; None: 0, 1, 2…
@@ -69,18 +73,23 @@ class Reading:
 
     cache: Cache | None
     rows: slice | None = None
+    prefix: Cache | None = None
     starts: torch.Tensor | None = None
     tree: torch.Tensor | None = None
     depths: torch.Tensor | None = None
     end: int = 0
     first: int = 0
-    masks: dict[Any, tuple[torch.Tensor, int]] = field(default_factory=dict)
+    masks: dict[int | None, tuple[torch.Tensor, int]] = field(default_factory=dict)
+    bands: dict[tuple[int, int | None], torch.Tensor] = field(default_factory=dict)
 
     def attend(
         self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float, window: int | None
     ) -> torch.Tensor:
         """Attention of the new tokens, (rows, heads, tokens, head_dim); their keys and values are kept."""
         if self.starts is None:
+            if self.prefix is not None:
+                begun = (part.expand(key.shape[0], -1, -1, -1) for part in self.prefix.layers[layer])
+                key, value = (torch.cat(pair, dim=2) for pair in zip(begun, (key, value), strict=True))
             if self.cache is not None:
                 keys, values = self.cache.layer(layer, key)
                 rows = self.rows or slice(None)
@@ -97,18 +106,34 @@ class Reading:
         return _grouped(query, keys[:, :, low : self.end], values[:, :, low : self.end], mask, scale)
 
     def _prefill(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float, window: int | None) -> torch.Tensor:
-        """Causal attention from an empty cache; a mask only where the window is shorter than the prompts."""
-        length, grouped = query.shape[2], query.shape[1] != key.shape[1]
+        """Causal attention of the last tokens among all; a mask only where a prefix or a window shorter than the prompts asks for one."""
+        length, grouped = key.shape[2], query.shape[1] != key.shape[1]
+        skipped = length - query.shape[2]
         if window is None or length <= window:
-            return scaled_dot_product_attention(query, key, value, is_causal=True, scale=scale, enable_gqa=grouped)
-        if ("band", window) not in self.masks:
-            place = torch.arange(length, device=query.device)
-            behind = place[:, None] - place
-            self.masks["band", window] = (((behind >= 0) & (behind < window))[None, None], 0)
-        mask, _ = self.masks["band", window]
-        groups = query.shape[1] // key.shape[1]  # with a mask, kernels that share key heads fall back to slow ones
-        key, value = (part.repeat_interleave(groups, dim=1) if grouped else part for part in (key, value))
-        return scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
+            if not skipped:
+                return scaled_dot_product_attention(query, key, value, is_causal=True, scale=scale, enable_gqa=grouped)
+            if query.device.type == "cuda":  # the fast kernels there know this mask by its name
+                return after_prefix(query, key, value, scale, grouped)
+        if grouped:  # with a mask, kernels that share key heads fall back to slow ones
+            key, value = (part.repeat_interleave(query.shape[1] // key.shape[1], dim=1) for part in (key, value))
+        found = []
+        for start in range(0, query.shape[2], BLOCK):
+            stop = min(start + BLOCK, query.shape[2])
+            low = 0 if window is None else max(0, skipped + start - window + 1)
+            mask = self._band(skipped + start, skipped + stop, low, window, query.device)
+            seen = slice(low, skipped + stop)
+            found.append(
+                scaled_dot_product_attention(query[:, :, start:stop], key[:, :, seen], value[:, :, seen], attn_mask=mask, scale=scale)
+            )
+        return torch.cat(found, dim=2)
+
+    def _band(self, start: int, stop: int, low: int, window: int | None, device: torch.device) -> torch.Tensor:
+        """Which of the tokens from `low` on those from `start` to `stop` see, (1, 1, tokens, seen); built once for all layers alike."""
+        if (start, window) not in self.bands:
+            behind = torch.arange(start, stop, device=device)[:, None] - torch.arange(low, stop, device=device)
+            seen = behind >= 0 if window is None else (behind >= 0) & (behind < window)
+            self.bands[start, window] = seen[None, None]
+        return self.bands[start, window]
 
     def _mask(self, tokens: int, window: int | None) -> tuple[torch.Tensor, int]:
         """Which slot each new token sees, (rows, 1, tokens, slots from `low`), and `low`; built once for all layers alike."""
@@ -129,6 +154,12 @@ class Reading:
                 seen = seen & (place[:, None] > asked[:, :, None] - window)
             self.masks[window] = (seen[:, None], low)
         return self.masks[window]
+
+
+def after_prefix(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float, is_grouped: bool) -> torch.Tensor:
+    """Causal attention in one call where the queries are the last of the keys' tokens."""
+    mask: Any = causal_lower_right(query.shape[2], key.shape[2])
+    return scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale, enable_gqa=is_grouped)
 
 
 def _grouped(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor, scale: float) -> torch.Tensor:

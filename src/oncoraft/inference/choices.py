@@ -25,7 +25,7 @@ from oncoraft.foundation.lease import hold_devices
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.foundation.publishing import claim
 from oncoraft.inference.cache import Cache
-from oncoraft.inference.engine import Engine, affordable_tokens, in_groups
+from oncoraft.inference.engine import Engine, in_groups, kept_at_once
 from oncoraft.inference.memory import explained
 from oncoraft.inference.opening import check_fold_model, open_fold, stop_tokens, trained_files
 from oncoraft.inference.trie import trie_of, write_within
@@ -160,9 +160,9 @@ def chosen(given: argparse.Namespace, blocks: dict[str, Any]) -> tuple[list[dict
     cases = encode(held, tokenizer, context_length(model) - max(map(len, tokens)))
     allowed = allowed_of(held, choices, len(trained))
     room = max(map(len, tokens)) if given.trie else sum(map(len, tokens))
-    kept_at_once = min(settings.cache_tokens, affordable_tokens(engine.causal))
+    engine.share([case.prompt for case in cases])
     found: dict[int, dict[str, Any]] = {}
-    for group in in_groups([len(case.prompt) for case in cases], kept_at_once, room):
+    for group in in_groups([len(case.prompt) for case in cases], kept_at_once(engine.causal, settings.cache_tokens), room):
         members, own = [cases[index] for index in group], allowed[group]
         with explained("inference.cache_tokens"):
             told = (

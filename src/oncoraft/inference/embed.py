@@ -23,7 +23,7 @@ from oncoraft.foundation.lease import hold_devices
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.foundation.publishing import claim
 from oncoraft.inference.cache import Cache
-from oncoraft.inference.engine import Engine, affordable_tokens, in_groups
+from oncoraft.inference.engine import Engine, in_groups, kept_at_once
 from oncoraft.inference.opening import stop_tokens
 from oncoraft.inference.sampling import uniforms
 from oncoraft.models.base import context_length, device_for, final_hidden, load_base, load_tokenizer
@@ -79,7 +79,7 @@ def with_rationales(engine: Engine, cases: Sequence[Case], settings: Inference, 
     """Each prompt with what the model goes on to write, the likeliest token each time, up to where it ends or the room does."""
     found: dict[int, list[int]] = {}
     for group in in_groups(
-        [len(case.prompt) for case in cases], min(settings.cache_tokens, affordable_tokens(engine.causal)), settings.max_new_tokens
+        [len(case.prompt) for case in cases], kept_at_once(engine.causal, settings.cache_tokens), settings.max_new_tokens
     ):
         mine = [cases[index] for index in group]
         lengths = [len(case.prompt) for case in mine]
@@ -102,6 +102,7 @@ def embeddings(model: Any, tokenizer: Any, cases: Sequence[Case], read_at: ReadP
     else:
         engine = Engine(model, None, tokenizer.pad_token_id, stop_tokens(tokenizer, model), settings.batch_tokens)
         texts: Sequence[Sequence[int]] = [case.prompt for case in cases]
+        engine.share(texts)
         if read_at == "end_of_rationale":
             texts = with_rationales(engine, cases, settings, context_length(model))
         found = last_states(engine, texts)

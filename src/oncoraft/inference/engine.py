@@ -1,6 +1,6 @@
 """Prefill, score and decode with one causal language model: the transformers engine.
 
-A prompt is read once. Its last final-norm state gives the score; its keys and values stay in the cache, from which the score texts
+A prompt is read once, and what all prompts of a run begin with once for all of them. Its last final-norm state gives the score; its keys and values stay in the cache, from which the score texts
 are weighed (strategies without a head) and the rationale is sampled. `batch_tokens` bounds what one forward pass reads,
 `cache_tokens` what the cache of one group of cases holds.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -18,8 +19,11 @@ from oncoraft.inference.sampling import draw
 from oncoraft.models.base import causal_of, logits_of
 
 STEPS_BETWEEN_LOOKS = 16  # on a GPU, asking whether all rows have ended stalls it, so it is asked this seldom
+COPY_COST = 2  # tokens of a row that are read in the time that its keys and values are copied
 GPU_CACHE_SHARE = 0.7  # the rest is for activations and for rows that are moved together
 CPU_CACHE_BYTES = 2**30
+CPU_CACHE_TOKENS = 131_072  # more rows at once than this holds are no quicker on a CPU, and a killed job loses the group that it was in
+LEAST_SHARED = 16  # tokens; a shorter beginning costs as much to hand around as to read
 Prompt = Sequence[int]
 
 
@@ -49,6 +53,26 @@ def affordable_tokens(causal: Any) -> int:
     return CPU_CACHE_BYTES // per_token
 
 
+def kept_at_once(causal: Any, limit: int | None) -> int:
+    """Tokens whose keys and values may stand in a cache: what the device affords, and no more than a limit that is set."""
+    affordable = affordable_tokens(causal)
+    if limit is None:
+        return affordable if causal.lm_head.weight.device.type == "cuda" else min(affordable, CPU_CACHE_TOKENS)
+    return min(limit, affordable)
+
+
+def common_beginning(prompts: Sequence[Prompt]) -> tuple[int, ...]:
+    """The tokens that all prompts begin with; at least one of each prompt stays over.
+
+    Example: (1, 2, 3), (1, 2, 4, 5) -> (1, 2).
+    """
+    begun = np.asarray(prompts[0][: min(map(len, prompts)) - 1])
+    for prompt in prompts[1:]:
+        differs = np.asarray(prompt[: len(begun)]) != begun
+        begun = begun[: differs.argmax()] if differs.any() else begun
+    return tuple(begun.tolist())
+
+
 class Engine:
     """A model ready to read prompts through a `Cache`.
 
@@ -64,6 +88,7 @@ class Engine:
         self.causal, self.head = causal_of(model), head
         self.pad, self.batch_tokens = pad, batch_tokens
         self.device = self.causal.device
+        self.shared: tuple[tuple[int, ...], Cache] | None = None
         self.stops = torch.tensor(sorted(set(stops)), device=self.device)
         use_cache_attention(self.causal)
 
@@ -91,6 +116,27 @@ class Engine:
         return ids.to(self.device), lengths.to(self.device)
 
     @torch.inference_mode()
+    def share(self, prompts: Sequence[Prompt]) -> None:
+        """Read once what these prompts begin with alike, if that is worth it; from now on `prefill` goes on from there.
+
+        For weights that do not change. A prompt that begins otherwise is read whole, and those in one forward pass with it.
+        """
+        self.shared = None
+        begun = common_beginning(prompts) if len(prompts) > 1 else ()
+        if len(begun) >= LEAST_SHARED:
+            cache = Cache(1, len(begun))
+            self.prefill([begun], cache)
+            self.shared = (begun, cache)
+
+    def _begun(self, prompts: Sequence[Prompt]) -> tuple[int, Cache | None]:
+        """How many tokens of each of these prompts have been read, and where they are kept."""
+        if self.shared is None:
+            return 0, None
+        begun, cache = self.shared
+        is_shared = all(len(prompt) > len(begun) and np.array_equal(prompt[: len(begun)], begun) for prompt in prompts)
+        return (len(begun), cache) if is_shared else (0, None)
+
+    @torch.inference_mode()
     def prefill(self, prompts: Sequence[Prompt], cache: Cache | None) -> torch.Tensor:
         """Final-norm states of the last prompt tokens, (prompts, hidden), in forward passes of at most `batch_tokens`.
 
@@ -101,9 +147,10 @@ class Engine:
         states, start = [], 0
         while start < len(prompts):
             stop = start + max(1, min(self.batch_tokens // max(1, len(prompts[start])), len(prompts) - start))
-            ids, lengths = self.padded(prompts[start:stop])
-            positions = torch.arange(ids.shape[1], device=self.device)[None].expand_as(ids)
-            hidden = self._forward(ids, positions, Reading(cache, rows=slice(start, stop)))
+            skipped, prefix = self._begun(prompts[start:stop])
+            ids, lengths = self.padded([prompt[skipped:] for prompt in prompts[start:stop]])
+            positions = skipped + torch.arange(ids.shape[1], device=self.device)[None].expand_as(ids)
+            hidden = self._forward(ids, positions, Reading(cache, rows=slice(start, stop), prefix=prefix))
             states.append(hidden[torch.arange(len(ids), device=self.device), lengths - 1])
             start = stop
         return torch.cat(states)
@@ -167,6 +214,7 @@ class Engine:
         starts, draws = torch.tensor(lengths, device=self.device), draws.to(self.device)
         ended = torch.zeros(len(draws), dtype=torch.bool, device=self.device)
         first, last, look = min(lengths), max(lengths), 1 if self.device.type == "cpu" else STEPS_BETWEEN_LOOKS
+        idle = 0  # tokens that were read of rows that had ended, since rows were dropped last
         for step in range(draws.shape[1]):
             is_stopped()
             token = draw(self.logits(hidden), draws[active, step], temperature, top_p)
@@ -174,13 +222,14 @@ class Engine:
             ended |= torch.isin(token, self.stops)
             if step + 1 == draws.shape[1]:
                 break
-            # Not before half have ended: dropping rows copies the cache of those that go on.
-            if (step + 1) % look == 0 and int(ended.sum()) * 2 >= len(ended):
+            if (step + 1) % look == 0 and (gone := int(ended.sum())):
                 keep = (~ended).nonzero()[:, 0]
                 if not len(keep):
                     break
-                cache.keep(keep)
-                active, starts, ended, token = active[keep], starts[keep], ended[keep], token[keep]
+                # Dropping rows copies the cache of those that go on, which costs about two tokens of each.
+                if (idle := idle + look * gone) >= COPY_COST * len(keep):
+                    cache.keep(keep)
+                    active, starts, ended, token, idle = active[keep], starts[keep], ended[keep], token[keep], 0
             hidden = self.extend(cache, starts, token[:, None], first + step, last + step)[:, 0]
             starts = starts + 1
         return [self._until_stop(row) for row in answers.tolist()]

@@ -25,7 +25,7 @@ from oncoraft.foundation.lease import hold_devices
 from oncoraft.foundation.provenance import canonical_json, file_digest, manifest, publishing, text_digest, write_json
 from oncoraft.foundation.publishing import claim
 from oncoraft.inference.answer import Result, answer_group, answer_room, score_group
-from oncoraft.inference.engine import Engine, affordable_tokens, in_groups
+from oncoraft.inference.engine import Engine, in_groups, kept_at_once
 from oncoraft.inference.examples import encode_few_shot, read_examples
 from oncoraft.inference.opening import check_fold_model, open_fold, stop_tokens, trained_files
 from oncoraft.inference.progress import Progress, stopping
@@ -45,16 +45,18 @@ examples:
   oncoraft infer heldout.jsonl --base models/Qwen3-8B --fold-model fold-0 --shard 0 --shards 4 --out shard-0.jsonl --gpus 1
   oncoraft infer heldout.jsonl --base models/Qwen3-8B --examples train.jsonl --out shard-0.jsonl --settings '{"strategy": ...}'"""
 LARGE_FILE_BYTES = 64 * 2**20
+VLLM_GROUP_TOKENS = 131_072  # vllm has a cache of its own; this is how often finished cases are kept
 
 
 class Answering(NamedTuple):
-    """An engine as the shard sees it: what it says of a group, the room that an answer needs, the model's context, and how many
-    tokens' keys and values may be kept at once."""
+    """An engine as the shard sees it: what it says of a group, the room that an answer needs, the model's context, how many tokens' keys
+    and values may be kept at once, and what it does with all prompts before the first group."""
 
     answer: Answer
     room: Callable[[bool], int]
     longest: int
     cache_tokens: int
+    share: Callable[[Sequence[Sequence[int]]], None]
 
 
 def score(model: Any, head: nn.Sequential, cases: Sequence[Case], pad: int, tokens: int) -> dict[str, float]:
@@ -171,14 +173,14 @@ def opened(given: argparse.Namespace, strategy: Strategy, settings: Inference, t
         model, head = open_fold(given.base, given.fold_model, strategy, device)
         engine = Engine(model, head, tokenizer.pad_token_id, stop_tokens(tokenizer, model), settings.batch_tokens)
         longest = context_length(model)
-        kept_at_once = min(settings.cache_tokens, affordable_tokens(engine.causal))
+        most = kept_at_once(engine.causal, settings.cache_tokens)
 
         def answer(one: Work, stop: Callable[[], None]) -> list[Result]:
             if one.is_read_only:
                 return score_group(engine, one.cases)
             return answer_group(engine, tokenizer, one.cases, settings, longest, one.is_written, stop)
 
-        return Answering(answer, lambda written: answer_room(engine, tokenizer, settings, written), longest, kept_at_once)
+        return Answering(answer, lambda written: answer_room(engine, tokenizer, settings, written), longest, most, engine.share)
     if not strategy.has_head or given.fold_model is None:
         raise InputError("inference.engine: expected transformers for a strategy without a score head", found="vllm")
     fast = VllmEngine(given.base, given.fold_model, strategy, settings, tokenizer)
@@ -186,7 +188,8 @@ def opened(given: argparse.Namespace, strategy: Strategy, settings: Inference, t
         lambda one, stop: fast.answer(one.cases, one.is_written, stop),
         lambda written: settings.max_new_tokens if written else 0,
         fast.longest,
-        settings.cache_tokens,
+        settings.cache_tokens or VLLM_GROUP_TOKENS,
+        lambda _: None,  # it keeps what prompts share by itself
     )
 
 
@@ -208,6 +211,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = sampled(rows, settings)
     bounds = (settings.batch_tokens, engine.cache_tokens, engine.room, strategy.has_head)
     work = [*plan(cases, chosen, *bounds), *plan(tuned, set(), *bounds)]
+    # All of them, finished or not: a run that goes on has to read as one that was not disturbed.
+    engine.share([case.prompt for case in (*cases, *tuned)])
     record = settings_record(given, blocks)
     with stopping() as stop:
         kept = Progress(given.out.with_name(f".progress-{given.out.name}"), run_key(given, record, strategy))

@@ -29,7 +29,7 @@ from oncoraft.foundation.input_file import require_file
 from oncoraft.foundation.jsonl import BadJSON, iterate_jsonl, parse_json
 from oncoraft.inference.answer import Result, answer_group, answer_room, score_group
 from oncoraft.inference.choices import by_head
-from oncoraft.inference.engine import Engine, affordable_tokens, in_groups
+from oncoraft.inference.engine import Engine, in_groups, kept_at_once
 from oncoraft.inference.layout import Answer, category
 from oncoraft.inference.memory import explained
 from oncoraft.inference.opening import open_fold, stop_tokens
@@ -127,7 +127,8 @@ def answers(engine: Engine, tokenizer: Any, cases: Sequence[Case], settings: Inf
     """Results in the order of `cases`."""
     is_written = not settings.score_only
     extra = answer_room(engine, tokenizer, settings, True) if is_written else 0
-    tokens = min(settings.cache_tokens, affordable_tokens(engine.causal)) if is_written else settings.batch_tokens
+    tokens = kept_at_once(engine.causal, settings.cache_tokens) if is_written else settings.batch_tokens
+    engine.share([case.prompt for case in cases])
     found: dict[int, Result] = {}
     for group in in_groups([len(case.prompt) for case in cases], tokens, extra):
         members = [cases[index] for index in group]

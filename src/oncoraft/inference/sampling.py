@@ -9,6 +9,9 @@ import torch
 
 from oncoraft.foundation.stable import stable_seed
 
+FIRST = 128  # likeliest tokens that are looked at first; nearly every nucleus of a trained model lies among them
+ROUNDING = 1e-9  # far above what a float64 sum over a vocabulary errs by; rows this near the border are looked at whole
+
 
 def uniforms(seed: int, case_ids: Sequence[str], count: int) -> torch.Tensor:
     """Uniform draws in [0, 1), (cases, count), float64: row i depends on the seed and on case i alone."""
@@ -18,6 +21,9 @@ def uniforms(seed: int, case_ids: Sequence[str], count: int) -> torch.Tensor:
 
 def draw(logits: torch.Tensor, uniform: torch.Tensor, temperature: float, top_p: float) -> torch.Tensor:
     """One token a row, by inversion: no random state on the device, nothing shared between rows.
+
+    Tokens stand in the order of their probability, equals in that of their ids. The vocabulary is put in order only for the rows whose
+    nucleus goes beyond the `FIRST` likeliest tokens; the token is the same.
 
     Args:
         logits: (rows, vocabulary), fp32.
@@ -30,17 +36,48 @@ def draw(logits: torch.Tensor, uniform: torch.Tensor, temperature: float, top_p:
     """
     if temperature == 0:
         return logits.argmax(dim=-1)
+    probability = torch.softmax(logits / temperature, dim=-1)
     if top_p >= 1:
         # The nucleus is the whole vocabulary: any order serves inversion, and sorting is what a draw costs.
-        total = torch.softmax(logits / temperature, dim=-1).double().cumsum(dim=-1)
+        total = probability.double().cumsum(dim=-1)
         place = torch.searchsorted(total, uniform.to(total)[:, None] * total[:, -1:], right=True)
         return place.clamp(max=logits.shape[-1] - 1)[:, 0]
-    probability, token = torch.sort(torch.softmax(logits / temperature, dim=-1), dim=-1, descending=True, stable=True)
+    uniform = uniform.to(probability.device, torch.float64)
+    value, rank, is_wide = _drawn(_likeliest(probability, FIRST), uniform, top_p)
+    if logits.shape[-1] > FIRST and bool(is_wide.any()):
+        wide = is_wide.nonzero()[:, 0]
+        value[wide], rank[wide], _ = _drawn(_likeliest(probability[wide], logits.shape[-1]), uniform[wide], top_p)
+    # Of tokens of one probability that of the smallest id comes first: a stable order, which no selection of the likeliest promises.
+    alike = (probability == value).cumsum(dim=-1, dtype=torch.int32)
+    return torch.searchsorted(alike, rank.to(torch.int32), right=True)[:, 0]
+
+
+def _likeliest(probability: torch.Tensor, count: int) -> torch.Tensor:
+    """The largest probabilities of each row, (rows, at most `count`), in descending order."""
+    count, width = min(count, probability.shape[-1]), probability.shape[-1]
+    if probability.device.type != "cpu":
+        return torch.topk(probability, count, dim=-1).values if count < width else torch.sort(probability, dim=-1, descending=True).values
+    # NumPy's sort of values alone takes a twentieth of torch's, which carries the ids along.
+    known = probability.numpy()
+    known = np.partition(known, width - count, axis=-1)[:, width - count :] if count < width else known.copy()
+    known.sort(axis=-1)
+    return torch.from_numpy(known).flip(-1)
+
+
+def _drawn(ordered: torch.Tensor, uniform: torch.Tensor, top_p: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """What is drawn from the likeliest probabilities of each row, (rows, count), descending.
+
+    Returns:
+        (rows, 1) probability of the token, (rows, 1) how many of the same come before it, and (rows,) whether the nucleus may go on
+        beyond what was given, so that the others say nothing.
+    """
     # float64, as the draws are: over a large vocabulary fp32 rounding would move the border of the nucleus.
-    total = probability.double().cumsum(dim=-1)
-    inside = total - probability < top_p  # the token that crosses the border is still inside
+    total = ordered.double().cumsum(dim=-1)
+    inside = total - ordered < top_p  # the token that crosses the border is still inside
     mass = torch.where(inside, total, 0.0).amax(dim=-1)
     # Half-open intervals, as the draws lie in [0, 1).
-    place = torch.searchsorted(total, (uniform.to(total) * mass)[:, None], right=True)
+    place = torch.searchsorted(total, (uniform * mass)[:, None], right=True)
     place = place.clamp(max=inside.sum(dim=-1, keepdim=True) - 1)  # rounding may point one past the nucleus
-    return token.gather(1, place)[:, 0]
+    value = ordered.gather(1, place)
+    before = (ordered > value).sum(dim=-1, keepdim=True)
+    return value, place - before, ~(total[:, -1] > top_p + ROUNDING)

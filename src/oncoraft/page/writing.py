@@ -16,7 +16,7 @@ from torch import nn
 from oncoraft.answers import text_token_ids
 from oncoraft.inference.answer import Result, answer_room, finite, force, result, score_group
 from oncoraft.inference.cache import Cache
-from oncoraft.inference.engine import Engine, affordable_tokens
+from oncoraft.inference.engine import Engine, kept_at_once
 from oncoraft.inference.layout import opening
 from oncoraft.inference.sampling import draw, uniforms
 from oncoraft.models.cases import Case
@@ -69,7 +69,7 @@ class Writing:
     def __init__(self, engine: Engine, tokenizer: Any, settings: Inference, longest: int) -> None:
         self.engine, self.tokenizer, self.settings, self.longest = engine, tokenizer, settings, longest
         self.room = answer_room(engine, tokenizer, settings, True)
-        self.tokens = min(settings.cache_tokens, affordable_tokens(engine.causal))
+        self.tokens = kept_at_once(engine.causal, settings.cache_tokens)
         self.stops = set(engine.stops.tolist())
         self.clear()
 

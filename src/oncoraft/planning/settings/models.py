@@ -210,7 +210,10 @@ class Inference(Block):
     )
     engine: Literal["transformers", "vllm"] = Field("transformers", description="What reads and writes; vllm has to be installed.")
     batch_tokens: int = Field(16_384, ge=256, description="Prompt tokens per forward pass; lower this when memory runs out.")
-    cache_tokens: int = Field(
-        131_072, ge=256, description="Prompt and answer tokens whose keys and values are kept at once; lower this when memory runs out."
+    cache_tokens: int | None = Field(
+        None,
+        ge=256,
+        description="Prompt and answer tokens whose keys and values are kept at once; null: as many as the device affords (most of a GPU's "
+        "free memory; on a CPU 1 GiB, at most 131,072 tokens); set it, or lower it, when memory runs out.",
     )
     seed: int = Field(41, description="Draws of the sampled rationales and which cases get one.")
