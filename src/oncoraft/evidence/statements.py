@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -55,8 +56,14 @@ def _texts(words: pd.Series) -> pa.Array:
 def _ago(days: pd.Series) -> pa.Array:
     """Days before treatment in words; empty where there are none."""
     numbers = days.fillna(-1).to_numpy().astype(np.int64)
-    words = ["", *(days_before(day) for day in range(int(numbers.max(initial=0)) + 1))]
-    return pa.array(words, pa.string()).take(pa.array(numbers + 1))
+    longest = 1 << int(numbers.max(initial=1)).bit_length()
+    return _ago_words(longest).take(pa.array(numbers + 1))
+
+
+@cache
+def _ago_words(longest: int) -> pa.Array:
+    """No days, and every number of days up to the longest."""
+    return pa.array(["", *map(days_before, range(longest))], pa.string())
 
 
 def in_order(found: Sequence[pd.DataFrame | None], case_ids: pd.Series) -> pa.Table:
