@@ -23,7 +23,6 @@ from oncoraft.evidence.fields import BY_NAME, FIELDS
 from oncoraft.evidence.known import Tables, numbered, prepare
 from oncoraft.evidence.known import facts as as_facts
 from oncoraft.evidence.reading import Taken, of_patients, open_cases, open_tables, ranges_of, read_fields
-from oncoraft.evidence.statements import EVIDENCE_COLUMNS as EVIDENCE_COLUMNS
 from oncoraft.evidence.statements import SCHEMA, WRITTEN, in_order, in_pandas
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.foundation.ranges import RangedTable, write_ranges

@@ -22,7 +22,6 @@ import pyarrow.compute as pc
 from jinja2 import meta, nodes
 
 from oncoraft.answers import full_prompt
-from oncoraft.evidence.brief import brief
 from oncoraft.evidence.fields import BY_NAME, SECTIONS
 from oncoraft.evidence.known import days_before
 from oncoraft.evidence.reading import open_cases, ranges_of
@@ -33,39 +32,11 @@ from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.foundation.ranges import RangedTable
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 from oncoraft.prompts.budget import CHARACTERS_PER_TOKEN, Count, OverBudget, Statement, Tally, estimated_tokens, fit, tokenizer_count
-from oncoraft.prompts.sections import ASKED_OF_LINES, LISTED, NAMES, TITLES, Dashed, capital, sections_by_case
+from oncoraft.prompts.sections import ASKED_OF_LINES, Section, capital, sections_by_case
 
 log = logging.getLogger("oncoraft")
 COLUMNS = ("case_id", "section", "field", "value", "text", "priority", "days_before_index")  # of evidence, that prompts are made of
 CHUNK = 2048  # cases rendered and counted together
-
-
-class Section(Dashed):
-    """One heading with its statements, as a template sees it; what it does not ask for is not made."""
-
-    def __init__(self, name: str, statements: Sequence[Statement]) -> None:
-        """Take the section's name and its statements in reading order."""
-        self.name, self.title, self.statements = NAMES[name], TITLES[name], statements
-
-    @property
-    def lines(self) -> list[str]:
-        """Statements as lines: one each, or one for all of a field that is listed."""
-        found: list[list[str]] = []
-        listed: dict[str, list[str]] = {}
-        for statement in self.statements:
-            title = LISTED.get(statement.field)
-            if title is None:
-                found.append([statement.text])
-            elif title in listed:
-                listed[title].append(statement.text)
-            elif title:
-                found.append(listed.setdefault(title, [f"{title}: {statement.text}"]))
-        return [capital(text) for text in map(", ".join, found)]
-
-    @property
-    def briefs(self) -> list[str]:
-        """Statements as the compact template has them, those left out that do not stand there."""
-        return [words for statement in self.statements if (words := brief(statement.field, statement.value, statement.text))]
 
 
 def protein_change(mutation: str) -> str:

@@ -8,7 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from oncoraft.evidence.brief import brief
 from oncoraft.evidence.fields import BY_NAME, SECTIONS
+from oncoraft.prompts.budget import Statement
 
 NAMES = {name: name.replace("_", " ").capitalize() for name in SECTIONS}
 TITLES = NAMES | {"drugs": "Treatment about to start", "prior_treatment": "Treatment so far", "specimen": "Sequenced specimen"}
@@ -32,6 +34,34 @@ class Dashed:
     def dashed(self) -> str:
         """Every line on a line of its own after a dash, the end of the line above included; nothing where there are none."""
         return "\n- " + "\n- ".join(self.lines) if self.lines else ""
+
+
+class Section(Dashed):
+    """One heading with its statements, as a template sees it; what it does not ask for is not made."""
+
+    def __init__(self, name: str, statements: Sequence[Statement]) -> None:
+        """Take the section's name and its statements in reading order."""
+        self.name, self.title, self.statements = NAMES[name], TITLES[name], statements
+
+    @property
+    def lines(self) -> list[str]:
+        """Statements as lines: one each, or one for all of a field that is listed."""
+        found: list[list[str]] = []
+        listed: dict[str, list[str]] = {}
+        for statement in self.statements:
+            title = LISTED.get(statement.field)
+            if title is None:
+                found.append([statement.text])
+            elif title in listed:
+                listed[title].append(statement.text)
+            elif title:
+                found.append(listed.setdefault(title, [f"{title}: {statement.text}"]))
+        return [capital(text) for text in map(", ".join, found)]
+
+    @property
+    def briefs(self) -> list[str]:
+        """Statements as the compact template has them, those left out that do not stand there."""
+        return [words for statement in self.statements if (words := brief(statement.field, statement.value, statement.text))]
 
 
 class Lines(Dashed):
