@@ -78,11 +78,11 @@ def in_order(found: Sequence[pd.DataFrame | None], case_ids: pd.Series) -> pa.Ta
     """
     cases, places, days = [np.array([], dtype=np.int64)], [np.array([], dtype=np.int64)], [np.array([])]
     values, texts = [pa.array([], pa.string())], [pa.array([], pa.string())]
-    for place, (field, frame) in enumerate(zip(FIELDS, found, strict=True)):
+    for number, (field, frame) in enumerate(zip(FIELDS, found, strict=True)):
         if frame is None or frame.empty:
             continue
         cases.append(frame["case"].to_numpy(np.int64))
-        places.append(np.full(len(frame), place))
+        places.append(np.full(len(frame), number))
         days.append(frame["days_before_index"].to_numpy(float))
         values.append(_texts(frame["value"]))
         texts.append(worded(field, frame, values[-1]))

@@ -24,19 +24,12 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-class Dashed:
-    """What has lines has them below one another, each after a dash."""
-
-    __slots__ = ()
-    lines: Sequence[str]
-
-    @property
-    def dashed(self) -> str:
-        """Every line on a line of its own after a dash, the end of the line above included; nothing where there are none."""
-        return "\n- " + "\n- ".join(self.lines) if self.lines else ""
+def in_dashes(lines: Sequence[str]) -> str:
+    """Every line on a line of its own after a dash, the end of the line above included; nothing where there are none."""
+    return "\n- " + "\n- ".join(lines) if lines else ""
 
 
-class Section(Dashed):
+class Section:
     """One heading with its statements, as a template sees it; what it does not ask for is not made."""
 
     def __init__(self, name: str, statements: Sequence[Statement]) -> None:
@@ -59,12 +52,17 @@ class Section(Dashed):
         return [capital(text) for text in map(", ".join, found)]
 
     @property
+    def dashed(self) -> str:
+        """The lines after dashes, below the title."""
+        return in_dashes(self.lines)
+
+    @property
     def briefs(self) -> list[str]:
         """Statements as the compact template has them, those left out that do not stand there."""
         return [words for statement in self.statements if (words := brief(statement.field, statement.value, statement.text))]
 
 
-class Lines(Dashed):
+class Lines:
     """One heading with its lines, as a template sees it that asks for no more."""
 
     __slots__ = SEEN = ("name", "title", "lines")
@@ -72,6 +70,11 @@ class Lines(Dashed):
     def __init__(self, name: str, title: str, lines: list[str]) -> None:
         """Take them."""
         self.name, self.title, self.lines = name, title, lines
+
+    @property
+    def dashed(self) -> str:
+        """The lines after dashes, below the title."""
+        return in_dashes(self.lines)
 
 
 ASKED_OF_LINES = frozenset({*Lines.SEEN, "dashed"})  # by a template that needs no statements
