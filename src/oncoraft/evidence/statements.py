@@ -55,15 +55,17 @@ def _texts(words: pd.Series) -> pa.Array:
 
 def _ago(days: pd.Series) -> pa.Array:
     """Days before treatment in words; empty where there are none."""
-    numbers = days.fillna(-1).to_numpy().astype(np.int64)
-    longest = 1 << int(numbers.max(initial=1)).bit_length()
-    return _ago_words(longest).take(pa.array(numbers + 1))
+    told = days.notna().to_numpy()
+    numbers = days.fillna(0).to_numpy().astype(np.int64)
+    earliest = int(numbers.min(initial=0))  # below 0 only where a rule is broken, which the audit has to see
+    words = _ago_words(earliest, 1 << int(numbers.max(initial=1)).bit_length())
+    return words.take(pa.array(np.where(told, numbers - earliest + 1, 0)))
 
 
 @cache
-def _ago_words(longest: int) -> pa.Array:
-    """No days, and every number of days up to the longest."""
-    return pa.array(["", *map(days_before, range(longest))], pa.string())
+def _ago_words(earliest: int, behind: int) -> pa.Array:
+    """No days, and every number of days from the earliest to that before the last."""
+    return pa.array(["", *map(days_before, range(earliest, behind))], pa.string())
 
 
 def in_order(found: Sequence[pd.DataFrame | None], case_ids: pd.Series) -> pa.Table:

@@ -160,8 +160,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if report["not_estimated"]:
         log.warning("leakage: not estimated: %s", report["not_estimated"])
     else:
-        told = (report["auroc_rationale"], report["auroc_prompt"], len(there))
-        log.info("leakage: AUROC %.3f from rationales, %.3f from prompts, on %d cases", *told)
+        figures = (report["auroc_rationale"], report["auroc_prompt"], len(there))
+        log.info("leakage: AUROC %.3f from rationales, %.3f from prompts, on %d cases", *figures)
     return 0
 
 
