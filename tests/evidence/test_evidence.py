@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from oncoraft.evidence.allow_list import declared_columns, undeclarable
 from oncoraft.evidence.declaration import KINDS_IN_WORDS, KNOWN_IN_WORDS
-from oncoraft.evidence.evidence import EVIDENCE_COLUMNS, collect, main
+from oncoraft.evidence.evidence import collect, main
 from oncoraft.evidence.fields import BY_NAME, FIELDS, SECTIONS
 from oncoraft.evidence.perturb import SAME_DAY
 from oncoraft.evidence.reading import read_cases, read_fields, read_tables
+from oncoraft.evidence.statements import EVIDENCE_COLUMNS
 from oncoraft.foundation.errors import InputError
 from oncoraft.knowledge.tables import table
 from tests.evidence.study import CASE, cases, draw_study, tables

@@ -81,5 +81,9 @@ def test_the_command_writes_its_report(tmp_path: Path) -> None:
     report = json.loads((tmp_path / "leakage.json").read_text())
     assert (report["cases"], report["cases_with_rationale"], report["design"]) == (150, 200, "kfold")
     assert (tmp_path / "leakage.json.manifest.json").exists()
+    # Files in another order are read whole; they tell the same.
+    write_jsonl(tmp_path / "p.jsonl", [{"case_id": name, "input": text} for name, text in zip(NAMES[::-1], NOISE[::-1])])
+    assert main([*arguments[:-1], str(tmp_path / "again.json"), "--settings", '{"audit": {"text_model_cases": 150}}']) == 0
+    assert json.loads((tmp_path / "again.json").read_text()) == report
     with pytest.raises(InputError, match="expected folds of this design, found 'panel'"):
         main([*arguments, "--design", "panel"])

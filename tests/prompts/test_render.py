@@ -14,7 +14,7 @@ from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import read_jsonl
 from oncoraft.prompts import build
 from oncoraft.prompts.budget import estimated_tokens
-from oncoraft.prompts.render import Renderer, main, protein_change, render, statements_by_case
+from oncoraft.prompts.render import Renderer, in_arrow, main, protein_change, render, statements_by_case
 from tests.evidence.study import draw_study
 
 TABLES, CASES = draw_study(8, seed=9)
@@ -220,3 +220,21 @@ def test_evidence_of_a_case_that_is_not_in_the_list_is_refused(tmp_path: Path) -
     CASES.iloc[1:].to_parquet(tmp_path / "cases.parquet")
     with pytest.raises(InputError, match=r"expected evidence of cases of the case list alone; 1 are not in it, the first P-"):
         main([str(tmp_path / "evidence.parquet"), str(tmp_path), "--out", str(tmp_path / "prompts.jsonl")])
+
+
+def test_lines_found_for_all_cases_at_once_are_those_of_every_case_alone() -> None:
+    odd = EVIDENCE.copy()
+    # Statements of listed fields apart from one another, values without words, and a section that holds nothing but what is not shown.
+    odd = odd.sample(frac=1.0, random_state=5).sort_values("case_id", kind="stable", ignore_index=True)
+    odd = odd[odd["field"] != "drug_mechanism"].reset_index(drop=True)  # is taken apart for the published layout, and always has words
+    odd.loc[odd.index % 7 == 0, "text"] = ""
+    silent = odd[odd["case_id"] == odd["case_id"].iloc[0]].assign(case_id="A-silent", text="")
+    hidden = odd.head(1).assign(case_id="B-hidden", section="specimen", field="organ", text="Lung")
+    odd = pd.concat([silent, hidden, odd], ignore_index=True)
+    renderer = Renderer("full")
+    assert renderer.is_of_lines
+    assert not Renderer("oncoraft").is_of_lines
+    assert not Renderer("compact").is_of_lines
+    alone = {case_id: renderer.input_text(told) for part in statements_by_case(odd) for case_id, told in part.items()}
+    assert renderer.texts(in_arrow(odd)) == alone
+    assert (alone["A-silent"], alone["B-hidden"]) == ("", "Sequenced specimen")

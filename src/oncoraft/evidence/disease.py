@@ -12,7 +12,7 @@ import pandas as pd
 
 from oncoraft.evidence.declaration import IndexDay
 from oncoraft.evidence.fields import MARKERS
-from oncoraft.evidence.known import Tables, closest, daily, facts, in_figures, known_records, with_earlier
+from oncoraft.evidence.known import Tables, closest, daily, facts, in_figures, known_records, of_distinct, with_earlier
 
 MARKER_CHANGE = 0.2  # a fifth up or down reads as rising or falling; assumed, within assay variation below it
 DAYS_APART = 1 << 20  # more than any two days of the tables lie apart, so that person and day make one number
@@ -86,8 +86,10 @@ def _days(number: pd.Series) -> pd.Series:
 def sites(cases: pd.DataFrame, tables: Tables, index_day: IndexDay) -> pd.DataFrame:
     """Each site of disease on recent imaging once, when last seen, in alphabetical order."""
     rows = tables["timeline_tumor_sites"].dropna(subset=["tumor_site"])
-    names, place = np.unique(rows["tumor_site"].str.lower().to_numpy(str), return_inverse=True)
-    rows = rows[["person", "start_day"]].assign(place=place)
+    # Numbered in alphabetical order; a few words stand in very many rows.
+    codes, distinct = pd.factorize(rows["tumor_site"])
+    names, place = np.unique(pd.Series(distinct, dtype=object).str.lower().to_numpy(str), return_inverse=True)
+    rows = rows[["person", "start_day"]].assign(place=place[codes])
     records = known_records(cases, rows, "tumor_sites", index_day=index_day).drop_duplicates(["case", "place"])
     records = records.iloc[np.lexsort([records["place"].to_numpy(), records["case"].to_numpy()])]
     name = pd.Series(names[records["place"].to_numpy()], index=records.index, dtype=object)
@@ -100,11 +102,15 @@ def markers(cases: pd.DataFrame, tables: Tables, count: int, index_day: IndexDay
     return pd.concat(found, ignore_index=True)
 
 
+def _unit(words: pd.Series) -> pd.Series:
+    """Units of measurement as a reader expects them; empty where none is given."""
+    return words.fillna("").str.strip().str.replace("Units", "units", regex=False)
+
+
 def _marker(cases: pd.DataFrame, rows: pd.DataFrame, name: str, count: int, index_day: IndexDay) -> pd.DataFrame:
     """One marker. Zero means below detection; a rise from there is a rise."""
     rows = rows.dropna(subset=["result"])
-    unit = rows["lr_unit_measure"].fillna("").str.strip()
-    rows = rows.assign(unit=unit.str.replace("Units", "units", regex=False))
+    rows = rows.assign(unit=of_distinct(rows["lr_unit_measure"], _unit))
     records = daily(known_records(cases, rows, "tumor_marker", ties="unit", index_day=index_day), "result", "unit")
     place = records.groupby("case", sort=False).cumcount()
     before = records["result"].shift(-1).where(place.shift(-1) == place + 1)  # the record before in time stands in the next row

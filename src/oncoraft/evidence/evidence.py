@@ -7,24 +7,23 @@ from __future__ import annotations
 
 import argparse
 import logging
-import string
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from oncoraft.evidence import disease, facts, genomics, treatment
 from oncoraft.evidence.allow_list import declared_columns
-from oncoraft.evidence.declaration import KNOWN_IN_WORDS, Field, IndexDay
-from oncoraft.evidence.fields import FIELDS
-from oncoraft.evidence.known import Tables, ago, numbered, prepare
+from oncoraft.evidence.declaration import KNOWN_IN_WORDS, IndexDay
+from oncoraft.evidence.fields import BY_NAME, FIELDS
+from oncoraft.evidence.known import Tables, numbered, prepare
 from oncoraft.evidence.known import facts as as_facts
 from oncoraft.evidence.reading import Taken, of_patients, open_cases, open_tables, ranges_of, read_fields
+from oncoraft.evidence.statements import SCHEMA, WRITTEN, in_order, in_pandas
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.foundation.ranges import RangedTable, write_ranges
 from oncoraft.planning.config import Evidence
@@ -46,17 +45,6 @@ FOUND_TOGETHER: dict[str, tuple[str, ...]] = {
     "pathology": ("pdl1", "mmr", "gleason"),
     "genomic": tuple(field.name for field in FIELDS if field.section in {"specimen", "genomics"}),
 }
-SCHEMA = pa.schema(
-    [
-        ("case_id", pa.string()),
-        ("order", pa.int32()),
-        *((name, pa.string()) for name in ("section", "field", "value", "text")),
-        ("days_before_index", pa.int32()),
-        ("priority", pa.int16()),
-        ("kind", pa.string()),
-    ]
-)
-EVIDENCE_COLUMNS = SCHEMA.names
 
 
 def find(
@@ -102,15 +90,6 @@ def find(
     return found
 
 
-def worded(field: Field, frame: pd.DataFrame) -> pd.Series:
-    """How the facts of one field read, by its declaration."""
-    text: pd.Series | str = ""
-    for literal, name, _, _ in string.Formatter().parse(field.text):
-        part = "" if name is None else ago(frame["days_before_index"]) if name == "ago" else frame[name].astype(str)
-        text = text + (literal + part if literal else part)
-    return pd.Series(text, index=frame.index, dtype=object)
-
-
 def collecting(block: Evidence) -> dict[str, Any]:
     """The settings of `collect`, from the configuration."""
     return {
@@ -148,27 +127,28 @@ def collect(
     Returns:
         columns of `evidence.parquet`, sorted by case_id and order.
     """
+    how = (genomics_known, records_per_kind, receptor_status, alterations_shown, index_day, fields)
+    return in_pandas(statements(tables, cases, *how))
+
+
+def statements(
+    tables: Tables,
+    cases: pd.DataFrame,
+    genomics_known: str,
+    records_per_kind: int,
+    receptor_status: str = "from_diagnosis",
+    alterations_shown: int = 30,
+    index_day: IndexDay = "before_treatment",
+    fields: Collection[str] | None = None,
+) -> pa.Table:
+    """As `collect`, in Arrow; what repeats (case, section, field, kind) is a dictionary."""
     if treatment.REGIMENS not in tables:
         tables = tables | {treatment.REGIMENS: treatment.regimens_table(cases)}
     cases = numbered(cases)
     receptors = receptor_status != "never"
     found = find(cases, prepare(cases, tables), genomics_known, records_per_kind, receptors, alterations_shown, index_day, fields)
-    frames = [
-        pd.DataFrame(
-            {
-                "case": frame["case"],
-                "place": place,
-                "value": frame["value"],
-                "days": frame["days_before_index"],
-                "text": worded(field, frame),
-            }
-        )
-        for place, field in enumerate(FIELDS)
-        if (fields is None or field.name in fields) and not (frame := found[field.name]).empty
-    ]
-    kinds: dict[str, Any] = {"case": "int32", "place": "int64", "value": object, "days": "float64", "text": object}
-    nothing = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
-    return ordered(pd.concat(frames or [nothing], ignore_index=True), cases["case_id"].to_numpy(object))
+    wanted = [field.name for field in FIELDS if fields is None or field.name in fields]
+    return in_order([found.pop(name, None) if name in wanted else None for name in BY_NAME], cases["case_id"])
 
 
 def collected(tables: Tables, cases: pd.DataFrame, how: dict[str, Any], taken: pd.DataFrame | None) -> pd.DataFrame:
@@ -190,8 +170,8 @@ def collected(tables: Tables, cases: pd.DataFrame, how: dict[str, Any], taken: p
 
 def in_ranges(
     tables: Mapping[str, RangedTable], cases: RangedTable, how: dict[str, Any], taken: Taken | None = None
-) -> Iterator[tuple[int, pd.DataFrame]]:
-    """What `collect` gives, a patient range at a time: how many cases, and their statements.
+) -> Iterator[tuple[int, pa.Table]]:
+    """What `collect` gives, in Arrow and a patient range at a time: how many cases, and their statements.
 
     Args:
         tables: from `open_tables`.
@@ -200,35 +180,12 @@ def in_ranges(
         taken: whose statements of a case are taken where it has them.
     """
     for one in ranges_of(cases):
-        own = cases.rows(one.case_ids)
-        yield len(own), collected(of_patients(tables, one.patient_ids), own, how, taken.of(own) if taken else None)
-
-
-def ordered(joined: pd.DataFrame, names: np.ndarray) -> pd.DataFrame:
-    """Statements as `evidence.parquet` has them, sorted by case and, within one, by the order of the declarations.
-
-    Args:
-        joined: case (number), place (of the field), value, days, text.
-        names: case_id by number.
-    """
-    # Stable: within a field the order of its own function stays, the closest first.
-    order = np.argsort(joined["case"].to_numpy() * len(FIELDS) + joined["place"].to_numpy(), kind="stable")
-    joined = joined.iloc[order].reset_index(drop=True)
-    place, number = joined["place"].to_numpy(), joined["case"].to_numpy()
-    evidence = pd.DataFrame(
-        {
-            "case_id": names[number],
-            "order": (np.arange(len(joined)) - np.searchsorted(number, number)).astype("int32"),
-            "section": np.array([field.section for field in FIELDS], dtype=object)[place],
-            "field": np.array([field.name for field in FIELDS], dtype=object)[place],
-            "value": joined["value"],
-            "text": joined["text"],
-            "days_before_index": joined["days"].astype("Int32"),
-            "priority": np.array([field.priority for field in FIELDS], dtype="int16")[place],
-            "kind": np.array([field.kind for field in FIELDS], dtype=object)[place],
-        }
-    )
-    return evidence[EVIDENCE_COLUMNS]
+        own, known = cases.rows(one.case_ids), of_patients(tables, one.patient_ids)
+        if taken is None:
+            yield len(own), statements(known, own, **how)
+        else:
+            yield len(own), pa.Table.from_pandas(collected(known, own, how, taken.of(own)), SCHEMA, preserve_index=False)
+        del known
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -259,8 +216,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         nonlocal cases
         for number, evidence in parts:
             cases += number
-            by_field.update(evidence["field"])
-            table = pa.Table.from_pandas(evidence, SCHEMA, preserve_index=False)
+            by_field.update({one["values"]: one["counts"] for one in evidence["field"].value_counts().to_pylist()})
+            table = evidence.cast(WRITTEN)
             del evidence  # or it would be held while the next range is collected
             yield table
             del table

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from oncoraft.evidence.known import Tables, closest, daily, facts, known_records, with_earlier
+from oncoraft.evidence.known import Tables, closest, daily, facts, known_records, of_distinct, with_earlier
 from oncoraft.evidence.words import clean
 from oncoraft.knowledge.cancers import cancer_of, named_cancers
 
@@ -60,8 +60,7 @@ def diagnosis(cases: pd.DataFrame, tables: Tables, receptors: bool) -> Found:
     """
     registered = _registered(cases, tables)
     rows = closest(registered[registered["is_own"]])
-    parts = rows["dx_description"].fillna("").str.split("(", n=1).str[0].str.split("|", n=1)
-    histology, site = clean(parts.str[0]), clean(parts.str[1])
+    histology, site = (of_distinct(rows["dx_description"], part) for part in (_histology, _site))
     stage = clean(rows["stage_cdm_derived"]).mask(_is_unstaged(rows))
     is_distant = stage.map({"stage 4": True, "stage 1-3": False})
     extent = clean(rows["summary"])
@@ -69,7 +68,7 @@ def diagnosis(cases: pd.DataFrame, tables: Tables, receptors: bool) -> Found:
     found = {
         "diagnosis": facts(rows, _in_capitals(histology, site, rows["dx_description"])),
         "diagnosed": facts(rows, rows["days_before_index"].astype("int64").astype(str)),
-        "stage": facts(rows, stage, reading=stage.str.capitalize()),
+        "stage": facts(rows, stage, reading=of_distinct(stage, lambda words: words.str.capitalize())),
         "histology": facts(rows, histology),
         "primary_site": facts(rows, site),
         "clinical_group": facts(rows, _group(rows["clinical_group"], is_distant)),
@@ -82,8 +81,19 @@ def diagnosis(cases: pd.DataFrame, tables: Tables, receptors: bool) -> Found:
 
 def _in_capitals(histology: pd.Series, site: pd.Series, description: pd.Series) -> pd.Series:
     """Cleaned words in the registry's own form: `ADENOCARCINOMA | LUNG (M8140/3 | C349)`; missing where either says nothing."""
-    codes = description.str.extract(r"(\([^()]*\))\s*$", expand=False).fillna("")
-    return (histology.str.upper() + " | " + site.str.upper() + " " + codes).str.strip()
+    codes = of_distinct(description, lambda words: words.str.extract(r"(\([^()]*\))\s*$", expand=False).fillna(""))
+    name = histology + " | " + site
+    return of_distinct(of_distinct(name, lambda words: words.str.upper()) + " " + codes, lambda words: words.str.strip())
+
+
+def _histology(descriptions: pd.Series) -> pd.Series:
+    """What stands before the bar of a registered diagnosis."""
+    return clean(descriptions.fillna("").str.split("(", n=1).str[0].str.split("|", n=1).str[0])
+
+
+def _site(descriptions: pd.Series) -> pd.Series:
+    """What stands behind it; missing where there is none."""
+    return clean(descriptions.fillna("").str.split("(", n=1).str[0].str.split("|", n=1).str[1])
 
 
 def cancers_registered(diagnoses: pd.DataFrame) -> pd.DataFrame:
@@ -91,7 +101,7 @@ def cancers_registered(diagnoses: pd.DataFrame) -> pd.DataFrame:
     the cases (`known_cancer`, "" where the table of sites has no word for it).
     """
     words = diagnoses["dx_description"].fillna("").astype(object)
-    code = words.str.extract(r"\|\s*(C\d{2}\.?\d?)\s*\)", expand=False).fillna("")
+    code = of_distinct(words, lambda words: words.str.extract(r"\|\s*(C\d{2}\.?\d?)\s*\)", expand=False).fillna(""))
     return diagnoses.assign(code=code, known_cancer=words.map({text: cancer_of(text) or "" for text in words.unique()}).astype(object))
 
 
@@ -114,7 +124,7 @@ def _other_cancers(cases: pd.DataFrame, registered: pd.DataFrame) -> pd.DataFram
     """Cancers of other organs registered by the index date, each once, when first registered."""
     told = cases.loc[cases["has_other_cancer"].astype(bool), "case"]
     rows = registered[registered["case"].isin(told) & ~registered["is_own"] & ~registered["code"].str.match(UNASSIGNED)]
-    site = clean(rows["dx_description"].fillna("").str.split("(", n=1).str[0].str.split("|", n=1).str[1])
+    site = of_distinct(rows["dx_description"], _site)
     name = rows["known_cancer"].str.lower().mask(rows["known_cancer"] == "", site + " cancer")
     rows = rows.assign(name=name).dropna(subset=["name"])
     rows = rows.iloc[np.lexsort([pd.factorize(rows["name"], sort=True)[0], -rows["days_before_index"].to_numpy(), rows["case"].to_numpy()])]

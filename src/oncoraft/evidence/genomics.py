@@ -148,8 +148,10 @@ def alterations(specimens: pd.DataFrame, tables: Tables, shown: int) -> dict[str
     for field, read in kinds.items():
         joined = known.merge(read(tables, known["sample_id"]), on="sample_id")
         # What two specimens or two rows tell of one alteration is told once; a fusion comes before a mere rearrangement of the same pair.
-        order = [pd.factorize(joined[name], sort=True)[0] for name in ("value", "name")]
-        joined = joined.iloc[np.lexsort([*order, joined["place"].to_numpy(), joined["case"].to_numpy()])].drop_duplicates(["case", "name"])
+        words = ("value", "name") if field == "structural_variant" else ("name",)  # of the others the name is the value
+        *order, name = [pd.factorize(joined[word], sort=True)[0] for word in words]
+        sequence = np.lexsort([*order, name, joined["place"].to_numpy(), joined["case"].to_numpy()])
+        joined = joined.assign(number=name).iloc[sequence].drop_duplicates(["case", "number"])
         place = joined.groupby("case", sort=False).cumcount()
         kept = joined[place < shown]
         found[field] = facts(kept, kept["value"])

@@ -6,6 +6,8 @@ value and days before the index date, with whatever else the field's wording nam
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
@@ -66,13 +68,19 @@ def known_records(
     Returns:
         the rows' columns with case (int32), index_day and days_before_index, sorted by case and age of the record.
     """
-    joined = cases[["case", "person", "index_day"]].merge(rows, on="person")
-    joined["days_before_index"] = joined["index_day"] - joined["start_day"]
-    joined = joined[is_known(of_index_day(BY_NAME[field], index_day), joined["days_before_index"])]
-    keys = [joined["days_before_index"].to_numpy(), joined["case"].to_numpy()]
-    if ties is not None:
-        keys.insert(0, pd.factorize(joined[ties], sort=True)[0])
-    return joined.iloc[np.lexsort(keys)]
+    # Which record belongs to which case is settled by numbers alone; only what is shown is copied.
+    person, day = rows["person"].to_numpy(), rows["start_day"].to_numpy()
+    # The records of a person stand together, the latest first; lexsort takes its last key first.
+    order = np.lexsort([*([] if ties is None else [pd.factorize(rows[ties], sort=True)[0]]), -day, person])
+    first, behind = (np.searchsorted(person, cases["person"].to_numpy(), side, sorter=order) for side in ("left", "right"))
+    number = behind - first
+    of_case = np.repeat(np.arange(len(cases)), number)
+    record = order[np.arange(len(of_case)) + np.repeat(first - (np.cumsum(number) - number), number)]
+    days = pd.Series(cases["index_day"].to_numpy()[of_case] - day[record])
+    known = is_known(of_index_day(BY_NAME[field], index_day), days).to_numpy(dtype=bool)
+    found, of_case = rows.take(record[known]).reset_index(drop=True), of_case[known]
+    own = {name: cases[name].to_numpy()[of_case] for name in ("case", "person", "index_day")}
+    return found.assign(**own, days_before_index=days.to_numpy()[known])
 
 
 def daily(records: pd.DataFrame, column: str, *also: str) -> pd.DataFrame:
@@ -126,6 +134,13 @@ def with_earlier(records: pd.DataFrame, reading: pd.Series, count: int) -> tuple
         here = place == number
         told[cases[here]] = told[cases[here]] + (", earlier " if number == 1 else ", ") + phrases[here]
     return first, pd.Series(told.to_numpy(), index=first.index)
+
+
+def of_distinct(words: pd.Series, read: Callable[[pd.Series], pd.Series]) -> pd.Series:
+    """What a function reads from each of some words, found once for each distinct one."""
+    codes, distinct = pd.factorize(words, use_na_sentinel=False)
+    found = read(pd.Series(distinct, dtype=object)).to_numpy(object)
+    return pd.Series(found[codes], index=words.index, dtype=object)
 
 
 def in_one(keys: pd.Series, words: pd.Series, separator: str) -> pd.Series:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.evidence.disease import decided, presence
-from oncoraft.evidence.known import Tables, ago, closest, facts, in_one, known_records
+from oncoraft.evidence.known import Tables, ago, closest, facts, in_one, known_records, of_distinct
 from oncoraft.knowledge.drug_rows import are_for
 from oncoraft.knowledge.drugs import Drug, drugs
 
@@ -43,8 +43,8 @@ def planned(cases: pd.DataFrame, notes: pd.DataFrame) -> dict[str, pd.DataFrame]
     mechanism = agent.map({name: drug.mechanism for name, drug in knowledge.items() if _is_disclosed(drug)})
     radiation = pd.Series("yes", index=cases.index).where(cases["is_chemoradiation_at_index"].astype(bool))
     return {
-        "drug": facts(exploded, agent.str.lower(), reading=agent.map(with_class)),
-        "drug_mechanism": facts(exploded, mechanism, name=agent.str.lower()),
+        "drug": facts(exploded, _lower(agent), reading=agent.map(with_class)),
+        "drug_mechanism": facts(exploded, mechanism, name=_lower(agent)),
         "concurrent_radiation": facts(cases, radiation),
         "setting": facts(cases, cases["setting"].where(cases["setting"] != "unknown")),
         **_lines(cases, notes),
@@ -66,7 +66,11 @@ def with_class(agent: str) -> str:
 
 def named(agents: pd.Series) -> pd.Series:
     """Agents as a reader expects them; trial drugs are masked in the source."""
-    return agents.replace("INVESTIGATIONAL", "investigational agent").str.lower()
+    return of_distinct(agents, lambda words: words.replace("INVESTIGATIONAL", "investigational agent").str.lower())
+
+
+def _lower(words: pd.Series) -> pd.Series:
+    return of_distinct(words, lambda distinct: distinct.str.lower())
 
 
 def _lines(cases: pd.DataFrame, notes: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -111,8 +115,8 @@ def received(cases: pd.DataFrame, tables: Tables, notes: pd.DataFrame, count: in
     is_other = early | ~are_for(agents["agent"], case["cancer_type"])
     own, others = (closest(agents[which], 2 * count) for which in (~is_other, is_other))
     return {
-        "prior_agents": facts(own, own["agent"].str.lower(), reading=named(own["agent"])),
-        "agents_of_other_cancer": facts(others, others["agent"].str.lower(), reading=named(others["agent"])),
+        "prior_agents": facts(own, _lower(own["agent"]), reading=named(own["agent"])),
+        "agents_of_other_cancer": facts(others, _lower(others["agent"]), reading=named(others["agent"])),
         "outside_treatment": facts(
             notes,
             notes["prior_med_to_msk"].map({word: value for word, (value, _) in OUTSIDE.items()}),

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -23,11 +25,10 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from oncoraft.artefacts import read_table
 from oncoraft.foundation.errors import InputError
-from oncoraft.foundation.jsonl import read_jsonl
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 from oncoraft.prompts.audit import sample
-from oncoraft.prompts.joined import read_labels
+from oncoraft.prompts.joined import ByCase, read_labels
 
 log = logging.getLogger("oncoraft")
 TEXTS = ("rationale", "prompt")
@@ -40,6 +41,19 @@ def text_model() -> Pipeline:
     """Words and pairs of words weighted by TF-IDF, then an L2 logistic regression; nothing is fitted outside training."""
     words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True, token_pattern=r"(?u)\b\w[\w*+-]*")
     return make_pipeline(words, LogisticRegression(max_iter=1000, class_weight="balanced"))
+
+
+def eligible(prompts: pa.Array, rationales: pa.Array, labels: pd.DataFrame, folds: pd.DataFrame) -> pd.DataFrame:
+    """Case ids that `gather` would have, in its order, found without a text.
+
+    Args:
+        prompts, rationales: case ids of the two files.
+        labels, folds: see `gather`.
+    """
+    found = labels.dropna(subset=["responder"])[["case_id"]].merge(folds[["case_id"]], on="case_id", validate="one_to_one")
+    ids = pa.array(found["case_id"], pa.string())
+    has_both = pc.and_(pc.is_in(ids, value_set=prompts), pc.is_in(ids, value_set=rationales))
+    return found[has_both.to_numpy(zero_copy_only=False)].sort_values("case_id", kind="stable").reset_index(drop=True)
 
 
 def gather(prompts: list[dict[str, Any]], rationales: list[dict[str, Any]], labels: pd.DataFrame, folds: pd.DataFrame) -> pd.DataFrame:
@@ -125,15 +139,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="leakage.json to write")
     given = parser.parse_args(arguments)
     blocks = read_settings("leakage", given)
-    labels = read_labels(given.cases, blocks["labels"].definition)
-    folds = read_table(given.cases / "folds.parquet", ["case_id", "design", "fold", "is_tuning"], whole=True)
-    folds = folds[folds["design"] == given.design]
+    labels = read_labels(given.cases, blocks["labels"].definition, ["case_id", "responder"])
+    columns = ["case_id", "design", "fold", "is_tuning"]
+    folds = read_table(given.cases / "folds.parquet", columns, filters=[("design", "==", given.design)])
     if folds.empty:
         raise InputError("expected folds of this design", file=given.cases / "folds.parquet", column="design", found=given.design)
-    prompts = read_jsonl(given.prompts, ("case_id", "input"), once="case_id")
-    frame = gather(prompts, read_jsonl(given.rationales, ("case_id", "rationale"), once="case_id"), labels, folds)
     block = blocks["audit"]
-    report = leakage(sample(frame, block.text_model_cases, block.seed)) | {"design": given.design, "cases_with_rationale": len(frame)}
+    prompts, rationales = ByCase(given.prompts, ("case_id", "input")), ByCase(given.rationales, ("case_id", "rationale"))
+    there = eligible(prompts.case_ids, rationales.case_ids, labels, folds)
+    chosen = set(sample(there, block.text_model_cases, block.seed)["case_id"])
+    told, taught = ([row for row in rows.stream if row["case_id"] in chosen] for rows in (prompts, rationales))
+    frame = gather(told, taught, labels, folds)
+    report = leakage(frame) | {"design": given.design, "cases_with_rationale": len(there)}
     record = given.out.with_name(given.out.name + ".manifest.json")
     with publishing(given.out, record, step="leakage") as (out, note):
         write_json(out, report)
@@ -143,8 +160,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if report["not_estimated"]:
         log.warning("leakage: not estimated: %s", report["not_estimated"])
     else:
-        told = (report["auroc_rationale"], report["auroc_prompt"], len(frame))
-        log.info("leakage: AUROC %.3f from rationales, %.3f from prompts, on %d cases", *told)
+        figures = (report["auroc_rationale"], report["auroc_prompt"], len(there))
+        log.info("leakage: AUROC %.3f from rationales, %.3f from prompts, on %d cases", *figures)
     return 0
 
 

@@ -10,16 +10,18 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
+from jinja2 import meta, nodes
 
 from oncoraft.answers import full_prompt
-from oncoraft.evidence.brief import brief
 from oncoraft.evidence.fields import BY_NAME, SECTIONS
 from oncoraft.evidence.known import days_before
 from oncoraft.evidence.reading import open_cases, ranges_of
@@ -30,47 +32,11 @@ from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.foundation.ranges import RangedTable
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 from oncoraft.prompts.budget import CHARACTERS_PER_TOKEN, Count, OverBudget, Statement, Tally, estimated_tokens, fit, tokenizer_count
+from oncoraft.prompts.sections import ASKED_OF_LINES, Section, capital, sections_by_case
 
 log = logging.getLogger("oncoraft")
-NAMES = {name: name.replace("_", " ").capitalize() for name in SECTIONS}
-TITLES = NAMES | {"drugs": "Treatment about to start", "prior_treatment": "Treatment so far", "specimen": "Sequenced specimen"}
-# Field -> the title under which its statements read as one line; empty for what only the published layout shows.
-LISTED = {field.name: "" if field.layout_only else field.listed for field in BY_NAME.values() if field.listed or field.layout_only}
 COLUMNS = ("case_id", "section", "field", "value", "text", "priority", "days_before_index")  # of evidence, that prompts are made of
 CHUNK = 2048  # cases rendered and counted together
-
-
-def capital(text: str) -> str:
-    """First letter upper case, the rest as it is."""
-    return text[:1].upper() + text[1:]
-
-
-class Section:
-    """One heading with its statements, as a template sees it; what it does not ask for is not made."""
-
-    def __init__(self, name: str, statements: Sequence[Statement]) -> None:
-        """Take the section's name and its statements in reading order."""
-        self.name, self.title, self.statements = NAMES[name], TITLES[name], statements
-
-    @property
-    def lines(self) -> list[str]:
-        """Statements as lines: one each, or one for all of a field that is listed."""
-        found: list[list[str]] = []
-        listed: dict[str, list[str]] = {}
-        for statement in self.statements:
-            title = LISTED.get(statement.field)
-            if title is None:
-                found.append([statement.text])
-            elif title in listed:
-                listed[title].append(statement.text)
-            elif title:
-                found.append(listed.setdefault(title, [f"{title}: {statement.text}"]))
-        return [capital(text) for text in map(", ".join, found)]
-
-    @property
-    def briefs(self) -> list[str]:
-        """Statements as the compact template has them, those left out that do not stand there."""
-        return [words for statement in self.statements if (words := brief(statement.field, statement.value, statement.text))]
 
 
 def protein_change(mutation: str) -> str:
@@ -95,7 +61,12 @@ class Renderer:
         # Plain text, nothing to escape. Strict: jinja's own undefined prints nothing for a field that is misspelt.
         environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined, autoescape=False)
         environment.filters |= {"protein_change": protein_change, "days_before": days_before}
-        self.template = environment.from_string((FOLDER / f"{template}.jinja").read_text(encoding="utf-8"))
+        source = (FOLDER / f"{template}.jinja").read_text(encoding="utf-8")
+        self.template = environment.from_string(source)
+        tree = environment.parse(source)
+        asked = {node.attr for node in tree.find_all(nodes.Getattr)}
+        # A template that asks for no statement, but for sections and their lines alone.
+        self.is_of_lines = meta.find_undeclared_variables(tree) == {"sections"} and asked <= ASKED_OF_LINES
         file = instruction_file or FOLDER / f"{template}.txt"
         try:
             self.instruction = file.read_text(encoding="utf-8").strip()
@@ -103,6 +74,17 @@ class Renderer:
             raise InputError(f"prompts.instruction_file: expected a readable text file ({error})", file=file) from None
         if not self.instruction:
             raise InputError("prompts.instruction_file: expected an instruction, found an empty file", file=file)
+
+    def texts(self, evidence: pa.Table) -> dict[str, str]:
+        """The patient's part of the prompt of each case, in the order of the evidence; nothing is left out.
+
+        Args:
+            evidence: columns of `evidence.parquet`; rows of a case stand together.
+        """
+        if self.is_of_lines:
+            return {case_id: self.template.render(sections=sections).strip() for case_id, sections in sections_by_case(evidence)}
+        parts = statements_by_case(evidence)
+        return {case_id: self.input_text(statements) for cases in parts for case_id, statements in cases.items()}
 
     def input_text(self, statements: Iterable[Statement], cut: frozenset[str] = frozenset()) -> str:
         """The patient's part of a prompt.
@@ -140,26 +122,37 @@ def _drugs(known: dict[str, list[Statement]]) -> list[dict[str, str]]:
     ]
 
 
-def statements_by_case(evidence: pd.DataFrame) -> Iterator[dict[str, list[Statement]]]:
+def statements_by_case(evidence: pd.DataFrame | pa.Table) -> Iterator[dict[str, list[Statement]]]:
     """Cases with their statements, some thousands at a time, in the order of the evidence.
 
     Args:
         evidence: columns of `evidence.parquet`; rows of a case stand together.
     """
-    names = evidence["case_id"].to_numpy(object)
+    table = in_arrow(evidence)
+    names = _plain(table["case_id"])
     starts = np.flatnonzero(np.r_[True, names[1:] != names[:-1]]) if len(names) else np.array([], dtype=int)
     stops = np.r_[starts[1:], len(names)]
     for first in range(0, len(starts), CHUNK):
-        begin, end = starts[first], stops[min(first + CHUNK, len(starts)) - 1]
-        part = evidence.iloc[begin:end]
-        days = [None if day is pd.NA else day for day in part["days_before_index"].tolist()]
-        columns = [part[name].tolist() for name in ("section", "field", "value", "text", "priority")]
-        rows = list(map(Statement, *columns, days))
+        begin, end = int(starts[first]), int(stops[min(first + CHUNK, len(starts)) - 1])
+        part = table.slice(begin, end - begin)
+        columns = [_plain(part[name]).tolist() for name in ("section", "field", "value", "text", "priority")]
+        rows = list(map(Statement, *columns, part["days_before_index"].to_pylist()))
         places = zip(starts[first : first + CHUNK] - begin, stops[first : first + CHUNK] - begin)
         yield {names[begin + start]: rows[start:stop] for start, stop in places}
 
 
-def render(evidence: pd.DataFrame, renderer: Renderer, budget: int, count: Count) -> list[dict[str, Any]]:
+def _plain(column: pa.ChunkedArray) -> np.ndarray:
+    """A column as it would be without a dictionary."""
+    found: np.ndarray = (column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column).to_numpy()
+    return found
+
+
+def in_arrow(evidence: pd.DataFrame | pa.Table) -> pa.Table:
+    """Those columns of evidence that prompts are made of."""
+    return evidence if isinstance(evidence, pa.Table) else pa.Table.from_pandas(evidence[list(COLUMNS)], preserve_index=False)
+
+
+def render(evidence: pd.DataFrame | pa.Table, renderer: Renderer, budget: int, count: Count) -> list[dict[str, Any]]:
     """A prompt of every case, in the published format, sorted by case.
 
     Args:
@@ -172,16 +165,15 @@ def render(evidence: pd.DataFrame, renderer: Renderer, budget: int, count: Count
         InputError: a prompt cannot be brought within the budget.
     """
     prompts: dict[str, dict[str, Any]] = {}
-    too_long: dict[str, list[Statement]] = {}
 
     def count_inputs(texts: list[str]) -> list[int]:
         return count([full_prompt(renderer.instruction, text) for text in texts])
 
-    for cases in statements_by_case(evidence):
-        texts = [renderer.input_text(statements) for statements in cases.values()]
-        for (case_id, statements), text, tokens in zip(cases.items(), texts, count_inputs(texts)):
-            if tokens > budget:
-                too_long[case_id] = statements
+    table = in_arrow(evidence)
+    whole = renderer.texts(table)
+    for first in range(0, len(whole), CHUNK):
+        texts = dict(islice(whole.items(), first, first + CHUNK))
+        for (case_id, text), tokens in zip(texts.items(), count_inputs(list(texts.values()))):
             prompts[case_id] = {
                 "case_id": case_id,
                 "instruction": renderer.instruction,
@@ -190,8 +182,11 @@ def render(evidence: pd.DataFrame, renderer: Renderer, budget: int, count: Count
                 "prompt_tokens": tokens,
                 "cut": [],
             }
-    for case_id, found in fit(too_long, budget, renderer.input_text, count_inputs).items():
-        prompts[case_id] |= {"input": found.text, "prompt_tokens": found.tokens, "cut": list(found.cut)}
+    if too_long := [case_id for case_id, prompt in prompts.items() if prompt["prompt_tokens"] > budget]:
+        own = table.filter(pc.is_in(table["case_id"].cast(pa.string()), value_set=pa.array(too_long)))
+        statements = {case_id: told for cases in statements_by_case(own) for case_id, told in cases.items()}
+        for case_id, found in fit(statements, budget, renderer.input_text, count_inputs).items():
+            prompts[case_id] |= {"input": found.text, "prompt_tokens": found.tokens, "cut": list(found.cut)}
     return [prompts[case_id] for case_id in sorted(prompts)]
 
 
@@ -200,7 +195,7 @@ def renderer_of(block: Any) -> Renderer:
     return Renderer(block.template, Path(block.instruction_file) if block.instruction_file else None)
 
 
-def rendered(parts: Iterable[pd.DataFrame], renderer: Renderer, budget: int, count: Count) -> Iterator[dict[str, Any]]:
+def rendered(parts: Iterable[pd.DataFrame | pa.Table], renderer: Renderer, budget: int, count: Count) -> Iterator[dict[str, Any]]:
     """What `render` gives, of evidence that comes in ranges of patients.
 
     Raises:
@@ -226,7 +221,7 @@ def rendered(parts: Iterable[pd.DataFrame], renderer: Renderer, budget: int, cou
         raise OverBudget(needs, budget)
 
 
-def write_prompts(given: Any, blocks: dict[str, Any], evidence: Iterable[pd.DataFrame], inputs: list[Path], step: str) -> None:
+def write_prompts(given: Any, blocks: dict[str, Any], evidence: Iterable[pd.DataFrame | pa.Table], inputs: list[Path], step: str) -> None:
     """Render, write the prompts and their manifest; shared by `render` and `prompts`. Evidence comes in ranges of patients."""
     block = blocks["prompts"]
     count = tokenizer_count(given.tokenizer) if given.tokenizer else estimated_tokens
@@ -242,7 +237,7 @@ def write_prompts(given: Any, blocks: dict[str, Any], evidence: Iterable[pd.Data
     log.info("%s: %d prompts, median %d tokens, %d cut", step, counts["prompts"], counts["tokens_median"], counts["cut"])
 
 
-def in_ranges(evidence: RangedTable, cases: RangedTable) -> Iterator[pd.DataFrame]:
+def in_ranges(evidence: RangedTable, cases: RangedTable) -> Iterator[pa.Table]:
     """Evidence of the cases, a patient range at a time.
 
     Raises:
@@ -255,7 +250,7 @@ def in_ranges(evidence: RangedTable, cases: RangedTable) -> Iterator[pd.DataFram
     ):
         if len(absent := some.filter(pc.invert(pc.is_in(some, value_set=others)))):
             raise InputError(wrong.format(len(absent), pc.min(absent).as_py()), file=evidence.path)
-    return (evidence.rows(one.case_ids) for one in ranges_of(cases))
+    return (evidence.table(one.case_ids) for one in ranges_of(cases))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
