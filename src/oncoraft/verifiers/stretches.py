@@ -1,0 +1,74 @@
+"""Stretches of a text that are read alone and remembered: what they state does not depend on what stands around them.
+
+Rationales are made of a few thousand sentences that come back in other company. A stretch is a sentence, or several where a reader might
+go on past the end of one: where its last words are the name of a value ("... ECOG. 1 ..."), a marker without its trend, or the beginning
+of a drug's name. Whatever else could make a difference (line breaks, letters beyond ASCII, a numbered list) makes the text one stretch.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from oncoraft.verifiers.attributes import LINK_WORDS, MARKER, TREND
+from oncoraft.verifiers.text import WORD, sentences
+from oncoraft.verifiers.vocabulary import phrases, singular
+
+REMEMBERED = 16_384  # stretches with what was read of them, about 50 MB
+ENUMERATION = re.compile(r"(?:^|\n)\s*\(?\d+[.)]\s")
+# A pattern of `attributes` can pass a full stop only between a name and its value, behind one of these words.
+LAST_WORD = re.compile(
+    rf"(?:\b(?:ecog|{LINK_WORDS}|lines?|therapy|setting|diagnosis|gleason|aged?|stage|msi|repair|mmr|tmb|burden|pd-?l1|her-?2|hormone[- ]receptors?"
+    rf"|hr|er|the|not|absent|positive|progression)|nonsynonymous\)|\bcancer (?:[a-z]+ ){{0,6}}imaging)\W*$",
+    re.IGNORECASE,
+)
+ANY_MARKER = re.compile(MARKER, re.IGNORECASE)
+FEW_WORDS = re.compile(r"(?:\W+[\w./]+){0,6}\W*$")
+TREND_BEHIND = re.compile(rf"(?: [a-z0-9]+){{0,5}}? (?:not )?{TREND}\b", re.IGNORECASE)
+
+
+def stretches(text: str) -> list[tuple[int, str]]:
+    """Where each stretch begins, and what it says; together they hold every word of a text.
+
+    Args:
+        text: any.
+    """
+    if not text.isascii() or "\n" in text or ENUMERATION.match(text):
+        return [(0, text)]
+    every = sentences(text)
+    if len(every) < 2:
+        return [(0, text)]
+    found: list[tuple[int, str]] = []
+    start: int | None = None
+    for sentence in every:
+        start = sentence.start if start is None else start
+        # Of the whole stretch, not of its last sentence: a name of four words may pass two stops.
+        if not may_go_on(text[start : sentence.end]):
+            found.append((start, text[start : sentence.end]))
+            start = None
+    return found if start is None else [*found, (start, text[start:])]
+
+
+@lru_cache(maxsize=REMEMBERED)
+def may_go_on(stretch: str) -> bool:
+    """Whether something that begins in a stretch might end behind it."""
+    if LAST_WORD.search(stretch):
+        return True
+    for marker in ANY_MARKER.finditer(stretch):
+        if FEW_WORDS.match(stretch, marker.end()) and not TREND_BEHIND.match(stretch, marker.end()):
+            return True
+    words = [word.group().lower() for word in WORD.finditer(stretch)]
+    return any(_begins_a_phrase(words[place:]) for place in range(max(0, len(words) - _longest_phrase() + 1), len(words)))
+
+
+def _begins_a_phrase(words: list[str]) -> bool:
+    """Whether some words are the beginning, and not the whole, of a drug's or a class's name."""
+    entries = (*phrases().get(words[0], ()), *phrases().get(singular(words[0]), ()))
+    return any(
+        len(phrase) > len(words) and all(part in (word, singular(word)) for part, word in zip(phrase, words)) for phrase, _, _ in entries
+    )
+
+
+@lru_cache(maxsize=1)
+def _longest_phrase() -> int:
+    return max(len(phrase) for entries in phrases().values() for phrase, _, _ in entries)
