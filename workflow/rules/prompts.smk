@@ -73,7 +73,7 @@ rule rationales:
         "results/{cohort}/benchmarks/rationales.tsv"
     conda:
         "../../envs/data.yaml"
-    threads: 1
+    threads: 2
     resources:
         mem_mb=memory_for_ranges,
         runtime=30,
@@ -84,7 +84,7 @@ rule rationales:
     message:
         "Writing rationales"
     shell:
-        "exec python -m oncoraft rationales {input.evidence} {params.cases} --out {output.rationales} --settings {params.settings:q} 2> {log}"
+        "exec python -m oncoraft rationales {input.evidence} {params.cases} --out {output.rationales} --processes {threads} --settings {params.settings:q} 2> {log}"
 
 
 rule corpus_prompts:
@@ -253,7 +253,7 @@ rule tokens:
         "results/{cohort}/{model}/benchmarks/tokens.tsv"
     conda:
         "../../envs/data.yaml"
-    threads: 1
+    threads: 2
     resources:
         mem_mb=memory_for_ranges,
         runtime=30,
@@ -264,7 +264,7 @@ rule tokens:
     message:
         "Tokenising prompts and answers for {wildcards.model}"
     shell:
-        "exec python -m oncoraft tokens {input.prompts} {input.rationales} {params.cases} --tokenizer {params.base:q} --out {output.tokens} --settings {params.settings:q} 2> {log}"
+        "exec python -m oncoraft tokens {input.prompts} {input.rationales} {params.cases} --tokenizer {params.base:q} --out {output.tokens} --threads {threads} --settings {params.settings:q} 2> {log}"
 
 
 rule leakage:

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from oncoraft.knowledge.protein_changes import protein_change
 from oncoraft.verifiers.attributes import HINTS, PATTERNS, SITE_OF, SITE_PATTERNS, sites_in
-from oncoraft.verifiers.stretches import ENUMERATION, REMEMBERED, stretches
-from oncoraft.verifiers.text import POSSIBLY_DENIED, Span, denied, sentences
+from oncoraft.verifiers.stretches import ENUMERATION, stretches
+from oncoraft.verifiers.text import POSSIBLY_DENIED, REMEMBERED, Span, denied, sentences
 from oncoraft.verifiers.vocabulary import ACTION, gene_tokens, mechanism_spans, named_drugs, symbols
 
 RESIDUES = [

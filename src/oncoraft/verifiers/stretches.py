@@ -11,10 +11,9 @@ import re
 from functools import lru_cache
 
 from oncoraft.verifiers.attributes import LINK_WORDS, MARKER, TREND
-from oncoraft.verifiers.text import WORD, sentences
+from oncoraft.verifiers.text import REMEMBERED, WORD, sentences
 from oncoraft.verifiers.vocabulary import phrases, singular
 
-REMEMBERED = 16_384  # stretches with what was read of them, about 50 MB
 ENUMERATION = re.compile(r"(?:^|\n)\s*\(?\d+[.)]\s")
 # A pattern of `attributes` can pass a full stop only between a name and its value, behind one of these words.
 LAST_WORD = re.compile(
