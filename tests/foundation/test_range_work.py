@@ -40,21 +40,25 @@ def test_items_larger_than_a_pipe_holds_come_back_as_they_were() -> None:
 def test_what_ends_a_worker_is_told_after_the_results_before_it(
     kind: str, error: type[Exception], message: str, status: int | None
 ) -> None:
-    found = []
-    with pytest.raises(error, match=message) as caught, worked(failing, (kind,), list(range(8)), 2) as results:
-        for result in results:
-            found.append(result)
-    assert found == [0, 1, 2]
+    with worked(failing, (kind,), list(range(8)), 2) as results:
+        assert [next(results) for _ in range(3)] == [0, 1, 2]
+        with pytest.raises(error, match=message) as caught:
+            next(results)
     assert getattr(caught.value, "status", None) == status
 
 
 def test_no_worker_outlives_the_block_whatever_it_is_at(tmp_path: Path) -> None:
     started = time.monotonic()
-    with pytest.raises(ZeroDivisionError), worked(noted, (tmp_path,), [0, 1, 2, 3], 2) as results:
-        assert next(results) == 0
-        while len(list(tmp_path.iterdir())) < 2:
-            time.sleep(0.05)
-        raise ZeroDivisionError
+
+    def leave() -> None:
+        with worked(noted, (tmp_path,), [0, 1, 2, 3], 2) as results:
+            assert next(results) == 0
+            while len(list(tmp_path.iterdir())) < 2:
+                time.sleep(0.05)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        leave()
     assert time.monotonic() - started < 50
     numbers = [int(path.name) for path in tmp_path.iterdir()]
     assert os.getpid() not in numbers

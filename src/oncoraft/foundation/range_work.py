@@ -20,7 +20,7 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any, TypeVar
@@ -89,10 +89,9 @@ def _in_order(workers: list[tuple[SpawnProcess, Connection]], items: Sequence[An
 
 
 def _deal(worker: tuple[SpawnProcess, Connection], item: Any) -> None:
-    try:
+    # That a worker has ended is told where its result is due, behind those of the others before it.
+    with suppress(BrokenPipeError, ConnectionResetError):
         worker[1].send(item)
-    except BrokenPipeError:
-        raise _ended(worker[0]) from None
 
 
 def _taken(worker: tuple[SpawnProcess, Connection]) -> Any:

@@ -42,30 +42,35 @@ def stretches(text: str) -> list[tuple[int, str]]:
     for sentence in every:
         start = sentence.start if start is None else start
         # Of the whole stretch, not of its last sentence: a name of four words may pass two stops.
-        if not may_go_on(text[start : sentence.end]):
+        may_go_on, words = _ending(text[start : sentence.end])
+        follows = WORD.search(text, sentence.end) if words else None
+        if not may_go_on and not (follows and not words.isdisjoint((follows.group().lower(), singular(follows.group().lower())))):
             found.append((start, text[start : sentence.end]))
             start = None
     return found if start is None else [*found, (start, text[start:])]
 
 
 @lru_cache(maxsize=REMEMBERED)
-def may_go_on(stretch: str) -> bool:
-    """Whether something that begins in a stretch might end behind it."""
-    if LAST_WORD.search(stretch):
-        return True
-    for marker in ANY_MARKER.finditer(stretch):
-        if FEW_WORDS.match(stretch, marker.end()) and not TREND_BEHIND.match(stretch, marker.end()):
-            return True
+def _ending(stretch: str) -> tuple[bool, frozenset[str]]:
+    """Whether a value might be told behind a stretch, and the words that would go on with a drug's name that it ends in."""
     words = [word.group().lower() for word in WORD.finditer(stretch)]
-    return any(_begins_a_phrase(words[place:]) for place in range(max(0, len(words) - _longest_phrase() + 1), len(words)))
-
-
-def _begins_a_phrase(words: list[str]) -> bool:
-    """Whether some words are the beginning, and not the whole, of a drug's or a class's name."""
-    entries = (*phrases().get(words[0], ()), *phrases().get(singular(words[0]), ()))
-    return any(
-        len(phrase) > len(words) and all(part in (word, singular(word)) for part, word in zip(phrase, words)) for phrase, _, _ in entries
+    going_on = frozenset(
+        word for place in range(max(0, len(words) - _longest_phrase() + 1), len(words)) for word in _going_on(words[place:])
     )
+    if LAST_WORD.search(stretch):
+        return True, going_on
+    markers = (marker.end() for marker in ANY_MARKER.finditer(stretch))
+    return any(FEW_WORDS.match(stretch, end) and not TREND_BEHIND.match(stretch, end) for end in markers), going_on
+
+
+def _going_on(words: list[str]) -> list[str]:
+    """Next words of the drugs' and classes' names that begin with these."""
+    entries = (*phrases().get(words[0], ()), *phrases().get(singular(words[0]), ()))
+    return [
+        phrase[len(words)]
+        for phrase, _, _ in entries
+        if len(phrase) > len(words) and all(part in (word, singular(word)) for part, word in zip(phrase, words))
+    ]
 
 
 @lru_cache(maxsize=1)
