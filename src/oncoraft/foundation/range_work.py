@@ -27,7 +27,8 @@ from typing import Any, TypeVar
 
 from oncoraft.foundation.errors import InputError, RetryLater
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 AHEAD = 2  # items that a worker has been dealt: one that it works on, one to go on with
 END = object()
 
