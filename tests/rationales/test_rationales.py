@@ -212,9 +212,7 @@ def test_how_many_processes_write_changes_no_byte(tmp_path: Path, monkeypatch: p
 def test_text_that_is_no_unicode_is_named_by_its_row_whoever_wrote_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     monkeypatch.setattr(ranges, "PATIENTS", 6)
     evidence, labelled = write_cases(tmp_path, 20)
-    rows = pd.read_parquet(evidence)
     out = tmp_path / "rationales.jsonl"
-    told = []
     own = rationales.TemplateTeacher.propose
 
     def broken(self, lessons, attempt):
@@ -222,10 +220,11 @@ def test_text_that_is_no_unicode_is_named_by_its_row_whoever_wrote_it(tmp_path: 
 
     monkeypatch.setattr(rationales.TemplateTeacher, "propose", broken)
     settings = json.dumps({"rationales": {"minimum": {}, "threshold": 0.0}, "labels": {}})
-    assert len(rows)
     assert run(main, [str(evidence), str(labelled), "--out", str(out), "--settings", settings]) == 2
-    told.append(capsys.readouterr().err.strip().splitlines()[-1])
-    assert told == ["error: row 11, case P-0000013_+130, rationale: expected text in Unicode, found half of a surrogate pair, \\ud800"]
+    # Of the thirteen cases before it two are not evaluable.
+    assert capsys.readouterr().err.strip().splitlines()[-1:] == [
+        "error: row 12, case P-0000013_+130, rationale: expected text in Unicode, found half of a surrogate pair, \\ud800"
+    ]
     assert not out.exists()
 
 
