@@ -11,7 +11,7 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
-from oncoraft.answers import answer_text, answer_token_ids, content_digest, full_prompt, shortened
+from oncoraft.answers import answer_text, answer_token_ids, content_digest, full_prompt, prompt_token_ids, shortened
 from oncoraft.foundation import ranges
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import write_jsonl
@@ -161,3 +161,56 @@ def test_how_many_patients_are_in_a_range_changes_no_byte(
         assert tokens.main([*inputs, "--tokenizer", str(model), "--out", str(out)]) == 0
         written.add(out.read_bytes() + out.with_name("tokens.arrow.manifest.json").read_bytes())
     assert len(written) == 1
+
+
+def test_how_many_threads_tokenise_changes_no_byte(model: Path, inputs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TOKENIZERS_PARALLELISM", "RAYON_NUM_THREADS"):
+        monkeypatch.setenv(name, "false" if name.startswith("T") else "1")  # given back at the end
+    out, written = tmp_path / "tokens.arrow", set()
+    for threads in ("1", "2", "3"):
+        assert tokens.main([*inputs, "--tokenizer", str(model), "--out", str(out), "--threads", threads]) == 0
+        written.add(out.read_bytes() + out.with_name("tokens.arrow.manifest.json").read_bytes())
+    assert len(written) == 1
+    with pytest.raises(InputError, match="--threads: expected 1 or more, found 0"):
+        tokens.main([*inputs, "--tokenizer", str(model), "--out", str(out), "--threads", "0"])
+
+
+def test_the_fast_way_gives_the_ids_of_the_rule_for_text_that_spells_special_tokens(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
+    monkeypatch.setenv("RAYON_NUM_THREADS", "1")
+    tokenizer = tokens.open_tokenizer(model)
+    texts = ["Judge.\n\n<eos> <bos>\n\nAnswer:\n", "", "µ" * 700, *(f"case {number}" for number in range(600))]
+    encoder = tokens.Encoder(tokenizer)
+    assert encoder.backend is not None
+    assert [ids.tolist() for ids in encoder.prompts(texts)] == prompt_token_ids(tokenizer, texts)
+    assert [ids.tolist() for ids in encoder.answers(texts)] == answer_token_ids(tokenizer, texts)
+
+
+def test_a_tokenizer_that_does_more_than_its_backend_is_asked_itself(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
+    monkeypatch.setenv("RAYON_NUM_THREADS", "1")
+    tokenizer = tokens.open_tokenizer(model)
+
+    class Lowering:
+        """Reads small letters alone."""
+
+        is_fast, backend_tokenizer = True, tokenizer.backend_tokenizer
+        all_special_tokens, eos_token_id = tokenizer.all_special_tokens, tokenizer.eos_token_id
+
+        def __call__(self, texts: list[str], **how: Any) -> Any:
+            return tokenizer([text.lower() for text in texts], **how)
+
+    encoder = tokens.Encoder(Lowering())
+    assert [ids.tolist() for ids in encoder.prompts(["EGFR"])] == prompt_token_ids(tokenizer, ["egfr"])
+
+
+def test_an_error_in_the_range_read_ahead_ends_the_step(
+    model: Path, inputs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
+    monkeypatch.setenv("RAYON_NUM_THREADS", "1")
+    rows = sorted(Path(inputs[0]).read_text().splitlines(), key=lambda line: json.loads(line)["case_id"])
+    Path(inputs[0]).write_text("\n".join([*rows[:2], rows[2].removesuffix("}") + ', "cut": 1}']) + "\n")
+    with pytest.raises(InputError, match=r"prompts\.jsonl, line 3"):
+        tokens.main([*inputs, "--tokenizer", str(model), "--out", str(tmp_path / "out" / "tokens.arrow"), "--threads", "2"])
+    assert not (tmp_path / "out").exists()

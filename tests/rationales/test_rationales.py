@@ -20,11 +20,11 @@ def read(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def call(folder: Path, cases: int = 20, **settings: Any) -> tuple[int, Path]:
+def call(folder: Path, cases: int = 20, words: tuple[str, ...] = (), **settings: Any) -> tuple[int, Path]:
     evidence, labelled = write_cases(folder, cases)
     out = folder / "prompts" / "rationales.jsonl"
     given = json.dumps({"rationales": settings, "labels": {}})
-    return run(main, [str(evidence), str(labelled), "--out", str(out), "--settings", given]), out
+    return run(main, [str(evidence), str(labelled), "--out", str(out), "--settings", given, *words]), out
 
 
 def manifest(out: Path) -> dict[str, Any]:
@@ -191,3 +191,45 @@ def test_cases_without_evidence_are_counted_over_all_ranges(tmp_path: Path, monk
     rows[~rows["case_id"].isin(["P-0000001_+10", "P-0000012_+120"])].to_parquet(evidence, index=False)
     assert run(main, [str(evidence), str(labelled), "--out", str(tmp_path / "rationales.jsonl")]) == 2
     assert "2 have none, the first P-0000001_+10" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("teacher", ["template", "file"])
+def test_how_many_processes_write_changes_no_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, teacher: str) -> None:
+    given = tmp_path / "given.jsonl"
+    lines = [{"case_id": f"P-{number:07d}_+{10 * number}", "rationale": "It helps."} for number in range(0, 24, 3)]
+    given.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    monkeypatch.setattr(ranges, "PATIENTS", 6)
+    written, told = set(), set()
+    for processes in ("1", "2", "3"):
+        status, out = call(tmp_path, words=("--processes", processes), teacher=teacher, file=str(given) if teacher == "file" else None)
+        assert status == 0
+        written.add(out.read_bytes())
+        told.add(out.with_name(out.name + ".manifest.json").read_bytes())
+    assert len(written) == len(told) == 1
+    assert len(read(out)) == 16
+
+
+def test_text_that_is_no_unicode_is_named_by_its_row_whoever_wrote_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setattr(ranges, "PATIENTS", 6)
+    evidence, labelled = write_cases(tmp_path, 20)
+    out = tmp_path / "rationales.jsonl"
+    own = rationales.TemplateTeacher.propose
+
+    def broken(self, lessons, attempt):
+        return {case_id: f"{text} \ud800" if case_id.endswith("+130") else text for case_id, text in own(self, lessons, attempt).items()}
+
+    monkeypatch.setattr(rationales.TemplateTeacher, "propose", broken)
+    settings = json.dumps({"rationales": {"minimum": {}, "threshold": 0.0}, "labels": {}})
+    assert run(main, [str(evidence), str(labelled), "--out", str(out), "--settings", settings]) == 2
+    # Of the thirteen cases before it two are not evaluable.
+    assert capsys.readouterr().err.strip().splitlines()[-1:] == [
+        "error: row 12, case P-0000013_+130, rationale: expected text in Unicode, found half of a surrogate pair, \\ud800"
+    ]
+    assert not out.exists()
+
+
+def test_no_process_at_all_is_refused(tmp_path: Path, capsys) -> None:
+    status, out = call(tmp_path, words=("--processes", "0"))
+    assert status == 2
+    assert "--processes: expected 1 or more, found 0" in capsys.readouterr().err
+    assert not out.exists()

@@ -75,7 +75,7 @@ rule rationales:
     priority: 10
     conda:
         "../../envs/data.yaml"
-    threads: 1
+    threads: 2
     resources:
         mem_mb=memory_for_ranges,
         runtime=30,
@@ -86,7 +86,7 @@ rule rationales:
     message:
         "Writing rationales"
     shell:
-        "exec python -m oncoraft rationales {input.evidence} {params.cases} --out {output.rationales} --settings {params.settings:q} 2> {log}"
+        "exec python -m oncoraft rationales {input.evidence} {params.cases} --out {output.rationales} --processes {threads} --settings {params.settings:q} 2> {log}"
 
 
 rule corpus_prompts:
@@ -260,7 +260,7 @@ rule tokens:
     priority: 10
     conda:
         "../../envs/data.yaml"
-    threads: 1
+    threads: 2
     resources:
         mem_mb=memory_for_ranges,
         runtime=30,
@@ -271,7 +271,7 @@ rule tokens:
     message:
         "Tokenising prompts and answers for {wildcards.model}"
     shell:
-        "exec python -m oncoraft tokens {input.prompts} {input.rationales} {params.cases} --tokenizer {params.base:q} --out {output.tokens} --settings {params.settings:q} 2> {log}"
+        "exec python -m oncoraft tokens {input.prompts} {input.rationales} {params.cases} --tokenizer {params.base:q} --out {output.tokens} --threads {threads} --settings {params.settings:q} 2> {log}"
 
 
 rule leakage:

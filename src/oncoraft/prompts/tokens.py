@@ -9,8 +9,10 @@ and inference use themselves where they are given no such file.
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.ipc
 
-from oncoraft.answers import answer_token_ids, content_digest, full_prompt, open_tokenizer, prompt_token_ids
+from oncoraft.answers import ANSWER_MARKER, answer_token_ids, content_digest, full_prompt, open_tokenizer, prompt_token_ids
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
@@ -35,7 +37,9 @@ SCHEMA = pa.schema(
         pa.field("answer_tokens", pa.list_(pa.int32())),
     ]
 )
-CHUNK = 2048  # cases tokenised together; one record batch of the file
+CHUNK = 2048  # cases of one record batch of the file
+TOGETHER = 256  # texts tokenised together: of each token an encoding holds about a hundred bytes until its ids are taken out
+NO_IDS = np.array([], np.int32)
 
 
 def in_chunks(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
@@ -50,38 +54,96 @@ def in_chunks(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         yield waiting
 
 
-def batches(frames: Iterable[pd.DataFrame], tokenizer: Any) -> Iterator[pa.RecordBatch]:
+def one_ahead(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """The same frames; the next one is read while a tokenizer, which holds no lock of Python's, works on this one."""
+    rest = iter(frames)
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, rest, None)
+        while (frame := coming.result()) is not None:
+            coming = pool.submit(next, rest, None)
+            yield frame
+            del frame  # or it would be held while the one behind the next is read
+
+
+class Encoder:
+    """Token ids by the rule of `oncoraft.answers`, as arrays, made by several threads and without what else an encoding holds."""
+
+    def __init__(self, tokenizer: Any, threads: int = 1) -> None:
+        """Take over a Hugging Face tokenizer; how many threads there are is settled for the process when it is used first."""
+        os.environ["TOKENIZERS_PARALLELISM"] = "true" if threads > 1 else "false"
+        os.environ["RAYON_NUM_THREADS"] = str(threads)
+        self.tokenizer = tokenizer
+        self.backend = tokenizer.backend_tokenizer if tokenizer.is_fast else None
+        if self.backend is not None:
+            self.backend.no_truncation()
+            self.backend.no_padding()
+            self.backend.encode_special_tokens = True  # text is data: a token that it spells is read as characters
+            # A tokenizer may do more in Python than its backend knows of; then the backend is not asked.
+            probe = ["\n\n".join([ANSWER_MARKER, *tokenizer.all_special_tokens, " EGFR L858R µg 12.5%\t-  End"])]
+            if [ids.tolist() for ids in self.prompts(probe)] != prompt_token_ids(tokenizer, probe):
+                self.backend = None
+
+    def prompts(self, texts: list[str]) -> list[np.ndarray]:
+        """Token ids of full prompts, int32, (tokens,) each; as `prompt_token_ids`."""
+        if self.backend is None:
+            return [np.array(ids, np.int32) for ids in prompt_token_ids(self.tokenizer, texts)]
+        return self._of_backend(texts, add_special_tokens=True)
+
+    def answers(self, texts: list[str]) -> list[np.ndarray]:
+        """Token ids of answers, each closed by the end-of-text token; as `answer_token_ids`."""
+        if self.backend is None:
+            return [np.array(ids, np.int32) for ids in answer_token_ids(self.tokenizer, texts)]
+        end = np.array([self.tokenizer.eos_token_id], np.int32)
+        return [np.append(ids, end) for ids in self._of_backend(texts, add_special_tokens=False)]
+
+    def _of_backend(self, texts: list[str], add_special_tokens: bool) -> list[np.ndarray]:
+        assert self.backend is not None
+        found = []
+        for start in range(0, len(texts), TOGETHER):
+            encodings = self.backend.encode_batch_fast(texts[start : start + TOGETHER], add_special_tokens=add_special_tokens)
+            found += [np.array(encoding.ids, np.int32) for encoding in encodings]
+        return found
+
+
+def listed(parts: Sequence[np.ndarray | None]) -> pa.Array:
+    """Arrays of ids as one array of lists, without a Python object for each id; None becomes null."""
+    filled = [part for part in parts if part is not None]
+    offsets = np.cumsum([0, *(0 if part is None else len(part) for part in parts)], dtype=np.int32)
+    mask = pa.array([part is None for part in parts]) if len(filled) < len(parts) else None
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(np.concatenate([NO_IDS, *filled])), mask=mask)
+
+
+def batches(frames: Iterable[pd.DataFrame], encoder: Encoder) -> Iterator[pa.RecordBatch]:
     """Record batches of token ids, in the order of the cases.
 
     Args:
         frames: case_id, instruction, input, output (empty: no answer); sorted by case_id, also one behind the other.
-        tokenizer: of the base model.
+        encoder: of the base model's tokenizer.
     """
     told, done = time.monotonic(), 0
     for part in in_chunks(frames):
         prompts = [full_prompt(instruction, text) for instruction, text in zip(part["instruction"], part["input"])]
         outputs = part["output"].tolist()
-        found = iter(answer_token_ids(tokenizer, [output for output in outputs if output]))
-        answers = [next(found) if output else None for output in outputs]
+        found = iter(encoder.answers([output for output in outputs if output]))
         columns = [
-            part["case_id"].tolist(),
-            [content_digest(text) for text in prompts],
-            prompt_token_ids(tokenizer, prompts),
-            [content_digest(output) if output else None for output in outputs],
-            answers,
+            pa.array(part["case_id"].tolist(), pa.string()),
+            pa.array([content_digest(text) for text in prompts], pa.string()),
+            listed(encoder.prompts(prompts)),
+            pa.array([content_digest(output) if output else None for output in outputs], pa.string()),
+            listed([next(found) if output else None for output in outputs]),
         ]
-        yield pa.record_batch([pa.array(values, field.type) for values, field in zip(columns, SCHEMA)], schema=SCHEMA)
+        yield pa.record_batch(columns, schema=SCHEMA)
         done += len(part)
         if time.monotonic() - told > 10:
             told = time.monotonic()
             log.info("tokens: %d cases", done)
 
 
-def write_tokens(path: Path, frames: Iterable[pd.DataFrame], tokenizer: Any) -> dict[str, int]:
+def write_tokens(path: Path, frames: Iterable[pd.DataFrame], encoder: Encoder) -> dict[str, int]:
     """Write the file; returns its counts (cases, answers, tokens of prompts and of answers, longest prompt)."""
     counts = {"cases": 0, "answers": 0, "prompt_tokens": 0, "answer_tokens": 0, "longest_prompt": 0, "longest_answer": 0}
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, SCHEMA) as writer:
-        for batch in batches(frames, tokenizer):
+        for batch in batches(frames, encoder):
             writer.write_batch(batch)
             counts["cases"] += batch.num_rows
             counts["answers"] += batch.num_rows - batch["answer_tokens"].null_count
@@ -105,7 +167,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("cases", type=Path, metavar="CASES", help="folder with cases.parquet and labels.parquet")
     parser.add_argument("--tokenizer", type=Path, required=True, metavar="MODEL_DIR", help="base model whose tokenizer counts")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="tokens.arrow to write")
+    parser.add_argument("--threads", type=int, default=1, help="the file does not depend on it (default: %(default)s)")
     given = parser.parse_args(arguments)
+    if given.threads < 1:
+        raise InputError("--threads: expected 1 or more", found=given.threads)
     blocks = read_settings("tokens", given)
     joined = Joined(given.prompts, given.rationales, given.cases, blocks["labels"].definition)
     if not len(joined.prompts.case_ids):
@@ -117,7 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     inputs = [given.prompts, given.rationales, given.cases / "cases.parquet", given.cases / "labels.parquet"]
     inputs += [file for file in sorted(given.tokenizer.glob("*token*")) if file.is_file()]
     with publishing(given.out, record, step="tokens") as (out, note):
-        counts = write_tokens(out, joined, tokenizer)
+        counts = write_tokens(out, one_ahead(joined) if given.threads > 1 else joined, Encoder(tokenizer, given.threads))
         settings = settings_record(given, blocks)
         write_json(note, manifest("tokens", inputs=inputs, outputs={given.out: out}, settings=settings, counts=counts, beside=record))
     log.info(

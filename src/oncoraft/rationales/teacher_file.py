@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from oncoraft.foundation.jsonl import read_jsonl
@@ -17,13 +17,23 @@ class FileTeacher:
     name = "file"
     instruction = ""
 
-    def __init__(self, path: Path) -> None:
-        self.texts = read_texts(path)
+    def __init__(self, texts: dict[str, str]) -> None:
+        self.texts = texts
         self.asked: set[str] = set()  # cases of the file that were asked for
+
+    @classmethod
+    def read(cls, path: Path) -> FileTeacher:
+        """The teacher that a file is; errors as `read_texts`."""
+        return cls(read_texts(path))
+
+    def share(self, case_ids: Iterable[str]) -> FileTeacher:
+        """The teacher of some cases, who may be sent to another process; they count as asked for."""
+        own = {case_id: self.texts[case_id] for case_id in case_ids if case_id in self.texts}
+        self.asked.update(own)
+        return FileTeacher(own)
 
     def propose(self, lessons: Sequence[Lesson], attempt: int) -> dict[str, str | None]:
         """The file's rationale of each case at the first attempt, None where it has none."""
-        self.asked.update(lesson.case_id for lesson in lessons if lesson.case_id in self.texts)
         return {lesson.case_id: self.texts.get(lesson.case_id) if attempt == 0 else None for lesson in lessons}
 
 

@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-LINK = (
-    r"(?:\W{1,3}(?:is|was|are|were|status|score|expression|performance|ps|of|at|in|remains?|being|type|tested|about|still|now|currently"
-    r"|reads|has been|stays|sum)\b){0,4}\W{1,3}(?P<no>not\s)?"
+LINK_WORDS = (
+    r"is|was|are|were|status|score|expression|performance|ps|of|at|in|remains?|being|type|tested|about|still|now|currently"
+    r"|reads|has been|stays|sum"
 )
+LINK = rf"(?:\W{{1,3}}(?:{LINK_WORDS})\b){{0,4}}\W{{1,3}}(?P<no>not\s)?"
 ORDINALS = {
     word: str(place)
     for place, word in enumerate(
@@ -53,15 +54,11 @@ MARKER = r"\b(?P<who>cea|ca[ -]?15-3|ca[ -]?19-9|psa)\b"
 
 
 class Pattern(NamedTuple):
-    """One way to name a value: groups `v` (value), `no` (a "not" before it) and `who` (subject) where the name varies.
-
-    `hints` are lower-case pieces of text without any of which the pattern cannot match: asking for them first is many times faster.
-    """
+    """One way to name a value: groups `v` (value), `no` (a "not" before it) and `who` (subject) where the name varies."""
 
     subject: str
     regex: re.Pattern[str]
     normal: Callable[[str], str]
-    hints: tuple[str, ...]
 
 
 def _of(table: dict[str, str], default: str | None = None) -> Callable[[str], str]:
@@ -136,6 +133,7 @@ CANCER = _of(CANCER_NAMES)
 SIGNS = r"(?P<v>positive|positivity|negative|negativity|high|low|yes|no|absent|present|expressed|amplified)\b"
 
 
+# Lower-case pieces of text without any of which no pattern of a subject can match: asking for them first is many times faster.
 HINTS: dict[str, tuple[str, ...]] = {
     "cancer": ("cancer", "carcinoma", "tumo", "nsclc", "sclc", "crc"),
     "ecog": ("ecog", "performance"),
@@ -144,8 +142,8 @@ HINTS: dict[str, tuple[str, ...]] = {
     "elsewhere": ("elsewhere", "prior medication"),
     "setting": ("adjuvant", "metastatic", "palliative"),
     "disease": ("metasta", "disease", "stage", "locali", "distant", "regional", "oligo"),
-    "prior_lines": ("line", "regimen", "treatment"),
-    "treated": ("treat", "therapy", "naive", "naïve", "no prior", "no earlier", "no previous"),
+    "prior_lines": ("prior", "previous", "earlier"),
+    "treated": ("treated", "naive", "naïve", "no prior", "no earlier", "no previous"),
     "gleason": ("gleason",),
     "age": ("age", "year", " in h", " in their"),
     "sex": ("male", "man"),
@@ -165,7 +163,7 @@ HINTS: dict[str, tuple[str, ...]] = {
 
 
 def _pattern(subject: str, regex: str, normal: Callable[[str], str] = str.lower) -> Pattern:
-    return Pattern(subject, re.compile(regex, re.IGNORECASE), normal, HINTS[subject])
+    return Pattern(subject, re.compile(regex, re.IGNORECASE), normal)
 
 
 # In this order a stretch of text is taken: what a longer pattern has read no later one reads again.

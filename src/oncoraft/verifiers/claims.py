@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import NamedTuple
 
 from oncoraft.knowledge.protein_changes import protein_change
-from oncoraft.verifiers.attributes import PATTERNS, SITE_PATTERNS, sites_in
-from oncoraft.verifiers.text import POSSIBLY_DENIED, Span, denied, sentences
+from oncoraft.verifiers.attributes import HINTS, PATTERNS, SITE_OF, SITE_PATTERNS, sites_in
+from oncoraft.verifiers.stretches import ENUMERATION, stretches
+from oncoraft.verifiers.text import POSSIBLY_DENIED, REMEMBERED, Span, denied, sentences
 from oncoraft.verifiers.vocabulary import ACTION, gene_tokens, mechanism_spans, named_drugs, symbols
 
 RESIDUES = [
@@ -61,12 +63,12 @@ FUSION_PAIR = re.compile(
     r"(?P<word>[ -](?:fusions?|rearrange\w+|translocations?))?(?![\w-])"
 )
 CLASS_AFTER = re.compile(rf"(?:[- ]G12C)?{ACTION}\b", re.IGNORECASE)
-NUMBER = re.compile(r"(?<![\w.*-])\d+(?:\.\d+)?(?![\w*]|\.\d)")
-ENUMERATION = re.compile(r"(?:^|\n)\s*\(?\d+[.)]\s")
+# A number that no word, sign or number runs into; looked at from its first digit, so that the search runs from digit to digit.
+NUMBER = re.compile(r"\d(?<![\w.*-]\d)\d*(?:\.\d+)?(?![\w*]|\.\d)")
+SITE_HINTS = tuple(sorted(SITE_OF, key=len))
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(NamedTuple):
     """One fact as a text states it.
 
     Args:
@@ -97,7 +99,7 @@ class Reading:
 
     def free(self, start: int, end: int) -> bool:
         """Whether nothing has taken any of these characters."""
-        return not any(self.taken[start:end])
+        return self.taken.find(1, start, end) < 0
 
     def take(self, start: int, end: int) -> None:
         """Mark characters as understood."""
@@ -111,6 +113,27 @@ class Reading:
 
 def read_claims(text: str) -> list[Claim]:
     """Every fact that a text names, in order of place, with denials resolved sentence by sentence."""
+    parts = stretches(text)
+    if len(parts) == 1:
+        return read_whole(text)
+    return [
+        claim._replace(span=Span(start + claim.span.start, start + claim.span.end)) for start, part in parts for claim in _of_stretch(part)
+    ]
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _of_stretch(part: str) -> tuple[Claim, ...]:
+    # "2. EGFR" counts points at the beginning of a text; such a text is one stretch.
+    return tuple(read_whole(part, may_count=False))
+
+
+def read_whole(text: str, may_count: bool = True) -> list[Claim]:
+    """As `read_claims`, remembering nothing.
+
+    Args:
+        text: any.
+        may_count: whether a number at its beginning may count its points.
+    """
     reading = Reading(text)
     for start, end in mechanism_spans(text.lower()):
         reading.take(start, end)
@@ -118,7 +141,7 @@ def read_claims(text: str) -> list[Claim]:
     _read_drugs(reading)
     _read_values(reading)
     _read_genes(reading)
-    _read_numbers(reading)
+    _read_numbers(reading, may_count)
     return _resolved(text, sorted(reading.claims, key=lambda claim: (claim.span, claim.subject)))
 
 
@@ -129,7 +152,7 @@ def _resolved(text: str, claims: list[Claim]) -> list[Claim]:
     for sentence in sentences(text):
         mine = [claim for claim in claims if sentence.start <= claim.span.start < sentence.end]
         flipped = denied(text, sentence, [claim.span for claim in mine])
-        found += [replace(claim, denied=claim.denied != (index in flipped)) for index, claim in enumerate(mine)]
+        found += [claim._replace(denied=claim.denied != (index in flipped)) for index, claim in enumerate(mine)]
     return found
 
 
@@ -143,11 +166,9 @@ def _read_drugs(reading: Reading) -> None:
 
 def _read_values(reading: Reading) -> None:
     lower = reading.text.lower()
-    for pattern in PATTERNS:
-        for hint in pattern.hints:
-            if hint in lower:
-                break
-        else:
+    told = {subject for subject, hints in HINTS.items() if _any_in(hints, lower)}
+    for pattern in PATTERNS if told else ():
+        if pattern.subject not in told:
             continue
         for match in pattern.regex.finditer(reading.text):
             if not reading.free(*match.span()):
@@ -158,12 +179,16 @@ def _read_values(reading: Reading) -> None:
             if groups.get("who"):
                 subject += ":" + re.sub(r"^ca[ -]?(?=1)", "ca", groups["who"].lower())
             reading.add("value", subject, pattern.normal(value), *match.span(), no=bool(groups.get("no")))
-    for regex in SITE_PATTERNS:
+    for regex in SITE_PATTERNS if _any_in(SITE_HINTS, lower) else ():
         for match in regex.finditer(reading.text):
             if reading.free(*match.span()):
                 for site, start, end in sites_in(reading.text, *match.span("v")):
                     reading.add("value", "site", site, start, end)
                 reading.take(*match.span())
+
+
+def _any_in(hints: Iterable[str], lower: str) -> bool:
+    return any(map(lower.__contains__, hints))  # no generator: this is asked some thirty times a statement
 
 
 def named_changes(change: str) -> tuple[str, ...]:
@@ -216,10 +241,11 @@ def _read_genes(reading: Reading) -> None:
             reading.add("change", changes[0], "", *match.span(), options=changes)
 
 
-def _read_numbers(reading: Reading) -> None:
-    listed = {match.end() for match in ENUMERATION.finditer(reading.text)}
-    for match in NUMBER.finditer(reading.text):
-        if reading.free(*match.span()) and not any(match.end() < end <= match.end() + 3 for end in listed):
+def _read_numbers(reading: Reading, may_count: bool) -> None:
+    free = [match for match in NUMBER.finditer(reading.text) if reading.free(*match.span())]
+    listed = [match.end() for match in ENUMERATION.finditer(reading.text)] if free and may_count else []
+    for match in free:
+        if not any(match.end() < end <= match.end() + 3 for end in listed):
             reading.add("number", f"{float(match.group()):g}", "", *match.span())
 
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from oncoraft.verifiers.finding import Finding
-from oncoraft.verifiers.text import Span
+from oncoraft.verifiers.text import REMEMBERED, Span, sentences
 
 # "escPalbociclib", "treatmentPSA", "rising5"; "mRNA", "ctDNA" and "McCune" have fewer small letters before.
 RUN_TOGETHER = re.compile(r"\b[A-Za-z]*(?:[a-z]{2}[A-Z][a-z]{2,}|[a-z]{4}[A-Z]{2,}|[a-z]{6}\d|\ufffd)\w*")
@@ -23,9 +24,19 @@ EACH = 0.5  # of the mark that one such place costs
 
 def damage(text: str) -> list[Finding]:
     """Every damaged place, in order."""
-    patterns = ((RUN_TOGETHER, "words run together"), (NO_SPACE, "words run together"), (STUTTER, "a word that stutters"))
-    found = [Finding(Span(*match.span()), "contradicted", reason) for pattern, reason in patterns for match in pattern.finditer(text)]
+    found = [
+        Finding(Span(sentence.start + start, sentence.start + end), "contradicted", reason)
+        for sentence in sentences(text)
+        for start, end, reason in _damaged_words(text[sentence.start : sentence.end])
+    ]
     return sorted([*found, *_said_twice(text)])
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _damaged_words(sentence: str) -> tuple[tuple[int, int, str], ...]:
+    """Begin, end and what is wrong; no such place holds a space, so none reaches over the end of a sentence."""
+    patterns = ((RUN_TOGETHER, "words run together"), (NO_SPACE, "words run together"), (STUTTER, "a word that stutters"))
+    return tuple((*match.span(), reason) for pattern, reason in patterns for match in pattern.finditer(sentence))
 
 
 def _said_twice(text: str) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from oncoraft.verifiers.text import Span, clauses, sentences
+from oncoraft.verifiers.text import REMEMBERED, Span, clauses, sentences
 
 # Longer readings come first: "unlikely to progress" favours, though it holds "unlikely" and "progress".
 CUES = re.compile(
@@ -54,6 +54,7 @@ OPEN = re.compile(
     r"|could go either way|fifty-fifty|depends)\b",
     re.IGNORECASE,
 )
+CONFIDENCE = {"open": OPEN, "hedged": HEDGED, "certain": CERTAIN}
 STRENGTH = {"certain": 0.95, "plain": 0.7, "hedged": 0.35, "open": 0.05}
 
 
@@ -65,15 +66,19 @@ class Lean(NamedTuple):
     is_conclusion: bool
 
 
-@lru_cache(maxsize=1024)
-def lean(text: str, span: Span) -> int:
-    """Direction of a stretch; cues of both kinds cancel to 0."""
+def lean(text: str, clause: Span) -> int:
+    """Direction of a clause; cues of both kinds cancel to 0."""
+    return _lean(text[clause.start : clause.end])
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _lean(clause: str) -> int:
     signs: set[int] = set()
     weak: set[int] = set()
-    denies = bool(NOTHING.match(text[span.start : span.end]))
-    for cue in CUES.finditer(text, span.start, span.end):
+    denies = bool(NOTHING.match(clause))
+    for cue in CUES.finditer(clause):
         sign = 1 if (cue.lastgroup or "").startswith("plus") else -1
-        before = text[max(span.start, cue.start() - 30) : cue.start()]
+        before = clause[max(0, cue.start() - 30) : cue.start()]
         if not (cue.lastgroup or "").endswith("progress") and (denies or TURN.search(before)):
             sign = -sign
         # "a benefit is unlikely": the noun alone says nothing where another cue governs it.
@@ -86,8 +91,9 @@ def leans(text: str) -> list[Lean]:
     """Direction of every clause, in order; the last sentence that leans is the conclusion unless one says that it is."""
     found: list[Lean] = []
     for sentence in sentences(text):
-        concludes = bool(CONCLUSION.match(text[sentence.start : sentence.end]))
-        found += [Lean(clause, lean(text, clause), concludes) for clause in clauses(text, sentence)]
+        start = sentence.start
+        concludes, parts = _leans_of(text[start : sentence.end])
+        found += [Lean(Span(start + begin, start + end), sign, concludes) for begin, end, sign in parts]
     if not any(part.is_conclusion for part in found):
         last = max((index for index, part in enumerate(found) if part.sign), default=None)
         if last is not None:
@@ -95,17 +101,33 @@ def leans(text: str) -> list[Lean]:
     return found
 
 
+@lru_cache(maxsize=REMEMBERED)
+def _leans_of(sentence: str) -> tuple[bool, tuple[tuple[int, int, int], ...]]:
+    """Whether a sentence says that it concludes, and begin, end and direction of its clauses."""
+    parts = clauses(sentence, Span(0, len(sentence)))
+    return bool(CONCLUSION.match(sentence)), tuple((*clause, lean(sentence, clause)) for clause in parts)
+
+
 def confidence(text: str, spans: list[Span]) -> tuple[float, list[tuple[Span, str]]]:
     """How sure some stretches sound, 0 (open) to 1 (certain), with the words that say so.
 
     Certain and hedging words together sound like a plain statement.
     """
-    words: list[tuple[Span, str]] = []
-    for name, pattern in (("open", OPEN), ("hedged", HEDGED), ("certain", CERTAIN)):
-        words += [(Span(*match.span()), name) for span in spans for match in pattern.finditer(text, span.start, span.end)]
+    words = [
+        (Span(span.start + begin, span.start + end), name)
+        for name in CONFIDENCE
+        for span in spans
+        for begin, end in _words_of(name, text[span.start : span.end])
+    ]
     kinds = {name for _, name in words}
     if "open" in kinds:
         return STRENGTH["open"], words
     if kinds == {"certain"} or kinds == {"hedged"}:
         return STRENGTH[kinds.pop()], words
     return STRENGTH["plain"], words
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _words_of(name: str, clause: str) -> tuple[tuple[int, int], ...]:
+    """Where a clause has words of one kind of confidence."""
+    return tuple(match.span() for match in CONFIDENCE[name].finditer(clause))

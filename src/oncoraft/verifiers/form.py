@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import pairwise
 
 from oncoraft.verifiers.claims import Claim
 from oncoraft.verifiers.damage import EACH, damage
 from oncoraft.verifiers.finding import Finding, Verdict
-from oncoraft.verifiers.text import Span, sentences, word_set
+from oncoraft.verifiers.text import REMEMBERED, Span, sentences, word_set
 
 TOKEN = re.compile(r"[A-Za-z0-9][\w*/'’+-]*|[.,;:!?]")
 PLAIN_WORD = re.compile(r"[a-z0-9][\w*/'’+-]*")
@@ -78,6 +79,7 @@ CONTROL = re.compile(
     re.IGNORECASE,
 )
 UPPER_ONLY = frozenset({"cr", "pr", "pd", "ned"})
+TELLS_OUTCOME, TELLS_SCORE = "tells an outcome", "writes a score"
 EARLIER = re.compile(r"\b(?:earlier|prior|previous|previously|before|last|line)\b", re.IGNORECASE)
 
 
@@ -170,9 +172,14 @@ def _longest_breath(tokens: list[tuple[str, int, int]]) -> int:
 def _sentence_share(text: str) -> float:
     """1 where at least three in five sentences hold a verb and the text ends with a stop; else falling."""
     parts = [text[span.start : span.end] for span in sentences(text)]
-    with_verb = sum(any(VERB_LIKE.match(word) and not word.isupper() for word in re.findall(r"[A-Za-z]+", part)) for part in parts)
+    with_verb = sum(map(_has_verb, parts))
     ended = bool(re.search(r"[.!?][\"')]*\s*$", text))
     return min(1.0, with_verb / max(1, len(parts)) / 0.6) * (1.0 if ended else 0.5)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _has_verb(sentence: str) -> bool:
+    return any(VERB_LIKE.match(word) and not word.isupper() for word in re.findall(r"[A-Za-z]+", sentence))
 
 
 def _variety(words: list[tuple[str, int, int]]) -> float:
@@ -186,7 +193,7 @@ def _variety(words: list[tuple[str, int, int]]) -> float:
 
 def copied_spans(words: list[tuple[str, int, int]], prompt: str) -> list[Span]:
     """Runs of six or more words that stand in the prompt in the same order, joined where they overlap."""
-    theirs = f" {' '.join(PLAIN_WORD.findall(prompt.lower()))} "
+    theirs = " " + " ".join(filter(None, map(_plain_words, prompt.split("\n")))) + " "
     mine = [word.lower() for word, _, _ in words]
     found: list[Span] = []
     for place in range(len(mine) - COPIED_RUN + 1):
@@ -202,8 +209,19 @@ def copied_spans(words: list[tuple[str, int, int]], prompt: str) -> list[Span]:
 def recited(text: str, prompt: str) -> float:
     """Share of the prompt's statements of four words or more that a text holds word for word; 0 where the prompt has fewer than three."""
     flat = " ".join(text.lower().split())
-    longer = [" ".join(line.lower().split()) for line in prompt.split("\n") if len(line.split()) >= LEAST_STATEMENT]
-    return sum(line.rstrip(".") in flat for line in longer) / len(longer) if len(longer) >= 3 else 0.0
+    longer = [line for line in map(_long_statement, prompt.split("\n")) if line is not None]
+    return sum(line in flat for line in longer) / len(longer) if len(longer) >= 3 else 0.0
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _plain_words(statement: str) -> str:
+    return " ".join(PLAIN_WORD.findall(statement.lower()))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _long_statement(statement: str) -> str | None:
+    words = statement.lower().split()
+    return " ".join(words).rstrip(".") if len(words) >= LEAST_STATEMENT else None
 
 
 def no_outcome(text: str, known: Iterable[str] = ()) -> Verdict:
@@ -215,14 +233,25 @@ def no_outcome(text: str, known: Iterable[str] = ()) -> Verdict:
     """
     values = set(known)
     findings = []
-    for pattern, reason in ((OUTCOME, "tells an outcome"), (WRITTEN_SCORE, "writes a score"), (IDENTIFIER, "writes an identifier or date")):
-        for match in pattern.finditer(text):
-            if match.group().lower() in UPPER_ONLY and not match.group().isupper():
+    # Over a line break "score" and ":" may stand apart.
+    parts = [Span(0, len(text))] if "\n" in text else sentences(text)
+    for part in parts:
+        for begin, end, reason in _tellings(text[part.start : part.end]):
+            span = Span(part.start + begin, part.start + end)
+            told = text[span.start : span.end]
+            if told.lower() in UPPER_ONLY and not told.isupper():
                 continue
-            if pattern is WRITTEN_SCORE and f"{float(match.group()):g}" in values:
+            if reason == TELLS_SCORE and f"{float(told):g}" in values:
                 continue
-            start = max((end.end() for end in re.finditer(r"[.;\n]", text[: match.start()])), default=0)
-            if pattern is OUTCOME and EARLIER.search(text[start : match.start()]):
+            start = max((found.end() for found in re.finditer(r"[.;\n]", text[: span.start])), default=0)
+            if reason == TELLS_OUTCOME and EARLIER.search(text[start : span.start]):
                 continue
-            findings.append(Finding(Span(*match.span()), "contradicted", reason))
+            findings.append(Finding(span, "contradicted", reason))
     return Verdict(0.0 if findings else 1.0, tuple(sorted(findings)))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _tellings(part: str) -> tuple[tuple[int, int, str], ...]:
+    """Begin, end and kind of what may tell an outcome, whatever stands before it."""
+    patterns = ((OUTCOME, TELLS_OUTCOME), (WRITTEN_SCORE, TELLS_SCORE), (IDENTIFIER, "writes an identifier or date"))
+    return tuple((*match.span(), reason) for pattern, reason in patterns for match in pattern.finditer(part))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 from oncoraft.verifiers.attributes import OPPOSITES, SITE_LIST, sites_in
 from oncoraft.verifiers.claims import Claim, read_claims
@@ -28,6 +29,7 @@ INLINE = re.compile(r"^(?P<title>[A-Z][A-Za-z -]{2,30}): (?P<rest>.+)$")
 MUTATIONS, COPY_NUMBER, STRUCTURAL = "mutations", "copy number", "structural variants"
 KINDS_OF_ALTERATION = frozenset((MUTATIONS, COPY_NUMBER, STRUCTURAL))
 HIGH_BURDEN = 10.0  # mutations per megabase; FDA approval of pembrolizumab for TMB-high tumours, 2020
+REMEMBERED = 65_536  # statements, about 60 MB; whatever the cohort, those that recur are among the last so many
 
 
 @dataclass
@@ -106,28 +108,24 @@ class Record:
         return cls.from_statements(_sections(text))
 
     def _add(self, section: str, text: str) -> None:
-        self.numbers |= _numbers(text)
         bare = DAYS.sub("", text) if "day" in text else text
-        is_prior, claims = _read(section, bare)
-        for claim in claims:
-            if claim.kind == "drug" and not claim.denied:
-                (self.prior if is_prior else self.given).add(claim.subject)
-            elif claim.kind == "alteration" and not claim.denied and not DRUG_SECTION.search(section):
-                for gene in claim.options:
-                    self.alterations.setdefault(gene, set()).add(claim.value)
-            elif claim.kind == "value" and not (claim.subject == "progression" and is_prior):
-                # What an earlier line brought is history, not the state of the disease now.
-                is_earlier = claim.subject in ("line", "setting") and EARLIER_LINE.search(bare)
-                self.values.setdefault(f"earlier_{claim.subject}" if is_earlier else claim.subject, []).append(_told(claim))
-            if claim.kind in ("gene", "alteration", "target_class"):
-                self.genes |= set(claim.options)
-        if (earlier := EARLIER_LINE.search(bare)) and earlier["setting"]:
-            self.values.setdefault("earlier_setting", []).append(earlier["setting"].strip().lower())
-        if "disease" in section and SITES_ALONE.match(bare):
-            for site, _, _ in sites_in(bare):
-                self.values.setdefault("site", []).append(site)
-        for found in NOTHING_FOUND.finditer(bare):
-            self.profiled |= _looked_for(found["what"].lower())
+        told = _told(section, bare)
+        if len(bare) == len(text):
+            self.numbers |= told.numbers
+        elif text.startswith(bare) and text[len(bare)] in " (":
+            # Days stand at the end: the same few hundred endings behind all statements.
+            self.numbers |= told.numbers
+            self.numbers |= _numbers(text[len(bare) :])
+        else:
+            self.numbers |= _numbers(text)
+        self.given |= told.given
+        self.prior |= told.prior
+        self.genes |= told.genes
+        self.profiled |= told.profiled
+        for gene, state in told.alterations:
+            self.alterations.setdefault(gene, set()).add(state)
+        for name, value in told.values:
+            self.values.setdefault(name, []).append(value)
 
     def _complete(self) -> Record:
         self.genes |= {gene for agent in self.given | self.prior for gene in related_genes(agent)}
@@ -164,20 +162,54 @@ def _is_prior_section(section: str) -> bool:
     return PRIOR_SECTION.search(section) is not None
 
 
-def _told(claim: Claim) -> str:
+def _value_told(claim: Claim) -> str:
     """A value as the prompt tells it: what is denied becomes its opposite, or is marked with a minus where it has none."""
     return OPPOSITES.get(claim.value, "-" + claim.value) if claim.denied else claim.value
 
 
-@lru_cache(maxsize=200_000)
-def _read(section: str, bare: str) -> tuple[bool, tuple[Claim, ...]]:
-    """Whether a statement tells of earlier treatment, and its claims; most statements recur in many cases."""
+class Told(NamedTuple):
+    """What one statement adds to a record, under the names that it has there; `values` in order."""
+
+    numbers: frozenset[str]
+    given: frozenset[str]
+    prior: frozenset[str]
+    alterations: tuple[tuple[str, str], ...]
+    genes: frozenset[str]
+    values: tuple[tuple[str, str], ...]
+    profiled: frozenset[str]
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _told(section: str, bare: str) -> Told:
+    """What a statement without its days tells; most statements recur in many cases."""
     # A mechanism may hold such a word ("before DNA synthesis"); it is told of the drugs about to start.
-    is_prior = not DRUG_SECTION.search(section) and (_is_prior_section(section) or PRIOR_WORDS.search(bare) is not None)
-    return is_prior, tuple(read_claims(bare))
+    is_of_drugs = DRUG_SECTION.search(section) is not None
+    is_prior = not is_of_drugs and (_is_prior_section(section) or PRIOR_WORDS.search(bare) is not None)
+    claims, earlier = read_claims(bare), EARLIER_LINE.search(bare)
+    drugs = frozenset(claim.subject for claim in claims if claim.kind == "drug" and not claim.denied)
+    altered = () if is_of_drugs else tuple(claim for claim in claims if claim.kind == "alteration" and not claim.denied)
+    values = []
+    for claim in claims:
+        if claim.kind == "value" and not (claim.subject == "progression" and is_prior):
+            # What an earlier line brought is history, not the state of the disease now.
+            is_earlier = earlier and claim.subject in ("line", "setting")
+            values.append((f"earlier_{claim.subject}" if is_earlier else claim.subject, _value_told(claim)))
+    if earlier and earlier["setting"]:
+        values.append(("earlier_setting", earlier["setting"].strip().lower()))
+    if "disease" in section and SITES_ALONE.match(bare):
+        values += [("site", site) for site, _, _ in sites_in(bare)]
+    return Told(
+        _numbers(bare),
+        frozenset() if is_prior else drugs,
+        drugs if is_prior else frozenset(),
+        tuple((gene, claim.value) for claim in altered for gene in claim.options),
+        frozenset(gene for claim in claims if claim.kind in ("gene", "alteration", "target_class") for gene in claim.options),
+        tuple(values),
+        frozenset(kind for found in NOTHING_FOUND.finditer(bare) for kind in _looked_for(found["what"].lower())),
+    )
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=REMEMBERED)
 def _numbers(statement: str) -> frozenset[str]:
     return frozenset(f"{float(number):g}" for number in NUMBER.findall(statement))
 

@@ -22,6 +22,9 @@ NEGATOR = re.compile(
 )
 
 
+REMEMBERED = 16_384  # sentences or clauses with what one reader finds in them, 10 to 50 MB a reader: those that texts share are among them
+
+
 def word_set(text: str) -> frozenset[str]:
     """The words of a text, each once."""
     return frozenset(text.split())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -87,27 +88,34 @@ def named_drugs(text: str) -> list[Name]:
 
     A word built like a drug's name that the table does not know counts as a drug of that name.
     """
-    table = phrases()
     words = [(word.group().lower(), word.start(), word.end()) for word in WORD.finditer(text)]
     found: list[Name] = []
     place = 0
     while place < len(words):
-        word = words[place][0]
+        word, start, _ = words[place]
         length = 1
-        entries = table.get(word) or table.get(singular(word)) or ()
+        entries, stems = _begun_by(word)
         for phrase, kind, values in entries:
             window = words[place : place + len(phrase)]
             if len(window) == len(phrase) and all(part in (word, singular(word)) for part, (word, _, _) in zip(phrase, window)):
-                found.append(Name(kind, values, window[0][1], window[-1][2]))
+                found.append(Name(kind, values, start, window[-1][2]))
                 length = len(phrase)
                 break
         else:
-            for part in STEM.finditer(word) if len(word) > 5 else ():
-                # Of the phrases that begin with this word only the word itself: trastuzumab-dkst is no trastuzumab with hyaluronidase.
-                agent = next((values for phrase, _, values in table.get(part.group(), ()) if len(phrase) == 1), (part.group().upper(),))
-                found.append(Name("drug", agent, words[place][1] + part.start(), words[place][1] + part.end()))
+            found += [Name("drug", agents, start + begin, start + end) for agents, begin, end in stems]
         place += length
     return found
+
+
+@lru_cache(maxsize=65536)
+def _begun_by(word: str) -> tuple[Sequence[tuple[tuple[str, ...], str, tuple[str, ...]]], list[tuple[tuple[str, ...], int, int]]]:
+    """Phrases that a word begins, and what in it is built like a drug's name: (agents, start, end)."""
+    table, stems = phrases(), []
+    for part in STEM.finditer(word) if len(word) > 5 else ():
+        # Of the phrases that begin with this word only the word itself: trastuzumab-dkst is no trastuzumab with hyaluronidase.
+        agents = next((values for phrase, _, values in table.get(part.group(), ()) if len(phrase) == 1), (part.group().upper(),))
+        stems.append((agents, part.start(), part.end()))
+    return table.get(word) or table.get(singular(word)) or (), stems
 
 
 @lru_cache(maxsize=1)
@@ -121,13 +129,17 @@ def gene_tokens(text: str) -> list[tuple[str, int, int]]:
     """What may be a gene, in order: (symbol or spoken name, start, end). Symbols in small letters count where they are no English word."""
     found = [(match.group(), *match.span()) for match in gene_token().finditer(text)]
     for word in WORD.finditer(text):
-        bare = HYPHEN.split(word.group(), maxsplit=1)[0]
-        if not bare.isupper() and is_lower_symbol(bare):
+        if bare := _lower_symbol(word.group()):
             found.append((bare.upper(), word.start(), word.start() + len(bare)))
     return sorted(found, key=lambda one: one[1])
 
 
 @lru_cache(maxsize=65536)
+def _lower_symbol(word: str) -> str:
+    bare = HYPHEN.split(word, maxsplit=1)[0]
+    return bare if not bare.isupper() and is_lower_symbol(bare) else ""
+
+
 def is_lower_symbol(word: str) -> bool:
     """Whether a word in small or mixed letters is a gene symbol: "kras", "Egfr", "brca2", not "met" or "rest"."""
     return word.upper() in genes() and (any(letter.isdigit() for letter in word) or (len(word) > 3 and word.lower() != "rest"))

@@ -1,0 +1,82 @@
+"""Template rationales, this checkout beside another one, side by side in one run: `--other SRC`.
+
+    git worktree add /tmp/before COMMIT
+    python benchmarks/rationales.py --other /tmp/before/src --patients 24950 --processes 2
+
+Both write rationales of the same evidence, made by this checkout: the other in one process, this one in one and in several. Told are CPU
+seconds (user and system, workers included), wall seconds and the largest peak of a process, medians over rounds, and the ratios to the
+other. They take turns, so that a machine that slows down slows down all. Wanted are at most 0.5 times the CPU and 0.3 times the wall time
+of commit 1073922, on two free cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+ROOT = Path(__file__).parents[1]
+MADE = {
+    "study": "twin --patients {patients} --seed 1 --out {work}/study",
+    "tables": "ingest {work}/study --out {work}/tables",
+    "cases": "cases {work}/tables --out {work}/cases",
+    "evidence.parquet": "evidence {work}/tables {work}/cases --out {work}/evidence.parquet",
+}
+
+
+def measure(words: list[str], source: Path) -> tuple[float, float, float]:
+    """CPU seconds, wall seconds and peak megabytes (of its largest process) of one step of the package that lies in `source`.
+
+    Raises:
+        SystemExit: the step failed.
+    """
+    environment = os.environ | {"PYTHONPATH": str(source), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    start = time.perf_counter()
+    with tempfile.TemporaryFile("w+") as said:
+        child = subprocess.Popen([sys.executable, "-m", "oncoraft", *words], env=environment, stderr=said)
+        # Usage of a child counts the children that it has waited for, as the step does for its workers.
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode:
+            said.seek(0)
+            raise SystemExit(f"{words[0]} ended with {child.returncode}: {said.read()}")
+    return usage.ru_utime + usage.ru_stime, time.perf_counter() - start, usage.ru_maxrss / 1024
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--other", type=Path, required=True, metavar="SRC", help="the `src` folder of the other checkout")
+    parser.add_argument("--patients", type=int, default=24_950, help="patients of the twin")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--work", type=Path, metavar="DIR", help="folder of the twin and what is made of it, which is kept")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        work = given.work or Path(scratch)
+        for name, words in MADE.items():
+            if not (work / name).exists():
+                measure(words.format(patients=given.patients, work=work).split(), ROOT / "src")
+        step = ["rationales", str(work / "evidence.parquet"), str(work / "cases"), "--out", f"{scratch}/rationales.jsonl"]
+        several = f"this, {given.processes} processes"
+        asked = {"other": (step, given.other), "this": (step, ROOT / "src")}
+        asked[several] = ([*step, "--processes", str(given.processes)], ROOT / "src")
+        found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in asked}
+        for _ in range(given.rounds):
+            for name, (words, source) in asked.items():
+                found[name].append(measure(words, source))
+    print(f"{'':<20} {'CPU s':>8} {'wall s':>8} {'peak MB':>8}   ratios   median of {given.rounds}")
+    base = [median(values) for values in zip(*found["other"])]
+    for name, rounds in found.items():
+        here = [median(values) for values in zip(*rounds)]
+        ratios = " ".join(f"{one / other:5.2f}" for one, other in zip(here, base))
+        print(f"{name:<20} {here[0]:8.1f} {here[1]:8.1f} {here[2]:8.0f}   {ratios}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""Every evaluable case with its evidence and its label: what a rationale is written of, a range of cases at a time."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from oncoraft.artefacts import read_table
+from oncoraft.foundation import ranges
+from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.ranges import RangedTable, patient_ranges
+from oncoraft.rationales.teacher import Lesson
+from oncoraft.verifiers.record import Record
+
+EVALUABLE = ("CR", "PR", "SD", "PD")
+
+
+def lessons_of(evidence: pd.DataFrame, labels: pd.DataFrame, sees_label: bool, fields: Collection[str] | None = None) -> list[Lesson]:
+    """Every evaluable case with its evidence, sorted by case.
+
+    Args:
+        evidence: columns of `evidence.parquet`.
+        labels: rows of one definition.
+        sees_label: whether the teacher is told the score.
+        fields: fields that the prompt shows; None: all.
+
+    Raises:
+        InputError: an evaluable case has no evidence.
+    """
+    evaluable = labels[labels["category"].isin(EVALUABLE) & labels["score"].notna()].set_index("case_id")["score"]
+    shown = evidence[evidence["case_id"].isin(evaluable.index)]
+    if fields is not None:
+        shown = shown[shown["field"].isin(fields)]
+    by_case: dict[str, list[tuple[str, str]]] = {}
+    for case_id, section, text in zip(shown["case_id"], shown["section"], shown["text"]):
+        by_case.setdefault(case_id, []).append((section, text))
+    refuse_absent(set(evaluable.index) - set(by_case))
+    return [
+        Lesson(
+            case_id, tuple(by_case[case_id]), Record.from_statements(by_case[case_id]), float(evaluable[case_id]) if sees_label else None
+        )
+        for case_id in sorted(by_case)
+    ]
+
+
+def open_evidence(path: Path) -> RangedTable:
+    """What is read of `evidence.parquet`."""
+    return RangedTable(path, "case_id", ["case_id", "section", "field", "text"])
+
+
+def lessons_of_range(evidence: RangedTable, own: pa.Table, sees_label: bool, fields: Collection[str] | None) -> list[Lesson]:
+    """The cases of a range, given their labels; the rest as for `lessons_of`."""
+    return lessons_of(evidence.rows(own["case_id"].combine_chunks()), own.to_pandas(), sees_label, fields)
+
+
+class Lessons:
+    """Every evaluable case with its evidence, sorted by case; read a range at a time, as often as it is asked for."""
+
+    def __init__(self, given: argparse.Namespace, definition: str, sees_label: bool, fields: Collection[str] | None = None) -> None:
+        """Open evidence and labels; `definition` is whose labels count, the rest as for `lessons_of`.
+
+        Raises:
+            InputError: a file is absent, no case has a label of that definition, or an evaluable one has no evidence.
+        """
+        path = given.cases / "labels.parquet"
+        for file, made_by in ((given.evidence, "evidence"), (path, "labels")):
+            if not file.is_file():
+                raise InputError(f"expected a file written by `oncoraft {made_by}`", file=file)
+        self.evidence = open_evidence(given.evidence)
+        columns = ["case_id", "definition", "category", "score"]
+        labels = pa.Table.from_pandas(read_table(path, columns, filters=[("definition", "=", definition)]), preserve_index=False)
+        if not labels.num_rows:
+            raise InputError("expected labels of the configured definition", file=path, column="definition", found=definition)
+        judged = pc.and_(pc.is_in(labels["category"], pa.array(EVALUABLE)), pc.is_valid(labels["score"]))
+        self.labels, self.sees_label, self.fields = labels.filter(judged).combine_chunks(), sees_label, fields
+        case_ids = self.labels["case_id"].combine_chunks()
+        refuse_absent(set(case_ids.filter(pc.invert(pc.is_in(case_ids, self.evidence.ids()))).to_pylist()))
+        # Labels do not say whose a case is, and a rationale tells of its case alone.
+        # Half as large as other steps' ranges, so that the last of several processes is not long alone.
+        self.ranges = patient_ranges(case_ids, None, -(-ranges.PATIENTS // 2))
+
+    def labels_of_ranges(self) -> list[pa.Table]:
+        """The labels of each range."""
+        return [self.labels.filter(pc.is_in(self.labels["case_id"], one.case_ids)) for one in self.ranges]
+
+    def __iter__(self) -> Iterator[list[Lesson]]:
+        return (lessons_of_range(self.evidence, own, self.sees_label, self.fields) for own in self.labels_of_ranges())
+
+
+def refuse_absent(absent: Collection[str]) -> None:
+    """Every evaluable case must have evidence."""
+    if absent:
+        raise InputError(f"expected evidence of every labelled case; {len(absent)} have none, the first {min(absent)}")

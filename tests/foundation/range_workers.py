@@ -1,0 +1,61 @@
+"""Work for several processes, which must stand in a module that they can import."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from oncoraft.foundation.errors import InputError, RetryLater
+
+
+class Unsendable(InputError):
+    """Bad input that cannot be unpickled: it asks for more than its words."""
+
+    def __init__(self, needs: dict[str, int], budget: int) -> None:
+        super().__init__(f"{len(needs)} need more than {budget}")
+
+
+def doubler(addend: int) -> Callable[[int], tuple[int, bytes]]:
+    """Doubles, adds, and gives back more than a pipe holds; earlier items take longer, so that later ones are done first."""
+
+    def work(item: int) -> tuple[int, bytes]:
+        time.sleep(0.02 * (item % 3 == 0))
+        return 2 * item + addend, b"x" * 300_000
+
+    return work
+
+
+def failing(kind: str) -> Callable[[int], int]:
+    """Fails at item 3, in one of several ways."""
+
+    def work(item: int) -> int:
+        if item == 3:
+            if kind == "input":
+                raise InputError("expected a whole number", file="ages.csv", line=7)
+            if kind == "later":
+                raise RetryLater("no card is free")
+            if kind == "unsendable":
+                raise Unsendable({"a": 1}, 5)
+            if kind == "defect":
+                raise KeyError("gene")
+            os.kill(os.getpid(), signal.SIGKILL) if kind == "killed" else os._exit(3)
+        return item
+
+    return work
+
+
+def noted(folder: Path) -> Callable[[int], int]:
+    """Writes down which process it is, and then takes its time."""
+    (folder / str(os.getpid())).touch()
+
+    def work(item: int) -> int:
+        time.sleep(60 if item else 0)
+        return item
+
+    return work
+
+
+def large(_: None) -> Callable[[bytes], bytes]:
+    """Gives back what it was sent."""
+    return lambda item: item
