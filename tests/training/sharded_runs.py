@@ -16,7 +16,7 @@ from torch.distributed.tensor import DTensor
 from oncoraft.models.base import causal_of
 from oncoraft.models.streamed import Weights
 from oncoraft.planning.config import Adapter, Strategy, Training
-from oncoraft.training import loop, train
+from oncoraft.training import ahead, loop, train
 from oncoraft.training.processes import Processes, joined
 from tests.training.fold import settings
 
@@ -134,7 +134,7 @@ def watched(folder: Path, processes: Processes) -> None:
     with (
         replaced(Weights, "fill", watch.filling),
         replaced(loop, "losses", watch.losing),
-        replaced(loop, "turns", watch.turning),
+        replaced(ahead, "turns", watch.turning),
         replaced(train, "equip", watch.equipping),
     ):
         run(folder, "two", processes, shard=True)
