@@ -172,7 +172,8 @@ def flow(
     ]
     counts = cases.groupby(["cancer_type", "regimen", "regimen_name"]).size().reset_index(name="cases")
     counts = counts.sort_values(["cases", "regimen", "cancer_type"], ascending=[False, True, True])
-    folds, balance = [], []
+    folds: list[dict[str, Any]] = []
+    balance: list[dict[str, Any]] = []
     for rows in designs:
         for whole, part in zip((folds, balance), fold_tables(rows, cases, chosen)):
             whole += part
