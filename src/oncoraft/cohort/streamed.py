@@ -170,7 +170,8 @@ class Streamed:
             shared = pd.Series(np.concatenate(found)).duplicated(keep=False).to_numpy()
             suspects.append(np.concatenate(at)[shared])
         lines = set((np.concatenate(suspects) + self.header.line + 1).tolist()) - self.malformed
-        texts, width, first, pairs = raw_lines(self.path, lines), len(self.header.names), {}, []
+        texts, width, pairs = raw_lines(self.path, lines), len(self.header.names), []
+        first: dict[tuple[str, ...], int] = {}
         for line in sorted(lines):
             cells = tuple(texts[line].split("\t")[:width])  # what stands behind the last column of a well-formed row is empty
             if first.setdefault(cells, line) != line:
