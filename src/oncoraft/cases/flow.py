@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
-from oncoraft.cases.definitions import PUBLISHED
-from oncoraft.cases.flow_comparisons import against_published, agreement, fold_tables, published_rule
+from oncoraft.cases.flow_comparisons import LabelCounts, fold_tables
 from oncoraft.cases.flow_tables import label_balance, label_flags, scan_counts, scans_in_windows, table_one
 from oncoraft.cases.tables import distinct, open_tables
 from oncoraft.foundation.errors import InputError
@@ -39,11 +38,11 @@ OF_CASES = {
     ],
     "followup": ["case_id", "endpoint"],
     "folds": ["case_id", "patient_id", "design", "fold", "is_tuning"],
-    "labels": ["case_id", "definition", "category", "responder"],
+    "labels": [
+        "case_id", "definition", "category", "responder", "is_immortal", "is_contradicted", "local_treatment_between", "reason", "scan_days",
+    ],
 }  # fmt: skip
-JUDGED = [*OF_CASES["labels"], "is_immortal", "is_contradicted", "local_treatment_between", "reason", "scan_days"]
-
-
+COUNTED = ["case_id", "definition", "category", "responder"]
 Reason = tuple[str, int, int | None]  # words, patients, cases
 
 
@@ -141,20 +140,26 @@ def observed(parts: dict[str, pd.DataFrame], chosen: pd.DataFrame, definition: s
 
 
 def flow(
-    parts: dict[str, pd.DataFrame], labels: pd.DataFrame, judged: pd.DataFrame, settings: Labels, counted: dict[str, Any]
+    parts: dict[str, pd.DataFrame],
+    designs: Iterable[pd.DataFrame],
+    chosen: pd.DataFrame,
+    labels: LabelCounts,
+    settings: Labels,
+    counted: dict[str, Any],
 ) -> dict[str, Any]:
     """Everything of `flow.json`.
 
     Args:
-        parts: clinical_patient, timeline_treatment (patient_id), cases, followup, folds, and `scans` of `scans_in_windows`.
-        labels: all definitions: case_id, definition, category, responder.
-        judged: rows of `strict`, of the published rule and of the definition that trains: `JUDGED`.
+        parts: clinical_patient, timeline_treatment (patient_id), cases, followup of `os`, and `scans` of `scans_in_windows`.
+        designs: folds of one design after another, in their order.
+        chosen: labels of the definition that trains.
+        labels: what is counted of all definitions.
         settings: windows, and which definition trains.
         counted: what the regimen builder counted on its way from treatment rows to regimens.
     """
     cases, patients = parts["cases"], parts["clinical_patient"]
     of_case = cases[["case_id", "patient_id", "cancer_type", "drug_class"]]
-    chosen = judged[judged["definition"] == settings.definition].merge(of_case, on="case_id", validate="one_to_one")
+    chosen = chosen.merge(of_case, on="case_id", validate="one_to_one")
     by_type = [
         {
             "cancer_type": name,
@@ -167,11 +172,16 @@ def flow(
     ]
     counts = cases.groupby(["cancer_type", "regimen", "regimen_name"]).size().reset_index(name="cases")
     counts = counts.sort_values(["cases", "regimen", "cancer_type"], ascending=[False, True, True])
-    folds, balance = fold_tables(parts["folds"], cases, chosen)
+    folds: list[dict[str, Any]] = []
+    balance: list[dict[str, Any]] = []
+    for rows in designs:
+        for whole, part in zip((folds, balance), fold_tables(rows, cases, chosen)):
+            whole += part
+    told = labels.told()
     return {
         "definition": settings.definition,
         "steps": attrition(parts, chosen, settings.definition, counted),
-        "labels": categories(labels),
+        "labels": told["labels"],
         "by_cancer_type": by_type,
         "regimens": counts.to_dict("records"),
         "table_one": table_one(patients, cases),
@@ -179,29 +189,27 @@ def flow(
         "label_flags": label_flags(chosen),
         "treatment_rows": counted,
         "scans": scan_counts(parts["scans"]),
-        "agreement": agreement(labels),
-        "strict_against_published": against_published(labels),
-        "published_rule": published_rule(judged),
+        **{name: told[name] for name in ("agreement", "strict_against_published", "published_rule")},
         "folds": folds,
         "fold_balance": balance,
     }
 
 
-def categories(labels: pd.DataFrame) -> dict[str, dict[str, int]]:
-    """Cases of each category by definition."""
-    found: dict[str, dict[str, int]] = {}
-    sizes = labels.groupby(["definition", "category"], observed=True).size().rename("cases").reset_index()
-    for definition, category, count in sorted(zip(sizes["definition"], sizes["category"], sizes["cases"])):
-        found.setdefault(str(definition), {})[str(category)] = int(count)
-    return found
+def labels_of(table: RangedTable, definition: str) -> tuple[pd.DataFrame, LabelCounts]:
+    """Labels of the definition that trains, and what is counted of all definitions, one range of cases after another."""
+    chosen, counted = [], LabelCounts()
+    for one in patient_ranges(table.ids()):
+        rows = table.table(one.case_ids)
+        counted.add(rows.select([*COUNTED, "scan_days"]).to_pandas())
+        chosen.append(rows.filter(pc.equal(rows["definition"], definition)).drop_columns(["definition", "scan_days"]))
+    return pa.concat_tables(chosen).to_pandas(), counted
 
 
-def read_labels(path: Path) -> pd.DataFrame:
-    """Labels of all definitions, of which there are many: words are kept once, and whether there was a response is a number or missing."""
-    columns = OF_CASES["labels"]
-    rows = pq.ParquetFile(path, read_dictionary=columns[:3]).read(columns=columns, use_threads=False)
-    answers = rows["responder"].cast(pa.int8()).cast(pa.float32())
-    return rows.set_column(3, "responder", answers).replace_schema_metadata().to_pandas()
+def designs_of(table: RangedTable) -> Iterator[pd.DataFrame]:
+    """Folds of one design after another, in their order; all at once take as much as everything else."""
+    rows = table.file.read(columns=table.columns, use_threads=False)
+    for design in sorted(rows["design"].unique().to_pylist()):
+        yield rows.filter(pc.equal(rows["design"], design)).to_pandas()
 
 
 def scans_of(cases: pd.DataFrame, patients: pd.DataFrame, progression: RangedTable, settings: Labels) -> pd.DataFrame:
@@ -233,13 +241,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     blocks = read_settings("flow", given)
     definition = blocks["labels"].definition
     tables, made = open_tables(given.tables, COLUMNS, COLUMNS), open_tables(given.cases, OF_CASES, OF_CASES)
-    parts = {name: made[name].every() for name in ("cases", "followup", "folds")}
-    parts["clinical_patient"] = tables["clinical_patient"].every()
+    parts = {"cases": made["cases"].every(), "clinical_patient": tables["clinical_patient"].every()}
+    followed = made["followup"].file.read(columns=OF_CASES["followup"], use_threads=False)
+    parts["followup"] = followed.filter(pc.equal(followed["endpoint"], "os")).to_pandas()
     parts["timeline_treatment"] = distinct(tables["timeline_treatment"], ["patient_id"])
     parts["scans"] = scans_of(parts["cases"], parts["clinical_patient"], tables["timeline_progression"], blocks["labels"])
-    path = made["labels"].path
-    judged = pd.read_parquet(path, columns=JUDGED, filters=[("definition", "in", sorted({"strict", PUBLISHED, definition}))])
-    result = flow(parts, read_labels(path), judged, blocks["labels"], treatment_rows(given.cases))
+    chosen, counted = labels_of(made["labels"], definition)
+    result = flow(parts, designs_of(made["folds"]), chosen, counted, blocks["labels"], treatment_rows(given.cases))
     final, record = given.cases / "flow.json", given.cases / "flow.json.manifest.json"
     with publishing(final, record, step="flow") as (out, note):
         write_json(out, result)

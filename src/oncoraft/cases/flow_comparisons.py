@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import combinations
 from typing import Any
 
@@ -14,10 +15,16 @@ from oncoraft.cases.flow_tables import share
 
 def kappa(first: np.ndarray, second: np.ndarray) -> float | None:
     """Cohen's kappa of two binary vectors: agreement beyond chance over the most there could be (Cohen 1960); None if undefined."""
-    observed = float(np.mean(first == second)) if len(first) else np.nan
-    p, q = (float(np.mean(one)) if len(one) else np.nan for one in (first, second))
+    return kappa_of_counts(len(first), int(np.sum(first)), int(np.sum(second)), int(np.sum(first == second)))
+
+
+def kappa_of_counts(both: int, first: int, second: int, agree: int) -> float | None:
+    """`kappa` of `both` cases, of which the one says yes of `first`, the other of `second`, and both say the same of `agree`."""
+    if not both:
+        return None
+    p, q = first / both, second / both
     chance = p * q + (1 - p) * (1 - q)
-    return None if np.isnan(observed) or chance == 1 else (observed - chance) / (1 - chance)
+    return None if chance == 1 else (agree / both - chance) / (1 - chance)
 
 
 def agreement(labels: pd.DataFrame) -> list[dict[str, Any]]:
@@ -26,24 +33,76 @@ def agreement(labels: pd.DataFrame) -> list[dict[str, Any]]:
     Args:
         labels: case_id, definition, responder, all definitions.
     """
-    wide = labels.pivot(index="case_id", columns="definition", values="responder")
-    values = {name: wide[name].to_numpy(dtype=float, na_value=np.nan) for name in sorted(wide.columns)}
-    rows = []
-    for first, second in combinations(values, 2):
-        both = ~np.isnan(values[first]) & ~np.isnan(values[second])
-        one, other = values[first][both] == 1, values[second][both] == 1
-        agree = int((one == other).sum())
-        rows.append(
-            {
-                "first": first,
-                "second": second,
-                "both_evaluable": int(both.sum()),
-                "agree": agree,
-                "share": share(agree, int(both.sum())),
-                "kappa": kappa(one, other),
-            }
-        )
-    return rows
+    counted = LabelCounts()
+    counted.pairs(labels)
+    return counted.agreement()
+
+
+def categories(labels: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """Cases of each category by definition."""
+    found: dict[str, dict[str, int]] = {}
+    sizes = labels.groupby(["definition", "category"], observed=True).size().rename("cases").reset_index()
+    for definition, category, count in sorted(zip(sizes["definition"], sizes["category"], sizes["cases"])):
+        found.setdefault(str(definition), {})[str(category)] = int(count)
+    return found
+
+
+class LabelCounts:
+    """What the flow counts of labels of all definitions, one part of the cases after another; a case is in one part."""
+
+    def __init__(self) -> None:
+        self.categories: dict[str, Counter[str]] = {}
+        self.crossed: dict[str, Counter[str]] = {}
+        self.published: Counter[str] = Counter()
+        self.names: set[str] = set()
+        self.agreed: dict[tuple[str, str], np.ndarray] = {}
+
+    def add(self, labels: pd.DataFrame) -> None:
+        """Take in all labels of some cases: case_id, definition, category, responder, scan_days."""
+        for total, part in ((self.categories, categories(labels)), (self.crossed, against_published(labels))):
+            for row, found in part.items():
+                total.setdefault(row, Counter()).update(found)
+        told = published_rule(labels)
+        self.published.update({name: told[name] for name in told if name != "share_never_imaged"})
+        self.pairs(labels)
+
+    def pairs(self, labels: pd.DataFrame) -> None:
+        """Of every two definitions: cases that both can judge, of these those with a yes of each, and those with one answer."""
+        wide = labels.pivot(index="case_id", columns="definition", values="responder")
+        names = sorted(wide.columns)
+        answers = np.column_stack([wide[name].to_numpy(dtype=float, na_value=np.nan) for name in names])
+        told, yes = (~np.isnan(answers)).astype(float), (answers == 1).astype(float)
+        # Sums of products of zeros and ones, which doubles hold exactly.
+        both, first, second, two = told.T @ told, yes.T @ told, told.T @ yes, yes.T @ yes
+        found = np.stack([both, first, second, both - first - second + 2 * two], axis=-1).astype(np.int64)
+        self.names.update(names)
+        for (one, name), (other, another) in combinations(enumerate(names), 2):
+            self.agreed[name, another] = self.agreed.get((name, another), 0) + found[one, other]
+
+    def agreement(self) -> list[dict[str, Any]]:
+        """As the function `agreement`."""
+        rows = []
+        for pair in combinations(sorted(self.names), 2):
+            both, first, second, agree = self.agreed.get(pair, np.zeros(4, np.int64)).tolist()
+            counts = {"first": pair[0], "second": pair[1], "both_evaluable": both, "agree": agree, "share": share(agree, both)}
+            rows.append({**counts, "kappa": kappa_of_counts(both, first, second, agree)})
+        return rows
+
+    def told(self) -> dict[str, Any]:
+        """The parts of `flow.json` that count labels of all definitions."""
+        unseen, responders = self.published["responders_never_imaged"], self.published["responders"]
+        names = ("responders", "responders_never_imaged", "share_never_imaged", "responders_not_evaluable", "responders_progressed")
+        shared = {"share_never_imaged": share(unseen, responders)}
+        return {
+            "labels": _in_order(self.categories),
+            "agreement": self.agreement(),
+            "strict_against_published": _in_order(self.crossed),
+            "published_rule": {name: shared[name] if name in shared else self.published[name] for name in names},
+        }
+
+
+def _in_order(counts: dict[str, Counter[str]]) -> dict[str, dict[str, int]]:
+    return {row: dict(sorted(counts[row].items())) for row in sorted(counts)}
 
 
 def published_rule(labels: pd.DataFrame) -> dict[str, Any]:

@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from oncoraft.cases.tables import of_patients, open_tables, ranges_of
 from oncoraft.foundation.provenance import manifest, publishing, write_json
-from oncoraft.foundation.ranges import RangedTable
+from oncoraft.foundation.ranges import RangedTable, write_ranges
 from oncoraft.planning.config import Followup
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
@@ -30,6 +31,9 @@ COLUMNS = {
     "clinical_patient": ["patient_id", "os_days", "is_deceased"],
     "timeline_progression": ["patient_id", "start_day", "progression"],
 }
+# What is written, of one type whatever a range of patients holds.
+ONE = {"case_id": "", "endpoint": "", "entry_days": np.int32(0), "exit_days": np.int32(0), "event": False}
+FOLLOWUP = pa.Schema.from_pandas(pd.DataFrame([ONE]).astype({"entry_days": np.int32, "exit_days": np.int32}), preserve_index=False)
 
 
 def next_line_day(cases: pd.DataFrame) -> pd.Series:
@@ -131,20 +135,29 @@ def follow(
     return rows.sort_values(["case_id", "endpoint"], ignore_index=True)[["case_id", "endpoint", "entry_days", "exit_days", "event"]], counts
 
 
-def follow_ranges(cases: RangedTable, tables: dict[str, RangedTable], settings: Followup) -> tuple[pd.DataFrame, dict[str, dict[str, int]]]:
-    """`follow` one range of patients after another."""
-    has_verdicts = tables["timeline_progression"].file.metadata.num_rows > 0
-    parts, total = [], defaultdict[str, Counter[str]](Counter)
-    for one in ranges_of(cases):
-        own = of_patients(tables, one.patient_ids)
-        rows, counts = follow(
-            cases.rows(one.case_ids), own["clinical_patient"], own["timeline_progression"], settings, has_verdicts=has_verdicts
-        )
-        parts.append(rows)
-        for name, told in counts.items():
-            for what, count in told.items():
-                total[name][what] += count
-    return pd.concat(parts, ignore_index=True), {name: dict(told) for name, told in total.items()}
+class Followed:
+    """The follow-up of a cohort, one range of patients after another, with what was counted of the ranges so far."""
+
+    def __init__(self, cases: RangedTable, tables: dict[str, RangedTable], settings: Followup) -> None:
+        self.cases, self.tables, self.settings = cases, tables, settings
+        self.total: defaultdict[str, Counter[str]] = defaultdict(Counter)
+
+    def parts(self) -> Iterator[pa.Table]:
+        """Rows of each range, as `follow` gives them."""
+        has_verdicts = self.tables["timeline_progression"].file.metadata.num_rows > 0
+        for one in ranges_of(self.cases):
+            own = of_patients(self.tables, one.patient_ids)
+            patients, progression = own["clinical_patient"], own["timeline_progression"]
+            rows, counts = follow(self.cases.rows(one.case_ids), patients, progression, self.settings, has_verdicts=has_verdicts)
+            for name, told in counts.items():
+                for what, count in told.items():
+                    self.total[name][what] += count
+            # What pandas notes of its columns must not depend on whether a range has a row.
+            yield pa.Table.from_pandas(rows, FOLLOWUP, preserve_index=False).replace_schema_metadata(FOLLOWUP.metadata)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Per endpoint how many cases are in it, and how many were left out and why."""
+        return {name: dict(told) for name, told in self.total.items()}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -161,10 +174,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     blocks = read_settings("followup", given)
     tables = open_tables(given.tables, COLUMNS, COLUMNS)
     cases = open_tables(given.cases, ["cases"], {"cases": CASE_COLUMNS})["cases"]
-    rows, counts = follow_ranges(cases, tables, blocks["followup"])
+    followed = Followed(cases, tables, blocks["followup"])
     final, record = given.cases / "followup.parquet", given.cases / "followup.parquet.manifest.json"
     with publishing(final, record, step="followup") as (out, note):
-        rows.to_parquet(out, index=False)
+        write_ranges(out, followed.parts())
+        counts = followed.counts()
         inputs = [given.cases / "cases.parquet", *(given.tables / f"{name}.parquet" for name in COLUMNS)]
         settings = settings_record(given, blocks)
         write_json(note, manifest("followup", inputs=inputs, outputs={final: out}, settings=settings, counts=counts, beside=record))

@@ -5,7 +5,7 @@ What makes every later result wrong ends the run (time zero); the rest is counte
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from oncoraft.foundation.errors import InputError
 from oncoraft.knowledge.tables import TABLES, Table
 
 DAY_ZERO_SHARE = 0.99  # least share of patients whose first sequencing is day 0
+SUMS = {"rows", "patients", "rows_beyond_grace"}  # of a record, what adds up over parts
 FOLLOW_UP_GRACE_DAYS = 31  # slack for the dead, whose last month may be recorded by its end
 WHOLE_DAYS = 0.2  # mean distance to whole days from which no constant is borne out (0.25 is chance)
 # Days in a month by different conventions. The released OS_MONTHS is days x 12/365; the study's own pipeline divides by 30.417.
@@ -93,8 +94,28 @@ def day_zero(sequencing: pa.Table, patients: pa.Table, file: Path) -> dict[str, 
     }
 
 
-def after_follow_up(tables: Mapping[str, pa.Table]) -> list[dict[str, Any]]:
-    """Events dated after the patient's last day of follow-up, per timeline and day column.
+class PartChecks:
+    """What is checked of one table whose rows come part after part, those of a patient in one."""
+
+    def __init__(self, table: Table, clinical: Mapping[str, pa.Table]) -> None:
+        """`clinical`: the two clinical tables, as in `check_all`."""
+        self.table, self.clinical = table, clinical
+        self.bare: dict[str, dict[str, Any]] = {}
+        self.late: dict[str, dict[str, Any]] = {}
+
+    def add(self, rows: pa.Table) -> pa.Table:
+        """Take in some kept rows, and hand them on."""
+        tables = {**self.clinical, self.table.name: rows}
+        for found, total in ((without_clinical_row(tables, [self.table]), self.bare), (after_follow_up(tables, [self.table]), self.late)):
+            for record in found:
+                known = total.setdefault(record["column"], record | {"first_ids": []} | dict.fromkeys(SUMS & record.keys(), 0))
+                known.update({name: known[name] + record[name] for name in SUMS & record.keys()})
+                known["first_ids"] = sorted({*known["first_ids"], *record["first_ids"]})[:FIRST_IDS]
+        return rows
+
+
+def after_follow_up(tables: Mapping[str, pa.Table], of: Sequence[Table] = TABLES) -> list[dict[str, Any]]:
+    """Events dated after the patient's last day of follow-up, per timeline and day column; of some tables.
 
     `rows_beyond_grace` counts those of the deceased that lie more than 31 days after death.
     """
@@ -103,7 +124,7 @@ def after_follow_up(tables: Mapping[str, pa.Table]) -> list[dict[str, Any]]:
     last = patients["os_days"].to_numpy().astype(np.float64)  # NaN where follow-up is unknown: nothing is after it
     dead = patients["is_deceased"].to_pandas().eq(True).to_numpy()
     found = []
-    for table in TABLES:
+    for table in of:
         for name in _day_columns(table, tables):
             who = positions(tables[table.name]["patient_id"], ids)
             day = tables[table.name][name].to_numpy()  # NaN where there is none
@@ -131,7 +152,11 @@ def _day_columns(table: Table, tables: Mapping[str, pa.Table]) -> list[str]:
 
 
 def check_all(
-    tables: Mapping[str, pa.Table], stray: Mapping[str, Mapping[str, list[str]]], constant: dict[str, Any], sequencing_file: Path | None
+    tables: Mapping[str, pa.Table],
+    stray: Mapping[str, Mapping[str, list[str]]],
+    constant: dict[str, Any],
+    sequencing_file: Path | None,
+    parts: Sequence[PartChecks] = (),
 ) -> dict[str, Any]:
     """The referential part of `checks.json`.
 
@@ -140,7 +165,11 @@ def check_all(
         stray: table -> column -> ids unknown to the clinical tables.
         constant: from `months_constant`.
         sequencing_file: named if the day-0 rule fails; None where the study does not date its specimens, and nothing can be checked.
+        parts: of tables that were read in parts, and are not among `tables`.
     """
+    order = {table.name: place for place, table in enumerate(TABLES)}
+    bare = [*without_clinical_row(tables), *(record for part in parts for record in part.bare.values())]
+    late = [*after_follow_up(tables), *(record for part in parts for record in part.late.values())]
     days = tables["clinical_patient"]["os_days"].to_numpy().astype(np.float64)
     return {
         "day_zero": day_zero(tables["timeline_specimen"], tables["clinical_patient"], sequencing_file) if sequencing_file else None,
@@ -148,10 +177,10 @@ def check_all(
         "follow_up_not_positive": int((days <= 0).sum()),
         "follow_up_unknown": int(np.isnan(days).sum()),
         "orphans": orphans(stray),
-        "without_clinical_row": without_clinical_row(tables),
+        "without_clinical_row": sorted(bare, key=lambda record: order[record["table"]]),
         "specimens_of_others": specimens_of_others(tables),
         "specimens_repeated": specimens_repeated(tables),
-        "after_follow_up": after_follow_up(tables),
+        "after_follow_up": sorted(late, key=lambda record: order[record["table"]]),
     }
 
 

@@ -92,7 +92,8 @@ def ingest(study: Path, outputs: dict[str, Path], strictness: str, accepted: Col
     repeated = sorted(ingestion.duplicates, key=lambda record: (order[record["table"]], record["source_line"]))
     digests = {line["file"]: line["sha256"] for line in ledger if line["status"] == "read"}
     found = recognise(study_name(study), digests, ingestion.layout)
-    checks = check_all(ingestion.kept, ingestion.stray, ingestion.constant, ingestion.files.get("timeline_specimen"))
+    dated = ingestion.files.get("timeline_specimen")
+    checks = check_all(ingestion.kept, ingestion.stray, ingestion.constant, dated, ingestion.parts)
     others = sorted(path.name for path in study.iterdir() if path.name.casefold().startswith("data_") and path.name not in digests)
     absent = [line["table"] for line in ledger if line["status"] == "absent"]
     checks = {"study": found, **checks, "notes": ingestion.notes, "tables_absent": absent, "files_not_read": others}

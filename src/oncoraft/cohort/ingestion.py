@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
 import time
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,18 +17,20 @@ import pyarrow.parquet as parquet
 
 from oncoraft.cohort.cancer_types import with_cancer_types
 from oncoraft.cohort.cells import schema, type_distinct
-from oncoraft.cohort.checks import add_follow_up, months_constant
+from oncoraft.cohort.checks import PartChecks, add_follow_up, months_constant
 from oncoraft.cohort.copy_number import read_copy_number
 from oncoraft.cohort.headers import check_header, lost_with
+from oncoraft.cohort.losses import first_refusal, nothing_left, shown
 from oncoraft.cohort.older import rows_of_test
 from oncoraft.cohort.profiled import Profiling
-from oncoraft.cohort.reader import RawTable, raw_lines, read_header, read_rows
+from oncoraft.cohort.reader import Header, RawTable, raw_lines, read_header, read_rows
 from oncoraft.cohort.recognise import Layout, columns_of_signs
 from oncoraft.cohort.references import of_their_owners
 from oncoraft.cohort.rows import HOME, TypedTable, by_patient, type_table
+from oncoraft.cohort.streamed import Streamed, is_streamed
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import file_digest
-from oncoraft.foundation.ranges import ROWS
+from oncoraft.foundation.ranges import ROWS, write_ranges
 from oncoraft.knowledge.genomic_tables import CNA_COVERAGE, PROFILED
 from oncoraft.knowledge.study_files import MARKERS_FILE, case_list, find_file, markers_file
 from oncoraft.knowledge.tables import Table
@@ -70,6 +73,7 @@ class Ingestion:
         self.rejects: list[dict[str, Any]] = []
         self.duplicates: list[dict[str, Any]] = []
         self.kept: dict[str, pa.Table] = {}
+        self.parts: list[PartChecks] = []
         self.known: dict[str, pa.Array] = {}
         self.stray: dict[str, dict[str, list[str]]] = {}
         self.notes: list[dict[str, Any]] = []
@@ -134,13 +138,13 @@ class Ingestion:
         header = read_header(path)
         ignored, absent = check_header(table, header, path)
         self.absent_columns[table.name] = absent
+        if is_streamed(table, path, header):
+            return self._streamed(table, path, header), ignored
         raw = read_rows(path, header)
         if path.name.casefold() == MARKERS_FILE:
             raw = rows_of_test(table, raw, path)
         self._see(table, raw)
         typed = type_table(table, raw, self.known)
-        if not typed.rows.num_rows and (table.required or (table.needs_rows and table.name not in self.accepted)):
-            _nothing_left(table, path, typed)
         self._check_loss(table, path, typed)
         rows = typed.rows
         if table.name == "clinical_patient":
@@ -165,8 +169,25 @@ class Ingestion:
         self._write(table.name, typed.rows.select(schema(table).names))
         return typed, ignored
 
+    def _streamed(self, table: Table, path: Path, header: Header) -> TypedTable:
+        """`_rows` of a large file, which is never held as a whole."""
+        checks = PartChecks(table, {name: self.kept[name] for name in HOME.values()})
+        with tempfile.TemporaryDirectory(dir=self.outputs[table.name].parent) as folder:
+            found = Streamed(table, path, header, self.known, Path(folder))
+            self.layout.see(table.name, header.names, found.words)
+            typed = found.typed()
+            self._check_loss(table, path, typed)
+            self.profiling.see_table(table, typed.rows_kept, typed.rows_read)
+            self.profiling.refused[table.name] = frozenset(found.doubtful)
+            written = write_ranges(self.outputs[table.name], map(checks.add, found.parts()), store_schema=False)
+        self.parts.append(checks)
+        return replace(typed, rows_written=written)
+
     def _check_loss(self, table: Table, path: Path, typed: TypedTable) -> None:
-        """A table of which most rows cannot be kept ends the run, unless the configuration consents to it."""
+        """A table without any row, or of which most cannot be kept, ends the run, unless the configuration consents to it."""
+        is_matrix = table.layout == "gene_by_sample"
+        if not is_matrix and not typed.rows_kept and (table.required or (table.needs_rows and table.name not in self.accepted)):
+            nothing_left(table, path, typed)
         # Of the older file of all markers, rows of other tests belong to no table of ours.
         of_other_tests = path.name.casefold() == MARKERS_FILE
         refused = sum(not (of_other_tests and refusal.column == "TEST") for refusal in typed.refusals)
@@ -174,7 +195,7 @@ class Ingestion:
             return
         before = f"{refused} of {typed.rows_read} rows cannot be kept, the first since it must hold"
         remedy = f"; mend the file, take it away, or name {table.name} in ingest.accept_mostly_refused"
-        raise _first_refusal(typed, before, remedy, path)
+        raise first_refusal(typed, before, remedy, path)
 
     def _see(self, table: Table, raw: RawTable) -> None:
         """Headers and words that date a release, as they stand in the file."""
@@ -220,7 +241,7 @@ class Ingestion:
         refused = len(typed.refusals)
         # A gene without a call has no row in long form, so the matrix's kept rows are genes, not calls.
         is_matrix = table.layout == "gene_by_sample"
-        kept = typed.rows_read - refused - typed.rows_duplicate if is_matrix else typed.rows.num_rows
+        kept = typed.rows_read - refused - typed.rows_duplicate if is_matrix else typed.rows_kept
         assert typed.rows_read == kept + refused + typed.rows_duplicate, table.name
         place = {"table": table.name, "file": path.name}
         if refused:
@@ -241,7 +262,7 @@ class Ingestion:
     def _refuse(self, place: dict[str, str], path: Path, typed: TypedTable) -> None:
         refusals, first = typed.refusals, typed.refusals[0]
         if self.strictness == "fail":
-            raise _first_refusal(typed, "expected", "", path)
+            raise first_refusal(typed, "expected", "", path)
         log.warning("%s: %d rows set aside, the first on line %d: expected %s", path.name, len(refusals), first.line, first.expected)
         raw = raw_lines(path, {refusal.line for refusal in refusals})
         self.rejects += [
@@ -249,7 +270,7 @@ class Ingestion:
                 **place,
                 "source_line": refusal.line,
                 "column": refusal.column or None,
-                "reason": f"expected {refusal.expected}, found {_shown(refusal.found)!r}",
+                "reason": f"expected {refusal.expected}, found {shown(refusal.found)!r}",
                 "raw": raw[refusal.line],
             }
             for refusal in refusals
@@ -271,27 +292,3 @@ def _few(names: list[str], limit: int = 8) -> str:
     """Some names for the log."""
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(name or "(without a name)" for name in names[:limit]) + more
-
-
-def _shown(text: str | None, limit: int = 120) -> str | None:
-    """A cell as a message shows it; `rejects.parquet` has the row in full."""
-    return text if text is None or len(text) <= limit else f"{text[:limit]}… ({len(text):,} characters)"
-
-
-def _nothing_left(table: Table, path: Path, typed: TypedTable) -> NoReturn:
-    """A table that needs rows and has no good one ends the run, naming the first refusal if there is one."""
-    if not typed.refusals:
-        why = (
-            f"a study cannot be read without its {table.name} table"
-            if table.required
-            else "take the file away if the study has no such table"
-        )
-        raise InputError(f"expected at least one row; {why}", file=path, found="none")
-    raise _first_refusal(typed, "every row is refused, the first since it must hold", "", path)
-
-
-def _first_refusal(typed: TypedTable, before: str, after: str, path: Path) -> InputError:
-    first = typed.refusals[0]
-    return InputError(
-        f"{before} {first.expected}{after}", file=path, line=first.line, column=first.column or None, found=_shown(first.found)
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -54,11 +54,11 @@ def orphans(found: Mapping[str, Mapping[str, list[str]]]) -> list[dict[str, Any]
     ]
 
 
-def without_clinical_row(tables: Mapping[str, pa.Table]) -> list[dict[str, Any]]:
-    """Kept rows of patients and specimens whose own clinical row was set aside, where there are any."""
+def without_clinical_row(tables: Mapping[str, pa.Table], of: Sequence[Table] = TABLES) -> list[dict[str, Any]]:
+    """Kept rows of patients and specimens whose own clinical row was set aside, where there are any; of some tables."""
     known = {kind: tables[table][column].combine_chunks().cast(pa.string()) for kind, (table, column) in HOMES.items()}
     found = []
-    for table in TABLES:
+    for table in of:
         for column in table.columns:
             if column.refers and table.name in tables and table.name != HOMES[column.refers][0]:
                 ids = tables[table.name][column.name]

@@ -8,7 +8,7 @@ specimen; then for a day before the one that it must follow; then for a key that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ from oncoraft.cohort.reader import RawTable, Refusal
 from oncoraft.knowledge.tables import Column, Table
 
 FIRST_WORDS = 5
+NOTED = ("quoted_cells", "unknown_words", "bounds")
 Known = Mapping[str, pa.Array]  # "patient" and "sample" -> ids of the clinical tables; absent while these are not read
 HOME = {"patient": "clinical_patient", "sample": "clinical_sample"}
 
@@ -35,6 +36,7 @@ class TypedTable:
         rows_duplicate: exact duplicates dropped; `duplicates` has (line, line of the row that it repeats).
         orphans: column -> ids (one an orphan row) that the clinical tables do not have.
         notes: accepted, but worth telling: quoted cells and words outside a vocabulary, with their counts.
+        rows_written: kept rows that are not held here, since they stand in a file already.
     """
 
     rows: pa.Table  # text columns dictionary-encoded
@@ -44,6 +46,12 @@ class TypedTable:
     duplicates: list[tuple[int, int]] = field(default_factory=list)
     orphans: dict[str, list[str]] = field(default_factory=dict)
     notes: list[dict[str, Any]] = field(default_factory=list)
+    rows_written: int = 0
+
+    @property
+    def rows_kept(self) -> int:
+        """Rows that are neither refused nor duplicates, wherever they are."""
+        return self.rows.num_rows + self.rows_written
 
 
 def duplicates(columns: list[np.ndarray]) -> np.ndarray:
@@ -68,19 +76,33 @@ def duplicates(columns: list[np.ndarray]) -> np.ndarray:
     return first
 
 
-class _Typing:
-    """The typing of one file; arrays are as long as its well-formed rows."""
+class Typing:
+    """The typing of one file, or of a part of it; arrays are as long as its well-formed rows.
 
-    def __init__(self, table: Table, raw: RawTable, known: Known) -> None:
+    Args:
+        is_part: duplicates, which may stand in different parts, are not looked for.
+    """
+
+    def __init__(self, table: Table, raw: RawTable, known: Known, *, is_part: bool = False) -> None:
         self.table, self.raw, self.known = table, raw, known
         total = len(raw.source_line)
-        codes = [pc.cast(column.indices, pa.int32()).to_numpy() for column in raw.columns]
-        self.first = duplicates(codes) if total else np.arange(0)
+        if total and not is_part:
+            self.first = duplicates([pc.cast(column.indices, pa.int32()).to_numpy() for column in raw.columns])
+        else:
+            self.first = np.arange(total)
         self.repeated = self.first != np.arange(total)
         self.refused = np.zeros(total, dtype=bool)
         self.refusals = list(raw.malformed)
         self.orphans: dict[str, list[str]] = {}
+        self.stray: dict[str, np.ndarray] = {}  # column -> the row of each of its orphans
         self.notes: list[dict[str, Any]] = []
+
+    def arrays(self) -> dict[str, pa.Array]:
+        """All typed columns; rows that cannot be kept by what they hold themselves are marked."""
+        arrays = {column.name: self.column(column) for column in self.table.columns}
+        for earlier, later in self.table.ordered:
+            self.ordered(earlier, later, arrays)
+        return arrays
 
     def column(self, column: Column) -> pa.Array:
         """One typed column; bad cells mark their rows."""
@@ -95,6 +117,7 @@ class _Typing:
             stray = np.asarray(pc.invert(pc.is_in(values, value_set=known)).to_numpy(zero_copy_only=False), dtype=bool) & ~bad
             if stray.any():
                 rows = np.flatnonzero(stray[coded.indices.to_numpy()] & ~self.repeated)
+                self.stray[column.name] = rows
                 self.orphans[column.name] = values.take(coded.indices.take(pa.array(rows))).to_pylist()
             bad = bad | stray
         self._note(column, position, values, bad)
@@ -140,12 +163,8 @@ class _Typing:
 
     def _note(self, column: Column, position: int, values: pa.Array, bad: np.ndarray) -> None:
         coded = self.raw.columns[position]
-        kinds = {
-            "quoted_cells": is_quoted(coded.dictionary),
-            "unknown_words": is_unknown_word(column, values),
-            "bounds": is_bound(column, coded.dictionary),
-        }
-        for kind, marked in kinds.items():
+        kinds = is_quoted(coded.dictionary), is_unknown_word(column, values), is_bound(column, coded.dictionary)
+        for kind, marked in zip(NOTED, kinds, strict=True):
             if (marked & ~bad).any():
                 count = int(np.bincount(coded.indices.to_numpy(), minlength=len(marked))[marked & ~bad].sum())
                 words = sorted(pc.unique(values.filter(pa.array(marked & ~bad))).cast(pa.string()).to_pylist(), key=str)[:FIRST_WORDS]
@@ -168,10 +187,8 @@ def type_table(table: Table, raw: RawTable, known: Known | None = None) -> Typed
         raw: from `read_rows`.
         known: ids to look up in columns that refer to a patient or specimen.
     """
-    typing = _Typing(table, raw, known or {})
-    arrays = {column.name: typing.column(column) for column in table.columns}
-    for earlier, later in table.ordered:
-        typing.ordered(earlier, later, arrays)
+    typing = Typing(table, raw, known or {})
+    arrays = typing.arrays()
     typing.unique(arrays)
     rows = pa.table({**arrays, "source_line": pa.array(raw.source_line, pa.int32())})
     if typing.repeated.any() or typing.refused.any():
@@ -183,15 +200,20 @@ def type_table(table: Table, raw: RawTable, known: Known | None = None) -> Typed
     return TypedTable(rows, ordered, read, len(pairs), pairs, typing.orphans, typing.notes)
 
 
+def sort_key(names: Collection[str]) -> str | None:
+    """The column by which a table is sorted; None: it stays in the order of its source."""
+    return next((name for name in ("patient_id", "sample_id", "tumor_sample_barcode") if name in names), None)
+
+
 def by_patient(rows: pa.Table) -> pa.Table:
     """Rows in the order of their patients, those of one in the order of the source; of genomic tables, by specimen.
 
     A range of patients can then be read without the rest (`oncoraft.foundation.ranges`). A table of neither stays as it is.
     """
-    keys = [name for name in ("patient_id", "sample_id", "tumor_sample_barcode") if name in rows.column_names]
-    if not keys or not rows.num_rows:
+    key = sort_key(rows.column_names)
+    if key is None or not rows.num_rows:
         return rows
-    coded = rows[keys[0]].combine_chunks()
+    coded = rows[key].combine_chunks()
     coded = coded if pa.types.is_dictionary(coded.type) else coded.dictionary_encode()
     rank = np.empty(len(coded.dictionary), dtype=np.int32)
     rank[pc.sort_indices(coded.dictionary).to_numpy()] = np.arange(len(rank), dtype=np.int32)

@@ -150,12 +150,13 @@ class RangedTable:
         return frame.astype(dict.fromkeys(truths, object)) if truths else frame
 
 
-def write_ranges(path: Path, parts: Iterable[pa.Table]) -> int:
+def write_ranges(path: Path, parts: Iterable[pa.Table], *, store_schema: bool = True) -> int:
     """Write tables one behind the other, in row groups of `ROWS` wherever a part ends.
 
     Args:
         path: the Parquet file.
         parts: at least one; the first says what columns and types there are.
+        store_schema: whether Arrow's own schema stands in the file.
 
     Returns:
         rows written.
@@ -163,7 +164,7 @@ def write_ranges(path: Path, parts: Iterable[pa.Table]) -> int:
     rest = iter(parts)
     waiting = next(rest)
     total = waiting.num_rows
-    with pq.ParquetWriter(path, waiting.schema) as writer:
+    with pq.ParquetWriter(path, waiting.schema, store_schema=store_schema) as writer:
         for part in rest:
             total += part.num_rows
             waiting = _written(writer, pa.concat_tables([waiting, part.cast(writer.schema)]))
