@@ -85,7 +85,7 @@ def _ordered(cases: pd.Index, evidence: pd.DataFrame) -> pd.DataFrame:
     """Statements of the cases in their order, with the number of the case, and the statement's place among those of its field."""
     rows = evidence[evidence["case_id"].isin(cases)].sort_values(["case_id", "order"], kind="stable").reset_index(drop=True)
     return rows.assign(
-        case=cases.get_indexer(rows["case_id"]),
+        case=cases.get_indexer(pd.Index(rows["case_id"])),
         place=rows.groupby(["case_id", "field"]).cumcount(),
         days=rows["days_before_index"].astype(float),
         value=rows["value"].fillna(""),
@@ -118,7 +118,7 @@ class Fields:
             known = self.values.setdefault(str(field), set())
             known.update(values[: MANY_VALUES + 1] if len(values) > MANY_VALUES else values if len(known) <= MANY_VALUES else ())
         if "kind" in rows:
-            self.kinds = by_field["kind"].first().to_dict() | self.kinds
+            self.kinds = {str(field): str(kind) for field, kind in by_field["kind"].first().items()} | self.kinds
 
     def settled(self) -> pd.DataFrame:
         """By field its kind (as the evidence declares it, else a number where nearly all values begin with one), whether it has few values, and

@@ -68,7 +68,7 @@ class Renderer:
         # A template that asks for no statement, but for sections and their texts alone.
         self.is_of_sections = meta.find_undeclared_variables(tree) == {"sections"} and self.asked <= ASKED_OF_HEADED
         # The same as a function: a context for each case would cost more than what is written.
-        self.of_sections = environment.from_string(f"{{% macro told(sections) %}}{source}{{% endmacro %}}").module.told
+        self.of_sections = environment.from_string(f"{{% macro told(sections) %}}{source}{{% endmacro %}}").module.__dict__["told"]
         file = instruction_file or FOLDER / f"{template}.txt"
         try:
             self.instruction = file.read_text(encoding="utf-8").strip()
