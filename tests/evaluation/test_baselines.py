@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from oncoraft.evaluation.baselines import features, main, predict
-from oncoraft.evaluation.evidence_features import EvidenceMatrix, evidence_matrix
+from oncoraft.evaluation.baselines import features, features_of_ranges, main, predict
+from oncoraft.evaluation.evidence_features import EvidenceMatrix, evidence_matrix, matrix_of_ranges
 from tests.evaluation.conftest import Upstream
 
 FITTED = ["regimen_prior", "clinical_logistic", "evidence_logistic", "gradient_boosting", "tfidf_logistic"]
@@ -38,6 +38,24 @@ def test_each_field_of_the_evidence_changes_the_design_matrix(upstream: Upstream
             changed = evidence.copy()
             changed.loc[first, ["value", "text"]] = other.iloc[0]
             assert not same(evidence_matrix(case_id, changed), whole), f"a value of {field} can change unseen"
+
+
+@pytest.mark.parametrize("is_declared", [True, False])
+def test_where_a_range_of_cases_ends_changes_no_feature(upstream: Upstream, is_declared: bool) -> None:
+    # In another order than the evidence, and one without a statement.
+    cases = upstream.cases.iloc[::-3].reset_index(drop=True)
+    silent = cases["case_id"].iloc[4]
+    evidence = upstream.evidence[upstream.evidence["case_id"] != silent].drop(columns=[] if is_declared else ["kind"])
+    table, whole = features(cases, evidence), evidence_matrix(cases["case_id"], evidence)
+    ids = np.sort(upstream.cases["case_id"])
+    for number in (2, 9, 70):
+        ranges = [evidence[evidence["case_id"].isin(some)] for some in np.array_split(ids, number)]
+        pd.testing.assert_frame_equal(features_of_ranges(cases, ranges), table)
+        found = matrix_of_ranges(cases["case_id"], lambda: ranges)  # noqa: B023 (called at once)
+        assert same(found, whole)
+        # Sums depend on the order in which a row holds its tokens, and with them the last digit of a score.
+        assert np.array_equal(found.tokens.indices, whole.tokens.indices)
+    assert whole.tokens.getnnz(axis=1)[4] == 0
 
 
 def test_levels_days_and_changes_are_numbers() -> None:

@@ -13,6 +13,7 @@ from oncoraft.foundation import ranges
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import read_jsonl
 from oncoraft.prompts import build
+from oncoraft.prompts import render as render_module
 from oncoraft.prompts.budget import estimated_tokens
 from oncoraft.prompts.render import Renderer, in_arrow, main, protein_change, render, statements_by_case
 from tests.evidence.study import draw_study
@@ -222,7 +223,8 @@ def test_evidence_of_a_case_that_is_not_in_the_list_is_refused(tmp_path: Path) -
         main([str(tmp_path / "evidence.parquet"), str(tmp_path), "--out", str(tmp_path / "prompts.jsonl")])
 
 
-def test_lines_found_for_all_cases_at_once_are_those_of_every_case_alone() -> None:
+@pytest.mark.parametrize("template", ["full", "compact"])
+def test_sections_found_for_all_cases_at_once_are_those_of_every_case_alone(template: str, monkeypatch: pytest.MonkeyPatch) -> None:
     odd = EVIDENCE.copy()
     # Statements of listed fields apart from one another, values without words, and a section that holds nothing but what is not shown.
     odd = odd.sample(frac=1.0, random_state=5).sort_values("case_id", kind="stable", ignore_index=True)
@@ -230,11 +232,21 @@ def test_lines_found_for_all_cases_at_once_are_those_of_every_case_alone() -> No
     odd.loc[odd.index % 7 == 0, "text"] = ""
     silent = odd[odd["case_id"] == odd["case_id"].iloc[0]].assign(case_id="A-silent", text="")
     hidden = odd.head(1).assign(case_id="B-hidden", section="specimen", field="organ", text="Lung")
+    # A letter that two stand for in capitals, one of another script, a dash and a new line within a text.
+    odd["text"] = (
+        odd["text"]
+        .str.replace("^e", "\N{LATIN SMALL LETTER SHARP S}", regex=True)
+        .str.replace("^m", "\N{GREEK SMALL LETTER MU}", regex=True)
+    )
+    odd.loc[odd.index % 11 == 0, "text"] += "\n- so"
     odd = pd.concat([silent, hidden, odd], ignore_index=True)
-    renderer = Renderer("full")
-    assert renderer.is_of_lines
-    assert not Renderer("oncoraft").is_of_lines
-    assert not Renderer("compact").is_of_lines
+    renderer = Renderer(template)
+    assert renderer.is_of_sections
+    assert not Renderer("oncoraft").is_of_sections
     alone = {case_id: renderer.input_text(told) for part in statements_by_case(odd) for case_id, told in part.items()}
-    assert renderer.texts(in_arrow(odd)) == alone
-    assert (alone["A-silent"], alone["B-hidden"]) == ("", "Sequenced specimen")
+    for cases in (1, 3, 10**6):
+        monkeypatch.setattr(render_module, "CHUNK", cases)
+        assert renderer.texts(in_arrow(odd)) == alone
+    empty = ("", "Sequenced specimen") if template == "full" else ("How likely is a response to this treatment?",) * 2
+    assert (alone["A-silent"], alone["B-hidden"]) == empty
+    assert any("\n- so" in text for text in alone.values())

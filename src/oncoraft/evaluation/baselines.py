@@ -11,16 +11,17 @@ patients of those, and of each case the evidence at its index date.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from oncoraft.artefacts import read_table
 from oncoraft.covariates import COVARIATES, clinical_covariates, covariate_report
-from oncoraft.evaluation.evidence_features import EvidenceMatrix, evidence_matrix
+from oncoraft.evaluation.evidence_features import EvidenceMatrix, matrix_of_ranges
 from oncoraft.evaluation.learners import (
     Fitted,
     Learner,
@@ -33,10 +34,13 @@ from oncoraft.evaluation.learners import (
 from oncoraft.evaluation.reading import read_folds
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.foundation.ranges import RangedTable, patient_ranges
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
 log = logging.getLogger("oncoraft")
 NEAREST_DAYS = 3
+READ = ("case_id", "order", "field", "value", "text", "days_before_index")  # and kind, where the evidence declares it
+NO_EVIDENCE = pd.DataFrame({name: pd.Series(dtype=object) for name in READ}).astype({"order": "int32", "days_before_index": "Int32"})
 # The columns of a table without a score, of the types that scores have.
 NO_SCORE = {
     "case_id": pd.Series(dtype=str),
@@ -46,11 +50,32 @@ NO_SCORE = {
 }
 
 
+def open_evidence(path: Path) -> RangedTable:
+    """Those columns of evidence.parquet that are read here, open; errors as `RangedTable`."""
+    found = RangedTable(path, "case_id", READ)
+    return RangedTable(path, "case_id", (*READ, "kind")) if "kind" in found.file.schema_arrow.names else found
+
+
 def features(cases: pd.DataFrame, evidence: pd.DataFrame) -> pd.DataFrame:
     """Clinical covariates of each case at its index date, and the text of its evidence."""
     joined = clinical_covariates(cases, evidence)
     words = evidence.sort_values(["case_id", "order"]).groupby("case_id")["text"].agg(" ".join)
     return joined.assign(text=joined["case_id"].map(words).fillna(""))
+
+
+def in_ranges(evidence: RangedTable, cases: pd.DataFrame) -> Callable[[], Iterator[pd.DataFrame]]:
+    """Evidence of the cases, a patient range at a time, from its beginning at each call."""
+    ranges = patient_ranges(pa.array(cases["case_id"], pa.string()), pa.array(cases["patient_id"], pa.string()))
+    return lambda: (evidence.rows(one.case_ids) for one in ranges)
+
+
+def features_of_ranges(cases: pd.DataFrame, ranges: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """As `features`, of evidence that comes some cases at a time."""
+    cases = cases.reset_index(drop=True)
+    parts = (features(cases[cases["case_id"].isin(evidence["case_id"].unique())], evidence) for evidence in ranges)
+    found = pd.concat([part for part in parts if len(part)] or [features(cases.head(0), NO_EVIDENCE)])
+    silent = cases[~cases["case_id"].isin(found["case_id"])]
+    return (pd.concat([found, features(silent, NO_EVIDENCE)]) if len(silent) else found).sort_index()
 
 
 def regimen_prior(train: pd.DataFrame, held_out: pd.DataFrame, strength: float) -> pd.Series:
@@ -144,11 +169,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if labels.empty and len(cases):
         raise InputError(f"expected labels of definition {definition!r}", file=given.cases / "labels.parquet", column="definition")
     folds = read_folds(given.cases, given.design, is_any=len(cases) > 0)
-    evidence = read_table(given.evidence, ["case_id", "order", "field", "value"], whole=True)
-    table = features(cases, evidence).merge(folds[["case_id", "fold", "is_tuning"]], on="case_id", validate="one_to_one")
+    ranges = in_ranges(open_evidence(given.evidence), cases)
+    table = features_of_ranges(cases, ranges()).merge(folds[["case_id", "fold", "is_tuning"]], on="case_id", validate="one_to_one")
     table = table.merge(labels[["case_id", "responder"]], on="case_id", how="left", validate="one_to_one")
     block = blocks["baselines"]
-    found, chosen = predict(table, evidence_matrix(table["case_id"], evidence), block.predictors, block.prior_strength, block.seed)
+    found, chosen = predict(table, matrix_of_ranges(table["case_id"], ranges), block.predictors, block.prior_strength, block.seed)
     counts = {"cases": len(table), "evaluable": int(table["responder"].notna().sum()), "chosen": chosen}
     counts |= {"covariates": covariate_report(table, COVARIATES)}
     inputs = [given.evidence, *(given.cases / f"{name}.parquet" for name in ("cases", "labels", "folds"))]

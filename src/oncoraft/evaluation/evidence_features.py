@@ -9,22 +9,23 @@ looks at a label.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import takewhile
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from sklearn.feature_extraction.text import CountVectorizer
+
+from oncoraft.evaluation.evidence_tokens import DAYS, Tokens
 
 PLACES = 3  # closest statements told apart; the evidence holds three of repeated kinds by default
 FEW_VALUES = 15  # numbers of more values than these are no categories
+MANY_VALUES = 2 * FEW_VALUES
 NUMERIC = ("number", "count", "days")
 MOSTLY = 0.95
-DAYS = r"\(?\b(?:begun|noted|sequenced|taken|diagnosed)?\s*\d+ days? before(?: treatment)?\)?"  # the column of days says it exactly
 BELOW_DETECTION = "below detection"  # a level too; without it the earlier one would be read as the closest
 NUMBER = r"(?<![\w.])(-?\d+(?:\.\d+)?)"
-WORD = r"[^\s,;:()+]*[^\W\d][^\s,;:()+]*"  # holds a letter: numbers are told as numbers
 
 
 @dataclass(frozen=True)
@@ -43,30 +44,94 @@ def evidence_matrix(case_ids: pd.Series, evidence: pd.DataFrame) -> EvidenceMatr
         case_ids: unique.
         evidence: one row a statement.
     """
-    rows = evidence[evidence["case_id"].isin(case_ids)].sort_values(["case_id", "order"], kind="stable").reset_index(drop=True)
-    rows = rows.assign(
-        case=pd.Index(case_ids).get_indexer(rows["case_id"]),
+    return matrix_of_ranges(case_ids, lambda: [evidence])
+
+
+def matrix_of_ranges(case_ids: pd.Series, ranges: Callable[[], Iterable[pd.DataFrame]]) -> EvidenceMatrix:
+    """As `evidence_matrix`, of evidence that comes some cases at a time; what is found does not depend on where ranges end.
+
+    Args:
+        case_ids: unique.
+        ranges: evidence from its beginning, all statements of a case in one part, parts in the order of case ids; called twice, since what a
+            field holds is settled before its statements are read.
+    """
+    cases = pd.Index(case_ids)
+    seen = Fields()
+    for evidence in ranges():
+        seen.add(_ordered(cases, evidence))
+    fields = seen.settled()
+    parts, tokens = [pd.DataFrame(dtype=float)], Tokens()
+    for evidence in ranges():
+        rows = _ordered(cases, evidence)
+        rows = rows.assign(kind=rows["field"].map(fields["kind"]))
+        few = rows["field"].map(fields["few"]).astype(bool)
+        numbers = [
+            _counts(rows),
+            _placed(rows),
+            _measured(rows),
+            _days_of_values(rows, few & rows["field"].map(fields["several"]).astype(bool)),
+        ]
+        parts.append(pd.concat(numbers, ignore_index=True).pivot(index="case", columns="name", values="number"))
+        tokens.add(rows, (~rows["kind"].isin(NUMERIC) | few).to_numpy())
+        del evidence, rows, numbers  # or they would be held while the next range is read
+    names = sorted({name for part in parts for name in part.columns})
+    wide = pd.DataFrame(np.full((len(cases), len(names)), np.nan), columns=names)
+    for part in parts:
+        wide.iloc[part.index, wide.columns.get_indexer(part.columns)] = part.to_numpy(float)
+    return EvidenceMatrix(_with_changes(wide), *tokens.matrix(len(cases)))
+
+
+def _ordered(cases: pd.Index, evidence: pd.DataFrame) -> pd.DataFrame:
+    """Statements of the cases in their order, with the number of the case, and the statement's place among those of its field."""
+    rows = evidence[evidence["case_id"].isin(cases)].sort_values(["case_id", "order"], kind="stable").reset_index(drop=True)
+    return rows.assign(
+        case=cases.get_indexer(pd.Index(rows["case_id"])),
         place=rows.groupby(["case_id", "field"]).cumcount(),
         days=rows["days_before_index"].astype(float),
         value=rows["value"].fillna(""),
         text=rows["text"].fillna(""),
     )
-    kind = _kinds(rows)
-    rows = rows.assign(kind=rows["field"].map(kind))
-    numbers = pd.concat([_counts(rows), _placed(rows), _measured(rows), _days_of_values(rows)], ignore_index=True)
-    wide = numbers.pivot(index="case", columns="name", values="number").reindex(range(len(case_ids)))
-    return EvidenceMatrix(_with_changes(wide), *_tokens(rows, len(case_ids)))
 
 
-def _kinds(rows: pd.DataFrame) -> pd.Series:
-    """Kind of each field, by name: as the evidence declares it, else a number where nearly all values begin with one."""
-    by_field = rows.groupby("field")
-    if "kind" in rows:
-        return by_field["kind"].first()
-    numeric = rows["value"].str.match(r"-?\d").astype(float).groupby(rows["field"]).mean().ge(MOSTLY)
-    dated = by_field["days"].count() > 0
-    several = by_field["value"].nunique() > 2 * FEW_VALUES
-    return pd.Series(np.select([numeric, several & dated], ["number", "text"], "category"), index=numeric.index)
+class Fields:
+    """What is to be known of each field before its statements are read."""
+
+    def __init__(self) -> None:
+        """Nothing seen yet."""
+        self.counts, self.kinds = pd.DataFrame(columns=["size", "numeric", "dated", "several"], dtype=float), dict[str, str]()
+        self.values: dict[str, set[str]] = {}
+
+    def add(self, rows: pd.DataFrame) -> None:
+        """See statements, from `_ordered`."""
+        by_field = rows.groupby("field")
+        found = pd.DataFrame(
+            {
+                "size": by_field.size(),
+                "numeric": rows["value"].str.match(r"-?\d").astype(float).groupby(rows["field"]).sum(),
+                "dated": by_field["days"].count(),
+                "several": (rows["place"] > 0).groupby(rows["field"]).sum(),
+            }
+        )
+        self.counts = self.counts.add(found, fill_value=0.0)
+        for field, values in by_field["value"].unique().items():
+            # No more than are needed to know that there are many.
+            known = self.values.setdefault(str(field), set())
+            known.update(values[: MANY_VALUES + 1] if len(values) > MANY_VALUES else values if len(known) <= MANY_VALUES else ())
+        if "kind" in rows:
+            self.kinds = {str(field): str(kind) for field, kind in by_field["kind"].first().items()} | self.kinds
+
+    def settled(self) -> pd.DataFrame:
+        """By field its kind (as the evidence declares it, else a number where nearly all values begin with one), whether it has few values, and
+        whether a case has several of its statements.
+        """
+        size, distinct = self.counts["size"], pd.Series({name: len(values) for name, values in self.values.items()}, dtype=float)
+        distinct = distinct.reindex(self.counts.index)
+        if self.kinds:
+            kind = pd.Series(self.kinds).reindex(self.counts.index)
+        else:
+            numeric, dated = self.counts["numeric"] / size >= MOSTLY, self.counts["dated"] > 0
+            kind = pd.Series(np.select([numeric, (distinct > MANY_VALUES) & dated], ["number", "text"], "category"), index=size.index)
+        return pd.DataFrame({"kind": kind, "few": distinct <= FEW_VALUES, "several": self.counts["several"] > 0})
 
 
 def _long(case: pd.Series, name: pd.Series, number: pd.Series) -> pd.DataFrame:
@@ -110,11 +175,9 @@ def _shared(value: str, text: str) -> str:
 _EMPTY = pd.DataFrame({"case": pd.Series(dtype=int), "name": pd.Series(dtype=object), "number": pd.Series(dtype=float)})
 
 
-def _days_of_values(rows: pd.DataFrame) -> pd.DataFrame:
-    """Days since each value of a category that has few of them and of which a case may have several."""
-    by_field = rows.groupby("field")
-    few = (by_field["value"].nunique() <= FEW_VALUES) & (by_field["place"].max() > 0)
-    near = rows[rows["field"].map(few) & rows["kind"].eq("category") & rows["days"].notna()].sort_values("days", kind="stable")
+def _days_of_values(rows: pd.DataFrame, asked: pd.Series) -> pd.DataFrame:
+    """Days since each value of a category that has few of them and of which a case may have several (`asked`)."""
+    near = rows[asked & rows["kind"].eq("category") & rows["days"].notna()].sort_values("days", kind="stable")
     return _long(near["case"], near["field"] + "=" + near["value"] + ":days", near["days"])
 
 
@@ -128,39 +191,3 @@ def _with_changes(wide: pd.DataFrame) -> pd.DataFrame:
             # log1p, since a measurement may be 0.
             more[name + ":change"] = np.log1p(wide[name].abs()) - np.log1p(wide[before].abs())
     return pd.concat([wide, pd.DataFrame(more, index=wide.index)], axis=1).astype(float)
-
-
-def _tokens(rows: pd.DataFrame, cases: int) -> tuple[sparse.csr_matrix, np.ndarray]:
-    """Values, their parts and the words of the text, a column each; words are read once for each distinct wording."""
-    told = ~(rows["kind"].isin(NUMERIC) & (rows.groupby("field")["value"].transform("nunique") > FEW_VALUES))
-    value = (rows["field"] + "=" + rows["value"]).where(told)
-    first = value.where(rows["place"] == 0).str.replace("=", "@0=", n=1)
-    matrices, names = [], []
-    for token in (value, first):
-        code, name = pd.factorize(token)  # -1: not told
-        known = code >= 0
-        matrices.append(_indicator(rows["case"].to_numpy()[known], code[known], (cases, len(name))))
-        names.append(np.asarray(name, dtype=object))
-    wording = rows["field"] + "\t" + rows["value"] + " " + rows["text"].str.replace(DAYS, "", regex=True)
-    code, distinct = pd.factorize(wording)
-    reader = CountVectorizer(analyzer=_words, binary=True)
-    words = reader.fit_transform(distinct) if len(distinct) else sparse.csr_matrix((0, 0))
-    matrices.append(_indicator(rows["case"].to_numpy(), code, (cases, len(distinct))) @ words)
-    names.append(reader.get_feature_names_out() if len(distinct) else np.array([], dtype=object))
-    # A word that several statements of a case tell was counted by the product; it is there or not.
-    return sparse.csr_matrix(sparse.hstack(matrices).astype(bool).astype(float)), np.concatenate(names)
-
-
-def _words(wording: str) -> list[str]:
-    """Words of a statement with its field before each; of a fusion `A-B` both genes too."""
-    field, _, text = wording.partition("\t")
-    found = WORD_READER(text)
-    return [f"{field}~{part}" for word in found for part in {word, *word.split("-")} if part]
-
-
-WORD_READER = CountVectorizer(token_pattern=WORD, lowercase=True).build_tokenizer()
-
-
-def _indicator(row: np.ndarray, column: np.ndarray, shape: tuple[int, int]) -> sparse.csr_matrix:
-    """A sparse matrix of ones at the given places."""
-    return sparse.csr_matrix((np.ones(len(row)), (row, column)), shape=shape)

@@ -7,11 +7,13 @@ cancer was seen.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
-from oncoraft.evidence.declaration import IndexDay
-from oncoraft.evidence.fields import MARKERS
+from oncoraft.evidence.declaration import IndexDay, is_known
+from oncoraft.evidence.fields import BY_NAME, MARKERS
 from oncoraft.evidence.known import Tables, closest, daily, facts, in_figures, known_records, of_distinct, with_earlier
 
 MARKER_CHANGE = 0.2  # a fifth up or down reads as rising or falling; assumed, within assay variation below it
@@ -48,15 +50,27 @@ def _on_a_day_of(rows: pd.DataFrame, others: pd.DataFrame, who: str, day: str) -
     return keys.isin(wanted.unique())
 
 
-def imaging(cases: pd.DataFrame, tables: Tables, count: int, index_day: IndexDay) -> dict[str, pd.DataFrame]:
+class Reports(NamedTuple):
+    """Decided reports, one a row, with person, start_day and is_yes: whether the disease progressed, whether cancer was seen."""
+
+    progression: pd.DataFrame
+    presence: pd.DataFrame
+
+
+def reports(tables: Tables) -> Reports:
+    """Those of all people."""
+    return Reports(decided(tables["timeline_progression"], "progression"), presence(tables))
+
+
+def imaging(cases: pd.DataFrame, told: Reports, count: int, index_day: IndexDay) -> dict[str, pd.DataFrame]:
     """Progression on the closest imaging days, how often so far, and whether cancer was seen at all."""
-    rows = decided(tables["timeline_progression"], "progression")
-    rows = rows.assign(modality=rows["procedure_type"].fillna("imaging").replace(MODALITIES))
-    records = daily(known_records(cases, rows, "progression", ties="modality"), "is_yes", "modality")
-    last = closest(records, count)
-    every = known_records(cases, rows, "imaging_history")
+    rows = told.progression[["person", "start_day", "is_yes"]]
+    rows = rows.assign(modality=told.progression["procedure_type"].fillna("imaging").replace(MODALITIES))
+    every = known_records(cases, rows, "imaging_history", ties="modality")
+    recent = every[is_known(BY_NAME["progression"], every["days_before_index"])]  # by the same rule, but for what is stale
+    last = closest(daily(recent, "is_yes", "modality"), count)
     ever = daily(every, "is_yes").groupby("case")["is_yes"].agg(["sum", "size"]).reset_index()
-    seen = known_records(cases, presence(tables), "cancer_presence", index_day=index_day)
+    seen = known_records(cases, told.presence, "cancer_presence", index_day=index_day)
     seen["is_yes"] |= _on_a_day_of(seen, every[every["is_yes"]], "case", "days_before_index")
     seen = daily(seen, "is_yes")
     closest_seen, earlier = with_earlier(seen, seen["is_yes"].map({True: "seen", False: "not seen"}), count)

@@ -61,8 +61,9 @@ def find(
 
     With `fields`, facts of these alone, and of those that come with them.
     """
-    notes, specimens = (
+    notes, reports, specimens = (
         cache(lambda: treatment.outside(cases, tables)),
+        cache(lambda: disease.reports(tables)),
         cache(lambda: genomics.known_specimens(cases, tables, genomics_known)),
     )
     groups: tuple[tuple[tuple[str, ...], Callable[[], dict[str, pd.DataFrame]]], ...] = (
@@ -71,12 +72,12 @@ def find(
         (FOUND_TOGETHER["patient"], lambda: facts.patient(cases, tables)),
         (FOUND_TOGETHER["diagnosis"], lambda: facts.diagnosis(cases, tables, receptors)),
         (("ecog",), lambda: {"ecog": disease.performance(cases, tables, count, index_day)}),
-        (FOUND_TOGETHER["imaging"], lambda: disease.imaging(cases, tables, count, index_day)),
+        (FOUND_TOGETHER["imaging"], lambda: disease.imaging(cases, reports(), count, index_day)),
         (("tumor_sites",), lambda: {"tumor_sites": disease.sites(cases, tables, index_day)}),
         (("tumor_marker",), lambda: {"tumor_marker": disease.markers(cases, tables, count, index_day)}),
         (FOUND_TOGETHER["received"], lambda: treatment.received(cases, tables, notes(), count)),
         (FOUND_TOGETHER["local"], lambda: treatment.local(cases, tables, count)),
-        (("prior_regimen",), lambda: {"prior_regimen": treatment.prior_regimens(cases, tables, notes(), count)}),
+        (("prior_regimen",), lambda: {"prior_regimen": treatment.prior_regimens(cases, tables, reports(), notes(), count)}),
         (FOUND_TOGETHER["pathology"], lambda: facts.pathology(cases, tables, count)),
         (
             FOUND_TOGETHER["genomic"],

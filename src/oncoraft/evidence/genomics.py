@@ -192,9 +192,10 @@ def _mutations(tables: Tables, samples: pd.Series) -> pd.DataFrame:
     rows = rows[rows["tumor_sample_barcode"].isin(samples)]
     kind = rows["variant_classification"].map({word: is_silent_class(word) for word in rows["variant_classification"].dropna().unique()})
     # Tables hold the normal form already; those of an older reader may not.
-    change = rows["hgvsp_short"].map({text: protein_change(text) or "" for text in rows["hgvsp_short"].dropna().unique()}).fillna("")
-    silent = kind.eq(True) | change.map({text: is_unchanged(text) for text in change.unique()}).astype(bool)
-    value = (rows["hugo_symbol"] + " " + change).str.strip()
+    code, texts = pd.factorize(rows["hgvsp_short"])
+    changes = [*(protein_change(text) or "" for text in texts), ""]  # a missing one has the code -1, which is the last place
+    silent = kind.eq(True) | np.array([is_unchanged(change) for change in changes])[code]
+    value = (rows["hugo_symbol"] + " " + np.array(changes, dtype=object)[code]).str.strip()
     found = pd.DataFrame({"sample_id": rows["tumor_sample_barcode"], "name": value, "value": value})
     return _placed(found, rows["hugo_symbol"])[~silent]
 

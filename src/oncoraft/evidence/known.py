@@ -84,11 +84,22 @@ def known_records(
 
 
 def daily(records: pd.DataFrame, column: str, *also: str) -> pd.DataFrame:
-    """One record a case and day: the highest value of `column` (for booleans: true), the closest day first."""
+    """One record a case and day: the highest value of `column` (for booleans: true), of equal ones the last; the closest day first.
+
+    Args:
+        records: sorted by case and age, as `known_records` gives them.
+        column: never missing.
+        also: other columns wanted.
+    """
     keys = ["case", "days_before_index"]
-    # Reversed, since lexsort knows the ascending order alone and the highest of a day has to come first.
-    order = np.lexsort([records[column].to_numpy(float), -records["days_before_index"].to_numpy(), -records["case"].to_numpy()])[::-1]
-    return records[[*keys, column, *also]].iloc[order].drop_duplicates(keys)
+    case, days = (records[name].to_numpy() for name in keys)
+    begun = np.flatnonzero(np.r_[True, (case[1:] != case[:-1]) | (days[1:] != days[:-1])][: len(records)])
+    value = records[column].to_numpy(float)
+    if len(begun) == len(value):  # also of none, which reduceat refuses
+        return records[[*keys, column, *also]]
+    highest = np.repeat(np.maximum.reduceat(value, begun), np.diff(begun, append=len(value)))
+    last = np.maximum.reduceat(np.where(value == highest, np.arange(len(value)), -1), begun)
+    return records[[*keys, column, *also]].take(last)
 
 
 def closest(records: pd.DataFrame, count: int = 1) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from oncoraft.evidence.disease import decided, presence
+from oncoraft.evidence.disease import Reports
 from oncoraft.evidence.known import Tables, ago, closest, facts, in_one, known_records, of_distinct
 from oncoraft.knowledge.drug_rows import are_for
 from oncoraft.knowledge.drugs import Drug, drugs
@@ -149,7 +149,7 @@ def _occasions(cases: pd.DataFrame, rows: pd.DataFrame, field: str, count: int, 
     return facts(frame, total, number=number, when=("the last " + str(count) + ": " + when).where(total > count, when))
 
 
-def prior_regimens(cases: pd.DataFrame, tables: Tables, notes: pd.DataFrame, count: int) -> pd.DataFrame:
+def prior_regimens(cases: pd.DataFrame, tables: Tables, told: Reports, notes: pd.DataFrame, count: int) -> pd.DataFrame:
     """The last few regimens of the case's cancer before: their agents started before the index date, and the imaging verdicts while they lasted.
 
     A regimen lasts from its 15th day to the next one or the index date. Progression wins over no cancer seen, that over no
@@ -162,7 +162,7 @@ def prior_regimens(cases: pd.DataFrame, tables: Tables, notes: pd.DataFrame, cou
     lines = closest(lines.assign(until=after.fillna(lines["index_day"])), count).reset_index(drop=True)
     lines["number"] = np.arange(len(lines), dtype=np.int32)
     names = lines["number"].map(_agents_begun(lines, tables["timeline_treatment"]))
-    verdict = _verdicts(lines, tables)
+    verdict = _verdicts(lines, told)
     days = verdict["first_progression"]
     when = ago((lines["index_day"] - lines["start_day"] - days).astype("float64"))
     reading = np.select(
@@ -186,10 +186,10 @@ def _agents_begun(lines: pd.DataFrame, treatment: pd.DataFrame) -> pd.Series:
     return in_one(begun["number"], named(begun["agent"]), " + ")
 
 
-def _verdicts(lines: pd.DataFrame, tables: Tables) -> pd.DataFrame:
+def _verdicts(lines: pd.DataFrame, told: Reports) -> pd.DataFrame:
     """By line: day of its first progression (null), whether cancer was once not seen, whether any imaging was decided."""
     found = pd.DataFrame(index=lines.index)
-    for column, reports in (("progression", decided(tables["timeline_progression"], "progression")), ("has_cancer", presence(tables))):
+    for column, reports in told._asdict().items():
         reports = reports[["person", "start_day", "is_yes"]].rename(columns={"start_day": "report_day"})
         joined = lines[["number", "person", "start_day", "until"]].merge(reports, on="person")
         day = joined["report_day"] - joined["start_day"]

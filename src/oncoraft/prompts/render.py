@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.foundation.ranges import RangedTable
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 from oncoraft.prompts.budget import CHARACTERS_PER_TOKEN, Count, OverBudget, Statement, Tally, estimated_tokens, fit, tokenizer_count
-from oncoraft.prompts.sections import ASKED_OF_LINES, Section, capital, sections_by_case
+from oncoraft.prompts.sections import ASKED_OF_HEADED, Section, capital, sections_by_case
 
 log = logging.getLogger("oncoraft")
 COLUMNS = ("case_id", "section", "field", "value", "text", "priority", "days_before_index")  # of evidence, that prompts are made of
@@ -64,9 +64,11 @@ class Renderer:
         source = (FOLDER / f"{template}.jinja").read_text(encoding="utf-8")
         self.template = environment.from_string(source)
         tree = environment.parse(source)
-        asked = {node.attr for node in tree.find_all(nodes.Getattr)}
-        # A template that asks for no statement, but for sections and their lines alone.
-        self.is_of_lines = meta.find_undeclared_variables(tree) == {"sections"} and asked <= ASKED_OF_LINES
+        self.asked = frozenset(node.attr for node in tree.find_all(nodes.Getattr))
+        # A template that asks for no statement, but for sections and their texts alone.
+        self.is_of_sections = meta.find_undeclared_variables(tree) == {"sections"} and self.asked <= ASKED_OF_HEADED
+        # The same as a function: a context for each case would cost more than what is written.
+        self.of_sections = environment.from_string(f"{{% macro told(sections) %}}{source}{{% endmacro %}}").module.__dict__["told"]
         file = instruction_file or FOLDER / f"{template}.txt"
         try:
             self.instruction = file.read_text(encoding="utf-8").strip()
@@ -81,8 +83,9 @@ class Renderer:
         Args:
             evidence: columns of `evidence.parquet`; rows of a case stand together.
         """
-        if self.is_of_lines:
-            return {case_id: self.template.render(sections=sections).strip() for case_id, sections in sections_by_case(evidence)}
+        if self.is_of_sections:
+            told = (found for part in parts_of(evidence) for found in sections_by_case(part, self.asked))
+            return {case_id: self.of_sections(sections).strip() for case_id, sections in told}
         parts = statements_by_case(evidence)
         return {case_id: self.input_text(statements) for cases in parts for case_id, statements in cases.items()}
 
@@ -128,17 +131,25 @@ def statements_by_case(evidence: pd.DataFrame | pa.Table) -> Iterator[dict[str, 
     Args:
         evidence: columns of `evidence.parquet`; rows of a case stand together.
     """
-    table = in_arrow(evidence)
-    names = _plain(table["case_id"])
-    starts = np.flatnonzero(np.r_[True, names[1:] != names[:-1]]) if len(names) else np.array([], dtype=int)
-    stops = np.r_[starts[1:], len(names)]
-    for first in range(0, len(starts), CHUNK):
-        begin, end = int(starts[first]), int(stops[min(first + CHUNK, len(starts)) - 1])
-        part = table.slice(begin, end - begin)
+    for part in parts_of(in_arrow(evidence)):
+        names = _plain(part["case_id"]).tolist()
         columns = [_plain(part[name]).tolist() for name in ("section", "field", "value", "text", "priority")]
         rows = list(map(Statement, *columns, part["days_before_index"].to_pylist()))
-        places = zip(starts[first : first + CHUNK] - begin, stops[first : first + CHUNK] - begin)
-        yield {names[begin + start]: rows[start:stop] for start, stop in places}
+        yield {names[start]: rows[start:stop] for start, stop in pairwise([*_starts(part).tolist(), len(rows)])}
+
+
+def parts_of(evidence: pa.Table) -> Iterator[pa.Table]:
+    """Evidence of `CHUNK` cases at a time; rows of a case stand together."""
+    bounds = [*_starts(evidence)[::CHUNK].tolist(), evidence.num_rows]
+    for start, stop in pairwise(bounds):
+        yield evidence.slice(start, stop - start)
+
+
+def _starts(evidence: pa.Table) -> np.ndarray:
+    """The first row of each case."""
+    names = evidence["case_id"]
+    codes = (names if pa.types.is_dictionary(names.type) else names.dictionary_encode()).combine_chunks().indices.to_numpy()
+    return np.flatnonzero(np.diff(codes, prepend=-1))
 
 
 def _plain(column: pa.ChunkedArray) -> np.ndarray:
