@@ -15,7 +15,7 @@ from typing import NamedTuple
 from oncoraft.verifiers.claims import Claim
 from oncoraft.verifiers.damage import EACH, damage
 from oncoraft.verifiers.finding import Finding, Verdict
-from oncoraft.verifiers.grammar import TOKEN, Grammar, breaches, grammar, longest_breath, words_in_place
+from oncoraft.verifiers.grammar import TOKEN, Grammar, breaches, grammar, longest_breath, place_of
 from oncoraft.verifiers.text import REMEMBERED, Span, sentences
 
 PLAIN_WORD = re.compile(r"[a-z0-9][\w*/'’+-]*")
@@ -157,11 +157,11 @@ def copied_spans(parts: list[tuple[int, Grammar]], words: list[str], shown: list
     if not ends:
         return []
     theirs = " " + " ".join(filter(None, [statement.plain for statement in shown])) + " "
-    places, found = words_in_place(parts), list[Span]()
+    found: list[Span] = []
     for after in ends:
         first = after - COPIED_RUN
         if f" {' '.join(words[first:after])} " in theirs:
-            start, end = places[first].start, places[after - 1].end
+            start, end = place_of(parts, first).start, place_of(parts, after - 1).end
             if found and start <= found[-1].end:
                 found[-1] = Span(found[-1].start, end)
             else:

@@ -58,7 +58,7 @@ class Grammar(NamedTuple):
 
     Args:
         tokens: words and marks, in order.
-        words: the words alone, lower case.
+        words: the words alone, lower case; `places`: their begins and ends.
         function_words: how many of them hold the others together.
         breaches: begin and end of neighbours that English does not allow.
         breaths: words in a row before, between and behind its marks: one number where there is no mark.
@@ -68,6 +68,7 @@ class Grammar(NamedTuple):
 
     tokens: tuple[Token, ...]
     words: tuple[str, ...]
+    places: tuple[tuple[int, int], ...]
     function_words: int
     breaches: tuple[tuple[int, int], ...]
     breaths: tuple[int, ...]
@@ -93,6 +94,7 @@ def _of_sentence(sentence: str) -> Grammar:
     return Grammar(
         tokens,
         words,
+        tuple((token.start, token.end) for token in tokens if token.text not in MARKS),
         sum(word in FUNCTION_WORDS for word in words),
         tuple((one.start, two.end) for one, two in pairwise(tokens) if is_breach(one.text, two.text)),
         tuple(breaths),
@@ -101,14 +103,14 @@ def _of_sentence(sentence: str) -> Grammar:
     )
 
 
-def words_in_place(parts: list[tuple[int, Grammar]]) -> list[Token]:
-    """The words of a text, without its marks."""
-    return [
-        Token(token.text, start + token.start, start + token.end)
-        for start, part in parts
-        for token in part.tokens
-        if token.text not in MARKS
-    ]
+def place_of(parts: list[tuple[int, Grammar]], index: int) -> Span:
+    """Where a word of a text stands, counted over all its sentences from 0."""
+    for start, part in parts:
+        if index < len(part.words):
+            begin, end = part.places[index]
+            return Span(start + begin, start + end)
+        index -= len(part.words)
+    raise IndexError(index)
 
 
 def breaches(parts: list[tuple[int, Grammar]]) -> list[Span]:
