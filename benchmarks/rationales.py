@@ -64,9 +64,9 @@ def main() -> None:
             if given.study:
                 parser.error(f"--study: no such folder: {study}")
             measure(["twin", "--patients", str(given.patients), "--seed", "1", "--out", str(study)], ROOT / "src")
-        for name, words in MADE.items():
+        for name, command in MADE.items():
             if not (work / name).exists():
-                measure([word.format(study=study, work=work) for word in words.split()], ROOT / "src")
+                measure([word.format(study=study, work=work) for word in command.split()], ROOT / "src")
         step = ["rationales", str(work / "evidence.parquet"), str(work / "cases"), "--out", f"{scratch}/rationales.jsonl"]
         several = f"this, {given.processes} processes"
         asked = {"other": (step, given.other), "this": (step, ROOT / "src")}

@@ -179,8 +179,8 @@ class Told(NamedTuple):
 @lru_cache(maxsize=REMEMBERED)
 def _told(section: str, text: str) -> Told:
     """What a statement tells; most recur in many cases, and of those that do not most differ in numbers alone."""
-    _, *told = _read(section.lower().replace("_", " "), read_alike(without_days(text)))
-    return Told(_numbers(text), *told)
+    told = _read(section.lower().replace("_", " "), read_alike(without_days(text)))
+    return Told(_numbers(text), told.given, told.prior, told.alterations, told.genes, told.values, told.profiled)
 
 
 @lru_cache(maxsize=REMEMBERED)
