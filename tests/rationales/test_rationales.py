@@ -238,9 +238,13 @@ def test_no_process_at_all_is_refused(tmp_path: Path, capsys) -> None:
 
 
 def test_the_search_for_cycles_goes_on_after_a_range_that_fails_and_stays_off_where_it_was() -> None:
-    with pytest.raises(ZeroDivisionError), without_cycle_search():
-        assert not gc.isenabled()
-        raise ZeroDivisionError
+    def fail() -> None:
+        with without_cycle_search():
+            assert not gc.isenabled()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert gc.isenabled()
     gc.disable()
     try:
