@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 from oncoraft.knowledge.protein_changes import protein_change
 from oncoraft.verifiers.attributes import HINTS, PATTERNS, SITE_OF, SITE_PATTERNS, sites_in
 from oncoraft.verifiers.stretches import ENUMERATION, stretches
 from oncoraft.verifiers.text import POSSIBLY_DENIED, REMEMBERED, Span, denied, sentences
-from oncoraft.verifiers.vocabulary import ACTION, gene_tokens, mechanism_spans, named_drugs, symbols
+from oncoraft.verifiers.vocabulary import ACTION, Word, gene_tokens, mechanism_spans, named_drugs, symbols, words_of
 
 RESIDUES = [
     "Ala",
@@ -66,6 +67,7 @@ CLASS_AFTER = re.compile(rf"(?:[- ]G12C)?{ACTION}\b", re.IGNORECASE)
 # A number that no word, sign or number runs into; looked at from its first digit, so that the search runs from digit to digit.
 NUMBER = re.compile(r"\d(?<![\w.*-]\d)\d*(?:\.\d+)?(?![\w*]|\.\d)")
 SITE_HINTS = tuple(sorted(SITE_OF, key=len))
+ANY_HINT = re.compile("|".join(map(re.escape, sorted({*chain.from_iterable(HINTS.values()), *SITE_HINTS}))))
 
 
 class Claim(NamedTuple):
@@ -117,7 +119,9 @@ def read_claims(text: str) -> list[Claim]:
     if len(parts) == 1:
         return read_whole(text)
     return [
-        claim._replace(span=Span(start + claim.span.start, start + claim.span.end)) for start, part in parts for claim in _of_stretch(part)
+        Claim(kind, subject, value, no, Span(start + begin, start + end), options)
+        for start, part in parts
+        for kind, subject, value, no, (begin, end), options in _of_stretch(part)
     ]
 
 
@@ -135,12 +139,13 @@ def read_whole(text: str, may_count: bool = True) -> list[Claim]:
         may_count: whether a number at its beginning may count its points.
     """
     reading = Reading(text)
-    for start, end in mechanism_spans(text.lower()):
+    words = words_of(text)
+    for start, end in mechanism_spans(text, words):
         reading.take(start, end)
     # From the surest to the vaguest reading: a number is only what nothing else has taken.
-    _read_drugs(reading)
+    _read_drugs(reading, words)
     _read_values(reading)
-    _read_genes(reading)
+    _read_genes(reading, words)
     _read_numbers(reading, may_count)
     return _resolved(text, sorted(reading.claims, key=lambda claim: (claim.span, claim.subject)))
 
@@ -156,8 +161,8 @@ def _resolved(text: str, claims: list[Claim]) -> list[Claim]:
     return found
 
 
-def _read_drugs(reading: Reading) -> None:
-    for name in named_drugs(reading.text):
+def _read_drugs(reading: Reading, words: list[Word]) -> None:
+    for name in named_drugs(reading.text, words):
         if reading.free(name.start, name.end):
             for value in name.values:
                 reading.claims.append(Claim(name.kind, value, "", False, Span(name.start, name.end), (value,)))
@@ -166,6 +171,8 @@ def _read_drugs(reading: Reading) -> None:
 
 def _read_values(reading: Reading) -> None:
     lower = reading.text.lower()
+    if not ANY_HINT.search(lower):
+        return
     told = {subject for subject, hints in HINTS.items() if _any_in(hints, lower)}
     for pattern in PATTERNS if told else ():
         if pattern.subject not in told:
@@ -205,7 +212,7 @@ def _kind(word: str) -> str:
     return next(kind for prefix, kind in KINDS.items() if word.startswith(prefix))
 
 
-def _read_genes(reading: Reading) -> None:
+def _read_genes(reading: Reading, words: list[Word]) -> None:
     text = reading.text
     for match in FUSION_PAIR.finditer(text):
         one, two = match.group("one", "two")
@@ -214,7 +221,7 @@ def _read_genes(reading: Reading) -> None:
         if ((known == 2 and match.group("mark") != "/") or (known and word)) and reading.free(*match.span()):
             # Without a word the pair is one of rearranged genes, whether they make a fusion or not.
             reading.add("alteration", one, _kind(word[1:]) if word else "rearrangement", *match.span(), options=(one, two))
-    for token, start, end in gene_tokens(text):
+    for token, start, end in gene_tokens(text, words):
         if not reading.free(start, end):
             continue
         named = symbols(token)

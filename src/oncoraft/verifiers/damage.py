@@ -41,20 +41,29 @@ def _damaged_words(sentence: str) -> tuple[tuple[int, int, str], ...]:
 
 def _said_twice(text: str) -> Iterator[Finding]:
     """Clauses of four words or more that have stood before, word for word, or that say themselves twice in a row."""
+    # A stop or line break ends a clause too; with line breaks sentences would not begin right behind one.
+    parts = [Span(0, len(text))] if "\n" in text else sentences(text)
     seen: set[str] = set()
+    for place, part in enumerate(parts):
+        for start, end, clause, is_double in _clauses_said(text[part.start : part.end]):
+            if is_double or clause in seen:
+                # The first clause of a sentence reaches back to the stop before it.
+                begin = part.start + start if start else parts[place - 1].end - 1 if place else 0
+                yield Finding(Span(begin, part.start + end), "contradicted", "said twice")
+            seen.add(clause)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _clauses_said(sentence: str) -> tuple[tuple[int, int, str, bool], ...]:
+    """Begin, end and words of clauses of four words or more, and whether one says itself twice in a row."""
+    found = []
     start = 0
-    for end in [*(match.start() for match in CLAUSE_ENDS.finditer(text)), len(text)]:
-        words = re.findall(r"\S+", text[start:end].lower().strip(".,;:!?\n"))
+    for end in [*(match.start() for match in CLAUSE_ENDS.finditer(sentence)), len(sentence)]:
+        words = sentence[start:end].lower().strip(".,;:!?\n").split()
         words = words[1:] if words[:1] == ["and"] else words
         half = len(words) // 2
-        clause = " ".join(words)
-        if words[:1] and words[0] in RELATIVE:  # "which weighs against a benefit" may well end two sentences
-            clause = ""
-        if (
-            clause
-            and len(words) >= LEAST_CLAUSE
-            and (clause in seen or (half >= LEAST_CLAUSE and words[-half:] == words[-2 * half : -half]))
-        ):
-            yield Finding(Span(start, end), "contradicted", "said twice")
-        seen.add(clause)
+        # "which weighs against a benefit" may well end two sentences.
+        if len(words) >= LEAST_CLAUSE and words[0] not in RELATIVE:
+            found.append((start, end, " ".join(words), half >= LEAST_CLAUSE and words[-half:] == words[-2 * half : -half]))
         start = end
+    return tuple(found)

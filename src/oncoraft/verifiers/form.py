@@ -7,47 +7,18 @@ only by its function words: which follow which, and how many there are.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 from oncoraft.verifiers.claims import Claim
 from oncoraft.verifiers.damage import EACH, damage
 from oncoraft.verifiers.finding import Finding, Verdict
-from oncoraft.verifiers.text import REMEMBERED, Span, sentences, word_set
+from oncoraft.verifiers.grammar import TOKEN, Grammar, breaches, grammar, longest_breath, place_of
+from oncoraft.verifiers.text import REMEMBERED, Span, sentences
 
-TOKEN = re.compile(r"[A-Za-z0-9][\w*/'’+-]*|[.,;:!?]")
 PLAIN_WORD = re.compile(r"[a-z0-9][\w*/'’+-]*")
-DETERMINERS = "the a an this that these those its his her their no every each"
-PREPOSITIONS = "of to in on at for with by from into against without than as about between past"
-CONJUNCTIONS = "and or but so because while where when if although though that which who yet"
-VERBS = (
-    "is are was were be been has have had do does did can could may might will would should must cannot makes make gives give goes keeps"
-    " leaves lets lies works shows speaks argues favours favors supports marks meets promises allows limits offers weakens blocks targets"
-    " predicts suggests points remains lowers raises helps responds carries holds stands comes takes adds needs weighs means expects"
-)
-PRONOUNS = "it they he she we i one none nothing there what"
-ADVERBS = "not only also very more most less here now overall likely unlikely still even together"
-FUNCTION_WORDS = frozenset(" ".join((DETERMINERS, PREPOSITIONS, CONJUNCTIONS, VERBS, PRONOUNS, ADVERBS)).split())
-OPENERS = word_set(f"{DETERMINERS} {PREPOSITIONS}") - {"that", "this", "these", "those", "her", "past", "no", "each"}
-ARTICLES = word_set("the a an its his their")
-NEVER_AFTER_ARTICLE = word_set(f"{VERBS} {CONJUNCTIONS} {PREPOSITIONS} the a an") - {
-    "makes",
-    "works",
-    "so",
-    "targets",
-    "past",
-    "needs",
-    "limits",
-}
-FINITE = frozenset(word for word in VERBS.split() if word.endswith("s")) | {"are", "were"}
-NOUNS_TOO = word_set("targets marks limits supports works needs means points holds takes")
-SUBORDINATORS = word_set("because although though while whereas if")
-NEVER_AFTER_PREPOSITION = word_set("and or but because is are was were has have")
-BARE_PREPOSITIONS = word_set("of to at for with from by into between")
-BE = word_set("is are was were")
-NEVER_AFTER_BE = word_set("is are was were has have does do did can will would and or")
-VERB_LIKE = re.compile(r"^(?:\w{3,}(?:s|ed|en|ing)|is|are|was|were|has|have|had|can|may|might|will|would|should|be)$", re.IGNORECASE)
 LONGEST_BREATH = 30  # words without a comma or stop; English argues in shorter ones
 MODIFIERS = frozenset(
     {"stage", "line", "her2", "hormone_receptor", "age", "pdl1", "msi", "mmr", "tmb", "sex", "treated", "cancer", "disease", "setting"}
@@ -57,6 +28,7 @@ LEAST_FUNCTION, MOST_FUNCTION = 0.12, 0.75
 TOLERATED_BREACHES = 0.02  # per word: ungrammatical neighbours that a good text may show to so crude a reader
 TOLERATED_RECITAL = 0.5  # share of the prompt's longer statements that stand in a rationale word for word
 LEAST_STATEMENT = 4  # words
+LEAST_RECITED = 3  # statements of that length, below which a share tells nothing
 COPIED_RUN = 6  # words in a row that also stand in the prompt
 TOLERATED_COPY = 0.4
 OUTCOME = re.compile(
@@ -92,61 +64,34 @@ def form(text: str, claims: Iterable[Claim], prompt: str, instruction: str = "")
         prompt: the statements of the prompt, one a line.
         instruction: other text that the writer was shown and may not hand back either.
     """
-    tokens = [(match.group(), match.start(), match.end()) for match in TOKEN.finditer(text)]
-    words = [token for token in tokens if token[0] not in ".,;:!?"]
+    parts = grammar(text)
+    words = [word for _, part in parts for word in part.words]
     if not words:
         return Verdict(0.0)
     findings: list[Finding] = []
     length = min(1.0, len(words) / LEAST_WORDS) if len(words) <= MOST_WORDS else MOST_WORDS / len(words)
     if len(words) < LEAST_WORDS:
         length *= 0.5
-    share = sum(word.lower() in FUNCTION_WORDS for word, _, _ in words) / len(words)
+    share = sum(part.function_words for _, part in parts) / len(words)
     balance = 1.0 if LEAST_FUNCTION <= share <= MOST_FUNCTION else 0.0
-    breaches = sorted([*_breaches(tokens), *_collisions(text, claims)])
-    grammar = max(0.0, 1.0 - max(0.0, len(breaches) / len(words) - TOLERATED_BREACHES) / TOLERATED_BREACHES)
-    findings += [Finding(span, "contradicted", "these words do not follow each other") for span in breaches]
-    controls = [Finding(Span(*match.span()), "contradicted", "spells a control token") for match in CONTROL.finditer(text)]
+    broken = sorted([*breaches(parts), *_collisions(text, claims)])
+    well_formed = max(0.0, 1.0 - max(0.0, len(broken) / len(words) - TOLERATED_BREACHES) / TOLERATED_BREACHES)
+    findings += [Finding(span, "contradicted", "these words do not follow each other") for span in broken]
+    controls = [Finding(Span(*match.span()), "contradicted", "spells a control token") for match in _controls(text)]
     findings += controls
-    copied = copied_spans(words, f"{prompt}\n{instruction}")
+    shown = [_statement(line) for line in prompt.split("\n")]
+    copied = copied_spans(parts, words, [*shown, *map(_statement, instruction.split("\n"))])
     copy_share = sum(len(TOKEN.findall(text[span.start : span.end])) for span in copied) / len(words)
-    own = max(0.0, 1.0 - max(0.0, copy_share - TOLERATED_COPY) / 0.2) if recited(text, prompt) <= TOLERATED_RECITAL else 0.0
+    own = max(0.0, 1.0 - max(0.0, copy_share - TOLERATED_COPY) / 0.2) if recited(text, shown) <= TOLERATED_RECITAL else 0.0
     findings += [Finding(span, "noted", "copied from the prompt") for span in copied]
-    breath = 1.0 if _longest_breath(tokens) <= LONGEST_BREATH else 0.0
+    breath = 1.0 if longest_breath(parts) <= LONGEST_BREATH else 0.0
     plain = 0.0 if controls else 1.0
     places = damage(text)
     findings += places
     whole = max(0.0, 1.0 - EACH * len(places))
     return Verdict(
-        min(length, balance, grammar, own, breath, plain, whole, _sentence_share(text), _variety(words)), tuple(sorted(findings))
+        min(length, balance, well_formed, own, breath, plain, whole, _sentence_share(parts), _variety(words)), tuple(sorted(findings))
     )
-
-
-def _breaches(tokens: list[tuple[str, int, int]]) -> list[Span]:
-    """Neighbours that English does not allow: an article before a verb or a stop, a preposition before a stop, and the like."""
-    found = []
-    for (one, start, _), (two, _, end) in pairwise(tokens):
-        first, second = one.lower(), two.lower()
-        stop = second in ".,;:!?"
-        if (
-            (first in OPENERS and stop)
-            or (first in ARTICLES and second in NEVER_AFTER_ARTICLE)
-            or (first in BE and second in NEVER_AFTER_BE)
-            or (first in FINITE and second in FINITE and not (first in BE and second in NOUNS_TOO))
-            or (first in SUBORDINATORS and second in FINITE)
-            or (first in BARE_PREPOSITIONS and second in NEVER_AFTER_PREPOSITION)
-            or (first == second and first.isalpha())
-            or (one in ".!?" and two[0].islower())
-            or (
-                one not in ".!?:"
-                and two[0].isupper()
-                and two[1:].islower()
-                and len(two) > 2
-                and first in FUNCTION_WORDS
-                and two.lower() in FUNCTION_WORDS
-            )
-        ):
-            found.append(Span(start, end))
-    return found
 
 
 def _collisions(text: str, claims: Iterable[Claim]) -> list[Span]:
@@ -160,45 +105,63 @@ def _collisions(text: str, claims: Iterable[Claim]) -> list[Span]:
     ]
 
 
-def _longest_breath(tokens: list[tuple[str, int, int]]) -> int:
-    """Most words in a row without a mark between them."""
-    longest = run = 0
-    for word, _, _ in tokens:
-        run = 0 if word in ".,;:!?" else run + 1
-        longest = max(longest, run)
-    return longest
+def _controls(text: str) -> Iterable[re.Match[str]]:
+    return CONTROL.finditer(text) if "<" in text or "[" in text else ()
 
 
-def _sentence_share(text: str) -> float:
+def _sentence_share(parts: list[tuple[int, Grammar]]) -> float:
     """1 where at least three in five sentences hold a verb and the text ends with a stop; else falling."""
-    parts = [text[span.start : span.end] for span in sentences(text)]
-    with_verb = sum(map(_has_verb, parts))
-    ended = bool(re.search(r"[.!?][\"')]*\s*$", text))
-    return min(1.0, with_verb / max(1, len(parts)) / 0.6) * (1.0 if ended else 0.5)
+    with_verb = sum(part.has_verb for _, part in parts)
+    return min(1.0, with_verb / max(1, len(parts)) / 0.6) * (1.0 if parts[-1][1].is_stopped else 0.5)
+
+
+def _variety(words: list[str]) -> float:
+    """1 unless the same three words come again and again."""
+    count = len(words) - 2
+    if count < 10:
+        return 1.0
+    return min(1.0, len(set(zip(words, words[1:], words[2:]))) / count / 0.7)
+
+
+class Statement(NamedTuple):
+    """A line of a prompt as it may be copied: `plain` words apart from marks; `whole` where it is long, with a word from its midst."""
+
+    plain: str
+    words: frozenset[str]
+    whole: str | None
+    midst: str
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _has_verb(sentence: str) -> bool:
-    return any(VERB_LIKE.match(word) and not word.isupper() for word in re.findall(r"[A-Za-z]+", sentence))
+def _statement(line: str) -> Statement:
+    lower = line.lower()
+    plain, words = PLAIN_WORD.findall(lower), lower.split()
+    if len(words) < LEAST_STATEMENT:
+        return Statement(" ".join(plain), frozenset(plain), None, "")
+    return Statement(" ".join(plain), frozenset(plain), " ".join(words).rstrip("."), max(words[1:-1], key=len))
 
 
-def _variety(words: list[tuple[str, int, int]]) -> float:
-    """1 unless the same three words come again and again."""
-    lower = [word.lower() for word, _, _ in words]
-    triples = list(zip(lower, lower[1:], lower[2:]))
-    if len(triples) < 10:
-        return 1.0
-    return min(1.0, len(set(triples)) / len(triples) / 0.7)
+def copied_spans(parts: list[tuple[int, Grammar]], words: list[str], shown: list[Statement]) -> list[Span]:
+    """Runs of six or more words that stand in the prompt in the same order, joined where they overlap.
 
-
-def copied_spans(words: list[tuple[str, int, int]], prompt: str) -> list[Span]:
-    """Runs of six or more words that stand in the prompt in the same order, joined where they overlap."""
-    theirs = " " + " ".join(filter(None, map(_plain_words, prompt.split("\n")))) + " "
-    mine = [word.lower() for word, _, _ in words]
+    Args:
+        parts: from `grammar`.
+        words: all words of the text, lower case.
+        shown: lines of the prompt.
+    """
+    known: set[str] = set().union(*[statement.words for statement in shown])
+    runs = [0]  # words up to and with each that stand somewhere in the prompt: few texts hold six in a row
+    for word in words:
+        runs.append(runs[-1] + 1 if word in known else 0)
+    ends = [end for end, run in enumerate(runs) if run >= COPIED_RUN]
+    if not ends:
+        return []
+    theirs = " " + " ".join(filter(None, [statement.plain for statement in shown])) + " "
     found: list[Span] = []
-    for place in range(len(mine) - COPIED_RUN + 1):
-        if f" {' '.join(mine[place : place + COPIED_RUN])} " in theirs:
-            start, end = words[place][1], words[place + COPIED_RUN - 1][2]
+    for after in ends:
+        first = after - COPIED_RUN
+        if f" {' '.join(words[first:after])} " in theirs:
+            start, end = place_of(parts, first).start, place_of(parts, after - 1).end
             if found and start <= found[-1].end:
                 found[-1] = Span(found[-1].start, end)
             else:
@@ -206,32 +169,23 @@ def copied_spans(words: list[tuple[str, int, int]], prompt: str) -> list[Span]:
     return found
 
 
-def recited(text: str, prompt: str) -> float:
+def recited(text: str, shown: list[Statement]) -> float:
     """Share of the prompt's statements of four words or more that a text holds word for word; 0 where the prompt has fewer than three."""
-    flat = " ".join(text.lower().split())
-    longer = [line for line in map(_long_statement, prompt.split("\n")) if line is not None]
-    return sum(line in flat for line in longer) / len(longer) if len(longer) >= 3 else 0.0
+    longer = [statement for statement in shown if statement.whole is not None]
+    if len(longer) < LEAST_RECITED:
+        return 0.0
+    said = text.lower().split()
+    flat, single = " ".join(said), set(said)
+    return sum(one.midst in single and one.whole in flat for one in longer if one.whole is not None) / len(longer)
 
 
-@lru_cache(maxsize=REMEMBERED)
-def _plain_words(statement: str) -> str:
-    return " ".join(PLAIN_WORD.findall(statement.lower()))
-
-
-@lru_cache(maxsize=REMEMBERED)
-def _long_statement(statement: str) -> str | None:
-    words = statement.lower().split()
-    return " ".join(words).rstrip(".") if len(words) >= LEAST_STATEMENT else None
-
-
-def no_outcome(text: str, known: Iterable[str] = ()) -> Verdict:
+def no_outcome(text: str, known: Collection[str] = ()) -> Verdict:
     """1 where neither an outcome, a label, a score nor an identifier is written; else 0. What earlier treatment brought may be told.
 
     Args:
         text: the rationale.
         known: numbers of the prompt, which are values and no score.
     """
-    values = set(known)
     findings = []
     # Over a line break "score" and ":" may stand apart.
     parts = [Span(0, len(text))] if "\n" in text else sentences(text)
@@ -241,7 +195,7 @@ def no_outcome(text: str, known: Iterable[str] = ()) -> Verdict:
             told = text[span.start : span.end]
             if told.lower() in UPPER_ONLY and not told.isupper():
                 continue
-            if reason == TELLS_SCORE and f"{float(told):g}" in values:
+            if reason == TELLS_SCORE and f"{float(told):g}" in known:
                 continue
             start = max((found.end() for found in re.finditer(r"[.;\n]", text[: span.start])), default=0)
             if reason == TELLS_OUTCOME and EARLIER.search(text[start : span.start]):

@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 
+from oncoraft.verifiers.alike import read_alike, without_days
 from oncoraft.verifiers.attributes import OPPOSITES, SITE_LIST, sites_in
 from oncoraft.verifiers.claims import Claim, read_claims
 from oncoraft.verifiers.vocabulary import drug_of, related_genes, targets
@@ -16,7 +18,6 @@ PRIOR_WORDS = re.compile(r"\b(?:earlier|prior|previous(?:ly)?|before|past|pretre
 DRUG_SECTION = re.compile(r"drug|mechanism|about to start")
 PRIOR_SECTION = re.compile(r"prior|earlier|previous|so far")
 NUMBER = re.compile(r"(?<![\w.*])\d+(?:\.\d+)?")
-DAYS = re.compile(r"\s*\([^()]*\bdays? before\b[^()]*\)", re.IGNORECASE)
 EARLIER_LINE = re.compile(r"^\W*(?P<setting>neoadjuvant |adjuvant |metastatic )?line \d+\s*[,:(]", re.IGNORECASE)
 NOTHING_FOUND = re.compile(
     r"\bno (?:\w+ ){0,3}?(?P<what>copy[- ]number (?:alterations?|calls?|changes?)|structural (?:variants?|alterations?)|mutations?|alterations?|variants?)"
@@ -28,8 +29,13 @@ HEADING = re.compile(r"^(?P<title>[A-Z][A-Za-z /()-]{2,50}):?$")
 INLINE = re.compile(r"^(?P<title>[A-Z][A-Za-z -]{2,30}): (?P<rest>.+)$")
 MUTATIONS, COPY_NUMBER, STRUCTURAL = "mutations", "copy number", "structural variants"
 KINDS_OF_ALTERATION = frozenset((MUTATIONS, COPY_NUMBER, STRUCTURAL))
+KINDS_OF_STATE = {"any": KINDS_OF_ALTERATION, "deletion": frozenset((COPY_NUMBER,)), "amplification": frozenset((COPY_NUMBER,))}
+KINDS_OF_STATE |= {"fusion": frozenset((STRUCTURAL,)), "rearrangement": frozenset((STRUCTURAL,))}
+KINDS_OF_CHANGE = frozenset((MUTATIONS,))
 HIGH_BURDEN = 10.0  # mutations per megabase; FDA approval of pembrolizumab for TMB-high tumours, 2020
 REMEMBERED = 65_536  # statements, about 60 MB; whatever the cohort, those that recur are among the last so many
+Column = tuple[frozenset[str], ...]
+Pairs = tuple[tuple[tuple[str, str], ...], ...]
 
 
 @dataclass
@@ -97,9 +103,10 @@ class Record:
     def from_statements(cls, statements: Iterable[tuple[str, str]]) -> Record:
         """From (section, text) of a case's evidence, in prompt order."""
         listed = list(statements)
-        record = cls("\n".join(text for _, text in listed))
-        for section, text in listed:
-            record._add(section.lower().replace("_", " "), text)
+        record = cls("\n".join([text for _, text in listed]))
+        if listed:
+            columns = zip(*[_told(section, text) for section, text in listed])
+            record._take(*columns)
         return record._complete()
 
     @classmethod
@@ -107,24 +114,18 @@ class Record:
         """From the `input` of a prompt, whatever the template: headings are recognised by their form."""
         return cls.from_statements(_sections(text))
 
-    def _add(self, section: str, text: str) -> None:
-        bare = DAYS.sub("", text) if "day" in text else text
-        told = _told(section, bare)
-        if len(bare) == len(text):
-            self.numbers |= told.numbers
-        elif text.startswith(bare) and text[len(bare)] in " (":
-            # Days stand at the end: the same few hundred endings behind all statements.
-            self.numbers |= told.numbers
-            self.numbers |= _numbers(text[len(bare) :])
-        else:
-            self.numbers |= _numbers(text)
-        self.given |= told.given
-        self.prior |= told.prior
-        self.genes |= told.genes
-        self.profiled |= told.profiled
-        for gene, state in told.alterations:
+    def _take(
+        self, numbers: Column, given: Column, prior: Column, alterations: Pairs, genes: Column, values: Pairs, profiled: Column
+    ) -> None:
+        """Take over what the statements tell, a column a field of `Told`."""
+        self.numbers.update(*numbers)
+        self.given.update(*given)
+        self.prior.update(*prior)
+        self.genes.update(*genes)
+        self.profiled.update(*profiled)
+        for gene, state in chain.from_iterable(alterations):
             self.alterations.setdefault(gene, set()).add(state)
-        for name, value in told.values:
+        for name, value in chain.from_iterable(values):
             self.values.setdefault(name, []).append(value)
 
     def _complete(self) -> Record:
@@ -141,11 +142,7 @@ class Record:
 
 def kinds_of(state: str) -> frozenset[str]:
     """Kinds of alteration of which a state is one: any of these may show it, and all must have been looked for before it is denied."""
-    if state == "any":
-        return KINDS_OF_ALTERATION
-    if state == "deletion":
-        return frozenset((COPY_NUMBER,))
-    return frozenset(({"amplification": COPY_NUMBER, "fusion": STRUCTURAL, "rearrangement": STRUCTURAL}.get(state, MUTATIONS),))
+    return KINDS_OF_STATE.get(state, KINDS_OF_CHANGE)
 
 
 def _looked_for(what: str) -> frozenset[str]:
@@ -180,8 +177,15 @@ class Told(NamedTuple):
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _told(section: str, bare: str) -> Told:
-    """What a statement without its days tells; most statements recur in many cases."""
+def _told(section: str, text: str) -> Told:
+    """What a statement tells; most recur in many cases, and of those that do not most differ in numbers alone."""
+    told = _read(section.lower().replace("_", " "), read_alike(without_days(text)))
+    return Told(_numbers(text), told.given, told.prior, told.alterations, told.genes, told.values, told.profiled)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _read(section: str, bare: str) -> Told:
+    """What a statement without its days tells, beside numbers."""
     # A mechanism may hold such a word ("before DNA synthesis"); it is told of the drugs about to start.
     is_of_drugs = DRUG_SECTION.search(section) is not None
     is_prior = not is_of_drugs and (_is_prior_section(section) or PRIOR_WORDS.search(bare) is not None)
@@ -199,7 +203,7 @@ def _told(section: str, bare: str) -> Told:
     if "disease" in section and SITES_ALONE.match(bare):
         values += [("site", site) for site, _, _ in sites_in(bare)]
     return Told(
-        _numbers(bare),
+        frozenset(),
         frozenset() if is_prior else drugs,
         drugs if is_prior else frozenset(),
         tuple((gene, claim.value) for claim in altered for gene in claim.options),
@@ -209,9 +213,8 @@ def _told(section: str, bare: str) -> Told:
     )
 
 
-@lru_cache(maxsize=REMEMBERED)
 def _numbers(statement: str) -> frozenset[str]:
-    return frozenset(f"{float(number):g}" for number in NUMBER.findall(statement))
+    return frozenset([f"{float(number):g}" for number in NUMBER.findall(statement)])
 
 
 def _sections(text: str) -> list[tuple[str, str]]:

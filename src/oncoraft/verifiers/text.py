@@ -77,10 +77,15 @@ def sentences(text: str) -> tuple[Span, ...]:
     return tuple(split(text, SENTENCE_END, Span(0, len(text))))
 
 
-@lru_cache(maxsize=1024)
-def clauses(text: str, sentence: Span) -> tuple[Span, ...]:
+def clauses(text: str, sentence: Span) -> list[Span]:
     """Clauses of a sentence: what one direction of argument may govern."""
-    return tuple(split(text, CLAUSE_END, sentence))
+    start = sentence.start
+    return [Span(start + begin, start + end) for begin, end in _clauses_of(text[start : sentence.end])]
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _clauses_of(sentence: str) -> tuple[Span, ...]:
+    return tuple(split(sentence, CLAUSE_END, Span(0, len(sentence))))
 
 
 def denied(text: str, sentence: Span, facts: Sequence[Span]) -> set[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -38,6 +38,9 @@ STEM = re.compile(
 ACTION = r"[- ](?:inhibitors?|inhibition|blockade|blockers?|antibod(?:y|ies)|antagonists?|degraders?|TKIs?|(?:antibody-drug )?conjugates?)"
 
 
+Word = tuple[str, int, int]  # as a text writes it, its start and end
+
+
 class Name(NamedTuple):
     """What a phrase names: agents, or a class of agents (`drug_class`, `family`), and where it stands."""
 
@@ -45,6 +48,11 @@ class Name(NamedTuple):
     values: tuple[str, ...]
     start: int
     end: int
+
+
+def words_of(text: str) -> list[Word]:
+    """The words of a text in order."""
+    return [(word.group(), *word.span()) for word in WORD.finditer(text)]
 
 
 @lru_cache(maxsize=1)
@@ -83,12 +91,16 @@ def singular(word: str) -> str:
     return word[:-1] if word.endswith("s") and not word.endswith("ss") else word
 
 
-def named_drugs(text: str) -> list[Name]:
+def named_drugs(text: str, words: Sequence[Word] | None = None) -> list[Name]:
     """Drugs and drug classes named in a text, in order; the longest name wins, so that no part of a name is another drug.
 
     A word built like a drug's name that the table does not know counts as a drug of that name.
+
+    Args:
+        text: any.
+        words: its words, if they are at hand.
     """
-    words = [(word.group().lower(), word.start(), word.end()) for word in WORD.finditer(text)]
+    words = [(word.lower(), start, end) for word, start, end in (words_of(text) if words is None else words)]
     found: list[Name] = []
     place = 0
     while place < len(words):
@@ -125,12 +137,12 @@ def gene_token() -> re.Pattern[str]:
     return re.compile(rf"(?<![\w-])(?:(?P<spoken>(?i:{spoken}))|(?P<symbol>[A-Z][A-Z0-9]{{1,9}}(?:-[A-Z0-9]{{1,2}}(?![\w]))?))(?![a-z0-9])")
 
 
-def gene_tokens(text: str) -> list[tuple[str, int, int]]:
+def gene_tokens(text: str, words: Iterable[Word]) -> list[tuple[str, int, int]]:
     """What may be a gene, in order: (symbol or spoken name, start, end). Symbols in small letters count where they are no English word."""
     found = [(match.group(), *match.span()) for match in gene_token().finditer(text)]
-    for word in WORD.finditer(text):
-        if bare := _lower_symbol(word.group()):
-            found.append((bare.upper(), word.start(), word.start() + len(bare)))
+    for word, start, _ in words:
+        if bare := _lower_symbol(word):
+            found.append((bare.upper(), start, start + len(bare)))
     return sorted(found, key=lambda one: one[1])
 
 
@@ -163,14 +175,16 @@ def _mechanism_texts() -> dict[str, list[str]]:
     return found
 
 
-def mechanism_spans(lower: str) -> list[tuple[int, int]]:
-    """Where a lower-case text quotes a mechanism sentence of the drug table: knowledge about drugs, not findings of a patient."""
-    table = _mechanism_texts()
+def mechanism_spans(text: str, words: Iterable[Word]) -> list[tuple[int, int]]:
+    """Where a text with these words quotes a mechanism sentence of the drug table: knowledge about drugs, not findings of a patient."""
+    table, lower = _mechanism_texts(), text.lower()
+    if len(lower) != len(text):  # one letter may become two
+        words = words_of(lower)
     return [
-        (word.start(), word.start() + len(sentence))
-        for word in WORD.finditer(lower)
-        for sentence in table.get(word.group(), ())
-        if lower.startswith(sentence, word.start())
+        (start, start + len(sentence))
+        for word, start, _ in words
+        for sentence in table.get(word.lower(), ())
+        if lower.startswith(sentence, start)
     ]
 
 
