@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from oncoraft.evidence.declaration import IndexDay, is_known
-from oncoraft.evidence.fields import BY_NAME, MARKERS
+from oncoraft.evidence.declaration import IndexDay
+from oncoraft.evidence.fields import MARKERS
 from oncoraft.evidence.known import Tables, closest, daily, facts, in_figures, known_records, of_distinct, with_earlier
 
 MARKER_CHANGE = 0.2  # a fifth up or down reads as rising or falling; assumed, within assay variation below it
@@ -66,9 +66,9 @@ def imaging(cases: pd.DataFrame, told: Reports, count: int, index_day: IndexDay)
     """Progression on the closest imaging days, how often so far, and whether cancer was seen at all."""
     rows = told.progression[["person", "start_day", "is_yes"]]
     rows = rows.assign(modality=told.progression["procedure_type"].fillna("imaging").replace(MODALITIES))
-    every = known_records(cases, rows, "imaging_history", ties="modality")
-    recent = every[is_known(BY_NAME["progression"], every["days_before_index"])]  # by the same rule, but for what is stale
-    last = closest(daily(recent, "is_yes", "modality"), count)
+    # Asked for anew by its own field's rule: an error in one declaration must not hide behind another's.
+    last = closest(daily(known_records(cases, rows, "progression", ties="modality"), "is_yes", "modality"), count)
+    every = known_records(cases, rows[["person", "start_day", "is_yes"]], "imaging_history")
     ever = daily(every, "is_yes").groupby("case")["is_yes"].agg(["sum", "size"]).reset_index()
     seen = known_records(cases, told.presence, "cancer_presence", index_day=index_day)
     seen["is_yes"] |= _on_a_day_of(seen, every[every["is_yes"]], "case", "days_before_index")

@@ -64,8 +64,11 @@ def gather(prompts: list[dict[str, Any]], rationales: list[dict[str, Any]], labe
         labels: of one definition.
         folds: of one design.
     """
-    frame = pd.DataFrame({"case_id": [row["case_id"] for row in prompts], "prompt": [row["input"] for row in prompts]})
-    told = pd.DataFrame({"case_id": [row["case_id"] for row in rationales], "rationale": [row["rationale"] for row in rationales]})
+    # Text by name: of no rows pandas would make numbers, which join no text.
+    frame = pd.DataFrame({"case_id": [row["case_id"] for row in prompts], "prompt": [row["input"] for row in prompts]}, dtype=object)
+    told = pd.DataFrame(
+        {"case_id": [row["case_id"] for row in rationales], "rationale": [row["rationale"] for row in rationales]}, dtype=object
+    )
     frame = frame.merge(told, on="case_id", validate="one_to_one")
     frame = frame.merge(labels.dropna(subset=["responder"])[["case_id", "responder"]], on="case_id", validate="one_to_one")
     frame = frame.merge(folds[["case_id", "fold", "is_tuning"]], on="case_id", validate="one_to_one")
