@@ -12,13 +12,12 @@ are at most 0.5 times the CPU and 0.3 times the wall time of commit 1073922, on 
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from statistics import median
+
+from memory import measure as peak_and_seconds
 
 ROOT = Path(__file__).parents[1]
 MADE = {
@@ -29,22 +28,10 @@ MADE = {
 
 
 def measure(words: list[str], source: Path) -> tuple[float, float, float]:
-    """CPU seconds, wall seconds and peak megabytes (of its largest process) of one step of the package that lies in `source`.
-
-    Raises:
-        SystemExit: the step failed.
-    """
-    environment = os.environ | {"PYTHONPATH": str(source), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    """CPU seconds (of workers that the step has waited for too), wall seconds and peak megabytes of one step of the package in `source`."""
     start = time.perf_counter()
-    with tempfile.TemporaryFile("w+") as said:
-        child = subprocess.Popen([sys.executable, "-m", "oncoraft", *words], env=environment, stderr=said)
-        # Usage of a child counts the children that it has waited for, as the step does for its workers.
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        if child.returncode:
-            said.seek(0)
-            raise SystemExit(f"{words[0]} ended with {child.returncode}: {said.read()}")
-    return usage.ru_utime + usage.ru_stime, time.perf_counter() - start, usage.ru_maxrss / 1024
+    megabytes, seconds = peak_and_seconds(words, source)
+    return seconds, time.perf_counter() - start, megabytes
 
 
 def main() -> None:
