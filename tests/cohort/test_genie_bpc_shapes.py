@@ -14,7 +14,7 @@ from oncoraft.cohort.ingest import main as ingest
 from oncoraft.foundation.errors import InputError
 from oncoraft.knowledge.tables import table as spec
 
-from .release import A, rows, write
+from .release import A, B, rows, write
 
 CANCERS, OTHERS = "cancer_level_dataset_index.csv", "cancer_level_dataset_non_index.csv"
 PATIENTS, PANELS = "patient_level_dataset.csv", "cancer_panel_test_level_dataset.csv"
@@ -142,3 +142,33 @@ def test_regimens_and_diagnoses_of_which_something_is_missing_are_counted(tmp_pa
     assert told["regimens of a cancer that is not there; days from its diagnosis cannot be told"] == 1
     assert told["set aside: regimens that name no drug"] == 1
     assert told["set aside: diagnoses without a day"] == 1
+
+
+def test_of_a_patient_of_two_cohorts_the_row_that_was_followed_longest_counts(tmp_path: Path) -> None:
+    source, other = write(tmp_path / "source", rows()), {}
+    for name, found in rows().items():
+        other[name] = [row | {"cohort": "CRC"} for row in found if row["record_id"] == B]
+    other[PATIENTS][0] |= {"hybrid_death_int": 19830, "last_alive_int": ""}
+    write(tmp_path / "other", other)
+    (tmp_path / "other" / "NSCLC").rename(source / "CRC")
+    told = pd.read_parquet(made(source, tmp_path) / "clinical_patient.parquet").set_index("patient_id")
+    assert set(told.index) == {A, B}
+    assert (told.loc[B, "is_deceased"], told.loc[B, "os_days"]) == (True, 730)
+    assert counts(tmp_path)["set aside: further rows of one PATIENT_ID that differ from the first"] == 1
+    assert counts(tmp_path)["set aside: further rows of one SAMPLE_ID that differ from the first"] == 1
+
+
+def test_rows_of_a_patient_or_a_gene_that_stand_twice_are_counted(tmp_path: Path) -> None:
+    found = rows()
+    found[PATIENTS] = [*found[PATIENTS], found[PATIENTS][0], found[PATIENTS][1] | {"last_alive_int": 19300}]
+    source = write(tmp_path / "source", found)
+    matrix = source / "NSCLC" / "2.0-public" / "cBioPortal_files" / "data_CNA.txt"
+    matrix.parent.mkdir()
+    matrix.write_text(f"Hugo_Symbol\t{A}-T01-IM6\nTP53\t-2\nMYC\t2\nTP53\t0\n")
+    tables = made(source, tmp_path)
+    told = pd.read_parquet(tables / "clinical_patient.parquet").set_index("patient_id")
+    assert dict(told["os_days"]) == {A: 400, B: 365}
+    told_counts = counts(tmp_path)
+    assert told_counts["set aside: further rows of one PATIENT_ID, equal to the first"] == 1
+    assert told_counts["set aside: further rows of one PATIENT_ID that differ from the first"] == 1
+    assert told_counts["set aside: further rows of one Hugo_Symbol that differ from the first"] == 1

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
+from oncoraft.cohort.source_tables import LINE
 from oncoraft.foundation.errors import InputError
 from oncoraft.knowledge.tables import TABLES, Table
 
@@ -77,6 +78,15 @@ class Converted:
         """Remember how many rows of a file were taken, or set aside and why; zeros are not told."""
         if rows:
             self.counts.append(Counted(file.name, what, rows))
+
+    def once(self, file: Path, rows: pd.DataFrame, key: str) -> pd.DataFrame:
+        """The first row of each value of a column; further ones are counted, apart those that say something else than the first."""
+        again = rows.duplicated(key)
+        told = rows.drop(columns=[LINE, key], errors="ignore").fillna("")
+        same = (told == told.groupby(rows[key]).transform("first")).all(axis=1)
+        self.count(file, f"set aside: further rows of one {key}, equal to the first", int((again & same).sum()))
+        self.count(file, f"set aside: further rows of one {key} that differ from the first", int((again & ~same).sum()))
+        return rows[~again]
 
     def count_strange(self, file: Path, column: str, words: pd.Series, known: Collection[str]) -> None:
         """Remember how many cells of a column hold a word that the reader does not know, and the first such words; empty cells hold none."""

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from oncoraft.cohort import genie_bpc_courses, genie_bpc_genomics, genie_bpc_imaging, genie_bpc_patients
 from oncoraft.cohort.conversion import Converted
 from oncoraft.cohort.genie_bpc_portal import origins_of, portal_folders, read_portal
-from oncoraft.cohort.genie_bpc_release import PORTAL, read_release, releases, share_day_zero
+from oncoraft.cohort.genie_bpc_release import PANELS, PATIENTS, PORTAL, read_release, releases, share_day_zero
 from oncoraft.foundation.errors import InputError
 
 
@@ -54,9 +55,19 @@ def read_genie_bpc(source: Path, mapping: Path | None = None) -> Converted:
             made.tables[name] = pd.concat([made.tables[name], rows], ignore_index=True) if name in made.tables else rows
         made.origins |= origins_of(part.origins) if portals else part.origins
         made.readings = part.readings if made.readings is None else pd.concat([made.readings, part.readings], ignore_index=True)
-    for table, key in (("clinical_patient", "PATIENT_ID"), ("clinical_sample", "SAMPLE_ID")):
-        # A patient of two cohorts stands in both: once is enough.
-        made.tables[table] = made.tables[table].drop_duplicates(key).fillna("").reset_index(drop=True)
+    made.tables["clinical_patient"] = _longest_followed(made)
+    # A specimen of two cohorts stands in both: once is enough.
+    made.tables["clinical_sample"] = made.once(Path(PANELS), made.tables["clinical_sample"], "SAMPLE_ID").fillna("").reset_index(drop=True)
     genie_bpc_genomics.read([*(folder.parent / PORTAL for folder in folders), *portals], made)
     made.clock |= {"clock": "birth, shifted to the first sequencing report", "day_zero": "earliest dob_cpt_report_days of the patient"}
     return made
+
+
+def _longest_followed(made: Converted) -> pd.DataFrame:
+    """One row a patient who stands in several cohorts, or twice in one: cohorts close their data on different days, and the row that was followed
+    longest knows most.
+    """
+    patients = made.tables["clinical_patient"].fillna("")
+    months = pd.to_numeric(patients["OS_MONTHS"])
+    ordered = patients.loc[months.fillna(-np.inf).sort_values(ascending=False, kind="stable").index]
+    return made.once(Path(PATIENTS), ordered, "PATIENT_ID").sort_index().reset_index(drop=True)

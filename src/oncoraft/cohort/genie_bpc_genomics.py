@@ -32,7 +32,7 @@ def read(folders: list[Path], made: Converted) -> None:
         parts = [read_source(path, (), "\t").drop(columns=LINE) for path in paths]
         made.inputs += paths
         if parts:
-            made.tables[name] = _matrix(parts, samples, paths) if name == "cna" else pd.concat(parts, ignore_index=True).fillna("")
+            made.tables[name] = _matrix(parts, samples, paths, made) if name == "cna" else pd.concat(parts, ignore_index=True).fillna("")
             headers = [one.source for one in table(name).columns if name == "cna" or _has(made.tables[name], one.source, one.other_headers)]
             made.origins |= {f"{name}.{header}": Origin("mapped", f"cBioPortal_files/{paths[0].name}") for header in headers}
 
@@ -43,7 +43,7 @@ def _has(rows: pd.DataFrame, *names: str | tuple[str, ...]) -> bool:
     return any(word.casefold() in folded for word in wanted)
 
 
-def _matrix(parts: list[pd.DataFrame], samples: set[str], paths: list[Path]) -> pd.DataFrame:
+def _matrix(parts: list[pd.DataFrame], samples: set[str], paths: list[Path], made: Converted) -> pd.DataFrame:
     """Genes by specimens; a gene that a cohort's matrix lacks was not measured there.
 
     Raises:
@@ -56,7 +56,7 @@ def _matrix(parts: list[pd.DataFrame], samples: set[str], paths: list[Path]) -> 
         if GENE not in spelt.values():
             raise InputError("this column is required", file=path, column=GENE, found="no such header")
         named = part.rename(columns=spelt | {name: pointed[name] for name in part.columns if name not in samples and name in pointed})
-        named = named.drop(columns=[ENTREZ], errors="ignore").drop_duplicates(GENE).set_index(GENE)
+        named = made.once(path, named.drop(columns=[ENTREZ], errors="ignore"), GENE).set_index(GENE)
         fresh = named if joined is None else named.drop(columns=[name for name in named.columns if name in joined])
         joined = fresh if joined is None else joined.join(fresh, how="outer")
     assert joined is not None

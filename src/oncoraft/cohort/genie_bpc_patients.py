@@ -60,7 +60,7 @@ def read(release: Release, part: Converted) -> None:
 
 def _patients(release: Release) -> pd.DataFrame:
     rows, path = release.tables[PATIENTS], release.path(PATIENTS)
-    rows = rows[rows["record_id"].isin(release.zero.index)].drop_duplicates("record_id")
+    rows = rows[rows["record_id"].isin(release.zero.index)]
     end = end_of_follow_up(rows, path)
     death = days(rows, "hybrid_death_int", path)
     follow_up = release.from_zero(rows, end)

@@ -98,7 +98,7 @@ def read_portal(folder: Path, part: Converted) -> Release:
     path = folder / "data_timeline_cancer_diagnosis.txt"
     part.count(path, "set aside: patients of several index cancers, whose days count from more than one", len(twice))
     birth, ageless = _births(folder, samples, sequenced)
-    tell = _Told(folder, found, twice, birth, cohort_of(folder, samples))
+    tell = _Told(folder, found, twice, birth, cohort_of(folder, samples), part)
     told = {name: rows for name, make in MADE.items() if (rows := make(tell)) is not None}
     release = Release(folder, told, birth_is_told=False, ageless=ageless)
     set_clocks(release, part)
@@ -129,13 +129,19 @@ def _births(folder: Path, samples: pd.DataFrame, sequenced: pd.DataFrame) -> tup
 class _Told:
     """The files of a folder, told in the CSV tables' words."""
 
-    def __init__(self, folder: Path, files: dict[str, pd.DataFrame], twice: set[str], birth: pd.Series, cohort: str) -> None:
-        self.folder, self.files, self.twice, self.birth, self.cohort = folder, files, twice, birth, cohort
+    def __init__(
+        self, folder: Path, files: dict[str, pd.DataFrame], twice: set[str], birth: pd.Series, cohort: str, part: Converted
+    ) -> None:
+        self.folder, self.files, self.twice, self.birth, self.cohort, self.part = folder, files, twice, birth, cohort, part
 
     def rows(self, name: str) -> pd.DataFrame | None:
         """A file without the patients who are set aside; None where it is absent."""
         found = self.files.get(name)
         return None if found is None else found[~found["PATIENT_ID"].isin(self.twice)].reset_index(drop=True)
+
+    def once(self, name: str, rows: pd.DataFrame, key: str) -> pd.DataFrame:
+        """The first row of each patient or specimen, by it; further ones are counted."""
+        return self.part.once(self.folder / name, rows, key).set_index(key)
 
     def day(self, rows: pd.DataFrame, column: str, name: str) -> pd.Series:
         """Days of a column as text, from the index cancer's diagnosis on."""
@@ -176,7 +182,7 @@ def _patients(told: _Told) -> pd.DataFrame:
     survival = told.rows("data_clinical_supp_survival.txt")
     end, died = pd.Series(np.nan, index=rows.index), pd.Series(False, index=rows.index)
     if survival is not None:
-        mine = survival.drop_duplicates("PATIENT_ID").set_index("PATIENT_ID")
+        mine = told.once("data_clinical_supp_survival.txt", survival, "PATIENT_ID")
         months = pd.to_numeric(text(mine, "OS_MONTHS"), errors="coerce").reindex(rows["PATIENT_ID"]).to_numpy()
         end = pd.Series(np.round(months * DAYS_PER_MONTH), index=rows.index) + rows["PATIENT_ID"].map(told.birth)
         died = pd.Series(text(mine, "OS_STATUS").str.startswith("1").reindex(rows["PATIENT_ID"]).eq(True).to_numpy(), index=rows.index)
@@ -234,9 +240,7 @@ def _panels(told: _Told) -> pd.DataFrame:
     rows, samples = told.rows(name), told.rows("data_clinical_sample.txt")
     assert rows is not None
     assert samples is not None
-    mine = (
-        samples.drop_duplicates("SAMPLE_ID").set_index("SAMPLE_ID").reindex(rows["SAMPLE_ID"]).reset_index(drop=True).set_index(rows.index)
-    )
+    mine = told.once("data_clinical_sample.txt", samples, "SAMPLE_ID").reindex(rows["SAMPLE_ID"]).set_index(rows.index)
     words = {"cpt_seq_assay_id": "SEQ_ASSAY_ID", "cpt_oncotree_code": "ONCOTREE_CODE", "sample_type": "SAMPLE_TYPE"}
     link = {
         "path_proc_number": rows["SAMPLE_ID"],

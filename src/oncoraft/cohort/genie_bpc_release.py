@@ -145,8 +145,7 @@ def set_clocks(release: Release, part: Converted) -> None:
     zero = reported.groupby(panels["record_id"]).min().dropna()
     patients, path = release.tables[PATIENTS], release.path(PATIENTS)
     end = end_of_follow_up(patients, path)
-    end = pd.Series(end.to_numpy(), index=patients["record_id"])
-    end = end[~end.index.duplicated()].reindex(zero.index)
+    end = end.groupby(patients["record_id"]).max().reindex(zero.index)
     part.count(path, "set aside: patients without a sequencing report", int((~patients["record_id"].isin(zero.index)).sum()))
     part.count(path, "set aside: patients sequenced after the end of their follow-up", int((end < zero).sum()))
     # A patient whose follow-up is unknown stays: without survival, as in the other layout.
