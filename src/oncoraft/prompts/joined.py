@@ -80,7 +80,8 @@ def refuse_strangers(prompts: pa.Array, rationales: pa.Array, cases: pa.Array) -
     """
 
     def beyond(some: pa.Array, others: pa.Array) -> pa.Array:
-        return pc.unique(some.filter(pc.invert(pc.is_in(some, value_set=others))))
+        # As a rule they are the same in the same order, and a set of a large cohort's ids is large.
+        return some.slice(0, 0) if some == others else pc.unique(some.filter(pc.invert(pc.is_in(some, value_set=others))))
 
     for what, found in (("prompt", prompts), ("rationale", rationales)):
         if len(strange := beyond(found, cases)):
@@ -117,13 +118,18 @@ class ByCase:
         """Case ids as the lines begin with them; None where one does not, or they do not ascend."""
         if not path.is_file():
             return None
+        case_ids: list[str] = []
         with path.open("rb") as stream:
-            found = [CASE.match(line) for line in stream]
-        try:
-            case_ids = [json.loads(one[1]) for one in found if one is not None]
-        except ValueError:
-            return None
-        return case_ids if len(case_ids) == len(found) and all(one < other for one, other in pairwise(case_ids)) else None
+            for line in stream:
+                # Not the match itself is kept: it holds the line, and all of them the file.
+                found = CASE.match(line)
+                if found is None:
+                    return None
+                try:
+                    case_ids.append(json.loads(found[1]))
+                except ValueError:
+                    return None
+        return case_ids if all(one < other for one, other in pairwise(case_ids)) else None
 
     def of(self, one: Range) -> list[dict[str, Any]]:
         """Rows of the next range; ranges are asked for in their order, and hold all cases of the file."""
@@ -146,7 +152,8 @@ class Joined:
         Raises:
             InputError: a file is absent or not what it should be; or as `join`.
         """
-        self.labels = read_labels(folder, definition, OF_LABEL)
+        # Few words of every case: as one number each.
+        self.labels = read_labels(folder, definition, OF_LABEL)[OF_LABEL].astype({"category": "category"})
         self.prompts, self.rationales = ByCase(prompts, PROMPT_KEYS), ByCase(rationales, RATIONALE_KEYS)
         self.cases = open_cases(folder, ("case_id", "patient_id"))
         try:

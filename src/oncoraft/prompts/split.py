@@ -146,7 +146,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parts = {given.all: frame[frame["output"] != ""]}
         record = given.all.with_name(given.all.name + ".manifest.json")
     else:
-        folds = read_table(given.cases / "folds.parquet", ["case_id", "design", "fold", "is_tuning"], whole=True)
+        folds = read_table(
+            given.cases / "folds.parquet", ["case_id", "design", "fold", "is_tuning"], filters=[("design", "==", given.design)]
+        )
         train, held_out = fold_parts(frame, folds, given.design, given.fold, blocks["split"].max_training_cases)
         parts = {given.train: train, given.heldout: held_out}
         if given.tuning:
