@@ -20,13 +20,23 @@ NUMBER = r"\d+(?:\.\d+)?"
 UNIT = r"(?P<unit>c?gy)"
 WORD = r"(?:fractions?|fracs?|fxs?|frx|frs?\b|treatments?|sessions?|#)"
 BETWEEN = r"(?:\s+(?!c?gy\b)[a-z][a-z\-]*){0,3}?"  # adjectives: `25 daily fractions`; `2 Gy fractions` are not two
-COUNT = rf"(?P<count>\d+){BETWEEN}\s*(?:{WORD})"
+# `5 fractions per week` are not all of them.
+COUNT = rf"(?P<count>\d+){BETWEEN}\s*{WORD}(?!\w)(?!\s*(?:/|per|a|each|every)\s*(?:week|wk|day|d\b))"
 BID = re.compile(r"\bb\.?\s?i\.?\s?d\b|\btwice[\s-]+(?:a[\s-]+)?(?:day|daily)\b|\b2\s?x\s?/\s?(?:day|d)\b|\btwo times (?:a day|daily)\b")
 RBE = re.compile(
     r"(?<=\d)\s*(?:(?P<c>c?)gy\s*[\[(]\s*rbe\s*[\])]|(?P<d>c?)gy\s?rbe\b|cge\b|gye\b|cobalt[\s-]+gray[\s-]+equivalents?\b|ge\b)"
 )
 PHASES = re.compile(r"\s*(?:\+|;|\bplus\b|\bthen\b|\bfollowed by\b|\band (?:a )?(?=boost)|,\s*(?=(?:with\s+)?(?:a\s+)?boost))\s*")
-RANGE = re.compile(rf"{NUMBER}\s?(?:-|–|to)\s?{NUMBER}\s*{UNIT}|(?<![.\d])\d+\s?(?:-|–|to)\s?\d+\s*{WORD}")
+RANGE = re.compile(rf"{NUMBER}\s?(?:c?gy\s?)?(?:-|–|to)\s?{NUMBER}\s*{UNIT}|(?<![.\d])\d+\s?(?:-|–|to)\s?\d+\s*{WORD}")
+# Numbers of fractions that are written out; others are as rare as they are long.
+_SMALL = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
+WRITTEN_OUT = {word: str(number) for number, word in enumerate(_SMALL.split(), 1)} | {
+    "twenty": "20", "twenty-five": "25", "twenty-eight": "28", "thirty": "30", "thirty-three": "33", "thirty-five": "35",
+}  # fmt: skip
+# `number of fractions 30`, `fractions: 30`; of `2 Gy fractions: 30` the dose is that of one.
+COUNT_BEHIND = re.compile(r"(?:(?:number|no\.|#) of fractions\s*[:=]?|(?<!gy )\bfractions\s*[:=])\s*(\d+)(?!\.?\d)(?!\s*c?gy)")
+# What joins a dose with its fractions, as a comma does; of `60 Gy; 10 fractions of 2 Gy` the fractions have a dose of their own.
+JOINED = re.compile(rf"(?<=gy)\s*[;:–—-]\s*(?={COUNT}(?!\s*,?\s*(?:of|at|@|x|to|for|total|{NUMBER}\s*c?gy)))")
 # What a product comes to, said again behind it: `2 Gy x 25 = 50 Gy`; it must not be taken for the dose of a fraction.
 SAID_AGAIN = re.compile(rf"\s*(?:=|,?\s*\(?\s*(?:for a |to a )?total (?:dose )?(?:of )?:?)\s*{NUMBER}\s*c?gy\)?\s*$")
 MODALITIES = {
@@ -85,13 +95,15 @@ class Regimen:
 PATTERNS = tuple(
     re.compile(pattern)
     for pattern in (
+        # dose per fraction: 2 Gy, 25 fractions
+        rf"(?:(?:per|/)\s*(?:fraction|fx)|\bfraction(?:al)? (?:dose|size))\s*(?:of|:|=)?\s*(?P<each>{NUMBER})\s*{UNIT}\s*,\s*{COUNT}",
         # 2 Gy x 25 (fractions), and what it comes to is said or not
         rf"(?P<each>{NUMBER})\s*{UNIT}\s*(?:/\s?(?:fraction|fx|frs?\b)|per fraction)?\s*(?:{BID.pattern})?\s*x\s*(?P<count>\d+)",
         # 25 (fractions) x 2 Gy
         rf"(?P<count>\d+)\s*(?:{WORD})?\s*x\s*(?P<each>{NUMBER})\s*{UNIT}",
         # 50 Gy in 25 (daily) fractions; 50 Gy/25#; 9 Gy in 5
-        rf"(?P<dose>{NUMBER})\s*{UNIT}\s*(?:total\s*)?(?:[a-z]+\s+)?(?:in|/|over|delivered in|given in)\s*{COUNT}",
-        rf"(?P<dose>{NUMBER})\s*{UNIT}\s*(?:in|/)\s*(?P<count>\d+)(?!\.?\d)(?!\s*(?:c?gy|weeks?|days?))",
+        rf"(?P<dose>{NUMBER})\s*{UNIT}\s*(?:total\s*)?(?:[a-z]+\s+)?(?:in|/|over|as|using|with|into)\s*{COUNT}",
+        rf"(?P<dose>{NUMBER})\s*{UNIT}\s*(?:in|/)\s*(?P<count>\d+)(?!\.?\d)(?!\s*(?:c?gy|weeks?|days?)|{BETWEEN}\s*{WORD}(?!\w))",
         # 25 fractions of 2 Gy
         rf"{COUNT}\s*(?:of|at|@)\s*(?P<each>{NUMBER})\s*{UNIT}",
         # 50 Gy at 2 Gy per fraction; 60 Gy, 2 Gy/fx; 60 Gy in 2 Gy fractions
@@ -114,7 +126,11 @@ def plain(text: str) -> str:
     text = re.sub(r"\b(?:centi-?grays?|cgys)\b|(?<=\d)\s?rads?\b", " cgy", text)
     text = re.sub(r"(?<!cobalt )(?<!cobalt-)\b(?:grays?|gys)\b", "gy", text)
     text = re.sub(r"\b(?:a |one )?single[\s-](?=fraction|dose)", "1 ", text)
-    return text.replace("1 dose", "1 fraction")
+    text = re.sub(
+        rf"\b({'|'.join(sorted(WRITTEN_OUT, key=len, reverse=True))})(?={BETWEEN}\s+{WORD})", lambda found: WRITTEN_OUT[found[1]], text
+    )
+    text = COUNT_BEHIND.sub(r"\1 fractions", text.replace("1 dose", "1 fraction"))
+    return JOINED.sub(", ", text)
 
 
 def modality_of(text: str) -> str | None:
