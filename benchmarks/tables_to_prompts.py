@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
@@ -27,11 +28,14 @@ STEPS = {
 }
 
 
-def cpu_seconds(words: list[str], source: Path) -> float:
-    """CPU seconds of one step of the package that lies in `source`."""
+STEP = (sys.executable, "-m", "oncoraft")
+
+
+def cpu_seconds(words: list[str], source: Path, program: Sequence[str] = STEP) -> float:
+    """CPU seconds of one step of the package that lies in `source`, or of another program that imports it."""
     environment = os.environ | {"PYTHONPATH": str(source), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-m", "oncoraft", *words], env=environment, check=True, stderr=subprocess.DEVNULL)
+    subprocess.run([*program, *words], env=environment, check=True, stderr=subprocess.DEVNULL)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
