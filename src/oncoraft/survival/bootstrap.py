@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from oncoraft.survival.concordance import pairs_of
-from oncoraft.survival.cox import SEPARATED, centre_within
+from oncoraft.survival.cox import LEVEL_INFORMATION, SEPARATED, centre_within
 from oncoraft.survival.partial_likelihood import PartialLikelihood, maximise
 from oncoraft.survival.risk_sets import Array, Subjects, observed_window
 from oncoraft.survival.risk_tree import RiskTree
@@ -47,15 +47,18 @@ def log_ratios(subjects: Subjects, x: Array, strata: Array, weights: Array) -> A
         weights: (n, resamples).
     """
     centred = centre_within(np.asarray(x, dtype=float), strata)
-    scale = np.sqrt(np.mean(centred**2, axis=0))
+    spread = np.sqrt(np.mean(centred**2, axis=0))
+    scale = np.where(spread > 0, spread, np.inf)
     likelihood = PartialLikelihood(subjects, centred / scale, strata)
     # The maximum of the whole sample: from there a resample needs few steps.
     start = maximise(likelihood, np.zeros((1, x.shape[1])))[0]
     parts = []
     for first in range(0, weights.shape[1], AT_ONCE):
         likelihood.use(weights[:, first : first + AT_ONCE])
-        beta, _, step = maximise(likelihood, np.repeat(start, likelihood.weights.shape[1], axis=0), smallest_gain=SMALLEST_GAIN)
-        parts.append(np.where(np.abs(step[:, -1]) > SEPARATED, np.nan, beta[:, -1] / scale[-1]))
+        beta, found, step = maximise(likelihood, np.repeat(start, likelihood.weights.shape[1], axis=0), smallest_gain=SMALLEST_GAIN)
+        # A resample that tells nothing of the covariate stays where it began, which is no estimate.
+        without = (np.abs(step[:, -1]) > SEPARATED) | (found.information[:, -1, -1] < LEVEL_INFORMATION)
+        parts.append(np.where(without, np.nan, beta[:, -1] / scale[-1]))
     return np.concatenate(parts)
 
 

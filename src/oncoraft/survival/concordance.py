@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from oncoraft.survival.risk_sets import Array, Subjects
+from oncoraft.survival.risk_sets import Array, Subjects, stratum_codes
 from oncoraft.survival.tails import quantile_of
 
 ROWS_AT_ONCE = 512
@@ -88,7 +88,7 @@ def concordance(
         clusters: subjects of one cluster, as cases of one patient, vary together; None: each by itself.
         weights: of the pairs of each death, as `uno_weights`, taken as known by the standard error; None: all alike.
     """
-    labels = np.zeros(len(risk), dtype=int) if strata is None else strata
+    labels = stratum_codes(strata, len(risk))
     weights = np.ones(len(risk)) if weights is None else weights
     comparable, concordant = np.zeros(len(risk)), np.zeros(len(risk))
     for stratum in np.unique(labels):

@@ -116,9 +116,15 @@ def fit_cox(subjects: Subjects, x: Array, names: Sequence[str], strata: Array | 
 
     Returns:
         The fit; without an event, every covariate is dropped.
+
+    Raises:
+        ValueError: a covariate that is missing or infinite somewhere.
     """
     # A covariate's numbers side by side: numpy reduces many times faster along them than across.
-    values = np.asfortranarray(np.asarray(x, dtype=float).reshape(len(subjects), -1))
+    values = np.asfortranarray(np.asarray(x, dtype=float).reshape(len(subjects), len(names)))
+    if not np.isfinite(values).all():
+        # A missing value compares false to everything, and its covariate would count as the same for everybody.
+        raise ValueError(f"expected a number in every row of {names[int(np.argmin(np.isfinite(values).all(axis=0)))]}")
     # Numbers in place of the labels, which are mostly texts and slow to sort.
     strata = None if strata is None else stratum_codes(strata, len(subjects))
     highest, lowest = values.max(axis=0, initial=-np.inf), values.min(axis=0, initial=np.inf)

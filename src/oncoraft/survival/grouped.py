@@ -19,7 +19,7 @@ from oncoraft.survival.cox import fit_cox
 from oncoraft.survival.cross_fitting import variance_inflation, widened
 from oncoraft.survival.dispersion import dispersion
 from oncoraft.survival.inputs import finite
-from oncoraft.survival.records import LONGEST_TABLE, SMALLEST_RISK_SET, curve_rows, group_curves, joined_curves, months
+from oncoraft.survival.records import SMALLEST_RISK_SET, curve_rows, group_curves, half_years, joined_curves, months
 from oncoraft.survival.risk_sets import Array, Subjects, at_risk, log_rank_of_groups
 from oncoraft.survival.tails import quantile_of
 
@@ -134,7 +134,7 @@ def survival_rows(
 
 def at_risk_rows(part: Subjects, last: float) -> list[dict[str, Any]]:
     """Half-yearly numbers at risk (entry < t <= exit) of a group, and who has entered, died and been lost by then."""
-    at = [6 * step for step in range(int(last / DAYS_PER_MONTH // 6) + 1)][:LONGEST_TABLE]
+    at = half_years(last)
     days = np.array(at) * DAYS_PER_MONTH
     risk = at_risk(part, days)
     # Of who leaves on the very day the number at risk still holds them.

@@ -43,6 +43,11 @@ NO_CURVES = pd.DataFrame(
 )
 
 
+def half_years(last: float) -> list[int]:
+    """Months at which numbers at risk are told, up to a day of follow-up."""
+    return [6 * step for step in range(int(min(last / DAYS_PER_MONTH // 6 + 1, LONGEST_TABLE)))]
+
+
 def group_curves(groups: dict[str, Subjects]) -> dict[str, Curve]:
     """The curves of both groups from the time on at which both are under observation, each to where its own risk set is too small.
 
@@ -103,7 +108,7 @@ def restricted_mean_record(subjects: Subjects, low: Array, days: float) -> dict[
 def curve_records(groups: dict[str, Subjects], curves: dict[str, Curve]) -> dict[str, Any]:
     """Where the curves begin and end, medians with interval, follow-up, and numbers at risk."""
     last = max(float(subjects.exit.max()) for subjects in groups.values())
-    at = [6 * step for step in range(int(last / DAYS_PER_MONTH // 6) + 1)][:LONGEST_TABLE]
+    at = half_years(last)
     record: dict[str, Any] = {"curve_from_months": months(next(iter(curves.values())).start) if curves else None}
     for name, subjects in groups.items():
         curve = curves.get(name)

@@ -162,7 +162,7 @@ def log_rank(subjects: Subjects, group: Array, strata: Array | None = None) -> t
     """
     excess = variance = 0.0
     group = np.asarray(group, dtype=bool)
-    labels = np.zeros(len(group), dtype=int) if strata is None else strata
+    labels = stratum_codes(strata, len(group))  # a missing label is one too, where it would equal nothing
     for stratum in np.unique(labels):
         inside = labels == stratum
         part, mine = subjects.where(inside), group[inside]
@@ -203,7 +203,7 @@ def log_rank_of_groups(subjects: Subjects, group: Array, strata: Array | None = 
     codes = np.asarray(group, dtype=int)
     several = int(codes.max(initial=0)) + 1
     excess, variance = np.zeros(several), np.zeros((several, several))
-    labels = np.zeros(len(codes), dtype=int) if strata is None else strata
+    labels = stratum_codes(strata, len(codes))
     for stratum in np.unique(labels):
         inside = labels == stratum
         part, mine = subjects.where(inside), codes[inside]
