@@ -128,7 +128,13 @@ class Prompts(Block):
 
 
 class Split(Block):
-    """What goes into a fold's training file."""
+    """What goes into a fold's files."""
 
     max_training_cases: int | None = Field(None, ge=20, description="Cap on training cases per fold, by stable hash; null: all.")
     control_seed: int = Field(59, description="Of the labels and drugs that change places in the negative controls.")
+    texts: Literal["copied", "referred"] = Field(
+        "copied",
+        description="copied: every line of a fold's files has its prompt in it, as published; referred: it has a digest of the prompt, whose "
+        "text lies once, in the model's prompts.jsonl (`oncoraft export-jsonl` writes the published file). Results are the same; a change "
+        "of this setting trains again.",
+    )
