@@ -117,10 +117,9 @@ def write_parts(joined: Iterable[pd.DataFrame], parts: dict[Path, pd.DataFrame],
             for path, writer in writers.items():
                 own = frame[frame["case_id"].isin(told[path].index)]
                 output = own["output"].where(told[path].reindex(own["case_id"]).to_numpy(dtype=bool), "")
-                own = own.assign(output=output)
-                found = rows(own if fold is None else own.assign(fold=fold))
-                writer.write(found if prompts is None else referring(found, prompts, path, begins=writer.number == 0))
-            del frame, own, output, found  # or they would be held while the next range is read
+                own = own.assign(output=output) if fold is None else own.assign(output=output, fold=fold)
+                writer.write(rows(own) if prompts is None else referring(rows(own), prompts, path, begins=writer.number == 0))
+            del frame, own, output  # or they would be held while the next range is read
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
