@@ -9,9 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as draw
 
 from oncoraft.alignment.reward_table import best_rewarded, table
+from oncoraft.alignment.reward_table import main as rewards_of
 from oncoraft.alignment.rewards import Answered, Judged, Rewards, calibration, combined, stated_probability
 from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.jsonl import write_jsonl
 from oncoraft.planning.config import Alignment, Evaluation
+from tests.prompts.referring import refer
 from tests.verifiers.examples import GOOD, LUNG
 
 PROMPT = LUNG.text
@@ -120,6 +123,24 @@ def test_a_function_of_ones_own_is_a_reward_like_the_others() -> None:
     found = Rewards(settings).judge(Answered(GOOD, PROMPT, "", 0.7, True, True))
     assert found.parts["names-the-drug"] == 1.0
     assert Rewards(settings).weights["names-the-drug"] == 2.0
+
+
+def test_held_out_rows_that_refer_to_their_prompts_earn_the_same_rewards(tmp_path: Path) -> None:
+    held = [
+        {"case_id": f"c{n}", "patient_id": f"p{n}", "instruction": "Judge.", "input": PROMPT, "output": "", "responder": n % 2 == 0}
+        for n in range(4)
+    ]
+    write_jsonl(tmp_path / "heldout.jsonl", held)
+    for name, score in (("before", 0.4), ("after", 0.7)):
+        answers = [{"case_id": row["case_id"], "score": score, "rationale": GOOD, "finish_reason": "stop"} for row in held]
+        write_jsonl(tmp_path / f"{name}.jsonl", answers)
+    words = [f"--{name}={tmp_path / name}.jsonl" for name in ("before", "after")] + ["--heldout", str(tmp_path / "heldout.jsonl")]
+    words += ["--out", str(tmp_path / "rewards.csv"), "--best", str(tmp_path / "best.jsonl")]
+    assert rewards_of(words) == 0
+    told = (tmp_path / "rewards.csv").read_bytes(), (tmp_path / "best.jsonl").read_bytes()
+    refer(tmp_path / "heldout.jsonl")
+    assert rewards_of(words) == 0
+    assert ((tmp_path / "rewards.csv").read_bytes(), (tmp_path / "best.jsonl").read_bytes()) == told
 
 
 def test_a_number_of_any_width_is_a_reward() -> None:

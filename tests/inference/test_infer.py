@@ -22,6 +22,7 @@ from oncoraft.models.base import load_tokenizer
 from oncoraft.models.cases import prompt_text
 from oncoraft.planning.config import Inference, Strategy
 from tests.models.tiny_folds import rows, write_rows
+from tests.prompts.referring import refer
 
 LM_ONLY = {"score_weight": 0.0}
 UNTRAINED = {"adapter": False, "language_model_weight": 0.0, "score_weight": 0.0}
@@ -57,6 +58,22 @@ def test_predictions_do_not_depend_on_the_number_of_shards(fold: Path, tmp_path:
     assert [row["logit"] for row in found[0]] == pytest.approx([row["logit"] for row in found[1]], abs=1e-5)
     assert len({row["rationale"] for row in found[0]}) > 10
     assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("strategy", [{}, UNTRAINED | {"examples": 1}])
+def test_rows_that_refer_to_their_prompts_are_answered_as_those_that_hold_them(
+    qwen3: Path, tmp_path: Path, strategy: dict[str, Any]
+) -> None:
+    work = shutil.copytree(qwen3, tmp_path / "work")
+    (tmp_path / "shown").mkdir()
+    shown = write_rows(tmp_path / "shown" / "train.jsonl", [row | {"patient_id": f"other {row['patient_id']}"} for row in rows(6)])
+    more = ["--examples", str(shown)] if strategy else []
+    before = inferred(work, tmp_path / "held.jsonl", *more, strategy=strategy)
+    refer(work / "rows.jsonl")
+    refer(shown)
+    after = inferred(work, tmp_path / "referred.jsonl", *more, strategy=strategy)
+    assert after == before
+    assert len(after) == 20
 
 
 @pytest.mark.parametrize("strategy", [{}, LM_ONLY])

@@ -17,6 +17,7 @@ from oncoraft.models import export
 from oncoraft.models.fold_model import new_score_head
 from oncoraft.planning.edge import run
 from tests.models.tiny_folds import rows, write_rows
+from tests.prompts.referring import refer
 
 SETTINGS = json.dumps({"inference": {"max_new_tokens": 8, "temperature": 1.0}})
 
@@ -62,6 +63,20 @@ def test_a_whole_prompt_in_an_object_is_the_prompt_of_a_text_file(tmp_path: Path
     (tmp_path / "case.json").write_text('{"prompt": 3}')
     with pytest.raises(InputError, match="column prompt"):
         predict.read_prompts(tmp_path / "case.json")
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_fold_s_file_that_refers_to_its_prompts_is_read_where_it_lies_and_a_line_of_it_elsewhere_is_not(
+    tmp_path: Path, count: int
+) -> None:
+    file = write_rows(tmp_path / "heldout.jsonl", rows(count))
+    prompts = predict.read_prompts(file)
+    assert predict.read_prompts(refer(file)) == prompts
+    (tmp_path / "elsewhere").mkdir()
+    line = tmp_path / "elsewhere" / "case.jsonl"
+    line.write_text(file.read_text().splitlines()[0] + "\n")
+    with pytest.raises(InputError, match=r"case\.jsonl, line 1, column prompts: expected the file of the prompts that the lines refer to"):
+        predict.read_prompts(line)
 
 
 def test_the_two_layouts_say_the_same(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

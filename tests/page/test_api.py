@@ -172,6 +172,7 @@ def test_a_file_of_cases_is_answered_whole_and_in_order(client: httpx.Client) ->
     ("body", "said"),
     [
         ('{"instruction": "a", "input": "b"}\n{"input": 3}', "line 2"),
+        ('{"case_id": "a", "prompt_digest": "0", "prompts": "../prompts.jsonl"}', "export-jsonl"),
         ("[1]", "line 1: expected a JSON object"),
         ('{"instruction": "a"', "line 1: expected a JSON object"),
         ("", "expected at least one case"),

@@ -61,6 +61,15 @@ def test_that_probes_exist_changes_no_setting_of_a_strategy_without_one() -> Non
     assert told["probe"] == "end_of_prompt"
 
 
+def test_where_texts_lie_names_no_other_final_model_and_changes_no_setting_where_they_are_copied() -> None:
+    assert name(split={"texts": "referred"}) == name()
+    assert name(split={"max_training_cases": 100}) != name()
+    told = [json.loads(Plan(MODELS | {"split": {"texts": texts}}).settings("split"))["split"] for texts in ("copied", "referred")]
+    assert told[0] == json.loads(Plan(MODELS).settings("split"))["split"] == {"max_training_cases": None, "control_seed": 59}
+    assert told[1] == told[0] | {"texts": "referred"}
+    assert "split" not in json.loads(Plan(MODELS).settings("train", model="tiny", strategy="raft"))
+
+
 def test_a_pooled_cohort_has_a_fold_a_cohort_and_no_truth() -> None:
     plan = Plan(MODELS | {"cohorts": BPC, "pooling": {"designs": ["leave_cohort_out"]}})
     assert plan.cohorts[-1] == "pooled"

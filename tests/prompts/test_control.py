@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 
 from oncoraft.evidence.fields import FIELDS
+from oncoraft.fold_files import write_fold_file
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import read_jsonl, write_jsonl
 from oncoraft.prompts.control import LABEL, main, permuted, swapped
+from oncoraft.prompts.export_jsonl import main as export_jsonl
 
 DRUGS = ("afatinib", "docetaxel", "olaparib")
 SETTINGS = ["--settings", '{"prompts": {"template": "full"}, "split": {}}']
@@ -118,6 +120,27 @@ def test_swapped_evidence_reads_in_the_order_of_evidence_and_says_who_had_nobody
     assert swapped(shuffled, CANCER, 1)[0]["value"].tolist() == found["value"].tolist()
     _, alone = swapped(EVIDENCE[EVIDENCE["case_id"] == "c00"], CANCER, 1)
     assert alone == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "own"), [("permuted_labels", set()), ("drug_only", {"train", "heldout", "tuning"}), ("swapped_drugs", {"heldout"})]
+)
+def test_a_control_of_a_fold_that_refers_to_its_prompts_holds_those_alone_that_it_changes(
+    given: list[str], kind: str, own: set[str]
+) -> None:
+    made(given, kind)
+    home = Path(given[0])
+    files = [home / "out" / f"{name}.jsonl" for name in ("train", "heldout", "tuning")]
+    published = [file.read_bytes() for file in files]
+    parts = {name: read_jsonl(home / f"{name}.jsonl") for name in ("train", "heldout", "tuning")}
+    write_jsonl(home / "prompts.jsonl", [{"case_id": row["case_id"], **row} for rows in parts.values() for row in rows])
+    for name, rows in parts.items():
+        write_fold_file(home / f"{name}.jsonl", rows, home / "prompts.jsonl")
+    made(given, kind)
+    assert {file.stem for file in files if "input" in read_jsonl(file)[0]} == own
+    for file, before in zip(files, published, strict=True):
+        assert export_jsonl([str(file), "--out", str(home / "published" / file.name)]) == 0
+        assert (home / "published" / file.name).read_bytes() == before
 
 
 def test_a_case_without_a_drug_and_one_of_nobody_are_refused(given: list[str]) -> None:

@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 from oncoraft.foundation.errors import InputError
+from oncoraft.models.cases import read_rows
+from oncoraft.prompts.export_jsonl import main as export_jsonl
 from oncoraft.prompts.final_cases import main as final_cases
 
 
@@ -39,6 +41,17 @@ def test_everybody_with_a_label_trains_and_nobody_is_held_out(tmp_path: Path) ->
     assert all(row["output"] for row in found)
     counts = json.loads((tmp_path / "train.jsonl.manifest.json").read_text())["counts"]
     assert counts == {"cases": 28, "labelled": 28, "patients": 28}
+
+
+def test_lines_that_refer_to_their_prompts_are_the_published_ones_again_with_them(tmp_path: Path) -> None:
+    words = written(tmp_path, 28)
+    assert final_cases(words) == 0
+    published, told = (tmp_path / "train.jsonl").read_bytes(), read_rows(tmp_path / "train.jsonl")
+    assert final_cases([*words, "--settings", json.dumps({"split": {"texts": "referred"}})]) == 0
+    assert read_rows(tmp_path / "train.jsonl") == told
+    assert not any("input" in row for row in rows(tmp_path))
+    assert export_jsonl([str(tmp_path / "train.jsonl"), "--out", str(tmp_path / "published.jsonl")]) == 0
+    assert (tmp_path / "published.jsonl").read_bytes() == published
 
 
 def test_a_cap_on_training_cases_holds_here_too_and_a_higher_one_takes_nobody_away(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from oncoraft.cases.outside_folds import main as outside_folds
 from oncoraft.cases.outside_folds import parts_of
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import file_digest
+from oncoraft.models.cases import read_rows
 from oncoraft.planning.config import Folds
 from oncoraft.prompts.outside_cases import main as outside_cases
 
@@ -36,9 +37,9 @@ def second(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(home: Path) -> int:
+def run(home: Path, *more: str) -> int:
     words = [home / "prompts.jsonl", home, "--models", home / "fold-0", "--tokenizer", home / "base", "--out", home / "heldout.jsonl"]
-    return outside_cases([str(word) for word in words])
+    return outside_cases([*map(str, words), *more])
 
 
 def test_every_case_is_held_out_once_with_its_label_and_no_answer(second: Path) -> None:
@@ -50,6 +51,14 @@ def test_every_case_is_held_out_once_with_its_label_and_no_answer(second: Path) 
         "GENIE-UHN-3_+0": None,
     }
     assert {row["output"] for row in rows} == {""}
+
+
+def test_lines_may_refer_to_the_prompts_of_the_cohort(second: Path) -> None:
+    assert run(second) == 0
+    told = read_rows(second / "heldout.jsonl")
+    assert run(second, "--settings", json.dumps({"split": {"texts": "referred"}})) == 0
+    assert '"input"' not in (second / "heldout.jsonl").read_text()
+    assert read_rows(second / "heldout.jsonl") == told
 
 
 def test_a_model_that_has_seen_a_patient_under_another_id_is_refused_before_anything_is_scored(second: Path) -> None:

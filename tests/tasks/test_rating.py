@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from oncoraft.foundation.errors import InputError
 from oncoraft.tasks.rate import main
 from oncoraft.tasks.ratings import agreement_of
+from tests.prompts.referring import refer
 
 CASES = [f"P{number}_0" for number in range(12)]
 
@@ -65,6 +67,15 @@ def strict(answer: str) -> dict[str, str]:
 
 def lenient(answer: str) -> dict[str, str]:
     return {"acceptable": "no" if "SUM" in answer else "Yes", "grade": "" if "SUM" in answer else "minor change"}
+
+
+def test_cases_that_refer_to_their_prompts_make_the_same_sheet(sheet: Path) -> None:
+    (sheet / "other").mkdir()
+    asked = refer(Path(shutil.copy(sheet / "prompts.jsonl", sheet / "other" / "heldout.jsonl")))
+    words = ["--prompts", str(asked), "--answers", *(f"{name}={sheet / name}.jsonl" for name in ("base", "tuned"))]
+    assert main(["--make", *words, "--cases", "10", "--out", str(sheet / "again")]) == 0
+    for name in ("sheet.csv", "sheet.html", "key.json"):
+        assert (sheet / "again" / name).read_bytes() == (sheet / "sheet" / name).read_bytes()
 
 
 def test_a_sheet_mixes_the_sources_and_names_none(sheet: Path) -> None:

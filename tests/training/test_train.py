@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from oncoraft.models.model_folder import read_score_head
 from oncoraft.training import loop, train
 from oncoraft.training.checkpoints import States
 from tests.models.tiny_models import ARCHITECTURES
+from tests.prompts.referring import refer
 from tests.training.fold import command, environment, learned, logged, rows, run_training, settings, write_fold_inputs
 
 ALWAYS = {"training_log.jsonl", "training_patients.txt", "manifest.json"}
@@ -78,6 +80,16 @@ def test_every_loss_falls_when_it_is_trained(plain: Path) -> None:
     entries = logged(out)
     for part in ("language_model_loss", "score_loss"):
         assert sum(entry[part] for entry in entries[-3:]) < 0.8 * sum(entry[part] for entry in entries[:3])
+
+
+def test_a_file_that_refers_to_its_prompts_trains_the_same_weights(plain: Path, tmp_path: Path) -> None:
+    whole = run_training(plain, "held")
+    other = shutil.copytree(plain / "base", tmp_path / "base").parent
+    refer(Path(shutil.copy(plain / "train.jsonl", other)))
+    referred = run_training(other, "referred")
+    assert learned(whole).keys() == learned(referred).keys() != set()
+    assert all(torch.equal(value, learned(referred)[name]) for name, value in learned(whole).items())
+    assert (whole / "training_patients.txt").read_text() == (referred / "training_patients.txt").read_text()
 
 
 def test_a_killed_and_resumed_run_ends_bitwise_equal(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:

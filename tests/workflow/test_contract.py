@@ -151,6 +151,11 @@ COUNTS: dict[str, tuple[Callable[[FinishedRun], None], dict[str, int]]] = {
             **AFTER_TRAINING,
         },
     ),
+    # The corpus that the tiny base reads is of the same step.
+    "texts of the fold files kept in one place": (
+        setting(split={"texts": "referred"}),
+        {"corpus": 1, "base_model": 1, "render": 1, "tokens": 1, "leakage": 1, "split": 2, "train": 2, **AFTER_TRAINING},
+    ),
     "definition that trains": (
         setting(labels={"definition": "oncoraft"}),
         {

@@ -160,6 +160,7 @@ TO_A_FILE: dict[str, Words] = {
         "--out",
         out,
     ],
+    "export-jsonl": lambda run, out: [run / FOLD / "train.jsonl", "--out", out],
     "pool-prompts": lambda run, out: [run / "tiny/prompts/prompts.jsonl", "--out", out],
     "embed": lambda run, out: [run / "tiny/prompts/prompts.jsonl", "--base", run.parent / "pretraining/tiny/base", "--out", out],
     "evidence": lambda run, out: [run / TABLES, run / CASES, "--out", out],

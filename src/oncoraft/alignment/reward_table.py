@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.alignment.rewards import Answered, Judged, Rewards
+from oncoraft.fold_files import TEXTS, read_fold_file
 from oncoraft.foundation.csv_file import write_csv
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import read_jsonl, write_jsonl
@@ -101,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     alignment: Alignment = blocks["alignment"]
     note = given.out.with_name(given.out.name + ".manifest.json")
     claim(given.out, given.best, note, step="rewards")
-    rows = {row["case_id"]: row for path in given.heldout for row in read_jsonl(path, ("case_id", "patient_id", "instruction", "input"))}
+    rows = {row["case_id"]: row for path in given.heldout for row in read_fold_file(path, ("case_id", "patient_id", *TEXTS))}
     before, after = rationales(given.before, rows), rationales(given.after, rows)
     both = sorted(set(before) & set(after))
     if not both:

@@ -24,6 +24,7 @@ from typing import Any
 import torch
 
 from oncoraft.answers import ANSWER_MARKER, prompt_token_ids
+from oncoraft.fold_files import prompts_behind, read_fold_file, refers
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.input_file import require_file
 from oncoraft.foundation.jsonl import BadJSON, iterate_jsonl, parse_json
@@ -75,7 +76,11 @@ def read_prompts(path: Path) -> list[tuple[str, str]]:
         # "Extra data" is json's word for a second object: JSONL under another name.
         if path.suffix != ".jsonl" and "Extra data" not in str(error):
             raise InputError(f"expected a JSON object with `instruction` and `input` ({error})", file=path, line=error.line) from None
+        if prompts_behind(path, "cases") is not None:
+            return [prompt_of(row, path, number) for number, row in enumerate(read_fold_file(path, ()), 1)]
         return [prompt_of(line.row, path, line.number) for line in iterate_jsonl(path, "cases")]
+    if isinstance(one, dict) and refers(one):
+        [one] = read_fold_file(path, ())
     if isinstance(one, list):
         return [prompt_of(row, path, None) for row in one]
     return [prompt_of(one, path, None)]

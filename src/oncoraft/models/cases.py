@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from oncoraft.answers import answer_token_ids, full_prompt, prompt_token_ids, shortened
+from oncoraft.fold_files import read_fold_file
 from oncoraft.foundation.errors import InputError
-from oncoraft.foundation.jsonl import read_jsonl
 from oncoraft.models.tokens import StoredTokens
 
 KEYS = ("instruction", "input", "output", "case_id", "patient_id")
@@ -42,12 +42,13 @@ class Case:
 
 
 def read_rows(path: Path, *, may_be_empty: bool = False) -> list[dict[str, Any]]:
-    """Rows of a JSONL file in the published format.
+    """Rows of a JSONL file in the published format, or of one that refers to its prompts.
 
     Raises:
-        InputError: no such file, no row where one is needed, a line that is not JSON, lacks a key or holds something else than text under one.
+        InputError: no such file, no row where one is needed, a line that is not JSON, lacks a key or holds something else than text under one;
+            a prompt that is referred to is not there, or is another.
     """
-    rows = read_jsonl(path, KEYS, texts=KEYS, expected="a JSONL file written by `oncoraft split`")
+    rows = read_fold_file(path, KEYS, texts=KEYS, expected="a JSONL file written by `oncoraft split`")
     if not rows and not may_be_empty:
         raise InputError("expected at least one case", file=path)
     return rows

@@ -15,6 +15,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import ValidationError
 
 from oncoraft import __version__
+from oncoraft.fold_files import refers
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import BadJSON, json_line, parse_json
 from oncoraft.foundation.provenance import versions
@@ -94,6 +95,8 @@ def read_lines(body: bytes) -> list[Asked]:
             raise InputError("expected a JSON object with `instruction` and `input`", line=number) from None
         if not isinstance(row, dict):
             raise InputError("expected a JSON object with `instruction` and `input`", line=number, found=type(row).__name__)
+        if refers(row):  # what it refers to lies where the page does not look
+            raise InputError("expected `instruction` and `input`; `oncoraft export-jsonl` writes a fold's file with them", line=number)
         # A held-out file holds the answer and the label too; neither is read.
         own = {name: row[name] for name in ("case_id", "prompt", "instruction", "input") if row.get(name) is not None}
         try:

@@ -24,6 +24,7 @@ class FinalModels:
         """The name of a final model: equal configurations give equal names, and another configuration another model beside the first."""
         blocks = self.config.blocks((*BLOCKS, *OF_MODEL), model=model, strategy=strategy)
         values = {name: block.model_dump(mode="json") for name, block in blocks.items()}
+        values["split"].pop("texts", None)  # where a text lies makes no other model of it
         values |= {"cohort": self.config.cohort, "study": self.config.study}
         if self.config.models[model].build is not None:
             values["pretraining"] = self.config.pretraining.model_dump(mode="json")

@@ -60,12 +60,15 @@ STEPS: dict[str, Step] = {
         "Evidence and rendering in one call: tables and cases in, prompts out.",
     ),
     "split": Step("oncoraft.prompts.split", ("split", "labels"), "Write the training and held-out JSONL files of one fold."),
+    "export-jsonl": Step(
+        "oncoraft.prompts.export_jsonl", (), "Write a fold's file in the published JSONL format, where its lines refer to their prompts."
+    ),
     "final-cases": Step(
         "oncoraft.prompts.final_cases", ("split", "labels"), "Every labelled case of a cohort as a training file: no fold is held out."
     ),
     "outside-cases": Step(
         "oncoraft.prompts.outside_cases",
-        ("labels", "external"),
+        ("labels", "external", "split"),
         "Every case of a second cohort for models of another, none of whose patients they have seen.",
     ),
     "pool-prompts": Step("oncoraft.prompts.pool_prompts", (), "The prompts of several cohorts as one file."),

@@ -23,8 +23,8 @@ import pandas as pd
 from oncoraft.artefacts import read_table
 from oncoraft.evidence.fields import FIELDS
 from oncoraft.evidence.reading import read_cases
+from oncoraft.fold_files import prompts_behind, read_fold_file, write_fold_file
 from oncoraft.foundation.errors import InputError
-from oncoraft.foundation.jsonl import read_jsonl, write_jsonl
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.foundation.stable import stable_fraction, stable_seed
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
@@ -36,6 +36,8 @@ Rows = list[dict[str, Any]]
 Render = Callable[[pd.DataFrame], Rows]
 PARTS = ("train", "heldout", "tuning")
 KINDS = ("permuted_labels", "drug_only", "swapped_drugs")
+# Parts whose prompts are a control's own: they lie in no other file, so that its lines hold them.
+SHOWN_ANEW: dict[str, tuple[str, ...]] = {"permuted_labels": (), "drug_only": PARTS, "swapped_drugs": ("heldout",)}
 LABEL = ("output", "category", "score", "responder")  # an answer goes with its label, or a text would betray the true one
 DRUG_FIELDS = ("drug", "drug_mechanism")
 PROMPT = ("instruction", "input", "prompt_tokens", "cut")
@@ -152,7 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     count = tokenizer_count(given.tokenizer) if given.tokenizer else estimated_tokens
     cases = read_cases(given.cases, ("case_id", "cancer_type", "regimen"))
     paths = [getattr(given, name) for name in PARTS]
-    parts = {name: read_jsonl(path, ("case_id", *PROMPT, *LABEL), once="case_id") for name, path in zip(PARTS, paths, strict=True)}
+    parts = {name: read_fold_file(path, ("case_id", *PROMPT, *LABEL), once="case_id") for name, path in zip(PARTS, paths, strict=True)}
     known = set(cases["case_id"])
     for path, rows in zip(paths, parts.values(), strict=True):
         if strange := sorted({row["case_id"] for row in rows} - known):
@@ -168,8 +170,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     files = [given.out / f"{name}.jsonl" for name in PARTS]
     record = given.out / "manifest.json"
     with publishing(*files, record, step="control", home=given.out) as (*written, note):
-        for path, rows in zip(written, found.values(), strict=True):
-            write_jsonl(path, rows)
+        for name, source, path in zip(PARTS, paths, written, strict=True):
+            write_fold_file(path, found[name], None if name in SHOWN_ANEW[given.kind] else prompts_behind(source))
         outputs, settings = dict(zip(files, written, strict=True)), settings_record(given, blocks)
         inputs = [*paths, given.evidence, given.cases / "cases.parquet"]
         if block.instruction_file:

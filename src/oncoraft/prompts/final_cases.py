@@ -13,8 +13,9 @@ from pathlib import Path
 import pandas as pd
 
 from oncoraft.evidence.reading import read_cases
+from oncoraft.fold_files import write_fold_file
 from oncoraft.foundation.errors import InputError
-from oncoraft.foundation.jsonl import read_jsonl, write_jsonl
+from oncoraft.foundation.jsonl import read_jsonl
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.foundation.stable import stable_fraction
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     labelled = int((frame["output"] != "").sum())
     counts = {"cases": len(found), "labelled": labelled, "patients": int(found["patient_id"].nunique())}
     with publishing(given.out, record, step="final-cases") as (out, note):
-        write_jsonl(out, rows(found))
+        write_fold_file(out, rows(found), given.prompts if blocks["split"].texts == "referred" else None)
         inputs = [given.prompts, given.rationales, given.cases / "cases.parquet", given.cases / "labels.parquet"]
         settings = settings_record(given, blocks)
         write_json(note, manifest("final-cases", inputs=inputs, outputs={given.out: out}, settings=settings, counts=counts, beside=record))

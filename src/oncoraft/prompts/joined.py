@@ -7,7 +7,6 @@ another order is read whole and sorted. Who is in which part of a fold is decide
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +19,7 @@ import pyarrow.compute as pc
 from oncoraft.answers import answer_text
 from oncoraft.artefacts import read_table
 from oncoraft.evidence.reading import open_cases, ranges_of
+from oncoraft.fold_files import CASE
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import iterate_rows, read_jsonl
 from oncoraft.foundation.ranges import Range
@@ -27,8 +27,6 @@ from oncoraft.foundation.ranges import Range
 PROMPT_KEYS = ("case_id", "instruction", "input", "prompt_tokens", "cut")
 RATIONALE_KEYS = ("case_id", "rationale")
 OF_LABEL = ["case_id", "category", "score", "responder"]
-# How `write_jsonl` begins a row of a case.
-CASE = re.compile(rb'\{"case_id": ("(?:[^"\\]|\\.)*")[,}]')
 
 
 def read_labels(folder: Path, definition: str, columns: Sequence[str] | None = None) -> pd.DataFrame:

@@ -15,9 +15,10 @@ from typing import Any
 import pandas as pd
 
 from oncoraft.evidence.reading import read_cases
+from oncoraft.fold_files import write_fold_file
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.input_file import require_file
-from oncoraft.foundation.jsonl import read_jsonl, write_jsonl
+from oncoraft.foundation.jsonl import read_jsonl
 from oncoraft.foundation.provenance import file_digest, manifest, publishing, write_json
 from oncoraft.planning.config import External
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
@@ -121,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     counts["training_patients"] = {folder.name: refuse_seen(patients, folder, external) for folder in given.models}
     record = given.out.with_name(given.out.name + ".manifest.json")
     with publishing(given.out, record, step="outside-cases") as (out, note):
-        write_jsonl(out, rows(frame))
+        write_fold_file(out, rows(frame), given.prompts if blocks["split"].texts == "referred" else None)
         inputs = [given.prompts, *(given.cases / f"{name}.parquet" for name in ("cases", "labels", "folds"))]
         inputs += [folder / PATIENTS for folder in given.models]
         settings = settings_record(given, blocks)

@@ -1,4 +1,4 @@
-"""The training, tuning and held-out files of one fold, in the published JSONL format; or one corpus of every labelled case.
+"""The training, tuning and held-out files of one fold, in the published JSONL format or referring to their prompts; or one corpus.
 
 Training rows are evaluable cases of the other folds, tuning patients left out; tuning rows are the evaluable cases of just those,
 without an answer; held-out rows are all cases of the fold, evaluable or not, without an answer. No patient is in two: asserted.
@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from oncoraft.artefacts import read_table
+from oncoraft.fold_files import referring
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import Writer
 from oncoraft.foundation.provenance import manifest, publishing, write_json
@@ -100,13 +101,14 @@ def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def write_parts(joined: Iterable[pd.DataFrame], parts: dict[Path, pd.DataFrame], fold: int | None) -> None:
+def write_parts(joined: Iterable[pd.DataFrame], parts: dict[Path, pd.DataFrame], fold: int | None, prompts: Path | None = None) -> None:
     """Write the rows of each part, a patient range at a time.
 
     Args:
         joined: frames as `join` makes them.
         parts: file -> which cases, and "" for the output of those whose answer is not told.
         fold: that is held out; None: there is none.
+        prompts: the file that rows refer to for their texts; None: they have them.
     """
     told = {path: part.set_index("case_id")["output"] != "" for path, part in parts.items()}
     with ExitStack() as stack:
@@ -115,8 +117,8 @@ def write_parts(joined: Iterable[pd.DataFrame], parts: dict[Path, pd.DataFrame],
             for path, writer in writers.items():
                 own = frame[frame["case_id"].isin(told[path].index)]
                 output = own["output"].where(told[path].reindex(own["case_id"]).to_numpy(dtype=bool), "")
-                own = own.assign(output=output)
-                writer.write(rows(own if fold is None else own.assign(fold=fold)))
+                own = own.assign(output=output) if fold is None else own.assign(output=output, fold=fold)
+                writer.write(rows(own) if prompts is None else referring(rows(own), prompts, path, begins=writer.number == 0))
             del frame, own, output  # or they would be held while the next range is read
 
 
@@ -163,7 +165,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise InputError(reason, file=min(empty), found="none")
     counts = {path.stem: {"cases": len(part), "patients": part["patient_id"].nunique()} for path, part in parts.items()}
     with publishing(*parts, record, step="split") as temporary:
-        write_parts(joined, dict(zip(temporary, parts.values())), given.fold)
+        # A corpus is read before there are folds, and elsewhere; it is as published.
+        prompts = given.prompts if blocks["split"].texts == "referred" and given.all is None else None
+        write_parts(joined, dict(zip(temporary, parts.values())), given.fold, prompts)
         outputs = dict(zip(parts, temporary))
         write_json(
             temporary[-1],

@@ -13,9 +13,9 @@ from typing import Any
 
 import pandas as pd
 
+from oncoraft.fold_files import TEXTS, read_fold_file
 from oncoraft.foundation.csv_file import write_csv
 from oncoraft.foundation.errors import InputError
-from oncoraft.foundation.jsonl import read_jsonl
 from oncoraft.foundation.ownership import refuse_over_inputs
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.edge import run, step_parser
@@ -59,9 +59,7 @@ def make(given: argparse.Namespace) -> None:
         raise InputError("--make: expected --prompts and --answers")
     if given.cases < 1:
         raise InputError("--cases: expected at least 1", found=given.cases)
-    prompts = [
-        row for path in given.prompts for row in read_jsonl(path, ("case_id", "instruction", "input"), texts=("instruction", "input"))
-    ]
+    prompts = [row for path in given.prompts for row in read_fold_file(path, ("case_id", *TEXTS), texts=TEXTS)]
     files = named_files(given.answers)
     sources: dict[str, dict[str, str]] = {}
     for name, paths in files.items():

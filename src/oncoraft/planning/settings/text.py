@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from oncoraft.planning.settings.base import Block, Fraction, PathText
 
@@ -128,7 +128,19 @@ class Prompts(Block):
 
 
 class Split(Block):
-    """What goes into a fold's training file."""
+    """What goes into a fold's files."""
 
     max_training_cases: int | None = Field(None, ge=20, description="Cap on training cases per fold, by stable hash; null: all.")
     control_seed: int = Field(59, description="Of the labels and drugs that change places in the negative controls.")
+    texts: Literal["copied", "referred"] = Field(
+        "copied",
+        description="copied: every line of a fold's files has its prompt in it, as published; referred: it has a digest of the prompt, whose "
+        "text lies once, in the model's prompts.jsonl (`oncoraft export-jsonl` writes the published file). Results are the same; a change "
+        "of this setting trains again.",
+    )
+
+    @model_serializer(mode="wrap")
+    def _as_before_where_texts_are_copied(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What rules depend on: as it was before texts could lie elsewhere, so that what was made then stands."""
+        values: dict[str, Any] = handler(self)
+        return {name: value for name, value in values.items() if (name, value) != ("texts", "copied")}
