@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -252,5 +251,5 @@ def test_protein_changes_of_a_table_are_told_as_each_alone() -> None:
         "V600E\n",
         "G\u0661C",
     ]
-    assert _protein_changes(np.array(texts, dtype=object)) == [protein_change(text) or "" for text in texts]
-    assert _protein_changes(np.array([], dtype=object)) == []
+    assert _protein_changes(pd.Index(texts)) == [protein_change(text) or "" for text in texts]
+    assert _protein_changes(pd.Index([], dtype=object)) == []

@@ -203,7 +203,7 @@ def _mutations(tables: Tables, samples: pd.Series) -> pd.DataFrame:
     return _placed(found, rows["hugo_symbol"])[~silent]
 
 
-def _protein_changes(texts: np.ndarray) -> list[str]:
+def _protein_changes(texts: pd.Index) -> list[str]:
     """`protein_change` of each; empty where none is told. That most stand in normal form is seen of all of them at once."""
     column = pa.array(texts, pa.string())
     first, last = pc.utf8_slice_codeunits(column, 0, 1), pc.utf8_slice_codeunits(column, -1)
