@@ -6,6 +6,8 @@ import pandas as pd
 import pytest
 
 from oncoraft.evidence.evidence import collect
+from oncoraft.evidence.genomics import _protein_changes
+from oncoraft.knowledge.protein_changes import protein_change
 from oncoraft.prompts.budget import estimated_tokens
 from oncoraft.prompts.render import Renderer, render
 from tests.evidence.study import CASE, LUNG, cases, columns, tables, texts
@@ -230,3 +232,24 @@ def test_an_alteration_that_is_not_listed_is_not_said_to_be_absent(kind: str, ro
     sentence, _ = KINDS[kind]
     assert sentence in evidence(specimen(50, 20))["text"].tolist()
     assert sentence not in evidence(specimen(50, 20) | rows)["text"].tolist()
+
+
+def test_protein_changes_of_a_table_are_told_as_each_alone() -> None:
+    texts = [
+        "G12C",
+        "p.G12C",
+        "Q37*",
+        "L210L",
+        "L210=",
+        "X125_splice",
+        "X37C",
+        "M1?",
+        "Gly12Cys",
+        "K1006Rfs*4",
+        "0",
+        "NA",
+        "V600E\n",
+        "G\u0661C",
+    ]
+    assert _protein_changes(pd.Index(texts)) == [protein_change(text) or "" for text in texts]
+    assert _protein_changes(pd.Index([], dtype=object)) == []

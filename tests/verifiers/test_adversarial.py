@@ -4,9 +4,12 @@ import random
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from oncoraft.verifiers.combine import verify
-from oncoraft.verifiers.form import CONTROL
+from oncoraft.verifiers.form import CONTROL, copied_spans, recited
+from oncoraft.verifiers.grammar import grammar, place_of
 from oncoraft.verifiers.text import word_set
 from tests.verifiers.examples import COLON, GOOD, LUNG, UNSEQUENCED
 
@@ -142,6 +145,31 @@ def test_a_copied_prompt_fails() -> None:
     assert "form" in failed(copied)
     assert "form" in failed(copied + " Overall a benefit is likely.")
     assert "form" in failed(re.sub(r"\(.*?\)", "", copied) + " Overall a benefit is likely.")
+
+
+@pytest.mark.parametrize("space", ["  ", "\t", "\u00a0", " \u2003"])
+def test_a_recited_prompt_is_seen_however_its_words_are_spaced(space: str) -> None:
+    lines = ["ECOG status is now good", "Liver lesions were seen again.", "CEA is rising since spring", "short line"]
+    text = "So " + ", ".join(lines[:2]) + " and so on."
+    assert recited(text, "\n".join(lines).lower()) == 2 / 3
+    assert recited(text, "\n".join(space + line.replace(" ", space) for line in lines).lower()) == 2 / 3
+    assert recited(text, "\n".join(lines[:2]).lower()) == 0  # too few to tell a share of
+
+
+@given(
+    st.lists(st.sampled_from(["a", "b", "c", "ab", "bc", ".", ",", "1"]), max_size=40),
+    st.lists(st.sampled_from(["a", "b", "c", "ab", "\n", ",", "1"]), max_size=60),
+)
+def test_copied_words_are_every_six_that_stand_in_what_was_shown(said: list[str], shown: list[str]) -> None:
+    text, prompt = " ".join(said), " ".join(shown)
+    parts = grammar(text)
+    words = [word for _, part in parts for word in part.words]
+    theirs = f" {' '.join(word for word in shown if word.isalnum())} "
+    copied = {
+        place for start in range(len(words) - 5) if f" {' '.join(words[start : start + 6])} " in theirs for place in range(start, start + 6)
+    }
+    spans = copied_spans(parts, words, prompt)
+    assert {place for place in range(len(words)) if any(span.start <= place_of(parts, place).start < span.end for span in spans)} == copied
 
 
 def test_a_conversation_handed_back_fails() -> None:

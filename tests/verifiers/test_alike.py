@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oncoraft.verifiers import record
-from oncoraft.verifiers.alike import DAYS, read_alike, without_days
+from oncoraft.verifiers.alike import DAYS, changed_gene, read_alike, without_days
 from oncoraft.verifiers.record import Record
 from oncoraft.verifiers.vocabulary import phrases
 
@@ -63,6 +63,39 @@ def test_statements_that_differ_in_days_and_amounts_alone_are_read_as_one() -> N
 @given(st.text(alphabet="() 1adysbefor\n", max_size=30), st.sampled_from(["", " days before treatment)", "(12 days before treatment)"]))
 def test_days_in_brackets_are_taken_out_as_the_pattern_says(text: str, end: str) -> None:
     assert without_days(text + end) == DAYS.sub("", text + end)
+
+
+def test_genes_with_a_protein_change_tell_what_a_reading_of_them_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Beside plain genes: one that a negation, a drug, a class, a hint for values or a pair of genes begins, and some that are none.
+    genes = (
+        "TP53",
+        "KRAS",
+        "NOTCH1",
+        "NKX2-1",
+        "HLA-A",
+        "CEA",
+        "PSA",
+        "MSI",
+        "HR",
+        "ER",
+        "AGE",
+        "C11orf30",
+        "PD-L1",
+        "LINE",
+        "NOGENE",
+        "BRAF",
+    )
+    changes = ("R248Q", "V600E", "G12C", "Q37*", "K1006Rfs*4", "S295fs*12", "X1010_splice", "Y27del", "H1A", "I4V", "L1L", "B9A", "R1S")
+    others = ("E746_A750del", "I20?", "V600E/K", "R248Q, R273H", "G12C inhibitor")
+    every = [(section, f"{gene} {change}") for section in SECTIONS for gene in genes for change in (*changes, *others)]
+    assert {text for _, text in every if not changed_gene(text)} == {f"{gene} {word}" for gene in genes for word in ("G12C", *others)}
+    every.append(("genomics", "TP53 R248Q (12 days before treatment)"))
+    found = [told(*one) for one in every]
+    record._told.cache_clear()
+    monkeypatch.setattr(record, "changed_gene", lambda bare: None)
+    for one, what in zip(every, found, strict=True):
+        assert told(*one) == what, one
+    record._told.cache_clear()
 
 
 def test_no_drug_s_name_begins_with_a_number_alone() -> None:

@@ -12,6 +12,7 @@ from oncoraft.verifiers.attributes import HINTS, PATTERNS
 from oncoraft.verifiers.claims import read_claims, read_whole
 from oncoraft.verifiers.direction import leans
 from oncoraft.verifiers.stretches import stretches
+from oncoraft.verifiers.text import SENTENCE_END, Span, sentences, split
 from oncoraft.verifiers.vocabulary import phrases
 
 # Ends of sentences behind which a value might follow, and beginnings that might be one.
@@ -68,3 +69,12 @@ def test_the_same_sentence_leans_the_same_wherever_it_stands() -> None:
 def test_every_pattern_has_hints_and_no_mechanism_holds_the_end_of_a_sentence() -> None:
     assert {pattern.subject for pattern in PATTERNS} == set(HINTS)
     assert not [drug for drug in drugs().values() if re.search(r"[.!?]\s", drug.mechanism or "")]
+
+
+@given(
+    st.lists(
+        st.sampled_from(["a", "B", "1", ".", "!", "?", " ", "  ", "\t", "\u00a0", '"', "(", ";", "*", "-", "\u2022"]), max_size=14
+    ).map("".join)
+)
+def test_sentences_are_those_between_the_ends_of_sentences(text: str) -> None:
+    assert list(sentences(text)) == split(text, SENTENCE_END, Span(0, len(text)))

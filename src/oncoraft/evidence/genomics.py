@@ -6,6 +6,8 @@ from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from oncoraft.evidence.allow_list import SPECIMEN_TABLES
 from oncoraft.evidence.known import Tables, closest, facts, in_figures, known_records
@@ -13,6 +15,7 @@ from oncoraft.evidence.words import clean
 from oncoraft.knowledge.missing import is_missing_word
 from oncoraft.knowledge.protein_changes import is_silent_class, is_unchanged, protein_change
 
+NORMAL_CHANGE = r"^[A-WY][0-9]+[A-WY*]$"  # one residue for another, or a stop: the normal form of most protein changes
 TMB_BANDS = [-np.inf, 2, 6, 10, np.inf]
 MSI = {"Stable": ("stable", "microsatellite stable"), "Instable": ("instable", "microsatellite instability high")}
 SPECIMENS = {
@@ -193,11 +196,21 @@ def _mutations(tables: Tables, samples: pd.Series) -> pd.DataFrame:
     kind = rows["variant_classification"].map({word: is_silent_class(word) for word in rows["variant_classification"].dropna().unique()})
     # Tables hold the normal form already; those of an older reader may not.
     code, texts = pd.factorize(rows["hgvsp_short"])
-    changes = [*(protein_change(text) or "" for text in texts), ""]  # a missing one has the code -1, which is the last place
+    changes = [*_protein_changes(texts), ""]  # a missing one has the code -1, which is the last place
     silent = kind.eq(True) | np.array([is_unchanged(change) for change in changes])[code]
     value = (rows["hugo_symbol"] + " " + np.array(changes, dtype=object)[code]).str.strip()
     found = pd.DataFrame({"sample_id": rows["tumor_sample_barcode"], "name": value, "value": value})
     return _placed(found, rows["hugo_symbol"])[~silent]
+
+
+def _protein_changes(texts: pd.Index) -> list[str]:
+    """`protein_change` of each; empty where none is told. That most stand in normal form is seen of all of them at once."""
+    column = pa.array(texts, pa.string())
+    first, last = pc.utf8_slice_codeunits(column, 0, 1), pc.utf8_slice_codeunits(column, -1)
+    is_normal = pc.and_(pc.match_substring_regex(column, NORMAL_CHANGE), pc.not_equal(first, last))
+    return [
+        text if is_same else protein_change(text) or "" for text, is_same in zip(column.to_pylist(), is_normal.to_pylist(), strict=True)
+    ]
 
 
 def _copy_number(tables: Tables, samples: pd.Series) -> pd.DataFrame:

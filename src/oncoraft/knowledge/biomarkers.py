@@ -50,7 +50,15 @@ def biomarkers() -> tuple[Biomarker, ...]:
         )
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1)
+def rows_of_markers() -> dict[str, tuple[Biomarker, ...]]:
+    """Marker -> its rows, in the order of the table. Of most altered genes there are none."""
+    found: dict[str, tuple[Biomarker, ...]] = {}
+    for row in biomarkers():
+        found[row.marker] = (*found.get(row.marker, ()), row)
+    return found
+
+
 def statements(marker: str, state: str, agent: str) -> tuple[Biomarker, ...]:
     """Rows of the table that join a finding with an agent.
 
@@ -59,12 +67,13 @@ def statements(marker: str, state: str, agent: str) -> tuple[Biomarker, ...]:
         state: protein change, kind of alteration, or value.
         agent: upper-case name in the drug table; an agent that is not there is matched by its name alone.
     """
+    return _joined(marker, state, agent) if marker in rows_of_markers() else ()
+
+
+@lru_cache(maxsize=65536)
+def _joined(marker: str, state: str, agent: str) -> tuple[Biomarker, ...]:
     names = treatment_names(agent)
-    return tuple(
-        row
-        for row in biomarkers()
-        if row.marker == marker and row.state.search(state) and any(row.treatment.search(name) for name in names)
-    )
+    return tuple(row for row in rows_of_markers()[marker] if row.state.search(state) and any(row.treatment.search(name) for name in names))
 
 
 @lru_cache(maxsize=1024)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Collection, Iterator
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -36,15 +38,16 @@ def lessons_of(evidence: pd.DataFrame, labels: pd.DataFrame, sees_label: bool, f
     shown = evidence[evidence["case_id"].isin(evaluable.index)]
     if fields is not None:
         shown = shown[shown["field"].isin(fields)]
-    by_case: dict[str, list[tuple[str, str]]] = {}
-    for case_id, section, text in zip(shown["case_id"], shown["section"], shown["text"]):
-        by_case.setdefault(case_id, []).append((section, text))
-    refuse_absent(set(evaluable.index) - set(by_case))
+    codes, case_ids = pd.factorize(shown["case_id"], sort=True)
+    refuse_absent(set(evaluable.index) - set(case_ids))
+    scores = evaluable.reindex(case_ids).astype(float).tolist() if sees_label else [None] * len(case_ids)
+    order = np.argsort(codes, kind="stable")  # within a case the order of the evidence stays
+    statements = list(zip(*(shown[name].to_numpy(object)[order].tolist() for name in ("section", "text"))))
+    bounds = np.searchsorted(codes[order], np.arange(len(case_ids) + 1)).tolist()
+    own = [tuple(statements[start:end]) for start, end in pairwise(bounds)]
     return [
-        Lesson(
-            case_id, tuple(by_case[case_id]), Record.from_statements(by_case[case_id]), float(evaluable[case_id]) if sees_label else None
-        )
-        for case_id in sorted(by_case)
+        Lesson(case_id, said, Record.from_statements(said), score)
+        for case_id, said, score in zip(case_ids.tolist(), own, scores, strict=True)
     ]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from oncoraft.foundation.stable import stable_seed
-from oncoraft.knowledge.biomarkers import statements
+from oncoraft.knowledge.biomarkers import rows_of_markers, statements
 from oncoraft.knowledge.drugs import drugs
 from oncoraft.rationales.teacher import Lesson
 from oncoraft.verifiers.attributes import ORDINALS
@@ -151,11 +151,13 @@ def arguments(record: Record) -> Iterator[Argument]:
 
 
 def _biomarkers(record: Record) -> Iterator[Argument]:
-    states = [(gene, state, phrase(gene, state)) for gene, found in sorted(record.alterations.items()) for state in sorted(found)]
+    known = sorted(record.alterations.keys() & rows_of_markers().keys())
+    states = [(gene, state, phrase(gene, state)) for gene in known for state in sorted(record.alterations[gene])]
     states += [(name, value, words) for (name, value), words in MARKER_WORDS.items() if record.first(name) == value]
+    given = sorted(record.given)
     said = set()  # one finding a kind of argument: two that "offer pembrolizumab few targets" tell no more than one
     for marker, state, words in states:
-        for agent in sorted(record.given):
+        for agent in given:
             for row in statements(marker, state, agent):
                 if row.statement in said:
                     continue

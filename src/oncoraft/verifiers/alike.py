@@ -7,6 +7,9 @@ whole phrases whose every word is known are taken: nothing in them denies, count
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+
+from oncoraft.verifiers.vocabulary import phrases, singular
 
 DAYS = re.compile(r"\s*\([^()]*\bdays? before\b[^()]*\)", re.IGNORECASE)
 ALONE = " days before treatment"
@@ -22,6 +25,9 @@ MARKER = re.compile(
 )
 AMOUNT_TOLD = re.compile(rf"(?<= ){NUMBER}(?=[ ,]|$)", re.ASCII)
 ANY_NUMBER = "2"
+# Protein changes that are one word which begins with a letter and a digit: no reader knows such a word but that of changes.
+CHANGED_GENE = re.compile(r"([A-Z][A-Za-z0-9-]{1,15}) ([A-Z]\d{1,5}(?:[A-Z*]|[A-Z]?fs\*\d{1,4}|_splice|del))", re.ASCII)
+ANY_CHANGE = "V600E"
 
 
 def without_days(text: str) -> str:
@@ -35,6 +41,27 @@ def without_days(text: str) -> str:
         if days.isdecimal() and "(" not in bare and bare[-1:].strip():
             return bare
     return DAYS.sub("", text) if "day" in text else text
+
+
+def changed_gene(bare: str) -> tuple[str, str] | None:
+    """Gene and protein change of a statement that is these alone ("TP53 R248Q"), else None.
+
+    What it tells is what the gene tells with `ANY_CHANGE`, and this change in its place.
+
+    Args:
+        bare: a statement without its days in brackets.
+    """
+    found = CHANGED_GENE.fullmatch(bare)
+    # "G12C" is a word of the name of a class.
+    if found is None or not _words_of_names().isdisjoint((found[2].lower(), singular(found[2].lower()))):
+        return None
+    return found[1], found[2]
+
+
+@lru_cache(maxsize=1)
+def _words_of_names() -> frozenset[str]:
+    """Every word of a drug's or class's name."""
+    return frozenset(word for entries in phrases().values() for words, _, _ in entries for word in words)
 
 
 def read_alike(bare: str) -> str:

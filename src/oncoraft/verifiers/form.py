@@ -10,7 +10,6 @@ import re
 from collections.abc import Collection, Iterable
 from functools import lru_cache
 from itertools import pairwise
-from typing import NamedTuple
 
 from oncoraft.verifiers.claims import Claim
 from oncoraft.verifiers.damage import EACH, damage
@@ -79,8 +78,8 @@ def form(text: str, claims: Iterable[Claim], prompt: str, instruction: str = "")
     findings += [Finding(span, "contradicted", "these words do not follow each other") for span in broken]
     controls = [Finding(Span(*match.span()), "contradicted", "spells a control token") for match in _controls(text)]
     findings += controls
-    shown = [_statement(line) for line in prompt.split("\n")]
-    copied = copied_spans(parts, words, [*shown, *map(_statement, instruction.split("\n"))])
+    shown = prompt.lower()
+    copied = copied_spans(parts, words, f"{shown}\n{instruction.lower()}")
     copy_share = sum(len(TOKEN.findall(text[span.start : span.end])) for span in copied) / len(words)
     own = max(0.0, 1.0 - max(0.0, copy_share - TOLERATED_COPY) / 0.2) if recited(text, shown) <= TOLERATED_RECITAL else 0.0
     findings += [Finding(span, "noted", "copied from the prompt") for span in copied]
@@ -123,40 +122,18 @@ def _variety(words: list[str]) -> float:
     return min(1.0, len(set(zip(words, words[1:], words[2:]))) / count / 0.7)
 
 
-class Statement(NamedTuple):
-    """A line of a prompt as it may be copied: `plain` words apart from marks; `whole` where it is long, with a word from its midst."""
-
-    plain: str
-    words: frozenset[str]
-    whole: str | None
-    midst: str
-
-
-@lru_cache(maxsize=REMEMBERED)
-def _statement(line: str) -> Statement:
-    lower = line.lower()
-    plain, words = PLAIN_WORD.findall(lower), lower.split()
-    if len(words) < LEAST_STATEMENT:
-        return Statement(" ".join(plain), frozenset(plain), None, "")
-    return Statement(" ".join(plain), frozenset(plain), " ".join(words).rstrip("."), max(words[1:-1], key=len))
-
-
-def copied_spans(parts: list[tuple[int, Grammar]], words: list[str], shown: list[Statement]) -> list[Span]:
-    """Runs of six or more words that stand in the prompt in the same order, joined where they overlap.
+def copied_spans(parts: list[tuple[int, Grammar]], words: list[str], shown: str) -> list[Span]:
+    """Runs of six or more words that stand in what was shown in the same order, joined where they overlap.
 
     Args:
         parts: from `grammar`.
         words: all words of the text, lower case.
-        shown: lines of the prompt.
+        shown: lines of the prompt and of whatever else was shown, lower case.
     """
-    known: set[str] = set().union(*[statement.words for statement in shown])
-    runs = [0]  # words up to and with each that stand somewhere in the prompt: few texts hold six in a row
-    for word in words:
-        runs.append(runs[-1] + 1 if word in known else 0)
-    ends = [end for end, run in enumerate(runs) if run >= COPIED_RUN]
+    ends = _possible_ends(words, shown)
     if not ends:
         return []
-    theirs = " " + " ".join(filter(None, [statement.plain for statement in shown])) + " "
+    theirs = f" {' '.join(PLAIN_WORD.findall(shown))} "
     found: list[Span] = []
     for after in ends:
         first = after - COPIED_RUN
@@ -169,14 +146,44 @@ def copied_spans(parts: list[tuple[int, Grammar]], words: list[str], shown: list
     return found
 
 
-def recited(text: str, shown: list[Statement]) -> float:
-    """Share of the prompt's statements of four words or more that a text holds word for word; 0 where the prompt has fewer than three."""
-    longer = [statement for statement in shown if statement.whole is not None]
+def _possible_ends(words: list[str], shown: str) -> list[int]:
+    """Places behind six words in a row that all stand somewhere in what was shown, be it within other words: few texts have any."""
+    ends: list[int] = []
+    # Every run of six holds one of each sixth word, so that of most runs only one word is looked for.
+    for place in range(COPIED_RUN - 1, len(words), COPIED_RUN):
+        if words[place] not in shown:
+            continue
+        first = last = place
+        while first > place - COPIED_RUN + 1 and words[first - 1] in shown:
+            first -= 1
+        while last + 1 < min(len(words), place + COPIED_RUN) and words[last + 1] in shown:
+            last += 1
+        ends += range(first + COPIED_RUN, last + 2)
+    return ends
+
+
+def recited(text: str, shown: str) -> float:
+    """Share of the prompt's statements of four words or more that a text holds word for word; 0 where the prompt has fewer than three.
+
+    Args:
+        text: the rationale.
+        shown: lines of the prompt, lower case.
+    """
+    lines = shown.split("\n")
+    if not is_evenly_spaced(shown):
+        lines = [" ".join(line.split()) for line in lines]
+    longer = [line.rstrip(".") for line in lines if line.count(" ") >= LEAST_STATEMENT - 1]
     if len(longer) < LEAST_RECITED:
         return 0.0
-    said = text.lower().split()
-    flat, single = " ".join(said), set(said)
-    return sum(one.midst in single and one.whole in flat for one in longer if one.whole is not None) / len(longer)
+    flat = " ".join(text.lower().split())
+    return sum([line in flat for line in longer]) / len(longer)
+
+
+def is_evenly_spaced(lines: str) -> bool:
+    """Whether words are divided by one space each and nothing else, and no line begins or ends with one."""
+    whole = f"\n{lines}\n"
+    # Of all that is white space a space alone is printable.
+    return not ("  " in whole or "\n " in whole or " \n" in whole) and lines.replace("\n", "").isprintable()
 
 
 def no_outcome(text: str, known: Collection[str] = ()) -> Verdict:

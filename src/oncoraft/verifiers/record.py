@@ -9,9 +9,9 @@ from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
 
-from oncoraft.verifiers.alike import read_alike, without_days
+from oncoraft.verifiers.alike import ANY_CHANGE, changed_gene, read_alike, without_days
 from oncoraft.verifiers.attributes import OPPOSITES, SITE_LIST, sites_in
-from oncoraft.verifiers.claims import Claim, read_claims
+from oncoraft.verifiers.claims import Claim, named_changes, read_claims
 from oncoraft.verifiers.vocabulary import drug_of, related_genes, targets
 
 PRIOR_WORDS = re.compile(r"\b(?:earlier|prior|previous(?:ly)?|before|past|pretreat\w+|after)\b", re.IGNORECASE)
@@ -179,8 +179,16 @@ class Told(NamedTuple):
 @lru_cache(maxsize=REMEMBERED)
 def _told(section: str, text: str) -> Told:
     """What a statement tells; most recur in many cases, and of those that do not most differ in numbers alone."""
-    told = _read(section.lower().replace("_", " "), read_alike(without_days(text)))
+    section, bare = section.lower().replace("_", " "), without_days(text)
+    changed = changed_gene(bare)
+    told = _of_change(section, *changed) if changed else _read(section, read_alike(bare))
     return Told(_numbers(text), told.given, told.prior, told.alterations, told.genes, told.values, told.profiled)
+
+
+def _of_change(section: str, gene: str, change: str) -> Told:
+    """What a gene with a protein change tells: every other of the same gene tells the same, but for the change."""
+    told, value = _read(section, f"{gene} {ANY_CHANGE}"), "/".join(named_changes(change))
+    return told._replace(alterations=tuple((name, value if state == ANY_CHANGE else state) for name, state in told.alterations))
 
 
 @lru_cache(maxsize=REMEMBERED)

@@ -11,6 +11,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9\"'(*•-])|\s*\n+\s*")
+# The same where there is no line break; it begins with what is rare in a text, so that the search runs from stop to stop.
+STOP = re.compile(r"[.!?]\s+(?=[A-Z0-9\"'(*•-])")
 CLAUSE_END = re.compile(
     r"\s*;\s*|,?\s+(?:but|while|whereas|although|though|however|yet|despite|even though|nevertheless)\b,?\s*", re.IGNORECASE
 )
@@ -74,7 +76,10 @@ def split(text: str, at: re.Pattern[str], within: Span) -> list[Span]:
 @lru_cache(maxsize=1024)
 def sentences(text: str) -> tuple[Span, ...]:
     """Sentences; a line break ends one."""
-    return tuple(split(text, SENTENCE_END, Span(0, len(text))))
+    if "\n" in text:
+        return tuple(split(text, SENTENCE_END, Span(0, len(text))))
+    bounds = [0, *(place for stop in STOP.finditer(text) for place in (stop.start() + 1, stop.end())), len(text)]
+    return tuple(Span(start, end) for start, end in zip(bounds[::2], bounds[1::2]) if text[start:end].strip())
 
 
 def clauses(text: str, sentence: Span) -> list[Span]:
