@@ -125,8 +125,9 @@ def after_follow_up(tables: Mapping[str, pa.Table], of: Sequence[Table] = TABLES
     dead = patients["is_deceased"].to_pandas().eq(True).to_numpy()
     found = []
     for table in of:
-        for name in _day_columns(table, tables):
-            who = positions(tables[table.name]["patient_id"], ids)
+        names = _day_columns(table, tables)
+        who = positions(tables[table.name]["patient_id"], ids) if names else np.empty(0, np.int64)
+        for name in names:
             day = tables[table.name][name].to_numpy()  # NaN where there is none
             beyond = np.where(who >= 0, day - last[who], 0)
             late = beyond > 0

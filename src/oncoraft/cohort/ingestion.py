@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as parquet
 
 from oncoraft.cohort.cancer_types import with_cancer_types
 from oncoraft.cohort.cells import schema, type_distinct
@@ -33,7 +32,7 @@ from oncoraft.foundation.provenance import file_digest
 from oncoraft.foundation.ranges import ROWS, write_ranges
 from oncoraft.knowledge.genomic_tables import CNA_COVERAGE, PROFILED
 from oncoraft.knowledge.study_files import MARKERS_FILE, case_list, find_file, markers_file
-from oncoraft.knowledge.tables import Table
+from oncoraft.knowledge.tables import TABLES, Table
 
 log = logging.getLogger("oncoraft")
 
@@ -179,7 +178,9 @@ class Ingestion:
             self._check_loss(table, path, typed)
             self.profiling.see_table(table, typed.rows_kept, typed.rows_read)
             self.profiling.refused[table.name] = frozenset(found.doubtful)
-            written = write_ranges(self.outputs[table.name], map(checks.add, found.parts()), store_schema=False)
+            written = write_ranges(
+                self.outputs[table.name], map(checks.add, found.parts()), store_schema=False, repeated=_repeated(table.name)
+            )
         self.parts.append(checks)
         return replace(typed, rows_written=written)
 
@@ -280,7 +281,12 @@ class Ingestion:
         # Without Arrow's own schema in the file, so that dictionary-encoded text is read back as the text that it is.
         # One row group is read whole for any range of patients, in whatever order its rows are.
         ordered = by_patient(rows) if rows.num_rows > ROWS else rows
-        parquet.write_table(ordered, self.outputs[name], store_schema=False, row_group_size=ROWS)
+        write_ranges(self.outputs[name], [ordered], store_schema=False, repeated=_repeated(name))
+
+
+def _repeated(name: str) -> list[str]:
+    """Columns of a table that hold a few different numbers."""
+    return [column.name for table in TABLES if table.name == name for column in (*table.columns, *table.derived) if column.vocabulary]
 
 
 def marks_of(told: os.stat_result) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -57,10 +58,10 @@ class Profiling:
         for kind in KINDS.values():
             column = next(column for column in table.columns if column.name == kind.panel_column)
             if raw.header.position(column.source, *column.other_headers) is not None:
-                panels = rows[kind.panel_column].to_pylist()
-                none = {panel for panel in set(panels) if is_no_panel(panel)}
-                said = frozenset(sample for sample, panel in zip(samples, panels, strict=True) if panel not in none)
-                self.said["panel " + kind.panel_column] = said
+                panels = rows[kind.panel_column].cast(pa.string())
+                none = pa.array([panel for panel in pc.unique(panels).to_pylist() if is_no_panel(panel)], pa.string())
+                said = pc.invert(pc.is_in(panels, value_set=none)).to_numpy()
+                self.said["panel " + kind.panel_column] = frozenset(compress(samples, said))
                 self.silent_beyond["panel " + kind.panel_column] = every
 
     def see_case_lists(self, lists: Mapping[str, Collection[str]]) -> None:

@@ -20,6 +20,9 @@ RESIDUE = re.compile("|".join(RESIDUES), re.IGNORECASE)
 LONG = re.compile(rf"(?:{RESIDUE.pattern})-?\d", re.IGNORECASE)
 # Without X, which was once the sign of a stop in HGVS and is left to the full grammar.
 SIMPLE = re.compile(r"(?:p\.)?([A-WY])(\d+)([A-WY*])")
+# The same where the residues differ, by a pattern without references back: the group is the normal form.
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWY"
+SETTLED = r"^(?:p\.)?((?:{}))$".format("|".join(f"{letter}[0-9]+[{_LETTERS.replace(letter, '')}*]" for letter in _LETTERS))
 # Accession or gene before a colon, the prefix of protein notation, brackets of a predicted change.
 WRAPPING = re.compile(r"^(?:[\w.()-]+:)?\s*(?:p\.)?\s*[\[(]*(?:p\.)?(?P<change>.*?)[\])]*$", re.IGNORECASE | re.DOTALL)
 RANGE = re.compile(r"([A-Z*]\d+)(?:_([A-Z*]?\d+))?(DELINS|DEL|INS|DUP|>)(.*)")
