@@ -104,6 +104,7 @@ class Ingestion:
                 raise  # not the source's fault
             raise InputError("expected a file that can be read", file=path, found=error.strerror) from None
         log.info("%s: %d rows in %.1f s", path.name, typed.rows_read, time.monotonic() - started)
+        pa.default_memory_pool().release_unused()  # or what one table took would be held beside what the next one takes
 
     def _absent(self, table: Table) -> None:
         if table.required:

@@ -17,9 +17,9 @@ import pandas as pd
 import pyarrow as pa
 
 from oncoraft.cohort.cells import schema
-from oncoraft.cohort.profiled import refused_samples
 from oncoraft.cohort.judged import Judged, is_plain
 from oncoraft.cohort.parts import read_parts
+from oncoraft.cohort.profiled import refused_samples
 from oncoraft.cohort.reader import Header, RawTable, Refusal, raw_lines
 from oncoraft.cohort.recognise import columns_of_signs
 from oncoraft.cohort.rows import FIRST_WORDS, NOTED, Known, TypedTable, Typing
@@ -27,7 +27,7 @@ from oncoraft.cohort.spill import Spill
 from oncoraft.knowledge.study_files import MARKERS_FILE
 from oncoraft.knowledge.tables import Table
 
-LARGE = 16 << 20  # bytes of a file from which it is read in parts; as a whole it takes about four times as much memory
+LARGE = 4 << 20  # bytes of a file from which it is read in parts; as a whole it takes about four times as much memory, and more time
 HASHES = 1 << 20  # hashes of lines that are looked at at a time
 
 
