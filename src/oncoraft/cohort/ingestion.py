@@ -236,7 +236,7 @@ class Ingestion:
             lists: the study's case lists by name.
         """
         self.profiling.see_case_lists({name: case_list(path) for name, path in lists.items()})
-        samples = self.kept["clinical_sample"]["sample_id"].cast(pa.string()).to_pylist()
+        samples = self.kept["clinical_sample"]["sample_id"].cast(pa.string()).combine_chunks()
         self._write(PROFILED.name, self.profiling.table(samples))
 
     def _account(self, table: Table, path: Path, typed: TypedTable, ignored: list[str]) -> None:

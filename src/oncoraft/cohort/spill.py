@@ -15,7 +15,7 @@ from oncoraft.cohort.rows import Known, sort_key
 from oncoraft.foundation import ranges
 from oncoraft.knowledge.tables import Table
 
-RANGE = 24 << 20  # bytes of the file whose rows are sorted at a time
+RANGE = 12 << 20  # bytes of the file whose rows are sorted at a time
 OFTEN = 0.25  # distinct texts to a row of the first part, up to which a column stays dictionary-encoded
 
 
