@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from oncoraft.cohort.cancer_types import with_cancer_types
 from oncoraft.cohort.cells import schema, type_distinct
-from oncoraft.cohort.checks import PartChecks, add_follow_up, months_constant
+from oncoraft.cohort.checks import PartChecks, add_follow_up, months_constant, with_plain_ids
 from oncoraft.cohort.copy_number import read_copy_number
 from oncoraft.cohort.headers import check_header, lost_with
 from oncoraft.cohort.losses import first_refusal, nothing_left, shown
@@ -165,6 +165,8 @@ class Ingestion:
         del raw  # the texts of a file take as much as its rows, which are copied to be sorted
         needed = [column.name for column in table.columns if column.refers or column.kind == "day"]
         self.kept[table.name] = rows.select([*needed, *(column.name for column in table.derived), "source_line"])
+        if table.name in HOME.values():
+            self.kept[table.name] = with_plain_ids(self.kept[table.name])
         typed = of_their_owners(table, replace(typed, rows=rows), self.kept.get("clinical_sample", rows))
         self._write(table.name, typed.rows.select(schema(table).names))
         return typed, ignored

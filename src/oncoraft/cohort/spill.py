@@ -10,8 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from oncoraft.cohort.cells import schema
-from oncoraft.cohort.references import positions
-from oncoraft.cohort.rows import Known, sort_key
+from oncoraft.cohort.rows import Known, by_patient, sort_key
 from oncoraft.foundation import ranges
 from oncoraft.knowledge.tables import Table
 
@@ -25,13 +24,14 @@ class Spill:
     def __init__(self, folder: Path, table: Table, known: Known, size: int) -> None:
         self.folder, self.schema, self.is_open = folder, schema(table), True
         self.key = sort_key(self.schema.names)
-        self.ids, self.count = pa.array([], pa.string()), 1
+        self.count, self.bounds = 1, pa.array([], pa.string())
         if self.key is not None:
             kind = next(column.refers for column in table.columns if column.name == self.key)
             # Of a row whose id is not among these nothing is kept.
-            self.ids = pc.unique(known[kind]).cast(pa.string())
-            self.ids = self.ids.take(pc.sort_indices(self.ids))
-            self.count = max(1, -(-size // RANGE))
+            ids = pc.unique(known[kind]).cast(pa.string())
+            self.count = max(1, min(-(-size // RANGE), len(ids)))
+            firsts = -(-np.arange(1, self.count) * len(ids) // self.count)  # of all ranges but the first
+            self.bounds = ids.take(pc.sort_indices(ids).take(pa.array(firsts)))
         self.writers: dict[int, pa.RecordBatchStreamWriter] = {}
 
     def add(self, rows: pa.Table) -> None:
@@ -42,7 +42,7 @@ class Spill:
         if self.count == 1:
             self._write(0, rows)
             return
-        number = positions(rows[self.key], self.ids) * self.count // len(self.ids)
+        number = self._ranges(rows[self.key])
         if not (number[1:] >= number[:-1]).all():
             order = np.argsort(number, kind="stable")
             number, rows = number[order], rows.take(pa.array(order))
@@ -50,6 +50,17 @@ class Spill:
         for part in range(self.count):
             if ends[part + 1] > ends[part]:
                 self._write(part, ranges.compact(rows.slice(ends[part], ends[part + 1] - ends[part])))
+
+    def _ranges(self, column: pa.ChunkedArray) -> np.ndarray:
+        """The range of each row."""
+        found = [np.empty(0, np.int64)]
+        for chunk in column.chunks:
+            coded = chunk if isinstance(chunk, pa.DictionaryArray) else chunk.dictionary_encode()
+            number = np.zeros(len(coded.dictionary), dtype=np.int64)
+            for bound in self.bounds:
+                number += pc.greater_equal(coded.dictionary, bound).to_numpy(zero_copy_only=False)
+            found.append(number[coded.indices.to_numpy()])
+        return np.concatenate(found)
 
     def _write(self, number: int, rows: pa.Table) -> None:
         if number not in self.writers:
@@ -76,9 +87,7 @@ class Spill:
         else:
             for number in range(self.count):
                 rows = self._joined(_without(rows, repeated) for rows in self._batches(number))
-                place = positions(rows[self.key], self.ids)
-                is_sorted = (place[1:] >= place[:-1]).all()
-                yield rows if is_sorted else rows.take(pa.array(np.argsort(place, kind="stable")))
+                yield by_patient(rows)
 
     def _joined(self, batches: Iterator[pa.Table]) -> pa.Table:
         # Each part of the file has a dictionary of its own.

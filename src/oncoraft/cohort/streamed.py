@@ -28,7 +28,7 @@ from oncoraft.knowledge.study_files import MARKERS_FILE
 from oncoraft.knowledge.tables import Table
 
 LARGE = 4 << 20  # bytes of a file from which it is read in parts; as a whole it takes about four times as much memory, and more time
-HASHES = 1 << 20  # hashes of lines that are looked at at a time
+HASHES = 1 << 19  # hashes of lines that are looked at at a time
 
 
 def is_streamed(table: Table, path: Path, header: Header) -> bool:
@@ -96,12 +96,13 @@ class Streamed:
 
     def _duplicates(self) -> list[tuple[int, int]]:
         """Lines that equal an earlier one in every cell, malformed ones left out, and the first line of each, sorted."""
-        passes, suspects = max(1, -(-self.lines // HASHES)), [np.empty(0, np.int64)]
+        # A power of two, so that the pass of a hash is told by its last bits, at the least cost.
+        passes, suspects = 1 << max(0, (self.lines - 1) // HASHES).bit_length(), [np.empty(0, np.int64)]
         for number in range(passes):
             found, at = [], []
             for start in range(0, self.lines, HASHES):
                 hashes = np.fromfile(self.hashes, np.int64, HASHES, offset=start * 8)
-                own = np.flatnonzero(hashes % passes == number)
+                own = np.flatnonzero(hashes & (passes - 1) == number)
                 found.append(hashes[own])
                 at.append(own + start)
             shared = pd.Series(np.concatenate(found)).duplicated(keep=False).to_numpy()

@@ -27,7 +27,13 @@ _PLACE = f"[{_LETTERS}][0-9]+"
 _PLACES = f"{_PLACE}(?:_{_PLACE})?"
 _SETTLED = (
     *(f"{letter}[0-9]+[{_LETTERS.replace(letter, '')}*]" for letter in _LETTERS),
-    *(f"{_PLACE}[=?]", rf"{_PLACE}[{_LETTERS}]?fs\*[0-9]+", f"{_PLACES}(?:del|dup)", f"{_PLACES}(?:del)?ins[{_LETTERS}]+", "X[0-9]+_splice"),
+    *(
+        f"{_PLACE}[=?]",
+        rf"{_PLACE}[{_LETTERS}]?fs\*[0-9]+",
+        f"{_PLACES}(?:del|dup)",
+        f"{_PLACES}(?:del)?ins[{_LETTERS}]+",
+        "X[0-9]+_splice",
+    ),
 )
 SETTLED = rf"^(?:p\.)?({'|'.join(_SETTLED)})$"
 # Accession or gene before a colon, the prefix of protein notation, brackets of a predicted change.
