@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from oncoraft.knowledge.missing import ASCII_CANDIDATES, CANDIDATES, is_missing_word
-from oncoraft.knowledge.tables import Column, Table
+from oncoraft.knowledge.tables import TABLES, Column, Table
 
 ARROW_TYPES = {"text": pa.string(), "integer": pa.int32(), "number": pa.float64(), "day": pa.int32(), "boolean": pa.bool_()}
 DAY = r"^[+-]?[0-9]+(\.0*)?$"
@@ -37,6 +37,11 @@ def schema(table: Table) -> pa.Schema:
     columns = [pa.field(column.name, ARROW_TYPES[column.kind]) for column in (*table.columns, *table.derived)]
     line = [] if table.layout == "derived" else [pa.field("source_line", pa.int32())]
     return pa.schema([*columns, *line])
+
+
+def few_numbers(name: str) -> list[str]:
+    """Columns of a table, by its name, in which a few different words or numbers stand."""
+    return [column.name for table in TABLES if table.name == name for column in (*table.columns, *table.derived) if column.vocabulary]
 
 
 def expectation(column: Column, *, is_checked: bool = False) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from oncoraft.cohort.cancer_types import with_cancer_types
-from oncoraft.cohort.cells import schema, type_distinct
+from oncoraft.cohort.cells import few_numbers, schema, type_distinct
 from oncoraft.cohort.checks import PartChecks, add_follow_up, months_constant, with_plain_ids
 from oncoraft.cohort.copy_number import read_copy_number
 from oncoraft.cohort.headers import check_header, lost_with
@@ -32,7 +32,7 @@ from oncoraft.foundation.provenance import file_digest
 from oncoraft.foundation.ranges import ROWS, write_ranges
 from oncoraft.knowledge.genomic_tables import CNA_COVERAGE, PROFILED
 from oncoraft.knowledge.study_files import MARKERS_FILE, case_list, find_file, markers_file
-from oncoraft.knowledge.tables import TABLES, Table
+from oncoraft.knowledge.tables import Table
 
 log = logging.getLogger("oncoraft")
 
@@ -182,7 +182,7 @@ class Ingestion:
             self.profiling.see_table(table, typed.rows_kept, typed.rows_read)
             self.profiling.refused[table.name] = frozenset(found.doubtful)
             written = write_ranges(
-                self.outputs[table.name], map(checks.add, found.parts()), store_schema=False, repeated=_repeated(table.name)
+                self.outputs[table.name], map(checks.add, found.parts()), store_schema=False, repeated=few_numbers(table.name)
             )
         self.parts.append(checks)
         return replace(typed, rows_written=written)
@@ -284,12 +284,7 @@ class Ingestion:
         # Without Arrow's own schema in the file, so that dictionary-encoded text is read back as the text that it is.
         # One row group is read whole for any range of patients, in whatever order its rows are.
         ordered = by_patient(rows) if rows.num_rows > ROWS else rows
-        write_ranges(self.outputs[name], [ordered], store_schema=False, repeated=_repeated(name))
-
-
-def _repeated(name: str) -> list[str]:
-    """Columns of a table that hold a few different numbers."""
-    return [column.name for table in TABLES if table.name == name for column in (*table.columns, *table.derived) if column.vocabulary]
+        write_ranges(self.outputs[name], [ordered], store_schema=False, repeated=few_numbers(name))
 
 
 def marks_of(told: os.stat_result) -> tuple[int, ...]:
