@@ -38,7 +38,7 @@ def test_texts_judged_part_after_part_are_as_judged_at_once(monkeypatch: pytest.
         Random(3),
         ["", "NA", "Yes", "No", '"Yes"', "1", "P-1", "0.5", "soon", "-4", "?", "1:DECEASED", "Lung", "p.G12C", "MARCH1", "a\tb"],
     )
-    for of in (column for table in TABLES for column in table.columns):
+    for of in (one for table in TABLES for one in table.columns):
         remembered = Judged(of)
         for _ in range(6):
             texts = pa.array(draw.sample(words, draw.randint(0, len(words))), pa.string())
