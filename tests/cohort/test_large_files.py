@@ -6,7 +6,7 @@ from random import Random
 import pyarrow.parquet as parquet
 import pytest
 
-from oncoraft.cohort import ingestion, reader, streamed
+from oncoraft.cohort import ingestion, reader, spill, streamed
 from oncoraft.cohort.ingest import main
 from oncoraft.foundation import ranges
 from oncoraft.foundation.errors import InputError
@@ -59,8 +59,8 @@ def test_where_parts_of_a_file_and_ranges_end_changes_nothing(
     monkeypatch.setattr(ingestion, "ROWS", rows)
     monkeypatch.setattr(streamed, "LARGE", NO_ROWS)
     whole = written(study, tmp_path / "whole")
-    for name, value in (("LARGE", 0), ("RANGE", 3_000), ("HASHES", 100)):
-        monkeypatch.setattr(streamed, name, value)
+    for module, name, value in ((streamed, "LARGE", 0), (spill, "RANGE", 3_000), (streamed, "HASHES", 100)):
+        monkeypatch.setattr(module, name, value)
     monkeypatch.setattr(reader, "PART", part)
     parts = written(study, tmp_path / "parts")
     for path in sorted(whole.iterdir()):

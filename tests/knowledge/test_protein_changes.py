@@ -1,10 +1,12 @@
 """A protein change has one normal form, whichever of the notations of practice it is written in."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oncoraft.knowledge.protein_changes import RESIDUES, is_silent_class, is_unchanged, protein_change
+from oncoraft.knowledge.protein_changes import RESIDUES, SETTLED, is_silent_class, is_unchanged, protein_change
 
 LONG = {short: long.capitalize() for long, short in RESIDUES.items() if long not in ("TER", "STOP", "XAA")}
 residues = st.sampled_from(sorted(LONG))
@@ -112,3 +114,10 @@ def test_silent_classes_are_known_in_any_case(word: str) -> None:
     assert is_silent_class(word)
     assert not is_silent_class("Missense_Mutation")
     assert not is_silent_class(f"{word},missense_variant")
+
+
+@given(st.from_regex(SETTLED.removesuffix("$"), fullmatch=True))
+def test_the_pattern_of_settled_changes_gives_the_normal_form(text: str) -> None:
+    found = re.fullmatch(SETTLED, text)
+    assert found is not None
+    assert found[1] == protein_change(text)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from oncoraft.knowledge.missing import CANDIDATES, is_missing_word
-from oncoraft.knowledge.tables import Column, Table
+from oncoraft.knowledge.missing import ASCII_CANDIDATES, CANDIDATES, is_missing_word
+from oncoraft.knowledge.tables import TABLES, Column, Table
 
 ARROW_TYPES = {"text": pa.string(), "integer": pa.int32(), "number": pa.float64(), "day": pa.int32(), "boolean": pa.bool_()}
 DAY = r"^[+-]?[0-9]+(\.0*)?$"
@@ -36,6 +37,11 @@ def schema(table: Table) -> pa.Schema:
     columns = [pa.field(column.name, ARROW_TYPES[column.kind]) for column in (*table.columns, *table.derived)]
     line = [] if table.layout == "derived" else [pa.field("source_line", pa.int32())]
     return pa.schema([*columns, *line])
+
+
+def few_numbers(name: str) -> list[str]:
+    """Columns of a table, by its name, in which a few different words or numbers stand."""
+    return [column.name for table in TABLES if table.name == name for column in (*table.columns, *table.derived) if column.vocabulary]
 
 
 def expectation(column: Column, *, is_checked: bool = False) -> str:
@@ -81,14 +87,24 @@ def type_distinct(column: Column, texts: pa.StringArray) -> tuple[pa.Array, np.n
     if not column.nullable:
         bad = pc.or_(bad, missing)
     if column.normal is not None:
-        values = pa.array([None if text is None else column.normal(text) for text in values.to_pylist()], pa.string())
+        values = _normal(column, column.normal, values)
     return values, bad.to_numpy(zero_copy_only=False).astype(bool)
+
+
+def _normal(column: Column, normal: Callable[[str], str | None], values: pa.StringArray) -> pa.StringArray:
+    """Texts in their normal form; those that it leaves as they are, or nearly, are told by a pattern."""
+    settled = pc.fill_null(pc.match_substring_regex(values, column.settled), False) if column.settled else pa.repeat(False, len(values))
+    others = pc.invert(settled)
+    found = pa.array([None if text is None else normal(text) for text in values.filter(others).to_pylist()], pa.string())
+    return pc.replace_with_mask(pc.replace_substring_regex(values, column.settled, r"\1") if column.settled else values, others, found)
 
 
 def _is_missing(column: Column, trimmed: pa.StringArray) -> pa.BooleanArray:
     """Which texts say that there is no value, words that the column itself lists excepted."""
     own = {word.casefold() for word in (*column.vocabulary, *(word for word, _ in column.aliases), *column.literal)}
-    maybe = pc.fill_null(pc.match_substring_regex(trimmed, CANDIDATES, ignore_case=True), False)
+    # Text beyond ASCII can stand anywhere in a cell; without any, most cells are done with at their first letter.
+    pattern = ASCII_CANDIDATES if pc.all(pc.string_is_ascii(trimmed)).as_py() else CANDIDATES
+    maybe = pc.fill_null(pc.match_substring_regex(trimmed, pattern, ignore_case=True), False)
     words = [text for text in trimmed.filter(maybe).to_pylist() if text.casefold() not in own and is_missing_word(text)]
     return pc.is_in(trimmed, value_set=pa.array(words, pa.string()))
 
@@ -127,6 +143,9 @@ def _bare(texts: pa.StringArray) -> pa.StringArray:
 
 
 def _has_quotes(texts: pa.StringArray) -> bool:
+    data = texts.buffers()[2]
+    if data is None or b'"' not in memoryview(data).tobytes():
+        return False
     return bool(pc.any(pc.match_substring(texts, '"')).as_py())
 
 

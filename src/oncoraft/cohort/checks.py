@@ -114,6 +114,12 @@ class PartChecks:
         return rows
 
 
+def with_plain_ids(rows: pa.Table) -> pa.Table:
+    """A clinical table whose ids are plain texts in one piece, as they are asked for with each part of a large file."""
+    fields = [field.with_type(pa.string()) if pa.types.is_dictionary(field.type) else field for field in rows.schema]
+    return rows.cast(pa.schema(fields)).combine_chunks()
+
+
 def after_follow_up(tables: Mapping[str, pa.Table], of: Sequence[Table] = TABLES) -> list[dict[str, Any]]:
     """Events dated after the patient's last day of follow-up, per timeline and day column; of some tables.
 
@@ -122,11 +128,12 @@ def after_follow_up(tables: Mapping[str, pa.Table], of: Sequence[Table] = TABLES
     patients = tables["clinical_patient"]
     ids = patients["patient_id"].combine_chunks().cast(pa.string())
     last = patients["os_days"].to_numpy().astype(np.float64)  # NaN where follow-up is unknown: nothing is after it
-    dead = patients["is_deceased"].to_pandas().eq(True).to_numpy()
+    dead = pc.fill_null(patients["is_deceased"], False).to_numpy()
     found = []
     for table in of:
-        for name in _day_columns(table, tables):
-            who = positions(tables[table.name]["patient_id"], ids)
+        names = _day_columns(table, tables)
+        who = positions(tables[table.name]["patient_id"], ids) if names else np.empty(0, np.int64)
+        for name in names:
             day = tables[table.name][name].to_numpy()  # NaN where there is none
             beyond = np.where(who >= 0, day - last[who], 0)
             late = beyond > 0

@@ -136,6 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             settings=settings_record(options, settings),
             counts={line["table"]: {key: line[key] for key in COUNTS} for line in found.ledger},
             beside=options.out / MANIFEST,
+            digests={options.study / line["file"]: line["sha256"] for line in found.ledger if line["status"] == "read"},
         )
         write_json(folder / MANIFEST, sealed(record | {"study": found.checks["study"]}))
     totals = [sum(line[key] for line in found.ledger) for key in ("rows_read", "rows_refused", "rows_duplicate")]

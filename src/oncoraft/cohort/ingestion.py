@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as parquet
 
 from oncoraft.cohort.cancer_types import with_cancer_types
-from oncoraft.cohort.cells import schema, type_distinct
-from oncoraft.cohort.checks import PartChecks, add_follow_up, months_constant
+from oncoraft.cohort.cells import few_numbers, schema, type_distinct
+from oncoraft.cohort.checks import PartChecks, add_follow_up, months_constant, with_plain_ids
 from oncoraft.cohort.copy_number import read_copy_number
 from oncoraft.cohort.headers import check_header, lost_with
 from oncoraft.cohort.losses import first_refusal, nothing_left, shown
@@ -105,6 +104,7 @@ class Ingestion:
                 raise  # not the source's fault
             raise InputError("expected a file that can be read", file=path, found=error.strerror) from None
         log.info("%s: %d rows in %.1f s", path.name, typed.rows_read, time.monotonic() - started)
+        pa.default_memory_pool().release_unused()  # or what one table took would be held beside what the next one takes
 
     def _absent(self, table: Table) -> None:
         if table.required:
@@ -165,6 +165,8 @@ class Ingestion:
         del raw  # the texts of a file take as much as its rows, which are copied to be sorted
         needed = [column.name for column in table.columns if column.refers or column.kind == "day"]
         self.kept[table.name] = rows.select([*needed, *(column.name for column in table.derived), "source_line"])
+        if table.name in HOME.values():
+            self.kept[table.name] = with_plain_ids(self.kept[table.name])
         typed = of_their_owners(table, replace(typed, rows=rows), self.kept.get("clinical_sample", rows))
         self._write(table.name, typed.rows.select(schema(table).names))
         return typed, ignored
@@ -179,7 +181,9 @@ class Ingestion:
             self._check_loss(table, path, typed)
             self.profiling.see_table(table, typed.rows_kept, typed.rows_read)
             self.profiling.refused[table.name] = frozenset(found.doubtful)
-            written = write_ranges(self.outputs[table.name], map(checks.add, found.parts()), store_schema=False)
+            written = write_ranges(
+                self.outputs[table.name], map(checks.add, found.parts()), store_schema=False, repeated=few_numbers(table.name)
+            )
         self.parts.append(checks)
         return replace(typed, rows_written=written)
 
@@ -234,7 +238,7 @@ class Ingestion:
             lists: the study's case lists by name.
         """
         self.profiling.see_case_lists({name: case_list(path) for name, path in lists.items()})
-        samples = self.kept["clinical_sample"]["sample_id"].cast(pa.string()).to_pylist()
+        samples = self.kept["clinical_sample"]["sample_id"].cast(pa.string()).combine_chunks()
         self._write(PROFILED.name, self.profiling.table(samples))
 
     def _account(self, table: Table, path: Path, typed: TypedTable, ignored: list[str]) -> None:
@@ -280,7 +284,7 @@ class Ingestion:
         # Without Arrow's own schema in the file, so that dictionary-encoded text is read back as the text that it is.
         # One row group is read whole for any range of patients, in whatever order its rows are.
         ordered = by_patient(rows) if rows.num_rows > ROWS else rows
-        parquet.write_table(ordered, self.outputs[name], store_schema=False, row_group_size=ROWS)
+        write_ranges(self.outputs[name], [ordered], store_schema=False, repeated=few_numbers(name))
 
 
 def marks_of(told: os.stat_result) -> tuple[int, ...]:

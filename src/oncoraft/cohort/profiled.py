@@ -7,10 +7,11 @@ matrix. Where no source speaks of it, or a row or a cell of it was refused, noth
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -41,32 +42,32 @@ class Profiling:
     Attributes:
         readable: tables of alterations that are there and of which a row was kept or none was to be read.
         said: column of the panel matrix, name of a case list, or table -> specimens that it names as profiled.
-        silent_beyond: the same keys -> specimens that the source speaks of; None: it speaks of all.
+        silent_beyond: the same keys -> specimens that the source speaks of; None: it speaks of all. As arrays, which take a fraction of
+            the memory of so many objects.
         refused: table -> specimens of refused rows.
     """
 
     readable: set[str] = field(default_factory=set)
-    said: dict[str, frozenset[str]] = field(default_factory=dict)
-    silent_beyond: dict[str, frozenset[str] | None] = field(default_factory=dict)
+    said: dict[str, pa.StringArray] = field(default_factory=dict)
+    silent_beyond: dict[str, pa.StringArray | None] = field(default_factory=dict)
     refused: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def see_panels(self, table: Table, rows: pa.Table, raw: RawTable) -> None:
         """The gene panel matrix: a column that the file lacks says nothing, an empty or NA cell says no."""
-        samples = rows["sample_id"].to_pylist()
-        every = frozenset(samples)
+        samples = rows["sample_id"].cast(pa.string()).combine_chunks()
         for kind in KINDS.values():
             column = next(column for column in table.columns if column.name == kind.panel_column)
             if raw.header.position(column.source, *column.other_headers) is not None:
-                panels = rows[kind.panel_column].to_pylist()
-                none = {panel for panel in set(panels) if is_no_panel(panel)}
-                said = frozenset(sample for sample, panel in zip(samples, panels, strict=True) if panel not in none)
-                self.said["panel " + kind.panel_column] = said
-                self.silent_beyond["panel " + kind.panel_column] = every
+                panels = rows[kind.panel_column].cast(pa.string())
+                none = pa.array([panel for panel in pc.unique(panels).to_pylist() if is_no_panel(panel)], pa.string())
+                said = pc.invert(pc.is_in(panels, value_set=none)).combine_chunks()
+                self.said["panel " + kind.panel_column] = samples.filter(said)
+                self.silent_beyond["panel " + kind.panel_column] = samples
 
     def see_case_lists(self, lists: Mapping[str, Collection[str]]) -> None:
         """Case lists by name, as far as the study has them."""
         for name, samples in lists.items():
-            self.said["list " + name], self.silent_beyond["list " + name] = frozenset(samples), None
+            self.said["list " + name], self.silent_beyond["list " + name] = pa.array(samples, pa.string()), None
 
     def see_table(self, table: Table, kept: int, read: int) -> None:
         """A table of alterations.
@@ -87,29 +88,34 @@ class Profiling:
             measured: specimens with a measurement.
             spoken_of: specimens that it speaks of; None: of all.
         """
-        self.said["table " + table.name] = frozenset(measured)
-        self.silent_beyond["table " + table.name] = None if spoken_of is None else frozenset(spoken_of)
+        self.said["table " + table.name] = pa.array(measured, pa.string())
+        self.silent_beyond["table " + table.name] = None if spoken_of is None else pa.array(spoken_of, pa.string())
 
     def see_refused(self, table: Table, raw: RawTable, lines: Mapping[int, str]) -> None:
         """Specimens of refused rows (line -> text): what these said is not known."""
         self.refused[table.name] = refused_samples(table, raw, lines)
 
-    def table(self, samples: Sequence[str]) -> pa.Table:
+    def table(self, samples: pa.StringArray) -> pa.Table:
         """A row a specimen: whether it was profiled for each kind of alteration."""
-        found = {name: pa.array(self._profiled(kind, samples), pa.bool_()) for name, kind in KINDS.items()}
-        return pa.table({"sample_id": pa.array(samples, pa.string()), **found})
+        return pa.table({"sample_id": samples, **{name: pa.array(self._profiled(kind, samples)) for name, kind in KINDS.items()}})
 
-    def _profiled(self, kind: Kind, samples: Sequence[str]) -> list[bool]:
+    def _profiled(self, kind: Kind, samples: pa.StringArray) -> np.ndarray:
+        told = np.zeros(len(samples), dtype=bool)
         if kind.table not in self.readable:
-            return [False] * len(samples)
-        refused = self.refused.get(kind.table, frozenset())
+            return told
+        denied = _among(samples, pa.array(sorted(self.refused.get(kind.table, frozenset())), pa.string()))
         keys = [key for key in (f"panel {kind.panel_column}", f"list {kind.case_list}", f"table {kind.table}") if key in self.said]
-        every = frozenset(samples)
-        # Of a specimen that a source does not speak of it says nothing, neither yes nor no.
-        spoken = [every if (beyond := self.silent_beyond[key]) is None else every & beyond for key in keys]
-        denied = refused.union(*(of - self.said[key] for key, of in zip(keys, spoken, strict=True)))
-        told = frozenset().union(*spoken)
-        return [sample in told and sample not in denied for sample in samples]
+        for key in keys:
+            # Of a specimen that a source does not speak of it says nothing, neither yes nor no.
+            beyond = self.silent_beyond[key]
+            spoken = np.ones(len(samples), dtype=bool) if beyond is None else _among(samples, beyond)
+            told |= spoken
+            denied |= spoken & ~_among(samples, self.said[key])
+        return told & ~denied
+
+
+def _among(samples: pa.StringArray, others: pa.StringArray) -> np.ndarray:
+    return np.asarray(pc.is_in(samples, value_set=others).to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def refused_samples(table: Table, raw: RawTable, lines: Mapping[int, str]) -> frozenset[str]:

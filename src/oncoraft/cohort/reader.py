@@ -7,8 +7,8 @@ not at each cell. Line numbers are those of the file, 1-based, comment and heade
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -56,12 +56,16 @@ class Header:
 
 @dataclass(frozen=True)
 class RawTable:
-    """A file's well-formed rows as text (`columns[i]` is the i-th of the header), their lines, and the malformed rows."""
+    """A file's well-formed rows as text (`columns[i]` is the i-th of the header), their lines, and the malformed rows.
+
+    In columns `direct` each cell has a code of its own, whether its text stands in another or not.
+    """
 
     header: Header
     columns: list[pa.DictionaryArray]
     source_line: np.ndarray
     malformed: list[Refusal]
+    direct: frozenset[int] = frozenset()
 
 
 def read_header(path: Path) -> Header:
@@ -124,39 +128,43 @@ def read_rows(path: Path, header: Header | None = None) -> RawTable:
         empty = pa.array([], pa.dictionary(pa.int32(), pa.string()))
         return RawTable(header, [empty] * len(header.names), np.empty(0, np.int32), [])
     _check_text(path)
-    table, malformed = _read(path, header, use_threads=True, file=path)
+    table, malformed = read_text(path, header, use_threads=True, file=path)
     if malformed:
-        table, malformed = _read(_without_padding(path.read_bytes(), header), header, use_threads=False, file=path)
+        table, malformed = read_text(without_padding(path.read_bytes(), header), header, use_threads=False, file=path)
     # Each block has a dictionary of its own; only from here on do equal codes mean equal texts.
     table = table.unify_dictionaries()
-    columns = [_one_chunk(column) for column in table.columns]
+    columns = [one_chunk(column) for column in table.columns]
     lines = np.arange(header.line + 1, header.line + 1 + table.num_rows + len(malformed), dtype=np.int32)
     good = ~np.isin(lines, np.array([refusal.line for refusal in malformed], dtype=np.int32))
     return RawTable(header, columns, lines[good], malformed)
 
 
-def _one_chunk(column: pa.ChunkedArray) -> pa.DictionaryArray:
+def one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    """A column in one piece."""
     combined = column.combine_chunks()
     return combined.chunk(0) if isinstance(combined, pa.ChunkedArray) else combined
 
 
-def _without_padding(data: bytes, header: Header) -> bytes:
+def without_padding(data: bytes, header: Header) -> bytes:
     """A file's text without the empty cells that stand behind the last column of rows."""
     tabs = len(header.names) - 1
     padding = re.compile(rb"(?m)^((?:[^\t\n]*\t){%d}[^\t\r\n]*)\t+(?=\r?$)" % tabs)
     return data[: header.end] + padding.sub(rb"\1", data[header.end :])
 
 
-def _read(
+def read_text(
     source: Path | bytes,
     header: Header,
     *,
     use_threads: bool,
     block: int = BLOCK,
     asked: Sequence[int] | None = None,
+    direct: Collection[int] = (),
     file: Path | None = None,
 ) -> tuple[pa.Table, list[Refusal]]:
     """One pass over the rows, of which the columns `asked` are read; `line` of a malformed row is 0 where the pass was threaded.
+
+    Columns `direct` come as plain texts, the others dictionary-encoded.
 
     A row longer than a block makes it start again with the file as one block.
     """
@@ -170,7 +178,7 @@ def _read(
 
     names = [str(position) for position in range(width)]
     read = names if asked is None else [names[position] for position in asked]
-    text = pa.dictionary(pa.int32(), pa.string())
+    types = dict.fromkeys(names, pa.dictionary(pa.int32(), pa.string())) | {names[position]: pa.string() for position in direct}
     try:
         table = arrow_csv.read_csv(
             pa.BufferReader(source) if isinstance(source, bytes) else source,
@@ -178,28 +186,26 @@ def _read(
             # pyarrow would leave empty lines out by itself, and every later line number would be wrong.
             parse_options=arrow_csv.ParseOptions(delimiter="\t", quote_char=False, ignore_empty_lines=False, invalid_row_handler=keep),
             # Which words mean missing depends on the column: that is for the typing to say, so that here nothing is null.
-            convert_options=arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(names, text), strings_can_be_null=False, include_columns=read
-            ),
+            convert_options=arrow_csv.ConvertOptions(column_types=types, strings_can_be_null=False, include_columns=read),
         )
     except pa.ArrowInvalid as error:
         if block < size:
-            return _read(source, header, use_threads=False, block=size + 1, asked=asked, file=file)
+            return read_text(source, header, use_threads=False, block=size + 1, asked=asked, direct=direct, file=file)
         raise InputError("expected rows separated by line ends and cells by tabs", file=file, found=str(error)[:80]) from None
     return table, malformed
 
 
 def _check_text(path: Path) -> None:
-    """`_check_part` of a whole file."""
+    """`check_part` of a whole file."""
     before = 0
     with path.open("rb") as stream:
         # A part ends behind a line, so that neither a character nor a line's end is cut.
         while data := stream.read(PART) + stream.readline():
-            _check_part(path, data, before)
+            check_part(path, data, before)
             before += data.count(b"\n")
 
 
-def _check_part(path: Path, data: bytes, before: int) -> None:
+def check_part(path: Path, data: bytes, before: int) -> None:
     """Refuse bytes that are not UTF-8, and a carriage return that ends no line.
 
     pyarrow hands a malformed row over only as text, and prints what it meets in one that is none; readers disagree on carriage
@@ -216,47 +222,11 @@ def _check_part(path: Path, data: bytes, before: int) -> None:
         except UnicodeDecodeError as error:
             line = before + data.count(b"\n", 0, error.start) + 1
             raise InputError("expected text in UTF-8", file=path, line=line) from None
-    returns = data.count(b"\r")
+    returns = data.count(b"\r") if b"\r" in data else 0
     if returns and returns != data.count(b"\r\n"):
         at = re.search(rb"\r(?!\n)", data)
         place = before + data.count(b"\n", 0, at.start()) + 1 if at else None
         raise InputError("expected lines that end in LF or CR LF", file=path, line=place, found="a carriage return inside the line")
-
-
-def read_parts(path: Path, header: Header, asked: Collection[int]) -> Iterator[tuple[RawTable, list[bytes]]]:
-    """The rows of a file as `read_rows` gives them, a part of the file at a time.
-
-    Args:
-        path: tab-separated, with rows.
-        header: its header.
-        asked: positions of the columns that are read; the others come back empty.
-
-    Yields:
-        the well-formed and the malformed rows of a part; and the text of each of its lines, malformed ones too, without its line end
-        and without empty cells behind the last column where any row of the part has such.
-
-    Raises:
-        InputError: as `read_rows`.
-    """
-    unread = pa.array([], pa.dictionary(pa.int32(), pa.string()))
-    before, places = header.line, sorted(asked)
-    with path.open("rb") as stream:
-        _check_part(path, stream.read(header.end), 0)
-        while data := stream.read(PART) + stream.readline():
-            _check_part(path, data, before)
-            text, bare = data.replace(b"\r\n", b"\n"), replace(header, line=0, end=0)
-            table, malformed = _read(text, bare, use_threads=True, block=len(text) + 1, asked=places, file=path)
-            if malformed:
-                text = _without_padding(text, bare)
-                table, malformed = _read(text, bare, use_threads=False, block=len(text) + 1, asked=places, file=path)
-            lines = text.removesuffix(b"\n").split(b"\n")
-            assert len(lines) == table.num_rows + len(malformed), path
-            malformed = [refusal._replace(line=before + refusal.line) for refusal in malformed]
-            numbers = np.arange(before + 1, before + 1 + len(lines), dtype=np.int32)
-            good = ~np.isin(numbers, np.array([refusal.line for refusal in malformed], dtype=np.int32))
-            found = dict(zip(places, map(_one_chunk, table.unify_dictionaries().columns), strict=True))
-            yield RawTable(header, [found.get(place, unread) for place in range(len(header.names))], numbers[good], malformed), lines
-            before += len(lines)
 
 
 def raw_lines(path: Path, lines: set[int]) -> dict[int, str]:

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from oncoraft.cohort.cells import ARROW_TYPES, expectation, is_bound, is_quoted, is_unknown_word, type_distinct
+from oncoraft.cohort.judged import Judged, is_plain, plain_numbers
 from oncoraft.cohort.reader import RawTable, Refusal
 from oncoraft.knowledge.tables import Column, Table
 
@@ -80,13 +81,14 @@ class Typing:
     """The typing of one file, or of a part of it; arrays are as long as its well-formed rows.
 
     Args:
-        is_part: duplicates, which may stand in different parts, are not looked for.
+        judged: of a part: column -> what was found of its texts in the parts before. Duplicates, which may stand in different parts, are
+            not looked for.
     """
 
-    def __init__(self, table: Table, raw: RawTable, known: Known, *, is_part: bool = False) -> None:
-        self.table, self.raw, self.known = table, raw, known
+    def __init__(self, table: Table, raw: RawTable, known: Known, judged: dict[str, Judged] | None = None) -> None:
+        self.table, self.raw, self.known, self.judged = table, raw, known, judged
         total = len(raw.source_line)
-        if total and not is_part:
+        if total and judged is None:
             self.first = duplicates([pc.cast(column.indices, pa.int32()).to_numpy() for column in raw.columns])
         else:
             self.first = np.arange(total)
@@ -109,8 +111,13 @@ class Typing:
         position = self.raw.header.position(column.source, *column.other_headers)
         if position is None:
             return pa.nulls(len(self.raw.source_line), ARROW_TYPES[column.kind])
-        coded = self.raw.columns[position]
-        values, bad = type_distinct(column, coded.dictionary)
+        coded, is_direct = self.raw.columns[position], position in self.raw.direct
+        if is_direct and is_plain(column):
+            numbers = plain_numbers(column, coded.dictionary)
+            if numbers is not None:
+                return numbers
+            coded, is_direct = coded.dictionary.dictionary_encode(), False
+        values, bad = self._judge(column, coded.dictionary)
         # The clinical table that defines an id is not looked up in itself.
         known = self.known.get(column.refers) if HOME.get(column.refers) != self.table.name else None
         if known is not None:
@@ -120,11 +127,18 @@ class Typing:
                 self.stray[column.name] = rows
                 self.orphans[column.name] = values.take(coded.indices.take(pa.array(rows))).to_pylist()
             bad = bad | stray
-        self._note(column, position, values, bad)
+        self._note(column, coded, values, bad)
         if bad.any():
             rows = np.flatnonzero(bad[coded.indices.to_numpy()] & ~self.repeated & ~self.refused)
             self._refuse(rows, self.raw.header.names[position], expectation(column, is_checked=known is not None), coded)
-        return _spread(values, coded.indices)
+        return values if is_direct else _spread(values, coded.indices)
+
+    def _judge(self, column: Column, texts: pa.StringArray) -> tuple[pa.Array, np.ndarray]:
+        if self.judged is None:
+            return type_distinct(column, texts)
+        if column.name not in self.judged:
+            self.judged[column.name] = Judged(column)
+        return self.judged[column.name].of(texts)
 
     def ordered(self, earlier: str, later: str, arrays: dict[str, pa.Array]) -> None:
         """Refuse rows whose later day is before the earlier one."""
@@ -161,8 +175,7 @@ class Typing:
         lines = self.raw.source_line[rows]
         self.refusals += [Refusal(int(line), header, expected, text) for line, text in zip(lines, found, strict=True)]
 
-    def _note(self, column: Column, position: int, values: pa.Array, bad: np.ndarray) -> None:
-        coded = self.raw.columns[position]
+    def _note(self, column: Column, coded: pa.DictionaryArray, values: pa.Array, bad: np.ndarray) -> None:
         kinds = is_quoted(coded.dictionary), is_unknown_word(column, values), is_bound(column, coded.dictionary)
         for kind, marked in zip(NOTED, kinds, strict=True):
             if (marked & ~bad).any():

@@ -26,6 +26,7 @@ ANNOTATIONS = {"hugo_symbol", "entrez_gene_id", "cytoband"}
 CALLS = {float(call) for call in CNA_CALLS}
 EXPECTED = "one of " + ", ".join(CNA_CALLS) + " or NA"
 PACKED = 8  # bytes of a cell that fit the packed number
+SHORT = 2  # bytes of nearly every cell (`NA`, `-2`), so few that a table has a place for each
 TAB = 9
 ZERO = 48
 
@@ -90,6 +91,15 @@ def _panel_codes(header: Header, samples: np.ndarray, panel_of_sample: dict[str,
     return panels, np.array(codes, dtype=np.int64)
 
 
+def _packed(cells: np.ndarray, starts: np.ndarray, lengths: np.ndarray, most: int) -> np.ndarray:
+    """The first bytes of cells as a number each, least byte first; bytes behind a cell's end are zero."""
+    packed = np.zeros(len(starts), dtype=np.uint64)
+    for offset in range(most):
+        byte = np.where(lengths > offset, cells[starts + offset], 0).astype(np.uint64)
+        packed |= byte << np.uint64(8 * offset)
+    return packed
+
+
 class _Reading:
     """Lines as they come; arrays per gene, joined at the end."""
 
@@ -99,6 +109,7 @@ class _Reading:
         self.is_log2 = is_log2
         self.path, self.header, self.gene_position, self.samples = path, header, gene_position, samples
         self.panels, self.panel_codes = panels
+        self.short, self.is_known = np.empty(1 << 8 * SHORT), np.zeros(1 << 8 * SHORT, dtype=bool)
         self.words: dict[int, float] = {}  # packed cell -> call; NaN: missing; infinite: not a call
         self.seen: dict[tuple[str, int], int] = {}  # gene and the hash of its text -> the first line that holds both
         self.genes: list[tuple[str, int, np.ndarray, np.ndarray]] = []
@@ -145,16 +156,7 @@ class _Reading:
 
     def _calls(self, gene: str, line: int, text: bytes, cells: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> None:
         other = np.flatnonzero((lengths != 1) | (cells[starts] != ZERO))
-        packed = np.zeros(len(other), dtype=np.uint64)
-        for offset in range(PACKED):
-            inside = lengths[other] > offset
-            byte = np.where(inside, cells[np.minimum(starts[other] + offset, len(cells) - 1)], 0).astype(np.uint64)
-            packed |= byte << np.uint64(8 * offset)
-        distinct, inverse = np.unique(packed, return_inverse=True)
-        values = np.array([self._value(int(word)) for word in distinct], dtype=np.float64)[inverse]
-        for place in np.flatnonzero(lengths[other] > PACKED):
-            start, length = int(starts[other[place]]), int(lengths[other[place]])
-            values[place] = self._call(text[start : start + length].decode("utf-8", "replace"))
+        values = self._values(text, cells, starts[other], lengths[other])
         missing, called = np.isnan(values), ~np.isnan(values) & (values != 0)
         bad = np.flatnonzero(np.isinf(values))
         if len(bad):
@@ -170,6 +172,24 @@ class _Reading:
         codes = self.panel_codes[tested & (self.panel_codes >= 0)]
         self.covered.append(np.bincount(codes, minlength=len(self.panels)) > 0)
         self.genes.append((gene, line, other[called], values[called]))
+
+    def _values(self, text: bytes, cells: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """The calls of some cells of a line: those of few bytes by a table of all such, longer ones by their packed numbers."""
+        values = np.empty(len(starts))
+        is_short = lengths <= SHORT
+        words = _packed(cells, starts[is_short], lengths[is_short], SHORT)
+        if not self.is_known[words].all():
+            for word in np.unique(words[~self.is_known[words]]).tolist():
+                self.short[word], self.is_known[word] = self._value(word), True
+        values[is_short] = self.short[words]
+        if not is_short.all():
+            longer = np.flatnonzero(~is_short)
+            distinct, inverse = np.unique(_packed(cells, starts[longer], lengths[longer], PACKED), return_inverse=True)
+            values[longer] = np.array([self._value(int(word)) for word in distinct], dtype=np.float64)[inverse]
+        for place in np.flatnonzero(lengths > PACKED):
+            start, length = int(starts[place]), int(lengths[place])
+            values[place] = self._call(text[start : start + length].decode("utf-8", "replace"))
+        return values
 
     def _value(self, word: int) -> float:
         if word not in self.words:

@@ -64,6 +64,7 @@ def manifest(
     settings: Mapping[str, Any],
     counts: Mapping[str, Any],
     beside: Path,
+    digests: Mapping[Path, str] | None = None,
 ) -> dict[str, Any]:
     """What a step read, wrote and counted.
 
@@ -76,8 +77,9 @@ def manifest(
         settings: from `edge.settings_record`.
         counts: whatever the step counted (rows, cases, refusals).
         beside: the manifest's own final path; paths are recorded relative to its folder.
+        digests: of input files of which the step has them already.
     """
-    home = beside.resolve().parent
+    home, known = beside.resolve().parent, digests or {}
 
     def relative(path: Path) -> str:
         return Path(os.path.relpath(path.resolve(), home)).as_posix()
@@ -85,7 +87,7 @@ def manifest(
     files = sorted({file for path in inputs for file in ([path] if path.is_file() else sorted(path.rglob("*"))) if file.is_file()})
     record: dict[str, Any] = {
         "step": step,
-        "inputs": {relative(file): file_digest(file) for file in sorted(files, key=relative)},
+        "inputs": {relative(file): known.get(file) or file_digest(file) for file in sorted(files, key=relative)},
         "outputs": {relative(final): file_digest(now) for final, now in sorted(outputs.items())},
         "settings": dict(settings),
         "counts": dict(counts),

@@ -7,7 +7,7 @@ timeline_specimen_surgery (acquired).
 from __future__ import annotations
 
 from oncoraft.knowledge.clinical_tables import PANELS
-from oncoraft.knowledge.protein_changes import protein_change
+from oncoraft.knowledge.protein_changes import SETTLED, protein_change
 from oncoraft.knowledge.table_specification import LONGEST_ALLELE, Column, Table, column, sample
 
 # The usual order of a cBioPortal MAF; the released header's order is not established, so it is read by name.
@@ -118,7 +118,7 @@ MUTATION_COLUMNS = (
     *_maf_text(MUTATION_TEXT[12:28]),
     *(column(source, "integer", required=False, unit="reads", minimum=0) for source in MUTATION_COUNTS),
     *_maf_text(MUTATION_TEXT[28:30]),
-    column("HGVSp_Short", longest=LONGEST_ALLELE, normal=protein_change, note=CHANGE_NOTE),
+    column("HGVSp_Short", longest=LONGEST_ALLELE, normal=protein_change, settled=SETTLED, note=CHANGE_NOTE),
     *_maf_text(MUTATION_TEXT[30:]),
 )
 

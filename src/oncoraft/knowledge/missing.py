@@ -33,8 +33,9 @@ _WORD = "|".join(sorted({re.escape(word).replace("\\ ", r"[\s_-]*").replace("/",
 # One of the words or several, each whole, and between and about them nothing that could say more.
 _ONLY_WORDS = re.compile(rf"(?:[\W_]*(?:{_WORD})(?![^\W_]))+[\W_]*")
 LONGEST = 200  # characters: what is longer says more than that there is nothing
-# A superset of the above for RE2, quick where most of a million texts are none: words and what is no letter, or text beyond ASCII.
-CANDIDATES = rf"[^\x00-\x7f]|^[\W_]*(?:(?:{_WORD}|{'|'.join(map(re.escape, (*MACHINES, *BRACKETED)))})[\W_]*)*$"
+# Supersets of the above for RE2, quick where most of a million texts are none: words and what is no letter, or text beyond ASCII.
+ASCII_CANDIDATES = rf"^[\W_]*(?:(?:{_WORD}|{'|'.join(map(re.escape, (*MACHINES, *BRACKETED)))})[\W_]*)*$"
+CANDIDATES = rf"[^\x00-\x7f]|{ASCII_CANDIDATES}"
 
 
 def is_missing_word(text: str) -> bool:

@@ -20,6 +20,22 @@ RESIDUE = re.compile("|".join(RESIDUES), re.IGNORECASE)
 LONG = re.compile(rf"(?:{RESIDUE.pattern})-?\d", re.IGNORECASE)
 # Without X, which was once the sign of a stop in HGVS and is left to the full grammar.
 SIMPLE = re.compile(r"(?:p\.)?([A-WY])(\d+)([A-WY*])")
+# What callers mostly write stands in the normal form but for `p.`: here the group is it. A pattern has no references back, so that a
+# residue that changes into another is written out residue by residue.
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWY"
+_PLACE = f"[{_LETTERS}][0-9]+"
+_PLACES = f"{_PLACE}(?:_{_PLACE})?"
+_SETTLED = (
+    *(f"{letter}[0-9]+[{_LETTERS.replace(letter, '')}*]" for letter in _LETTERS),
+    *(
+        f"{_PLACE}[=?]",
+        rf"{_PLACE}[{_LETTERS}]?fs\*[0-9]+",
+        f"{_PLACES}(?:del|dup)",
+        f"{_PLACES}(?:del)?ins[{_LETTERS}]+",
+        "X[0-9]+_splice",
+    ),
+)
+SETTLED = rf"^(?:p\.)?({'|'.join(_SETTLED)})$"
 # Accession or gene before a colon, the prefix of protein notation, brackets of a predicted change.
 WRAPPING = re.compile(r"^(?:[\w.()-]+:)?\s*(?:p\.)?\s*[\[(]*(?:p\.)?(?P<change>.*?)[\])]*$", re.IGNORECASE | re.DOTALL)
 RANGE = re.compile(r"([A-Z*]\d+)(?:_([A-Z*]?\d+))?(DELINS|DEL|INS|DUP|>)(.*)")

@@ -118,7 +118,7 @@ def case_list(path: Path) -> frozenset[str]:
         raise InputError("expected a case list with a line `case_list_ids:`", file=path)
     ids = fields["case_list_ids"]
     # Separated by tabs (cBioPortal file formats, "Case Lists"), so that an id may hold a space; lists of older hands have spaces alone.
-    return frozenset(one.strip() for one in (ids.split("\t") if "\t" in ids else ids.split()) if one.strip())
+    return frozenset(filter(None, map(str.strip, ids.split("\t") if "\t" in ids else ids.split())))
 
 
 def data_files(study: Path) -> dict[str, Path]:

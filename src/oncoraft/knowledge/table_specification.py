@@ -44,6 +44,7 @@ class Column:
         without: what becomes impossible for want of this column, told where a file lacks it.
         other_headers: headers that other studies use for the same column.
         normal: brings a text to its one normal form, None where it says nothing.
+        settled: a pattern (RE2) of whole texts whose normal form is its first group, so that `normal` need not be asked.
         no_date: spreadsheets turn some of its values into dates (`MARCH1` into `1-Mar`); what reads as a date is refused.
     """
 
@@ -69,6 +70,7 @@ class Column:
     without: str = ""
     longest: int = LONGEST_TEXT
     normal: Callable[[str], str | None] | None = None
+    settled: str = ""
     no_date: bool = False
 
 
