@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from oncoraft.cases.scans import assessment_days, case_frame
+from oncoraft.cases.scans import assessment_days, case_frame, numbered
 from oncoraft.planning.config import Labels
 
 CATEGORIES = ("CR", "PR", "SD", "PD", "NED", "NE")
@@ -129,8 +129,9 @@ def scans_in_windows(cases: pd.DataFrame, patients: pd.DataFrame, progression: p
     """Of each case: cancer_type, and of the days with a verdict in its configured window those that are informative (`scans`), those
     that are not (`indeterminate`), and the `first` informative one (null: none)."""
     ordered = cases.reset_index(drop=True)
-    frame = case_frame(ordered, patients, settings)
-    days = assessment_days(frame, progression, settings, int(frame["nominal_days"].max()))
+    _, tables = numbered(ordered["patient_id"], {"cases": ordered, "patients": patients, "progression": progression})
+    frame = case_frame(tables["cases"], tables["patients"], settings)
+    days = assessment_days(frame, tables["progression"], settings, int(frame["nominal_days"].max()))
     days = days[days["day"] <= frame["nominal_days"].to_numpy()[days["case"]]]
     informative = (days["yes"] | days["no"]).to_numpy()
     frame["cancer_type"] = ordered["cancer_type"]
