@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from oncoraft.cases.flow_comparisons import fold_tables
-from oncoraft.cases.flow_reading import Found, read
-from oncoraft.cases.flow_tables import label_balance, label_flags, scan_counts, table_one
+from oncoraft.cases.flow_reading import Found, read, spelt
+from oncoraft.cases.flow_tables import by_type, label_balance, label_flags, scan_counts, table_one
 from oncoraft.cases.tables import open_tables
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
@@ -128,7 +129,7 @@ def observed(found: Found, chosen: pd.DataFrame, definition: str, before: dict[s
     risk = stage("with follow-up at risk", cases.loc[seen, "patient_id"].nunique(), int(seen.sum()), before, unseen)
     judged = chosen[chosen["case_id"].isin(followed)]
     evaluable, rest = judged[judged["responder"].notna()], judged[judged["responder"].isna()]
-    by_reason = sorted(rest.groupby("reason", dropna=False), key=lambda item: (-len(item[1]), str(item[0])))
+    by_reason = sorted(rest.groupby("reason", dropna=False, observed=True), key=lambda item: (-len(item[1]), str(item[0])))
     reasons = [of_cases(str(reason), part) for reason, part in by_reason]
     last = stage(f"evaluable for response ({definition})", evaluable["patient_id"].nunique(), len(evaluable), risk, reasons)
     return [risk, last]
@@ -143,9 +144,8 @@ def flow(found: Found, settings: Labels, counted: dict[str, Any]) -> dict[str, A
         counted: what the regimen builder counted on its way from treatment rows to regimens.
     """
     cases, patients = found.cases, found.people
-    of_case = cases[["case_id", "patient_id", "cancer_type", "drug_class"]]
-    chosen = found.chosen.merge(of_case, on="case_id", validate="one_to_one")
-    by_type = [
+    chosen = found.chosen
+    types = [
         {
             "cancer_type": name,
             "patients": part["patient_id"].nunique(),
@@ -153,9 +153,9 @@ def flow(found: Found, settings: Labels, counted: dict[str, Any]) -> dict[str, A
             "evaluable": int(part["responder"].notna().sum()),
             "responders": int(part["responder"].eq(True).sum()),
         }
-        for name, part in chosen.groupby("cancer_type")
+        for name, part in islice(by_type(chosen), 1, None)
     ]
-    counts = cases.groupby(["cancer_type", "regimen", "regimen_name"]).size().reset_index(name="cases")
+    counts = spelt(cases.groupby(["cancer_type", "regimen", "regimen_name"], observed=True).size().reset_index(name="cases"))
     counts = counts.sort_values(["cases", "regimen", "cancer_type"], ascending=[False, True, True])
     folds: list[dict[str, Any]] = []
     balance: list[dict[str, Any]] = []
@@ -167,7 +167,7 @@ def flow(found: Found, settings: Labels, counted: dict[str, Any]) -> dict[str, A
         "definition": settings.definition,
         "steps": attrition(found, chosen, settings.definition, counted),
         "labels": told["labels"],
-        "by_cancer_type": by_type,
+        "by_cancer_type": types,
         "regimens": counts.to_dict("records"),
         "table_one": table_one(patients, cases),
         "label_balance": label_balance(chosen),

@@ -165,6 +165,12 @@ def against_published(labels: pd.DataFrame) -> dict[str, dict[str, int]]:
     return crossed(cells, cells.of(number), kinds)
 
 
+def shares(words: pd.Series) -> pd.Series:
+    """The share of each word that is there, whether words stand in the column or numbers of them."""
+    found = words.value_counts(normalize=True)
+    return found[found > 0].rename(index=str)
+
+
 def fold_tables(folds: pd.DataFrame, cases: pd.DataFrame, chosen: pd.DataFrame) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """What is in each fold of each design, and how far its make-up is from that of all folds.
 
@@ -180,12 +186,12 @@ def fold_tables(folds: pd.DataFrame, cases: pd.DataFrame, chosen: pd.DataFrame) 
     rows, balance = [], []
     for design, whole in table.groupby("design", sort=True):
         told = whole[whole["responder"].notna()]
-        types, rate = whole["cancer_type"].value_counts(normalize=True), share(told["responder"].eq(True).sum(), len(told))
+        types, rate = shares(whole["cancer_type"]), share(told["responder"].eq(True).sum(), len(told))
         type_gap, rate_gap = 0.0, []
         for fold in sorted(set(whole["fold"].tolist())):
             part = whole[whole["fold"] == fold]
             evaluable, responders = int(part["responder"].notna().sum()), int(part["responder"].eq(True).sum())
-            own = part["cancer_type"].value_counts(normalize=True).reindex(types.index, fill_value=0.0)
+            own = shares(part["cancer_type"]).reindex(types.index, fill_value=0.0)
             rows.append(
                 {
                     "design": design,

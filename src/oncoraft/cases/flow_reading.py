@@ -7,22 +7,21 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from oncoraft.cases.flow_comparisons import LabelCounts
 from oncoraft.cases.flow_tables import scans_in_windows
 from oncoraft.cases.tables import ranges_of
-from oncoraft.foundation.ranges import RangedTable
+from oncoraft.foundation.ranges import Range, RangedTable
 from oncoraft.planning.config import Labels
-
-CODED = ("case_id", "definition", "category", "local_treatment_between", "reason")
 
 
 class Found(NamedTuple):
-    """Tables of all cases; case_id and patient_id are numbers.
+    """Tables of all cases; case_id and patient_id are numbers, and so are words within pandas (`spelt` gives them back).
 
     patients, treated: how many are in the study, and how many of them have a treatment recorded. cases, people (clinical_patient of the
-    patients with a case), followed (cases with follow-up of `os`), folds, chosen (labels of the definition that trains), scans (from
+    patients with a case), followed (cases with follow-up of `os`), folds, chosen (labels of the definition that trains, with the case's patient, cancer type and drug class), scans (from
     `scans_in_windows`). labels: what is counted of all definitions.
     """
 
@@ -39,7 +38,7 @@ class Found(NamedTuple):
     def designs(self) -> Iterator[pd.DataFrame]:
         """Folds of one design after another, in their order."""
         for design in sorted(self.folds["design"].cat.categories):
-            yield self.folds[self.folds["design"] == design].astype({"design": object})
+            yield spelt(self.folds[self.folds["design"] == design])
 
 
 def read(tables: Mapping[str, RangedTable], made: Mapping[str, RangedTable], settings: Labels) -> Found:
@@ -50,28 +49,49 @@ def read(tables: Mapping[str, RangedTable], made: Mapping[str, RangedTable], set
         made: cases, followup, folds.
         settings: windows, and which definition trains.
     """
-    counted, labels = LabelCounts(), RangedTable(made["labels"].path, "case_id", made["labels"].columns, CODED)
-    parts: dict[str, list[pd.DataFrame]] = {name: [] for name in ("cases", "people", "followed", "folds", "chosen", "scans")}
+    everybody, given = (tables[name].ids() for name in ("clinical_patient", "timeline_treatment"))
+    treated = int(pc.sum(pc.is_in(everybody, value_set=given)).as_py() or 0)
+    counted, labels = LabelCounts(), _coded(made["labels"])
+    sources = {"cases": _coded(made["cases"]), "people": _coded(tables["clinical_patient"]), "folds": _coded(made["folds"])}
+    parts: dict[str, list[pa.Table]] = {name: [] for name in ("cases", "people", "followed", "folds", "chosen", "scans")}
     done = np.zeros(2, dtype=np.int32)  # cases and patients of the ranges before
     for one in ranges_of(made["cases"]):
-        case_ids, owners = (pd.Index(ids.to_pandas()) for ids in one)
-        own = {"cases": made["cases"].rows(one.case_ids), "people": tables["clinical_patient"].rows(one.patient_ids)}
-        own["scans"] = scans_in_windows(own["cases"], own["people"], tables["timeline_progression"].rows(one.patient_ids), settings)
-        followed = made["followup"].table(one.case_ids)
-        own["followed"] = followed.filter(pc.equal(followed["endpoint"], "os")).select(["case_id"]).to_pandas()
-        own["folds"] = made["folds"].rows(one.case_ids)
-        told = labels.table(one.case_ids)
+        cases, people = made["cases"].rows(one.case_ids), tables["clinical_patient"].rows(one.patient_ids)
+        scans = scans_in_windows(cases, people, tables["timeline_progression"].rows(one.patient_ids), settings)
+        own = {name: table.table(one.patient_ids if name == "people" else one.case_ids) for name, table in sources.items()}
+        followed, told = made["followup"].table(one.case_ids), labels.table(one.case_ids)
         counted.add(told)
-        rows = told.filter(pc.equal(told["definition"], settings.definition)).drop_columns(["definition", "scan_days"])
-        own["chosen"] = rows.cast(made["labels"].file.schema_arrow.empty_table().select(rows.column_names).schema).to_pandas()
-        for name, frame in own.items():
-            for column, ids, before in (("case_id", case_ids, done[0]), ("patient_id", owners, done[1])):
-                if column in frame:
-                    frame[column] = (ids.get_indexer(pd.Index(frame[column])) + before).astype(np.int32)
-            parts[name].append(frame)
-        done += (len(case_ids), len(owners))
-    joined = {name: pd.concat(frames, ignore_index=True) for name, frames in parts.items()}
-    joined["folds"]["design"] = joined["folds"]["design"].astype("category")
-    people, given = (tables[name].ids() for name in ("clinical_patient", "timeline_treatment"))
-    treated = int(pc.sum(pc.is_in(people, value_set=given)).as_py() or 0)
-    return Found(len(people), treated, **joined, labels=counted)
+        own["cases"] = own["cases"].drop_columns(["index_day", "next_treatment_day"])
+        own["scans"] = pa.Table.from_pandas(scans.astype({"cancer_type": "category"}), preserve_index=False)
+        own["followed"] = followed.filter(pc.equal(followed["endpoint"], "os")).select(["case_id"])
+        own["chosen"] = told.filter(pc.equal(told["definition"], settings.definition)).drop_columns(["definition", "scan_days"])
+        own = {name: _numbered(table, one, done) for name, table in own.items()}
+        place = pc.index_in(own["chosen"]["case_id"], value_set=own["cases"]["case_id"].combine_chunks())
+        for name in ("patient_id", "cancer_type", "drug_class"):
+            own["chosen"] = own["chosen"].append_column(name, own["cases"][name].take(place))
+        for name, table in own.items():
+            parts[name].append(table.combine_chunks())
+        done += (len(one.case_ids), len(one.patient_ids))
+    joined = {name: pa.concat_tables(parts.pop(name), promote_options="permissive").to_pandas(ignore_metadata=True) for name in list(parts)}
+    joined["chosen"]["responder"] = joined["chosen"]["responder"].astype("boolean")
+    return Found(len(everybody), treated, **joined, labels=counted)
+
+
+def _numbered(table: pa.Table, one: Range, done: np.ndarray) -> pa.Table:
+    """The same rows with numbers of cases and patients; `done`: how many of both are in the ranges before."""
+    for column, ids, before in zip(("case_id", "patient_id"), one, done.tolist()):
+        if column in table.column_names:
+            number = pc.add(pc.index_in(table[column], value_set=ids), pa.scalar(before, pa.int32()))
+            table = table.set_column(table.column_names.index(column), column, number)
+    return table
+
+
+def spelt(frame: pd.DataFrame) -> pd.DataFrame:
+    """A table with words where it has numbers of them."""
+    return frame.astype(dict.fromkeys(frame.select_dtypes("category").columns, object))
+
+
+def _coded(table: RangedTable) -> RangedTable:
+    """The same table, every text as a number of a dictionary."""
+    texts = [field.name for field in table.file.schema_arrow if pa.types.is_string(field.type)]
+    return RangedTable(table.path, table.key, table.columns, texts)
