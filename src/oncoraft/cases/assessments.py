@@ -163,5 +163,6 @@ def assess(
     kind, kind_as_reported = kinds(days, state, settings.partial_response_fraction)
     in_view = (days["comparable"] > 0) | (days["covers_trunk"] & (state.sites[days["case"]] == 0))
     contradicted = (days["yes"] & days["no"]) | (days["gone"] & (days["there"] | (days["named"] > 0) | days["yes"]))
-    told_of = (days[name].to_numpy() for name in ("case", "day", "yes", "no", "maybe", "drawn"))
-    return Assessments(*told_of, kind, kind_as_reported, in_view.to_numpy(), contradicted.to_numpy()), state
+    case, day, yes, no, maybe, drawn = (days[name].to_numpy() for name in ("case", "day", "yes", "no", "maybe", "drawn"))
+    told_of = Assessments(case, day, yes, no, maybe, drawn, kind, kind_as_reported, in_view.to_numpy(), contradicted.to_numpy())
+    return told_of, state

@@ -83,9 +83,10 @@ def assign(
     Raises:
         InputError: fewer patients than folds, a fold without patients, or one without training patients.
     """
-    parts: list[pd.DataFrame] = []
+    parts: dict[str, pd.DataFrame] = {}
     counts: dict[str, Any] = {}
     patients = patient_table(cases, labels, settings.balance_label)
+    ordered = cases[["case_id", "patient_id"]].sort_values("case_id")
     for design in settings.designs:
         if len(patients) < settings.count(design):
             raise InputError(f"folds.folds: expected at most {len(patients)}, the number of patients", found=settings.count(design))
@@ -109,17 +110,18 @@ def assign(
                 raise InputError(
                     "expected a share that leaves patients to train on", column="folds.tuning_fraction", found=settings.tuning_fraction
                 )
-        rows = cases[["case_id", "patient_id"]].merge(table, on="patient_id", validate="many_to_one").assign(design=design)
+        # A patient has one row in `table`, so that all of the patient's cases are in one fold.
+        place = pd.Index(table["patient_id"]).get_indexer(pd.Index(ordered["patient_id"]))
+        told = table.iloc[place[place >= 0]]
+        rows = ordered[place >= 0].assign(design=design, fold=told["fold"].to_numpy(), is_tuning=told["is_tuning"].to_numpy())
         counts[design] = {
             "cases": {str(k): int(n) for k, n in rows["fold"].value_counts().sort_index().items()},
             "cases_in_no_part": len(cases) - len(rows),
             "patients_in_no_part": len(patients) - len(table),
             "tuning_patients": int(table["is_tuning"].sum()),
         }
-        parts.append(rows)
-    joined = pd.concat(parts)[["case_id", "patient_id", "design", "fold", "is_tuning"]]
-    assert (joined.groupby(["design", "patient_id"])["fold"].nunique() == 1).all(), "a patient is in two folds"
-    return joined.sort_values(["design", "case_id"], ignore_index=True), counts
+        parts[design] = rows
+    return pd.concat([parts[design] for design in sorted(parts)], ignore_index=True), counts
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

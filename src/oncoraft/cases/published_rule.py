@@ -39,10 +39,9 @@ def counts_of(
     before = np.unique(of_case[day < 0])
     during = np.unique(of_case[(day >= 0) & (day <= end[case])])
     kept = during[np.isin(during, before, assume_unique=True)]
-    found = {
-        name: np.bincount(pairs // len(sites.names), minlength=size)
-        for name, pairs in (("before", before), ("during", during), ("kept", kept))
-    }
+    found: dict[str, np.ndarray] = {}
+    for name, pairs in (("before", before), ("during", during), ("kept", kept)):
+        found[name] = np.bincount(pairs // len(sites.names), minlength=size)
     for name, mask in (("yes", yes), ("no", no), ("sure", yes & (chance > 0.95)), ("likely", likely)):
         found[name] = np.bincount(reads.case[mask], minlength=size)
     found |= {"top": np.zeros(size), "first": np.full(size, FAR), "last": np.zeros(size)}
