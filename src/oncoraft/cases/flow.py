@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 
 from oncoraft.cases.flow_comparisons import fold_tables
-from oncoraft.cases.flow_reading import Found, read, spelt
+from oncoraft.cases.flow_reading import Found, read
 from oncoraft.cases.flow_tables import by_type, label_balance, label_flags, scan_counts, table_one
-from oncoraft.cases.tables import open_tables
+from oncoraft.cases.tables import open_tables, spelt
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.config import Labels

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from oncoraft.cases.flow_comparisons import LabelCounts
 from oncoraft.cases.flow_tables import scans_in_windows
-from oncoraft.cases.tables import ranges_of
+from oncoraft.cases.tables import coded, ranges_of, spelt
 from oncoraft.foundation.ranges import Range, RangedTable
 from oncoraft.planning.config import Labels
 
@@ -51,8 +51,8 @@ def read(tables: Mapping[str, RangedTable], made: Mapping[str, RangedTable], set
     """
     everybody, given = (tables[name].ids() for name in ("clinical_patient", "timeline_treatment"))
     treated = int(pc.sum(pc.is_in(everybody, value_set=given)).as_py() or 0)
-    counted, labels = LabelCounts(), _coded(made["labels"])
-    sources = {"cases": _coded(made["cases"]), "people": _coded(tables["clinical_patient"]), "folds": _coded(made["folds"])}
+    counted, labels = LabelCounts(), coded(made["labels"])
+    sources = {"cases": coded(made["cases"]), "people": coded(tables["clinical_patient"]), "folds": coded(made["folds"])}
     parts: dict[str, list[pa.Table]] = {name: [] for name in ("cases", "people", "followed", "folds", "chosen", "scans")}
     done = np.zeros(2, dtype=np.int32)  # cases and patients of the ranges before
     for one in ranges_of(made["cases"]):
@@ -84,14 +84,3 @@ def _numbered(table: pa.Table, one: Range, done: np.ndarray) -> pa.Table:
             number = pc.add(pc.index_in(table[column], value_set=ids), pa.scalar(before, pa.int32()))
             table = table.set_column(table.column_names.index(column), column, number)
     return table
-
-
-def spelt(frame: pd.DataFrame) -> pd.DataFrame:
-    """A table with words where it has numbers of them."""
-    return frame.astype(dict.fromkeys(frame.select_dtypes("category").columns, object))
-
-
-def _coded(table: RangedTable) -> RangedTable:
-    """The same table, every text as a number of a dictionary."""
-    texts = [field.name for field in table.file.schema_arrow if pa.types.is_string(field.type)]
-    return RangedTable(table.path, table.key, table.columns, texts)

@@ -145,7 +145,7 @@ def assessment_days(frame: pd.DataFrame, progression: pd.DataFrame, settings: La
     told = np.logical_or.reduce(list(flags.values()))
     if "drawn" in progression:
         flags["drawn"] = progression["drawn"].to_numpy(dtype=bool)
-    days = by_day(progression.loc[told], {name: flag[told] for name, flag in flags.items()})
+    days = by_day(pd.DataFrame(progression[told]), {name: flag[told] for name, flag in flags.items()})
     found = near(frame, days)
     limit = frame[["to_end", "to_next"]].min(axis=1).clip(upper=longest).to_numpy()
     # The last day of the lag is outside, the last day of the window inside.
