@@ -21,8 +21,8 @@ class Found(NamedTuple):
     """Tables of all cases; case_id and patient_id are numbers, and so are words within pandas (`spelt` gives them back).
 
     patients, treated: how many are in the study, and how many of them have a treatment recorded. cases, people (clinical_patient of the
-    patients with a case), followed (cases with follow-up of `os`), folds, chosen (labels of the definition that trains, with the case's patient, cancer type and drug class), scans (from
-    `scans_in_windows`). labels: what is counted of all definitions.
+    patients with a case), followed (cases with follow-up of `os`), folds, chosen (labels of the definition that trains, with the case's
+    patient, cancer type and drug class), scans (from `scans_in_windows`). labels: what is counted of all definitions.
     """
 
     patients: int

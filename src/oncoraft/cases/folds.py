@@ -148,13 +148,14 @@ def read_cases(table: RangedTable) -> tuple[pd.DataFrame, pa.Table]:
 
 def read_labels(table: RangedTable, definition: str, case_ids: pa.ChunkedArray) -> pd.DataFrame:
     """Labels of a definition: case_id (place among some ids), definition, responder."""
-    found = []
+    found = [table.file.schema_arrow.empty_table().select(table.columns)]
     for number in range(table.file.num_row_groups):
         rows = table.file.read_row_group(number, columns=table.columns, use_threads=False)
         found.append(rows.filter(pc.equal(rows["definition"], definition)))
     rows = pa.concat_tables(found)
     place = pc.index_in(rows["case_id"], value_set=case_ids.combine_chunks())
-    return rows.set_column(rows.column_names.index("case_id"), "case_id", place).to_pandas().dropna(subset=["case_id"])
+    rows = rows.set_column(rows.column_names.index("case_id"), "case_id", place)
+    return rows.filter(pc.is_valid(place)).to_pandas()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
