@@ -132,7 +132,7 @@ def assign(
 
 
 def read_cases(table: RangedTable) -> tuple[pd.DataFrame, pa.Table]:
-    """Cases in the order of their ids, with their place in it as case_id; and case_id and patient_id by that place.
+    """Cases as they stand, with their place in the order of case ids as case_id; and case_id and patient_id by that place.
 
     A cohort's ids as objects of Python take as much memory as all else here.
     """
@@ -140,10 +140,13 @@ def read_cases(table: RangedTable) -> tuple[pd.DataFrame, pa.Table]:
     groups = [table.file.schema_arrow.empty_table().select(table.columns)]
     groups += (table.file.read_row_group(number, columns=table.columns, use_threads=False) for number in range(table.file.num_row_groups))
     rows = pa.concat_tables(groups).unify_dictionaries()
-    rows = rows.take(pc.sort_indices(rows["case_id"].cast(pa.string())))
-    place = pa.array(np.arange(len(rows), dtype=np.int32))
-    ids = rows.select(["case_id", "patient_id"]).cast(pa.schema({"case_id": pa.string(), "patient_id": pa.string()}))
-    return spelt(rows.set_column(rows.column_names.index("case_id"), "case_id", place).to_pandas(ignore_metadata=True)), ids
+    order = pc.sort_indices(rows["case_id"]).to_numpy()
+    place = np.empty(len(order), dtype=np.int32)
+    place[order] = np.arange(len(order))
+    ids = rows.select(["case_id", "patient_id"]).take(pa.array(order))
+    rows = rows.set_column(rows.column_names.index("case_id"), "case_id", pa.array(place))
+    # In the order of the file: the first case of a patient says of which cancer type the patient is.
+    return spelt(rows.to_pandas(ignore_metadata=True)), ids
 
 
 def read_labels(table: RangedTable, definition: str, case_ids: pa.ChunkedArray) -> pd.DataFrame:
