@@ -188,3 +188,15 @@ def test_a_cohort_of_as_many_patients_as_folds_is_divided_with_nobody_left_out()
     large, larger = (assign(cohort(people)[0], draw)[0] for people in (60, 90))
     both = large.merge(larger, on="case_id")
     assert (both["fold_x"] == both["fold_y"]).all()
+
+
+def test_the_step_gives_the_folds_of_the_table_whatever_the_order_of_its_rows(tmp_path: Path) -> None:
+    """A patient's first case in the file says of which cancer type the patient is, even where its id is not the first."""
+    cases, labels = cohort(40)
+    cases["cancer_type"] = [TYPES[number % 5] for number in range(len(cases))]
+    cases, labels = cases.sample(frac=1, random_state=2), labels.sample(frac=1, random_state=5)
+    cases.to_parquet(tmp_path / "cases.parquet")
+    labels.to_parquet(tmp_path / "labels.parquet")
+    main([str(tmp_path), "--settings", f'{{"folds": {{"designs": {list(ALL)}}}}}'.replace("'", '"')])
+    expected, _ = assign(cases, Folds(designs=ALL), labels)
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "folds.parquet"), expected, check_dtype=False)

@@ -7,7 +7,7 @@ maintenance may be seen later.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from oncoraft.cases.local_treatment import any_between
@@ -53,7 +53,8 @@ def is_radiated(regimen: Regimen, agents: Sequence[str], events: Events, rules: 
 
 def is_chemoradiation(regimen: Regimen, events: Events, rules: Regimens, of: Traits, last: int = 10**9) -> bool:
     """Whether the regimen is a radiosensitiser of the cancer type with radiation around its start, begun by day `last`."""
-    if events.radiations is None:
+    days = rules.chemoradiation_days
+    if not any_between(events.radiations, regimen.index_day - days, min(regimen.last_day + days, last)):
         return False
     agents = early_agents(regimen, rules, of)
     parts = [part for part in radiosensitisers(of.cancer_type) if part.fits(agents)]
@@ -119,7 +120,7 @@ def course(regimens: Sequence[Regimen], told: Sequence[tuple[str, int]], events:
         if steps:
             earlier, before = regimens[number - 1], steps[-1]
             step.reached = follows(earlier, before, regimen, events, rules, of)
-            maintains = is_switch_maintenance(earlier, regimen, events.progressions or (), rules, of)
+            maintains = is_switch_maintenance(earlier, regimen, events.progressions, rules, of)
             step.is_maintenance = maintains and not step.is_chemoradiation
             goes_on = bool(step.reached) or maintains
             if step.reached:
@@ -137,7 +138,9 @@ def course(regimens: Sequence[Regimen], told: Sequence[tuple[str, int]], events:
     return steps
 
 
-def next_treatment_days(regimens: Sequence[Regimen], steps: Sequence[Step]) -> Iterator[int | None]:
-    """First day of the next regimen that is no part of the same protocol: the day that ends what a label may look at."""
-    for number in range(len(regimens)):
-        yield next((one.index_day for one, step in zip(regimens[number + 1 :], steps[number + 1 :]) if step.protocol_part == 1), None)
+def next_treatment_days(regimens: Sequence[Regimen], steps: Sequence[Step]) -> list[int | None]:
+    """Of each regimen, the first day of the next regimen that is no part of the same protocol: the day that ends what a label may look at."""
+    found: list[int | None] = [None]
+    for regimen, step in zip(reversed(regimens[1:]), reversed(steps[1:])):
+        found.append(regimen.index_day if step.protocol_part == 1 else found[-1])
+    return found[::-1]

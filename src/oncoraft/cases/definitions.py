@@ -46,3 +46,4 @@ PUBLISHED = "oncoraft"
 PUBLISHED_DAYS, PUBLISHED_LONG_DAYS = 56, 84
 PUBLISHED_LONG_CLASSES = ("Hormone", "Immuno", "Investigational")
 SCORES = {"CR": 1.0, "PR": 0.7, "SD": 0.3, "PD": 0.0}
+KINDS = ("PD", "CR", "PR", "SD", "NED", "NE")  # categories; behind progression the best first

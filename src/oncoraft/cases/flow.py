@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from oncoraft.cases.flow_comparisons import LabelCounts, fold_tables
-from oncoraft.cases.flow_tables import label_balance, label_flags, scan_counts, scans_in_windows, table_one
-from oncoraft.cases.tables import distinct, open_tables
+from oncoraft.cases.flow_comparisons import fold_tables
+from oncoraft.cases.flow_reading import Found, read
+from oncoraft.cases.flow_tables import by_type, label_balance, label_flags, scan_counts, table_one
+from oncoraft.cases.tables import open_tables, spelt
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
-from oncoraft.foundation.ranges import RangedTable, patient_ranges
 from oncoraft.planning.config import Labels
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
@@ -42,7 +41,6 @@ OF_CASES = {
         "case_id", "definition", "category", "responder", "is_immortal", "is_contradicted", "local_treatment_between", "reason", "scan_days",
     ],
 }  # fmt: skip
-COUNTED = ["case_id", "definition", "category", "responder"]
 Reason = tuple[str, int, int | None]  # words, patients, cases
 
 
@@ -92,20 +90,19 @@ def of_cases(reason: str, cases: pd.DataFrame) -> Reason:
     return reason, cases["patient_id"].nunique(), len(cases)
 
 
-def attrition(parts: dict[str, pd.DataFrame], chosen: pd.DataFrame, definition: str, counted: dict[str, Any]) -> list[dict[str, Any]]:
+def attrition(found: Found, chosen: pd.DataFrame, definition: str, counted: dict[str, Any]) -> list[dict[str, Any]]:
     """Steps from patients to evaluable cases under observation, each counted from the one before.
 
     A patient is counted under a reason with the cases lost for it; one who keeps another case is not excluded by it.
 
     Args:
-        parts: as `flow`.
+        found: as `flow`.
         chosen: labels of the definition that trains, with patient_id.
         counted: what the regimen builder counted, what `cohort_filter` left out among it.
     """
-    cases = parts["cases"]
-    people, given = set(parts["clinical_patient"]["patient_id"]), set(parts["timeline_treatment"]["patient_id"])
-    first = stage("patients in the study", len(people), None, None, [])
-    recorded = stage("with a treatment recorded", len(people & given), None, first, [("no treatment recorded", len(people - given), None)])
+    cases, untreated = found.cases, found.patients - found.treated
+    first = stage("patients in the study", found.patients, None, None, [])
+    recorded = stage("with a treatment recorded", found.treated, None, first, [("no treatment recorded", untreated, None)])
     limits = counted.get("cohort_filter") or {}
     treated = limits["patients_before"] if limits else cases["patient_id"].nunique()
     told = [(words, int(counted.get(name, 0)), None) for name, words in ASIDE.items()]
@@ -115,15 +112,14 @@ def attrition(parts: dict[str, pd.DataFrame], chosen: pd.DataFrame, definition: 
     if limits:
         left = [(row["reason"], row["patients"], row["cases"]) for row in limits["left_out"]]
         steps.append(stage("in the chosen cohort", cases["patient_id"].nunique(), len(cases), steps[-1], left))
-    steps += observed(parts, chosen, definition, steps[-1])
+    steps += observed(found, chosen, definition, steps[-1])
     check_falls(steps)
     return steps
 
 
-def observed(parts: dict[str, pd.DataFrame], chosen: pd.DataFrame, definition: str, before: dict[str, Any]) -> list[dict[str, Any]]:
+def observed(found: Found, chosen: pd.DataFrame, definition: str, before: dict[str, Any]) -> list[dict[str, Any]]:
     """The last two steps: cases under observation, and those of them whose response can be judged."""
-    cases, patients = parts["cases"], parts["clinical_patient"]
-    followed = parts["followup"].loc[parts["followup"]["endpoint"] == "os", "case_id"]
+    cases, patients, followed = found.cases, found.people, found.followed["case_id"]
     seen = cases["case_id"].isin(followed)
     recorded = cases["patient_id"].isin(patients.loc[patients["os_days"].notna() & patients["is_deceased"].notna(), "patient_id"])
     unseen = [
@@ -133,34 +129,23 @@ def observed(parts: dict[str, pd.DataFrame], chosen: pd.DataFrame, definition: s
     risk = stage("with follow-up at risk", cases.loc[seen, "patient_id"].nunique(), int(seen.sum()), before, unseen)
     judged = chosen[chosen["case_id"].isin(followed)]
     evaluable, rest = judged[judged["responder"].notna()], judged[judged["responder"].isna()]
-    by_reason = sorted(rest.groupby("reason", dropna=False), key=lambda item: (-len(item[1]), str(item[0])))
+    by_reason = sorted(rest.groupby("reason", dropna=False, observed=True), key=lambda item: (-len(item[1]), str(item[0])))
     reasons = [of_cases(str(reason), part) for reason, part in by_reason]
     last = stage(f"evaluable for response ({definition})", evaluable["patient_id"].nunique(), len(evaluable), risk, reasons)
     return [risk, last]
 
 
-def flow(
-    parts: dict[str, pd.DataFrame],
-    designs: Iterable[pd.DataFrame],
-    chosen: pd.DataFrame,
-    labels: LabelCounts,
-    settings: Labels,
-    counted: dict[str, Any],
-) -> dict[str, Any]:
+def flow(found: Found, settings: Labels, counted: dict[str, Any]) -> dict[str, Any]:
     """Everything of `flow.json`.
 
     Args:
-        parts: clinical_patient, timeline_treatment (patient_id), cases, followup of `os`, and `scans` of `scans_in_windows`.
-        designs: folds of one design after another, in their order.
-        chosen: labels of the definition that trains.
-        labels: what is counted of all definitions.
+        found: from `flow_reading.read`.
         settings: windows, and which definition trains.
         counted: what the regimen builder counted on its way from treatment rows to regimens.
     """
-    cases, patients = parts["cases"], parts["clinical_patient"]
-    of_case = cases[["case_id", "patient_id", "cancer_type", "drug_class"]]
-    chosen = chosen.merge(of_case, on="case_id", validate="one_to_one")
-    by_type = [
+    cases, patients = found.cases, found.people
+    chosen = found.chosen
+    types = [
         {
             "cancer_type": name,
             "patients": part["patient_id"].nunique(),
@@ -168,56 +153,31 @@ def flow(
             "evaluable": int(part["responder"].notna().sum()),
             "responders": int(part["responder"].eq(True).sum()),
         }
-        for name, part in chosen.groupby("cancer_type")
+        for name, part in islice(by_type(chosen), 1, None)
     ]
-    counts = cases.groupby(["cancer_type", "regimen", "regimen_name"]).size().reset_index(name="cases")
+    counts = spelt(cases.groupby(["cancer_type", "regimen", "regimen_name"], observed=True).size().reset_index(name="cases"))
     counts = counts.sort_values(["cases", "regimen", "cancer_type"], ascending=[False, True, True])
     folds: list[dict[str, Any]] = []
     balance: list[dict[str, Any]] = []
-    for rows in designs:
+    for rows in found.designs():
         for whole, part in zip((folds, balance), fold_tables(rows, cases, chosen)):
             whole += part
-    told = labels.told()
+    told = found.labels.told()
     return {
         "definition": settings.definition,
-        "steps": attrition(parts, chosen, settings.definition, counted),
+        "steps": attrition(found, chosen, settings.definition, counted),
         "labels": told["labels"],
-        "by_cancer_type": by_type,
+        "by_cancer_type": types,
         "regimens": counts.to_dict("records"),
         "table_one": table_one(patients, cases),
         "label_balance": label_balance(chosen),
         "label_flags": label_flags(chosen),
         "treatment_rows": counted,
-        "scans": scan_counts(parts["scans"]),
+        "scans": scan_counts(found.scans),
         **{name: told[name] for name in ("agreement", "strict_against_published", "published_rule")},
         "folds": folds,
         "fold_balance": balance,
     }
-
-
-def labels_of(table: RangedTable, definition: str) -> tuple[pd.DataFrame, LabelCounts]:
-    """Labels of the definition that trains, and what is counted of all definitions, one range of cases after another."""
-    chosen, counted = [], LabelCounts()
-    for one in patient_ranges(table.ids()):
-        rows = table.table(one.case_ids)
-        counted.add(rows.select([*COUNTED, "scan_days"]).to_pandas())
-        chosen.append(rows.filter(pc.equal(rows["definition"], definition)).drop_columns(["definition", "scan_days"]))
-    return pa.concat_tables(chosen).to_pandas(), counted
-
-
-def designs_of(table: RangedTable) -> Iterator[pd.DataFrame]:
-    """Folds of one design after another, in their order; all at once take as much as everything else."""
-    rows = table.file.read(columns=table.columns, use_threads=False)
-    for design in sorted(rows["design"].unique().to_pylist()):
-        yield rows.filter(pc.equal(rows["design"], design)).to_pandas()
-
-
-def scans_of(cases: pd.DataFrame, patients: pd.DataFrame, progression: RangedTable, settings: Labels) -> pd.DataFrame:
-    """`scans_in_windows` of all cases, one range of patients after another."""
-    ranges = patient_ranges(pa.array(cases["case_id"], pa.string()), pa.array(cases["patient_id"], pa.string()))
-    owners = (one.patient_ids for one in ranges)
-    parts = ((cases[cases["patient_id"].isin(ids.to_pylist())], progression.rows(ids)) for ids in owners)
-    return pd.concat([scans_in_windows(own, patients, reads, settings) for own, reads in parts], ignore_index=True)
 
 
 def treatment_rows(cases: Path) -> dict[str, Any]:
@@ -239,15 +199,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     given = parser.parse_args(arguments)
     blocks = read_settings("flow", given)
-    definition = blocks["labels"].definition
     tables, made = open_tables(given.tables, COLUMNS, COLUMNS), open_tables(given.cases, OF_CASES, OF_CASES)
-    parts = {"cases": made["cases"].every(), "clinical_patient": tables["clinical_patient"].every()}
-    followed = made["followup"].file.read(columns=OF_CASES["followup"], use_threads=False)
-    parts["followup"] = followed.filter(pc.equal(followed["endpoint"], "os")).to_pandas()
-    parts["timeline_treatment"] = distinct(tables["timeline_treatment"], ["patient_id"])
-    parts["scans"] = scans_of(parts["cases"], parts["clinical_patient"], tables["timeline_progression"], blocks["labels"])
-    chosen, counted = labels_of(made["labels"], definition)
-    result = flow(parts, designs_of(made["folds"]), chosen, counted, blocks["labels"], treatment_rows(given.cases))
+    result = flow(read(tables, made, blocks["labels"]), blocks["labels"], treatment_rows(given.cases))
     final, record = given.cases / "flow.json", given.cases / "flow.json.manifest.json"
     with publishing(final, record, step="flow") as (out, note):
         write_json(out, result)

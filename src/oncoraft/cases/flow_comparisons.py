@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from oncoraft.cases.definitions import PUBLISHED
 from oncoraft.cases.flow_tables import share
@@ -27,24 +29,41 @@ def kappa_of_counts(both: int, first: int, second: int, agree: int) -> float | N
     return None if chance == 1 else (agree / both - chance) / (1 - chance)
 
 
+class Cells:
+    """Where labels stand in a table of cases and definitions; a definition judges a case once."""
+
+    def __init__(self, labels: pa.Table) -> None:
+        """Look at case_id and definition."""
+        (case, cases), (definition, names) = coded(labels["case_id"]), coded(labels["definition"])
+        self.names = sorted(names)
+        self.shape = len(cases), len(names)
+        self.place = case * len(names) + np.array([self.names.index(name) for name in names], dtype=np.int64)[definition]
+        assert np.bincount(self.place).max(initial=0) <= 1, "a case is labelled twice by one definition"
+
+    def of(self, values: np.ndarray) -> np.ndarray:
+        """Numbers of labels, (cases, definitions); -1 where there is none."""
+        found = np.full(self.shape, -1, dtype=np.int64)
+        found.reshape(-1)[self.place] = values
+        return found
+
+
+def coded(column: pa.ChunkedArray) -> tuple[np.ndarray, list[Any]]:
+    """A column as numbers of its distinct values, and these."""
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    one = pa.concat_arrays(column.unify_dictionaries().chunks) if column.num_chunks else pa.array([], column.type)
+    return one.indices.to_numpy().astype(np.int64), one.dictionary.to_pylist()
+
+
 def agreement(labels: pd.DataFrame) -> list[dict[str, Any]]:
     """How often two definitions give the same `responder`, of the cases that both can judge; every pair once.
 
     Args:
         labels: case_id, definition, responder, all definitions.
     """
-    counted = LabelCounts()
-    counted.pairs(labels)
+    counted, table = LabelCounts(), pa.Table.from_pandas(labels, preserve_index=False)
+    counted.pairs(Cells(table), table)
     return counted.agreement()
-
-
-def categories(labels: pd.DataFrame) -> dict[str, dict[str, int]]:
-    """Cases of each category by definition."""
-    found: dict[str, dict[str, int]] = {}
-    sizes = labels.groupby(["definition", "category"], observed=True).size().rename("cases").reset_index()
-    for definition, category, count in sorted(zip(sizes["definition"], sizes["category"], sizes["cases"])):
-        found.setdefault(str(definition), {})[str(category)] = int(count)
-    return found
 
 
 class LabelCounts:
@@ -57,26 +76,27 @@ class LabelCounts:
         self.names: set[str] = set()
         self.agreed: dict[tuple[str, str], np.ndarray] = {}
 
-    def add(self, labels: pd.DataFrame) -> None:
+    def add(self, labels: pa.Table) -> None:
         """Take in all labels of some cases: case_id, definition, category, responder, scan_days."""
-        for total, part in ((self.categories, categories(labels)), (self.crossed, against_published(labels))):
-            for row, found in part.items():
-                total.setdefault(row, Counter()).update(found)
-        told = published_rule(labels)
-        self.published.update({name: told[name] for name in told if name != "share_never_imaged"})
-        self.pairs(labels)
+        cells, (number, kinds) = Cells(labels), coded(labels["category"])
+        category = cells.of(number)
+        for name, column in zip(cells.names, category.T):
+            counts = np.bincount(column[column >= 0], minlength=len(kinds)).tolist()
+            self.categories.setdefault(name, Counter()).update({kind: count for kind, count in zip(kinds, counts) if count})
+        for row, found in crossed(cells, category, kinds).items():
+            self.crossed.setdefault(row, Counter()).update(found)
+        self.published.update(of_published(cells, category, kinds, labels))
+        self.pairs(cells, labels)
 
-    def pairs(self, labels: pd.DataFrame) -> None:
+    def pairs(self, cells: Cells, labels: pa.Table) -> None:
         """Of every two definitions: cases that both can judge, of these those with a yes of each, and those with one answer."""
-        wide = labels.pivot(index="case_id", columns="definition", values="responder")
-        names = sorted(wide.columns)
-        answers = np.column_stack([wide[name].to_numpy(dtype=float, na_value=np.nan) for name in names])
-        told, yes = (~np.isnan(answers)).astype(float), (answers == 1).astype(float)
+        answers = cells.of(labels["responder"].cast(pa.int8()).fill_null(-1).to_numpy())
+        told, yes = (answers >= 0).astype(float), (answers == 1).astype(float)
         # Sums of products of zeros and ones, which doubles hold exactly.
         both, first, second, two = told.T @ told, yes.T @ told, told.T @ yes, yes.T @ yes
         found = np.stack([both, first, second, both - first - second + 2 * two], axis=-1).astype(np.int64)
-        self.names.update(names)
-        for (one, name), (other, another) in combinations(enumerate(names), 2):
+        self.names.update(cells.names)
+        for (one, name), (other, another) in combinations(enumerate(cells.names), 2):
             self.agreed[name, another] = self.agreed.get((name, another), 0) + found[one, other]
 
     def agreement(self) -> list[dict[str, Any]]:
@@ -105,29 +125,50 @@ def _in_order(counts: dict[str, Counter[str]]) -> dict[str, dict[str, int]]:
     return {row: dict(sorted(counts[row].items())) for row in sorted(counts)}
 
 
-def published_rule(labels: pd.DataFrame) -> dict[str, Any]:
-    """What the published rule calls a response: how many were never imaged in its window, or not evaluable or progressed by `strict`.
+def crossed(cells: Cells, category: np.ndarray, kinds: list[str]) -> dict[str, dict[str, int]]:
+    """Cases by category of `strict` and of the published rule; `category`: numbers of `kinds`, (cases, definitions)."""
+    if not {"strict", PUBLISHED} <= set(cells.names):
+        return {}
+    ours, theirs = (category[:, cells.names.index(name)] for name in ("strict", PUBLISHED))
+    pairs = (ours * len(kinds) + theirs)[(ours >= 0) & (theirs >= 0)]
+    table = np.bincount(pairs, minlength=len(kinds) ** 2).reshape(len(kinds), len(kinds)).tolist()
+    found = {row: {column: count for column, count in zip(kinds, counts) if count} for row, counts in zip(kinds, table)}
+    return {row: counts for row, counts in found.items() if counts}
 
-    Args:
-        labels: rows of the definitions `oncoraft` and `strict`, with scan_days.
-    """
-    theirs = labels[(labels["definition"] == PUBLISHED) & labels["category"].isin(["CR", "PR"])]
-    ours = labels[labels["definition"] == "strict"].set_index("case_id")["category"].reindex(theirs["case_id"])
-    unseen = int((theirs["scan_days"].map(len) == 0).sum())
+
+def of_published(cells: Cells, category: np.ndarray, kinds: list[str], labels: pa.Table) -> dict[str, int]:
+    """What the published rule calls a response: how many were never imaged in its window, or not evaluable or progressed by `strict`."""
+    numbers, scans = {kind: number for number, kind in enumerate(kinds)}, cells.of(pc.list_value_length(labels["scan_days"]).to_numpy())
+    theirs, days = (table[:, cells.names.index(PUBLISHED)] for table in (category, scans))
+    ours = category[:, cells.names.index("strict")]
+    response = np.isin(theirs, [numbers[kind] for kind in ("CR", "PR") if kind in numbers])
     return {
-        "responders": len(theirs),
-        "responders_never_imaged": unseen,
-        "share_never_imaged": share(unseen, len(theirs)),
-        "responders_not_evaluable": int((ours == "NE").sum()),
-        "responders_progressed": int((ours == "PD").sum()),
+        "responders": int(response.sum()),
+        "responders_never_imaged": int((response & (days == 0)).sum()),
+        "responders_not_evaluable": int((response & (ours == numbers.get("NE", len(kinds)))).sum()),
+        "responders_progressed": int((response & (ours == numbers.get("PD", len(kinds)))).sum()),
     }
+
+
+def published_rule(labels: pd.DataFrame) -> dict[str, Any]:
+    """`of_published` rows of the definitions `oncoraft` and `strict`, with scan_days, and the share of responders never imaged."""
+    table = pa.Table.from_pandas(labels, preserve_index=False)
+    cells, (number, kinds) = Cells(table), coded(table["category"])
+    found = of_published(cells, cells.of(number), kinds, table)
+    return found | {"share_never_imaged": share(found["responders_never_imaged"], found["responders"])}
 
 
 def against_published(labels: pd.DataFrame) -> dict[str, dict[str, int]]:
     """Cases by category of `strict` and of the published rule."""
-    strict, theirs = (labels[labels["definition"] == name].set_index("case_id")["category"] for name in ("strict", PUBLISHED))
-    table = pd.crosstab(strict.to_numpy(), theirs.reindex(strict.index).to_numpy())
-    return {str(row): {str(column): int(n) for column, n in found.items() if n} for row, found in table.to_dict("index").items()}
+    table = pa.Table.from_pandas(labels, preserve_index=False)
+    cells, (number, kinds) = Cells(table), coded(table["category"])
+    return crossed(cells, cells.of(number), kinds)
+
+
+def shares(words: pd.Series) -> pd.Series:
+    """The share of each word that is there, whether words stand in the column or numbers of them."""
+    found = words.value_counts(normalize=True)
+    return found[found > 0].rename(index=str)
 
 
 def fold_tables(folds: pd.DataFrame, cases: pd.DataFrame, chosen: pd.DataFrame) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -145,12 +186,12 @@ def fold_tables(folds: pd.DataFrame, cases: pd.DataFrame, chosen: pd.DataFrame) 
     rows, balance = [], []
     for design, whole in table.groupby("design", sort=True):
         told = whole[whole["responder"].notna()]
-        types, rate = whole["cancer_type"].value_counts(normalize=True), share(told["responder"].eq(True).sum(), len(told))
+        types, rate = shares(whole["cancer_type"]), share(told["responder"].eq(True).sum(), len(told))
         type_gap, rate_gap = 0.0, []
         for fold in sorted(set(whole["fold"].tolist())):
             part = whole[whole["fold"] == fold]
             evaluable, responders = int(part["responder"].notna().sum()), int(part["responder"].eq(True).sum())
-            own = part["cancer_type"].value_counts(normalize=True).reindex(types.index, fill_value=0.0)
+            own = shares(part["cancer_type"]).reindex(types.index, fill_value=0.0)
             rows.append(
                 {
                     "design": design,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from oncoraft.cases.scans import assessment_days, case_frame
+from oncoraft.cases.scans import assessment_days, case_frame, numbered
 from oncoraft.planning.config import Labels
 
 CATEGORIES = ("CR", "PR", "SD", "PD", "NED", "NE")
@@ -46,8 +47,8 @@ def quartiles(values: pd.Series) -> dict[str, float | None]:
 def by_type(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """The whole, called `all`, then each cancer type in order."""
     yield "all", frame
-    for name, part in frame.groupby("cancer_type", sort=True):
-        yield str(name), part
+    for name in sorted(frame["cancer_type"].dropna().unique()):
+        yield str(name), frame[frame["cancer_type"] == name]
 
 
 def table_one(patients: pd.DataFrame, cases: pd.DataFrame) -> list[dict[str, Any]]:
@@ -55,10 +56,11 @@ def table_one(patients: pd.DataFrame, cases: pd.DataFrame) -> list[dict[str, Any
     own = cases[["patient_id", "cancer_type"]].drop_duplicates("patient_id")
     people = own.merge(patients, on="patient_id", validate="one_to_one")
     rates = cases["drug_class"].value_counts(normalize=True)
-    described = cases.assign(
+    classes = {name: name if rate >= SMALL_CLASS_SHARE else "less frequent combinations" for name, rate in rates.items()}
+    described = cases[["cancer_type", "setting", "gene_panel"]].assign(
         line=cases["line_of_therapy"].clip(upper=4).map({1: "1", 2: "2", 3: "3", 4: "4 or later"}),
-        drug_class=cases["drug_class"].where(cases["drug_class"].map(rates) >= SMALL_CLASS_SHARE, "less frequent combinations"),
-        began=np.where(cases["is_before_sequencing"], "before sequencing", "on or after sequencing"),
+        drug_class=cases["drug_class"].map(classes),
+        began=cases["is_before_sequencing"].map({True: "before sequencing", False: "on or after sequencing"}),
     )
     rows: list[dict[str, Any]] = []
     for name, part in by_type(people):
@@ -81,14 +83,16 @@ def table_one(patients: pd.DataFrame, cases: pd.DataFrame) -> list[dict[str, Any
 def levels(part: pd.DataFrame, columns: tuple[tuple[str, str], ...], cancer_type: str, unit: str) -> Iterator[dict[str, Any]]:
     """Counts of every level of some columns; a missing value is a level."""
     for column, title in columns:
-        for level, count in part[column].fillna("not recorded").value_counts().sort_index().items():
-            yield {"characteristic": title, "level": str(level), "cancer_type": cancer_type, "unit": unit, "n": int(count), "of": len(part)}
+        counts = Counter({str(level): int(count) for level, count in part[column].value_counts().items()})
+        counts["not recorded"] += int(part[column].isna().sum())
+        for level, count in sorted((+counts).items()):
+            yield {"characteristic": title, "level": level, "cancer_type": cancer_type, "unit": unit, "n": count, "of": len(part)}
 
 
 def label_balance(chosen: pd.DataFrame) -> list[dict[str, Any]]:
     """Categories and responders of the definition that trains, by drug class, the most frequent first."""
     rows = []
-    for name, part in chosen.groupby("drug_class", sort=True):
+    for name, part in chosen.groupby("drug_class", observed=True):
         count = part["category"].value_counts()
         evaluable, responders = int(part["responder"].notna().sum()), int(part["responder"].eq(True).sum())
         rows.append(
@@ -129,8 +133,9 @@ def scans_in_windows(cases: pd.DataFrame, patients: pd.DataFrame, progression: p
     """Of each case: cancer_type, and of the days with a verdict in its configured window those that are informative (`scans`), those
     that are not (`indeterminate`), and the `first` informative one (null: none)."""
     ordered = cases.reset_index(drop=True)
-    frame = case_frame(ordered, patients, settings)
-    days = assessment_days(frame, progression, settings, int(frame["nominal_days"].max()))
+    _, tables = numbered(ordered["patient_id"], {"cases": ordered, "patients": patients, "progression": progression})
+    frame = case_frame(tables["cases"], tables["patients"], settings)
+    days = assessment_days(frame, tables["progression"], settings, int(frame["nominal_days"].max()))
     days = days[days["day"] <= frame["nominal_days"].to_numpy()[days["case"]]]
     informative = (days["yes"] | days["no"]).to_numpy()
     frame["cancer_type"] = ordered["cancer_type"]

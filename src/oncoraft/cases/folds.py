@@ -12,16 +12,23 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from oncoraft.cases.fold_designs import DESIGNS, Assigned
-from oncoraft.cases.tables import read_tables
+from oncoraft.cases.tables import open_tables, read_tables, spelt
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.foundation.ranges import RangedTable
 from oncoraft.foundation.stable import stable_fraction
 from oncoraft.planning.config import Folds
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 
 log = logging.getLogger("oncoraft")
+# What is written, as pandas reads it.
+ONE = pd.DataFrame({"case_id": [""], "patient_id": "", "design": "", "fold": np.int16(0), "is_tuning": False}).astype({"fold": np.int16})
+FOLDS = pa.Schema.from_pandas(ONE, preserve_index=False)
 CASE_COLUMNS = ["case_id", "patient_id", "cancer_type", "gene_panel"]
 
 
@@ -83,9 +90,10 @@ def assign(
     Raises:
         InputError: fewer patients than folds, a fold without patients, or one without training patients.
     """
-    parts: list[pd.DataFrame] = []
+    parts: dict[str, pd.DataFrame] = {}
     counts: dict[str, Any] = {}
     patients = patient_table(cases, labels, settings.balance_label)
+    ordered = cases[["case_id", "patient_id"]].sort_values("case_id")
     for design in settings.designs:
         if len(patients) < settings.count(design):
             raise InputError(f"folds.folds: expected at most {len(patients)}, the number of patients", found=settings.count(design))
@@ -109,17 +117,48 @@ def assign(
                 raise InputError(
                     "expected a share that leaves patients to train on", column="folds.tuning_fraction", found=settings.tuning_fraction
                 )
-        rows = cases[["case_id", "patient_id"]].merge(table, on="patient_id", validate="many_to_one").assign(design=design)
+        # A patient has one row in `table`, so that all of the patient's cases are in one fold.
+        place = pd.Index(table["patient_id"]).get_indexer(pd.Index(ordered["patient_id"]))
+        told = table.iloc[place[place >= 0]]
+        rows = ordered[place >= 0].assign(design=design, fold=told["fold"].to_numpy(), is_tuning=told["is_tuning"].to_numpy())
         counts[design] = {
             "cases": {str(k): int(n) for k, n in rows["fold"].value_counts().sort_index().items()},
             "cases_in_no_part": len(cases) - len(rows),
             "patients_in_no_part": len(patients) - len(table),
             "tuning_patients": int(table["is_tuning"].sum()),
         }
-        parts.append(rows)
-    joined = pd.concat(parts)[["case_id", "patient_id", "design", "fold", "is_tuning"]]
-    assert (joined.groupby(["design", "patient_id"])["fold"].nunique() == 1).all(), "a patient is in two folds"
-    return joined.sort_values(["design", "case_id"], ignore_index=True), counts
+        parts[design] = rows
+    return pd.concat([parts[design] for design in sorted(parts)], ignore_index=True), counts
+
+
+def read_cases(table: RangedTable) -> tuple[pd.DataFrame, pa.Table]:
+    """Cases as they stand, with their place in the order of case ids as case_id; and case_id and patient_id by that place.
+
+    A cohort's ids as objects of Python take as much memory as all else here.
+    """
+    table = RangedTable(table.path, table.key, table.columns, ("cancer_type", "gene_panel"))
+    groups = [table.file.schema_arrow.empty_table().select(table.columns)]
+    groups += (table.file.read_row_group(number, columns=table.columns, use_threads=False) for number in range(table.file.num_row_groups))
+    rows = pa.concat_tables(groups).unify_dictionaries()
+    order = pc.sort_indices(rows["case_id"]).to_numpy()
+    place = np.empty(len(order), dtype=np.int32)
+    place[order] = np.arange(len(order))
+    ids = rows.select(["case_id", "patient_id"]).take(pa.array(order))
+    rows = rows.set_column(rows.column_names.index("case_id"), "case_id", pa.array(place))
+    # In the order of the file: the first case of a patient says of which cancer type the patient is.
+    return spelt(rows.to_pandas(ignore_metadata=True)), ids
+
+
+def read_labels(table: RangedTable, definition: str, case_ids: pa.ChunkedArray) -> pd.DataFrame:
+    """Labels of a definition: case_id (place among some ids), definition, responder."""
+    found = [table.file.schema_arrow.empty_table().select(table.columns)]
+    for number in range(table.file.num_row_groups):
+        rows = table.file.read_row_group(number, columns=table.columns, use_threads=False)
+        found.append(rows.filter(pc.equal(rows["definition"], definition)))
+    rows = pa.concat_tables(found)
+    place = pc.index_in(rows["case_id"], value_set=case_ids.combine_chunks())
+    rows = rows.set_column(rows.column_names.index("case_id"), "case_id", place)
+    return rows.filter(pc.is_valid(place)).to_pandas()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -135,16 +174,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     blocks = read_settings("folds", given)
     settings = blocks["folds"]
     inputs = [given.cases / "cases.parquet"]
-    cases = read_tables(given.cases, ["cases"], {"cases": CASE_COLUMNS})["cases"]
+    cases, ids = read_cases(open_tables(given.cases, ["cases"], {"cases": CASE_COLUMNS})["cases"])
     labels, frozen = None, {}
     if "kfold_stratified" in settings.designs:
-        labels = read_tables(given.cases, ["labels"], {"labels": ["case_id", "definition", "responder"]})["labels"]
+        table = open_tables(given.cases, ["labels"], {"labels": ["case_id", "definition", "responder"]})["labels"]
+        labels = read_labels(table, settings.balance_label, ids["case_id"])
         frozen = read_frozen(settings)
         inputs += [given.cases / "labels.parquet", *([Path(settings.frozen)] if settings.frozen else [])]
     rows, counts = assign(cases, settings, labels, frozen)
     final, record = given.cases / "folds.parquet", given.cases / "folds.parquet.manifest.json"
     with publishing(final, record, step="folds") as (out, note):
-        rows.to_parquet(out, index=False)
+        told = pa.Table.from_pandas(rows.drop(columns=["case_id", "patient_id"]), preserve_index=False)
+        names = ids.take(pa.array(rows["case_id"]))
+        pq.write_table(pa.Table.from_arrays([*names.columns, *told.columns], schema=FOLDS), out)
         written = manifest(
             "folds", inputs=inputs, outputs={final: out}, settings=settings_record(given, blocks), counts=counts, beside=record
         )

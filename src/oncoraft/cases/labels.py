@@ -11,7 +11,7 @@ named on its day overrule "no cancer". Death in the window before any assessment
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +19,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from oncoraft.cases.assessments import assess
-from oncoraft.cases.definitions import PUBLISHED, SCORES, STRICT_DEFINITIONS
-from oncoraft.cases.judging import judge, local_between
+from oncoraft.cases.assessments import assess, sites_near
+from oncoraft.cases.definitions import KINDS, PUBLISHED, SCORES, STRICT_DEFINITIONS
+from oncoraft.cases.judging import LOCAL_WORDS, Judged, Local, judge
 from oncoraft.cases.local_treatment import COLUMNS as LOCAL_COLUMNS
 from oncoraft.cases.local_treatment import local_days
 from oncoraft.cases.published_rule import published
 from oncoraft.cases.regions import REGIONS
-from oncoraft.cases.scans import case_frame, draw_indeterminate, near
+from oncoraft.cases.scans import case_frame, draw_indeterminate, near, numbered
 from oncoraft.cases.tables import completed, of_patients, open_tables, ranges_of
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.foundation.ranges import RangedTable, write_ranges
@@ -42,52 +42,24 @@ COLUMNS = {
     "timeline_tumor_sites": ["patient_id", "start_day", "tumor_site"],
     **LOCAL_COLUMNS,
 }
-# What is written, but for the days of scans: of one type whatever a range of patients holds.
+# What is written, but for the days of scans: of one type whatever a range of patients holds, and as pandas reads it.
 LABELS = pa.schema(
     [("case_id", pa.string()), ("definition", pa.string()), ("category", pa.string()), ("score", pa.float64())]
     + [("responder", pa.bool_()), ("disease_control", pa.bool_()), ("window_start_days", pa.int32()), ("window_end_days", pa.int32())]
     + [(name, pa.bool_()) for name in ("is_baseline_unknown", "is_immortal", "is_contradicted")]
     + [("local_treatment_between", pa.string()), ("reason", pa.string())]
 )
-
-
-def finish(result: pd.DataFrame, name: str, target: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """Scores, binary labels and flags of one definition, one row a case by position.
-
-    NED and NE have no score and no `responder`: nothing was there to respond. NED is disease control.
-    """
-    score = result["category"].map(SCORES)
-    controlled = (result["category"] != "PD").astype("boolean").where(result["category"] != "NE")
-    answer = controlled if target == "disease_control" else (score >= 0.5).astype("boolean")
-    return pd.DataFrame(
-        {
-            "case_id": frame["case_id"],
-            "definition": name,
-            "category": result["category"],
-            "score": score,
-            "responder": answer.where(score.notna()),
-            "disease_control": controlled,
-            "window_start_days": result["window_start_days"].astype(np.int32),
-            "window_end_days": result["window_end_days"].astype(np.int32),
-            "is_baseline_unknown": result["is_baseline_unknown"].astype(bool),
-            # Day 0 is the first sequencing, to which everybody lived: in such a window nobody could have died.
-            "is_immortal": frame["index_day"] + result["window_end_days"] <= 0,
-            "is_contradicted": result["is_contradicted"].astype(bool),
-            "local_treatment_between": result["local_treatment_between"],
-            "reason": result["reason"],
-        }
-    )
-
-
-def numbered(cases: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
-    """Cases, and the rows of their patients in tables that name patients, with a number for each patient: numbers join quicker than texts."""
-    people = pd.Index(cases["patient_id"].unique())
-    found = dict(tables)
-    for name, rows in tables.items():
-        if "patient_id" in rows:
-            place = people.get_indexer(pd.Index(rows["patient_id"]))
-            found[name] = rows.assign(patient_id=place)[place >= 0].reset_index(drop=True)
-    return cases.assign(patient_id=people.get_indexer(pd.Index(cases["patient_id"]))), found
+LABELS = LABELS.with_metadata(
+    pa.Table.from_pandas(
+        LABELS.empty_table()
+        .to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
+        .astype({name: bool for name in LABELS.names[8:11]}),
+        LABELS,
+        preserve_index=False,
+    ).schema.metadata
+)
+TARGETS = {rule.name: rule.target for rule in STRICT_DEFINITIONS}
+SCORE_OF = np.array([SCORES.get(kind, np.nan) for kind in KINDS])
 
 
 def label(cases: pd.DataFrame, tables: dict[str, pd.DataFrame], settings: Labels, *, has_verdicts: bool | None = None) -> pa.Table:
@@ -102,36 +74,67 @@ def label(cases: pd.DataFrame, tables: dict[str, pd.DataFrame], settings: Labels
     tables = completed(tables, COLUMNS)
     progression = tables["timeline_progression"]
     tables["timeline_progression"] = progression.assign(drawn=draw_indeterminate(progression, settings.seed))
-    cases, tables = numbered(cases.sort_values("case_id"), tables)
-    frame = case_frame(cases, tables["clinical_patient"], settings)
+    _, tables = numbered(cases["patient_id"], tables | {"cases": cases.sort_values("case_id")})
+    frame = case_frame(tables["cases"], tables["clinical_patient"], settings)
     frame["has_verdicts"] = len(progression) > 0 if has_verdicts is None else has_verdicts
     longest = int(max([frame["nominal_days"].max(), *(rule.window_days or 0 for rule in STRICT_DEFINITIONS)]))
-    assessments, state = assess(frame, tables, settings, longest)
-    local = near(frame, local_days(tables), ["surgery", "radiation"]).sort_values(["case", "day"], ignore_index=True)
-    parts: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
-    for rule in STRICT_DEFINITIONS:
-        result, scans = judge(frame, assessments, state, local, rule, settings.lag_days)
-        parts[rule.name] = (finish(result, rule.name, rule.target, frame), scans)
-    result, scans = published(frame, tables)
-    first = np.minimum(state["since"].to_numpy() + 1, 0)
-    result["local_treatment_between"] = local_between(first, result["window_end_days"].to_numpy(), local)[0]
-    result["is_contradicted"] = False  # no single day decides
-    parts[PUBLISHED] = (finish(result, PUBLISHED, "response", frame), scans)
-    return interleave(parts)
+    sites, treated = sites_near(frame, tables["timeline_tumor_sites"]), local_days(tables)
+    found, state = assess(frame, tables, sites, settings, longest)
+    beside = near(frame, treated)
+    local = Local(beside, *(treated[kind].to_numpy()[beside.row] for kind in ("surgery", "radiation")))
+    parts = {rule.name: judge(frame, found, state, local, rule) for rule in STRICT_DEFINITIONS}
+    parts[PUBLISHED] = published(frame, tables, sites, state, local)
+    return labelled(frame, parts, settings.lag_days + 1)
 
 
-def interleave(parts: dict[str, tuple[pd.DataFrame, pd.DataFrame]]) -> pa.Table:
-    """Labels of all definitions, each with one row a case in one order, as one table by case, then definition, with its scans."""
+def labelled(frame: pd.DataFrame, parts: dict[str, Judged], start: int) -> pa.Table:
+    """Labels of all definitions as one table by case, then definition, with scores, binary labels and flags.
+
+    NED and NE have no score and no `responder`: nothing was there to respond. NED is disease control.
+
+    Args:
+        frame: cases by position.
+        parts: labels by definition.
+        start: first day of the windows of the strict rule.
+    """
     names = sorted(parts)
-    size = len(parts[names[0]][0])
-    place = np.arange(size * len(names)).reshape(len(names), size).T.ravel()
-    rows = pd.concat([parts[name][0] for name in names], ignore_index=True).take(place).reset_index(drop=True)
-    keys = np.concatenate([parts[name][1]["case"].to_numpy() * len(names) + number for number, name in enumerate(names)])
-    days = np.concatenate([parts[name][1]["day"].to_numpy() for name in names]).astype(np.int32)
-    offsets = np.concatenate([[0], np.bincount(keys, minlength=len(rows)).cumsum()]).astype(np.int32)
+    ordered = [parts[name] for name in names]
+    category, end, unknown, contradicted, local = (
+        np.stack([getattr(one, name) for one in ordered], axis=1).ravel()
+        for name in ("category", "end", "unknown", "contradicted", "local")
+    )
+    # Each definition has reasons of its own, numbered behind those of the one before.
+    behind = np.cumsum([0, *(len(one.reasons) for one in ordered)])
+    reason = np.stack([one.reason + before for one, before in zip(ordered, behind)], axis=1).ravel()
+    number, case = np.tile(np.arange(len(names)), len(frame)), np.repeat(np.arange(len(frame)), len(names))
+    score, is_control = SCORE_OF[category], category != KINDS.index("PD")
+    is_judged, asks_control = ~np.isnan(score), np.array([TARGETS.get(name) == "disease_control" for name in names])[number]
+    keys = np.concatenate([one.case * len(names) + place for place, one in enumerate(ordered)])
+    days = np.concatenate([one.day for one in ordered]).astype(np.int32)
+    offsets = np.concatenate([[0], np.bincount(keys, minlength=len(case)).cumsum()]).astype(np.int32)
+    columns = {
+        "case_id": _words(frame["case_id"], case),
+        "definition": _words(names, number),
+        "category": _words(KINDS, category),
+        "score": pa.array(score, from_pandas=True),
+        "responder": pa.array(np.where(asks_control, is_control, score >= 0.5), mask=~is_judged),
+        "disease_control": pa.array(is_control, mask=category == KINDS.index("NE")),
+        "window_start_days": np.array([0 if name == PUBLISHED else start for name in names], dtype=np.int32)[number],
+        "window_end_days": end.astype(np.int32),
+        "is_baseline_unknown": unknown,
+        # Day 0 is the first sequencing, to which everybody lived: in such a window nobody could have died.
+        "is_immortal": frame["index_day"].to_numpy()[case] + end <= 0,
+        "is_contradicted": contradicted,
+        "local_treatment_between": _words(LOCAL_WORDS, local),
+        "reason": _words([word for one in ordered for word in one.reasons], reason),
+    }
+    table = pa.Table.from_arrays([pa.array(column) for column in columns.values()], schema=LABELS)
     used = pa.ListArray.from_arrays(pa.array(offsets), pa.array(days[np.argsort(keys, kind="stable")]))
-    table = pa.Table.from_pandas(rows, LABELS, preserve_index=False)
-    return table.add_column(table.schema.get_field_index("is_baseline_unknown"), "scan_days", used)
+    return table.add_column(LABELS.get_field_index("is_baseline_unknown"), "scan_days", used)
+
+
+def _words(words: Iterable[str], numbers: np.ndarray) -> pa.Array:
+    return pa.array(words, pa.string()).take(pa.array(numbers))
 
 
 def labels_of(cases: RangedTable, tables: dict[str, RangedTable], settings: Labels, counted: list[pd.DataFrame]) -> Iterator[pa.Table]:

@@ -40,9 +40,9 @@ def local_days(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.concat([surgery, radiation]).groupby(["patient_id", "start_day"])[kinds].any().astype(bool).reset_index()
 
 
-def days_by_patient(rows: pd.DataFrame) -> dict[str, list[int]]:
-    """Sorted days of each patient."""
-    found: dict[str, list[int]] = {}
+def days_by_patient(rows: pd.DataFrame) -> dict[int, list[int]]:
+    """Sorted days of each patient, who stands in the rows by place."""
+    found: dict[int, list[int]] = {}
     ordered = rows[["patient_id", "start_day"]].drop_duplicates().sort_values("start_day")
     for patient, day in zip(ordered["patient_id"].tolist(), ordered["start_day"].tolist()):
         found.setdefault(patient, []).append(day)

@@ -12,8 +12,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from oncoraft.cases.definitions import PUBLISHED_DAYS, PUBLISHED_LONG_CLASSES, PUBLISHED_LONG_DAYS
-from oncoraft.cases.scans import near
+from oncoraft.cases.assessments import Baseline, Sites
+from oncoraft.cases.definitions import KINDS, PUBLISHED_DAYS, PUBLISHED_LONG_CLASSES, PUBLISHED_LONG_DAYS
+from oncoraft.cases.judging import Judged, Local, local_between
+from oncoraft.cases.scans import FAR, SPAN, near
 
 
 def published_windows(frame: pd.DataFrame) -> np.ndarray:
@@ -22,65 +24,64 @@ def published_windows(frame: pd.DataFrame) -> np.ndarray:
     return np.where(frame["drug_class"].map(is_long), PUBLISHED_LONG_DAYS, PUBLISHED_DAYS)
 
 
-def counts_of(frame: pd.DataFrame, tables: dict[str, pd.DataFrame], end: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What the rule counts, per case by position, and the days with an informative read in the window (case, day)."""
-    size = len(frame)
-    progression = tables["timeline_progression"]
-    reads = near(frame, progression, ["progression", "nlp_progression_probability"])
-    sites = tables["timeline_tumor_sites"][["patient_id", "start_day", "tumor_site"]].drop_duplicates()
-    sites = near(frame, sites.assign(site=pd.factorize(sites["tumor_site"])[0]), ["site"])
-    patients = frame["patient_id"]
-    state = pd.DataFrame(
-        {"recorded": patients.isin(progression["patient_id"]) & patients.isin(tables["timeline_tumor_sites"]["patient_id"])}
-    )
-    reads = reads[(reads["day"] >= 0) & (reads["day"] <= end[reads["case"]])]
-    before = sites[sites["day"] < 0].drop_duplicates(["case", "site"])[["case", "site"]]
-    during = sites[(sites["day"] >= 0) & (sites["day"] <= end[sites["case"]])].drop_duplicates(["case", "site"])[["case", "site"]]
-    yes, no = reads[reads["progression"] == "Y"], reads[reads["progression"] == "N"]
-    likely = yes[yes["nlp_progression_probability"] > 0.7]
-    rows = {
-        "before": before,
-        "during": during,
-        "kept": during.merge(before, on=["case", "site"]),
-        "yes": yes,
-        "no": no,
-        "sure": yes[yes["nlp_progression_probability"] > 0.95],
-        "likely": likely,
-    }
-    for name, found in rows.items():
-        state[name] = np.bincount(found["case"], minlength=size)
-    by_case = likely.groupby("case").agg(top=("nlp_progression_probability", "max"), first=("day", "min"), last=("day", "max"))
-    return state.join(by_case), pd.concat([yes, no])[["case", "day"]].drop_duplicates().sort_values(["case", "day"])
+def counts_of(
+    frame: pd.DataFrame, tables: dict[str, pd.DataFrame], sites: Sites, end: np.ndarray
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """What the rule counts, (cases,), and the days with an informative read in the window, case and day as one number, sorted."""
+    size, progression = len(frame), tables["timeline_progression"]
+    said = progression["progression"]
+    yes, no = ((said == word).to_numpy(dtype=bool) for word in ("Y", "N"))
+    reads = near(frame, progression)
+    reads = reads.where((reads.day >= 0) & (reads.day <= end[reads.case]) & (yes | no)[reads.row])
+    chance, yes, no = progression["nlp_progression_probability"].to_numpy(dtype=float)[reads.row], yes[reads.row], no[reads.row]
+    likely = yes & (chance > 0.7)
+    of_case, case, day = sites.of_case(), sites.near.case, sites.near.day
+    before = np.unique(of_case[day < 0])
+    during = np.unique(of_case[(day >= 0) & (day <= end[case])])
+    kept = during[np.isin(during, before, assume_unique=True)]
+    found: dict[str, np.ndarray] = {}
+    for name, pairs in (("before", before), ("during", during), ("kept", kept)):
+        found[name] = np.bincount(pairs // len(sites.names), minlength=size)
+    for name, mask in (("yes", yes), ("no", no), ("sure", yes & (chance > 0.95)), ("likely", likely)):
+        found[name] = np.bincount(reads.case[mask], minlength=size)
+    found |= {"top": np.zeros(size), "first": np.full(size, FAR), "last": np.zeros(size)}
+    np.maximum.at(found["top"], reads.case[likely], chance[likely])
+    np.minimum.at(found["first"], reads.case[likely], reads.day[likely])
+    np.maximum.at(found["last"], reads.case[likely], reads.day[likely])
+    people = frame["patient_id"].to_numpy()
+    told = (np.bincount(tables[f"timeline_{name}"]["patient_id"], minlength=size)[people] > 0 for name in ("progression", "tumor_sites"))
+    found["recorded"] = np.logical_and(*told)
+    return found, np.unique(reads.key)
 
 
-def published(frame: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Categories by the published rule.
+def published(frame: pd.DataFrame, tables: dict[str, pd.DataFrame], sites: Sites, state: Baseline, local: Local) -> Judged:
+    """Labels by the published rule.
 
-    Returns:
-        per case by position: category, reason, window_start_days, window_end_days, is_baseline_unknown; and the scans, case and day.
+    Args:
+        frame: from `scans.case_frame`.
+        tables: numbered.
+        sites: from `assessments.sites_near`.
+        state: from `assessments.assess`: when imaging of the baseline began.
+        local: local treatment near each case.
     """
     end = published_windows(frame)
-    state, scans = counts_of(frame, tables, end)
-    repeated = (state["likely"] >= 2) & ((state["top"] > 0.8) | (state["last"] - state["first"] >= 28))
-    new_site = state["during"] > state["kept"]
-    vanished = (state["before"] > 0) & (state["during"] == 0)
-    shrunk = (state["before"] > 0) & (state["during"] > 0) & (state["during"] <= 0.7 * state["before"]) & (state["likely"] == 0)
+    count, scans = counts_of(frame, tables, sites, end)
+    repeated = (count["likely"] >= 2) & ((count["top"] > 0.8) | (count["last"] - count["first"] >= 28))
+    new_site = count["during"] > count["kept"]
+    vanished = (count["before"] > 0) & (count["during"] == 0)
+    shrunk = (count["before"] > 0) & (count["during"] > 0) & (count["during"] <= 0.7 * count["before"]) & (count["likely"] == 0)
     conditions = [
-        (~state["recorded"], "NE", "no site or no progression record at any time"),
-        ((state["sure"] > 0) | repeated | new_site, "PD", "progression read or a new site"),
-        (vanished & (state["yes"] > 0), "SD", "sites gone but a progression read"),
-        (vanished & (state["no"] == 0), "PR", "sites gone, no informative read"),
+        (~count["recorded"], "NE", "no site or no progression record at any time"),
+        ((count["sure"] > 0) | repeated | new_site, "PD", "progression read or a new site"),
+        (vanished & (count["yes"] > 0), "SD", "sites gone but a progression read"),
+        (vanished & (count["no"] == 0), "PR", "sites gone, no informative read"),
         (vanished, "CR", "sites gone, all reads without progression"),
         (shrunk, "PR", "at most 70 % of the sites"),
+        (np.ones(len(frame), dtype=bool), "SD", "otherwise"),
     ]
-    masks = [mask.to_numpy() for mask, _, _ in conditions]
-    result = pd.DataFrame(
-        {
-            "category": np.select(masks, [category for _, category, _ in conditions], "SD"),
-            "reason": np.select(masks, [reason for _, _, reason in conditions], "otherwise"),
-            "window_start_days": 0,
-            "window_end_days": end,
-            "is_baseline_unknown": (state["before"] == 0).to_numpy(),
-        }
-    )
-    return result, scans
+    number = np.select([mask for mask, _, _ in conditions], np.arange(len(conditions)).tolist())
+    category = np.array([KINDS.index(kind) for _, kind, _ in conditions])[number]
+    between = local_between(np.minimum(state.since + 1, 0), end, local)
+    nothing = np.zeros(len(frame), dtype=bool)  # no single day decides, so none contradicts itself
+    reasons = [reason for _, _, reason in conditions]
+    return Judged(category, number, reasons, end, count["before"] == 0, between, nothing, scans // SPAN, scans % SPAN)

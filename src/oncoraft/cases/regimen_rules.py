@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
+from oncoraft.cases.local_treatment import any_between
 from oncoraft.knowledge.drugs import Drug
 from oncoraft.knowledge.regimen_tables import exclusions, maintenance_agents, partners, substitution_groups
 from oncoraft.planning.config import Regimens
@@ -24,7 +26,7 @@ class Interval(NamedTuple):
     agent: str
 
 
-@dataclass
+@dataclass(slots=True)
 class Regimen:
     """One regimen of one patient while it is being built: its intervals, and each agent's first and last recorded day."""
 
@@ -33,19 +35,17 @@ class Regimen:
     intervals: list[Interval] = field(default_factory=list)
     first: dict[str, int] = field(default_factory=dict)
     last: dict[str, int] = field(default_factory=dict)
+    last_day: int = -(10**9)  # last recorded day of any of its agents
     named: dict[str, list[str]] = field(default_factory=dict, repr=False, compare=False)  # what was asked of it, until it changes
-
-    @property
-    def last_day(self) -> int:
-        """Last recorded day of any of its agents."""
-        return max(self.last.values())
 
     def add(self, one: Interval) -> None:
         """Take in an interval of an agent."""
+        start, stop, agent = one
         self.named.clear()
         self.intervals.append(one)
-        self.first[one.agent] = min(one.start, self.first.get(one.agent, one.start))
-        self.last[one.agent] = max(one.stop, self.last.get(one.agent, one.stop))
+        self.first[agent] = min(start, self.first.get(agent, start))
+        self.last[agent] = max(stop, self.last.get(agent, stop))
+        self.last_day = max(stop, self.last_day)
 
     def without(self, gone: list[Interval]) -> Regimen:
         """The same regimen without some of its intervals."""
@@ -102,6 +102,13 @@ def is_substitute(agent: str, first: dict[str, int], of: Traits) -> bool:
     return any(of.group.get(other) == kind and other != agent and (start is None or day < start) for other, day in first.items())
 
 
+def without_substitutes(first: dict[str, int], of: Traits) -> list[str]:
+    """Agents, sorted, but for those that stand in for another that started earlier; `first`: each agent's first day."""
+    if of.group.keys().isdisjoint(first):
+        return sorted(first)
+    return sorted(agent for agent in first if not is_substitute(agent, first, of))
+
+
 def verdict(regimen: Regimen, agent: str, start: int, progressed: bool, rules: Regimens, of: Traits) -> str:
     """Whether an agent's start belongs to the running regimen ("joins") or opens the next one (the reason).
 
@@ -127,14 +134,15 @@ def agents_known(regimen: Regimen, rules: Regimens, of: Traits) -> list[str]:
     """
     if "known" not in regimen.named:
         known: dict[str, int] = {}
-        for one in regimen.intervals:
-            if 0 <= one.start - regimen.index_day <= rules.known_at_index_days:
-                known[one.agent] = min(one.start, known.get(one.agent, one.start))
+        index, last = regimen.index_day, regimen.index_day + rules.known_at_index_days
+        for start, _, agent in regimen.intervals:
+            if index <= start <= last:
+                known[agent] = min(start, known.get(agent, start))
         awaited = {infusion for agent in known for infusion in of.partners.get(agent, ())}
-        for one in regimen.intervals if awaited else ():
-            if one.agent in awaited and 0 <= one.start - regimen.index_day <= rules.partner_days:
-                known[one.agent] = min(one.start, known.get(one.agent, one.start))
-        regimen.named["known"] = sorted(agent for agent in known if not is_substitute(agent, known, of))
+        for start, _, agent in regimen.intervals if awaited else ():
+            if agent in awaited and index <= start <= index + rules.partner_days:
+                known[agent] = min(start, known.get(agent, start))
+        regimen.named["known"] = without_substitutes(known, of)
     return regimen.named["known"]
 
 
@@ -142,7 +150,7 @@ def early_agents(regimen: Regimen, rules: Regimens, of: Traits) -> list[str]:
     """Agents that name the regimen: known at index, carried over or started within the combination window; substitutes left out; sorted."""
     if "early" not in regimen.named:
         limit, first = regimen.index_day + rules.combination_window_days, regimen.first
-        named = {agent for agent, day in first.items() if day <= limit and not is_substitute(agent, first, of)}
+        named = {agent for agent in without_substitutes(first, of) if first[agent] <= limit}
         regimen.named["early"] = sorted(named.union(agents_known(regimen, rules, of)))
     return regimen.named["early"]
 
@@ -188,16 +196,16 @@ def group_patient(intervals: Iterable[Interval], progressions: Sequence[int], ru
 
     Args:
         intervals: of anticancer agents, sorted by start.
-        progressions: days on which imaging said progression.
+        progressions: days on which imaging said progression, sorted.
         rules: windows in days.
         of: traits of agents.
     """
     regimens: list[Regimen] = []
-    for day, together in groupby(intervals, key=lambda interval: interval.start):
+    for day, together in groupby(intervals, key=itemgetter(0)):
         starts = list(together)
         reasons = {"first"}
         if regimens:
-            progressed = any(regimens[-1].index_day < seen <= day for seen in progressions)
+            progressed = any_between(progressions, regimens[-1].index_day + 1, day)
             reasons = {verdict(regimens[-1], one.agent, day, progressed, rules, of) for one in starts}
         if opening := reasons - {"joins"}:
             regimens.append(open_next(regimens, day, "gap" if "gap" in opening else min(opening), starts, rules, of))
@@ -215,8 +223,8 @@ def merge_identical(regimens: Sequence[Regimen], rules: Regimens, of: Traits) ->
         before = merged[-1] if merged else None
         if (
             before is not None
-            and early_agents(before, rules, of) == early_agents(regimen, rules, of)
             and regimen.index_day - before.last_day <= limit
+            and early_agents(before, rules, of) == early_agents(regimen, rules, of)
         ):
             for one in regimen.intervals:
                 before.add(one)
@@ -225,24 +233,25 @@ def merge_identical(regimens: Sequence[Regimen], rules: Regimens, of: Traits) ->
     return merged
 
 
-def is_switch_maintenance(before: Regimen, regimen: Regimen, progressions: Iterable[int], rules: Regimens, of: Traits) -> bool:
+def is_switch_maintenance(before: Regimen, regimen: Regimen, progressions: Sequence[int] | None, rules: Regimens, of: Traits) -> bool:
     """Whether a regimen only maintains what an induction reached.
 
     Told from what is known at its start: every agent named then is on the list for a drug class of the induction, the induction
     was last recorded at most `maintenance_days` earlier, that class had ended (an agent added to a running platinum is a change of the
     regimen), and no scan said progression since it began: the same agent after a progression is the next line.
     """
-    if any(before.index_day < day <= regimen.index_day for day in progressions):
+    if any_between(progressions, before.index_day + 1, regimen.index_day):
         return False
     pause = regimen.index_day - min(before.last_day, regimen.index_day)
     if not rules.maintenance_days or pause > rules.maintenance_days:
         return False
     named = set(agents_known(regimen, rules, of))
+    listed = [after for after, agents in maintenance_agents("switch", of.cancer_type).items() if named <= agents]
+    if not named or not listed:
+        return False
     given = [agent for agent, day in before.first.items() if day < regimen.index_day]
     running = {of.drug_class.get(agent) for agent in given if before.last[agent] >= regimen.index_day}
-    ended = {of.drug_class.get(agent) for agent in given} - running
-    listed = maintenance_agents("switch", of.cancer_type)
-    return bool(named) and any(after in ended and named <= agents for after, agents in listed.items())
+    return not ({of.drug_class.get(agent) for agent in given} - running).isdisjoint(listed)
 
 
 def continuation_day(regimen: Regimen, rules: Regimens, of: Traits) -> int | None:
@@ -253,9 +262,9 @@ def continuation_day(regimen: Regimen, rules: Regimens, of: Traits) -> int | Non
     agents = early_agents(regimen, rules, of)
     if len(agents) < 2:
         return None
-    classes = {of.drug_class.get(agent) for agent in agents}
-    listed = {agent for after, found in maintenance_agents("continuation", of.cancer_type).items() if after in classes for agent in found}
-    kept, dropped = [agent for agent in agents if agent in listed], [agent for agent in agents if agent not in listed]
+    classes, listed = {of.drug_class.get(agent) for agent in agents}, maintenance_agents("continuation", of.cancer_type)
+    goes_on = [any(after in classes and agent in found for after, found in listed.items()) for agent in agents]
+    kept, dropped = ([agent for agent, is_kept in zip(agents, goes_on) if is_kept is which] for which in (True, False))
     if not kept or not dropped:
         return None
     ended = max(regimen.last[agent] for agent in dropped)

@@ -6,11 +6,13 @@ through and cases described.
 
 from __future__ import annotations
 
+import gc
 import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
-from itertools import groupby, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +26,7 @@ from oncoraft.cases.counting import Cohort, Counted, cohort_of, whole_cohort
 from oncoraft.cases.courses import Events, Step, course, next_treatment_days
 from oncoraft.cases.local_treatment import days_by_patient, operations
 from oncoraft.cases.regimen_rules import Interval, Regimen, Traits, agents_known, continuation_day, early_agents, group_patient, traits
+from oncoraft.cases.scans import firsts, numbered
 from oncoraft.cases.tables import completed, distinct, of_patients, open_tables
 from oncoraft.cases.treatment_rows import INVESTIGATIONAL, for_a_cancer, rows_of_unknown_agents, treatment_intervals
 from oncoraft.cases.treatment_setting import progression_days, settings_at_index
@@ -55,7 +58,7 @@ COURSE_COLUMNS = CASES.names[: CASES.names.index("is_before_sequencing") + 1]
 class Course(NamedTuple):
     """One patient's regimens of one cancer, and its agents' traits."""
 
-    patient_id: str
+    patient: int  # place among the patients at hand
     regimens: list[Regimen]
     of: Traits
 
@@ -82,15 +85,15 @@ def named(agents: tuple[str, ...]) -> tuple[str, str]:
     return slug(agents), display_name(agents)
 
 
-def rows_of(one: Course, steps: list[Step], rules: Regimens) -> Iterator[tuple[Any, ...]]:
-    """Rows of `cases.parquet` of one course, but for what comes from other tables; as `COURSE_COLUMNS` names them."""
+def rows_of(one: Course, patient_id: str, steps: list[Step], rules: Regimens) -> Iterator[tuple[Any, ...]]:
+    """Rows of `cases.parquet` of one course, but for what comes from other tables; as `COURSE_COLUMNS` names them, with the patient's place."""
     following = [*(regimen.index_day for regimen in one.regimens[1:]), None]
     for regimen, step, after, ends in zip(one.regimens, steps, following, next_treatment_days(one.regimens, steps)):
         agents, known = early_agents(regimen, rules, one.of), agents_known(regimen, rules, one.of)
         index, first, name = regimen.index_day, regimen.first, named(tuple(agents))
         # In the order of COURSE_COLUMNS.
         yield (
-            f"{one.patient_id}_{index:+d}", one.patient_id, one.of.cancer_type, index, regimen.last_day, after, ends,
+            f"{patient_id}_{index:+d}", one.patient, one.of.cancer_type, index, regimen.last_day, after, ends,
             *name, named(tuple(known))[0], agents, known,
             [agent for agent in agents if first[agent] < index], sorted(first.keys() - set(agents)),
             step.setting, step.line, step.line_overall, step.protocol, step.protocol_part, regimen.opened_by,
@@ -99,43 +102,58 @@ def rows_of(one: Course, steps: list[Step], rules: Regimens) -> Iterator[tuple[A
         )  # fmt: skip
 
 
-def courses_of(kept: pd.DataFrame, progressions: dict[str, list[int]], rules: Regimens) -> Iterator[Course]:
+def courses_of(kept: pd.DataFrame, progressions: dict[int, list[int]], rules: Regimens) -> Iterator[Course]:
     """Regimens of each patient and cancer.
 
     Args:
-        kept: intervals from `treatment_rows.for_a_cancer`.
+        kept: intervals from `treatment_rows.for_a_cancer`, which has sorted them.
         progressions: by patient, days on which imaging said progression, sorted.
         rules: windows in days.
     """
     known = drugs()
     of = {name: traits(rules, known, name) for name in kept["cancer_type"].unique()}
-    intervals = zip(kept["patient_id"], kept["cancer_type"], kept["start_day"].tolist(), kept["stop_day"].tolist(), kept["agent"])
-    # itertools.groupby joins neighbours alone: `for_a_cancer` has sorted the rows.
-    for (patient_id, cancer), part in groupby(intervals, key=lambda row: row[:2]):
-        said = progressions.get(patient_id, [])
-        yield Course(patient_id, group_patient([Interval(*row[2:]) for row in part], said, rules, of[cancer]), of[cancer])
+    intervals = list(map(Interval, *(kept[name].tolist() for name in ("start_day", "stop_day", "agent"))))
+    people, cancers = kept["patient_id"].to_numpy(), kept["cancer_type"].to_numpy()
+    begin = firsts(people, cancers)
+    for start, stop, patient in zip(begin.tolist(), [*begin[1:].tolist(), len(kept)], people[begin].tolist()):
+        mine = of[cancers[start]]
+        yield Course(patient, group_patient(intervals[start:stop], progressions.get(patient, []), rules, mine), mine)
 
 
-def case_rows(kept: pd.DataFrame, cancers: pd.DataFrame, tables: dict[str, pd.DataFrame], rules: Regimens) -> pd.DataFrame:
-    """Cases before what describes the patient, with the diagnosis and setting of each."""
+def case_rows(
+    kept: pd.DataFrame, cancers: pd.DataFrame, tables: dict[str, pd.DataFrame], people: Sequence[str], rules: Regimens
+) -> pd.DataFrame:
+    """Cases before what describes the patient, with the diagnosis and setting of each; `people`: ids of patients by place."""
     progressed = progression_days(tables)
     progressions = days_by_patient(progressed)
     operated, radiated = days_by_patient(operations(tables)), days_by_patient(tables["timeline_radiation"])
     courses = list(courses_of(kept, progressions, rules))
-    starts = [(one.patient_id, one.of.cancer_type, regimen.index_day) for one in courses for regimen in one.regimens]
+    starts = [(one.patient, one.of.cancer_type, regimen.index_day) for one in courses for regimen in one.regimens]
     frame = pd.DataFrame(starts, columns=["patient_id", "cancer_type", "index_day"])
     diagnosis = diagnoses.at_index(frame, cancers, rules.diagnosis_grace_days)
     told = settings_at_index(frame, diagnosis, progressed, tables, rules)
     settings = iter(zip(told["setting"].tolist(), told["last_operation"].tolist()))
     rows: list[tuple[Any, ...]] = []
     for one in courses:
-        who = one.patient_id
+        who = one.patient
         events = Events(progressions.get(who), operated.get(who), radiated.get(who))
         # Settings stand in the order of `starts`, which is that of this loop.
         steps = course(one.regimens, list(islice(settings, len(one.regimens))), events, rules, one.of)
-        rows.extend(rows_of(one, steps, rules))
+        rows.extend(rows_of(one, people[who], steps, rules))
     described = ["diagnosis_day", "is_diagnosis_unknown", "has_other_cancer"]
     return pd.DataFrame(rows, columns=COURSE_COLUMNS).join(diagnosis[described])
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without the search for circles of objects: there are none among thousands of regimens, and each search would go through them all."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def cases_of(tables: dict[str, pd.DataFrame], rules: Regimens, cohort: Cohort) -> tuple[pd.DataFrame | None, dict[str, Any]]:
@@ -146,7 +164,7 @@ def cases_of(tables: dict[str, pd.DataFrame], rules: Regimens, cohort: Cohort) -
         rules: windows in days.
         cohort: from `cohort_of`.
     """
-    tables = completed(tables, COLUMNS)
+    people, tables = numbered(tables["timeline_treatment"]["patient_id"], completed(tables, COLUMNS))
     kept, counts = treatment_intervals(tables["timeline_treatment"], rules)
     known = kept["patient_id"].isin(tables["clinical_patient"]["patient_id"])
     counts["patients_without_clinical_row"] = kept.loc[~known, "patient_id"].nunique()
@@ -163,7 +181,10 @@ def cases_of(tables: dict[str, pd.DataFrame], rules: Regimens, cohort: Cohort) -
     counts |= aside
     if intervals.empty:
         return None, counts
-    cases = describe(case_rows(intervals, cancers, tables, rules), cohort.classes, tables)
+    with uncollected():
+        rows = case_rows(intervals, cancers, tables, people.tolist(), rules)
+    cases = describe(rows, cohort.classes, tables)
+    cases["patient_id"] = people.to_numpy()[cases["patient_id"]]
     counts |= {
         "regimens": len(cases),
         "regimens_without_registered_diagnosis": int(cases["is_diagnosis_unknown"].sum()),
@@ -211,7 +232,7 @@ def describe(cases: pd.DataFrame, classes: dict[str, str], tables: dict[str, pd.
     outside = tables["clinical_patient"].loc[tables["clinical_patient"]["prior_med_to_msk"] == "Prior medications to MSK", "patient_id"]
     cases["is_prior_outside"] = cases["patient_id"].isin(outside)
     cases = cases.astype(PANDAS_TYPES).sort_values(["patient_id", "index_day", "cancer_type"], ignore_index=True)
-    again = cases.groupby("case_id").cumcount()
+    again = cases.groupby(["patient_id", "index_day"]).cumcount()
     cases["case_id"] = cases["case_id"].where(again == 0, cases["case_id"] + "_" + (again + 1).astype(str))
     return cases
 

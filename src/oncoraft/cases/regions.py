@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from oncoraft.cases.scans import near
+from oncoraft.cases.scans import by_day, places
 
 REGIONS = ("chest", "abdomen", "pelvis", "head", "other")
 TRUNK = ("chest", "abdomen", "pelvis")
@@ -26,41 +26,39 @@ HOME = {
 
 
 def coverage(presence: pd.DataFrame) -> pd.DataFrame:
-    """Regions that the reports of each patient's day cover together: patient_id, start_day, one column a region."""
-    flags = presence.reindex(columns=[*REGIONS]).eq(True)
+    """What the reports of each patient's day say together, once a day and sorted: patient_id, start_day, whether there is cancer (there,
+    gone), and the regions that they cover, one column each."""
+    said = presence["has_cancer"]
+    flags = presence.reindex(columns=[*REGIONS]).eq(True).to_numpy(dtype=bool)
     everything = ~flags.any(axis=1)
     if "procedure_type" in presence:
-        everything |= presence["procedure_type"] == "PET"
-    flags = flags.mask(everything, True)
-    keys = presence[["patient_id", "start_day"]]
-    return pd.concat([keys, flags], axis=1).groupby(["patient_id", "start_day"], sort=False)[list(REGIONS)].any().reset_index()
+        everything |= (presence["procedure_type"] == "PET").to_numpy(dtype=bool)
+    covered = {name: flags[:, number] | everything for number, name in enumerate(REGIONS)}
+    return by_day(presence, {"there": (said == "Y").to_numpy(dtype=bool), "gone": (said == "N").to_numpy(dtype=bool), **covered})
 
 
-def comparable(frame: pd.DataFrame, days: pd.DataFrame, before: pd.DataFrame, sites: pd.DataFrame, presence: pd.DataFrame) -> pd.DataFrame:
+def comparable(case: np.ndarray, covers: np.ndarray, before: np.ndarray, named: np.ndarray, names: np.ndarray) -> pd.DataFrame:
     """Baseline sites of each assessment that its reports could have shown, and how many of them are still named.
 
     Args:
-        frame: cases by position.
-        days: assessments: case, day.
-        before: baseline sites: case, site (code), tumor_site.
-        sites: sites named: case, day, site.
-        presence: cancer_presence with its region flags.
+        case: of each assessment, (assessments,).
+        covers: regions that its reports cover, (assessments, regions).
+        before: baseline sites, sorted: case times number of sites, and the site.
+        named: sites that are named on the day of an assessment, sorted: assessment times number of sites, and the site.
+        names: of sites by number.
 
     Returns:
-        aligned with `days`: comparable (count), comparable_left (count), covers_trunk (bool).
+        a row an assessment: comparable (count), comparable_left (count), covers_trunk (bool).
     """
-    keys = ["case", "day"]
-    covered = days[keys].merge(near(frame, coverage(presence), list(REGIONS)), on=keys, how="left")
-    # A day without a report that states its regions is taken to cover everything.
-    covered[list(REGIONS)] = covered[list(REGIONS)].astype("boolean").fillna(True).astype(bool)
-    trunk = covered[list(TRUNK)].any(axis=1).to_numpy()
-    pairs = covered.merge(before, on="case")
-    shown = np.zeros(len(pairs), dtype=bool)
-    for name, rows in pairs.groupby("tumor_site").indices.items():
-        shown[rows] = pairs[list(HOME.get(str(name), TRUNK))].to_numpy()[rows].any(axis=1)
-    pairs = pairs[shown].merge(sites.assign(named=True), on=[*keys, "site"], how="left")
-    pairs["named"] = pairs["named"].eq(True)
-    found = pairs.groupby(keys)["named"].agg(["size", "sum"]).reset_index()
-    joined = days[keys].merge(found, on=keys, how="left").fillna({"size": 0, "sum": 0})
-    counts = {"comparable": joined["size"].to_numpy(int), "comparable_left": joined["sum"].to_numpy(int)}
-    return pd.DataFrame({**counts, "covers_trunk": trunk}, index=days.index)
+    size = len(names)
+    home = np.array([[region in HOME.get(str(name), TRUNK) for region in REGIONS] for name in names])
+    first = np.searchsorted(before, case * size)
+    own = np.searchsorted(before, (case + 1) * size) - first
+    # Every assessment with each baseline site of its case.
+    row = np.repeat(np.arange(len(case)), own)
+    site = before[np.repeat(first - np.cumsum(own) + own, own) + np.arange(len(row))] % size
+    shown = (covers[row] & home[site]).any(axis=1)
+    row, site = row[shown], site[shown]
+    left = row[places(row * size + site, named) >= 0]
+    counts = {name: np.bincount(rows, minlength=len(case)) for name, rows in (("comparable", row), ("comparable_left", left))}
+    return pd.DataFrame({**counts, "covers_trunk": covers[:, [REGIONS.index(name) for name in TRUNK]].any(axis=1)})

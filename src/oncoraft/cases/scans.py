@@ -5,6 +5,8 @@ Cases are numbered by position, so that joins run on integers. Days count from t
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
@@ -12,6 +14,7 @@ from oncoraft.foundation.stable import stable_fraction
 from oncoraft.planning.config import Labels
 
 FAR = 1e9  # days: later than anything
+SPAN = 2**34  # days: more than any two lie apart, so that a case and a day are one number
 
 
 def class_window(drug_class: str, settings: Labels) -> int:
@@ -44,18 +47,76 @@ def case_frame(cases: pd.DataFrame, patients: pd.DataFrame, settings: Labels) ->
     return frame.drop(columns=["os_days", "is_deceased", "next_treatment_day"])
 
 
-def near(frame: pd.DataFrame, rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """Records of each case's patient: case (position), day (from index) and `columns`; by case, those of one in their order."""
-    people = pd.Index(frame["patient_id"].unique())
-    owner, mine = (people.get_indexer(pd.Index(table["patient_id"])) for table in (rows, frame))
+def numbered(patient_ids: pd.Series, tables: dict[str, pd.DataFrame]) -> tuple[pd.Index, dict[str, pd.DataFrame]]:
+    """Some patients, sorted, and the rows that tables have of them, with a patient's place instead of the id: numbers join quicker than texts.
+
+    Args:
+        patient_ids: of these patients, in any order, as often as may be.
+        tables: a table that names no patients stays as it is.
+    """
+    people = pd.Index(patient_ids.unique()).sort_values()
+    found = dict(tables)
+    for name, rows in tables.items():
+        if "patient_id" in rows:
+            place = people.get_indexer(pd.Index(rows["patient_id"]))
+            found[name] = rows.assign(patient_id=place)[place >= 0].reset_index(drop=True)
+    return people, found
+
+
+class Near(NamedTuple):
+    """Records of each case's patient: case and record (positions) and day from index; by case, those of one in their order."""
+
+    case: np.ndarray
+    row: np.ndarray
+    day: np.ndarray
+
+    @property
+    def key(self) -> np.ndarray:
+        """Case and day as one number; sorted where records are sorted by day."""
+        return self.case * SPAN + self.day
+
+    def where(self, mask: np.ndarray) -> Near:
+        """Some of them."""
+        return Near(self.case[mask], self.row[mask], self.day[mask])
+
+
+def near(frame: pd.DataFrame, rows: pd.DataFrame) -> Near:
+    """Records near each case.
+
+    Args:
+        frame: cases by position: patient_id as `numbered`, index_day.
+        rows: records: patient_id as `numbered`, start_day.
+    """
+    owner, mine = rows["patient_id"].to_numpy(), frame["patient_id"].to_numpy()
     order = np.argsort(owner, kind="stable")
-    order = order[np.searchsorted(owner, 0, sorter=order) :]
-    count = np.bincount(owner[order], minlength=len(people))
+    count = np.bincount(owner, minlength=mine.max(initial=-1) + 1)
     first, own = (np.cumsum(count) - count)[mine], count[mine]
     case = np.repeat(np.arange(len(frame)), own)
     row = order[np.repeat(first - np.cumsum(own) + own, own) + np.arange(len(case))]
-    day = rows["start_day"].to_numpy()[row] - frame["index_day"].to_numpy()[case]
-    return pd.DataFrame({"case": case, "day": day, **{name: rows[name].to_numpy()[row] for name in columns}})
+    day = rows["start_day"].to_numpy(dtype=np.int64)[row] - frame["index_day"].to_numpy(dtype=np.int64)[case]
+    return Near(case, row, day)
+
+
+def firsts(*ordered: np.ndarray) -> np.ndarray:
+    """Where sorted rows, of which the columns are given, are others than the row before."""
+    begins = np.ones(len(ordered[0]), dtype=bool)
+    begins[1:] = np.logical_or.reduce([column[1:] != column[:-1] for column in ordered])
+    return np.flatnonzero(begins)
+
+
+def places(wanted: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Where each number stands among sorted ones, each of which is there once; -1: nowhere."""
+    found = np.searchsorted(among, wanted)
+    return np.where(np.append(among, 0)[found] == wanted, np.where(found < len(among), found, -1), -1)
+
+
+def by_day(rows: pd.DataFrame, flags: dict[str, np.ndarray]) -> pd.DataFrame:
+    """Days with a record of each patient, once, sorted: patient_id, start_day, and whether any record of the day has each flag."""
+    key = rows["patient_id"].to_numpy() * SPAN + rows["start_day"].to_numpy(dtype=np.int64)
+    order = np.argsort(key, kind="stable")
+    begin = firsts(key[order])
+    keys = {name: rows[name].to_numpy()[order[begin]] for name in ("patient_id", "start_day")}
+    return pd.DataFrame({**keys, **{name: np.logical_or.reduceat(flag[order], begin) for name, flag in flags.items()}})
 
 
 def draw_indeterminate(progression: pd.DataFrame, seed: int) -> pd.Series:
@@ -79,15 +140,14 @@ def assessment_days(frame: pd.DataFrame, progression: pd.DataFrame, settings: La
         case, day, and whether any read of that day was yes, no, maybe (Indeterminate) and, where it was drawn
         (`draw_indeterminate`), drawn (Indeterminate drawn as yes); sorted.
     """
-    verdicts = progression[["patient_id", "start_day"]].copy()
-    for name, word in (("yes", "Y"), ("no", "N"), ("maybe", "Indeterminate")):
-        verdicts[name] = progression["progression"] == word
+    said = progression["progression"]
+    flags = {name: (said == word).to_numpy(dtype=bool) for name, word in (("yes", "Y"), ("no", "N"), ("maybe", "Indeterminate"))}
+    told = np.logical_or.reduce(list(flags.values()))
     if "drawn" in progression:
-        verdicts["drawn"] = progression["drawn"]
-    flags = [str(name) for name in verdicts if name not in ("patient_id", "start_day")]
-    by_day = verdicts.groupby(["patient_id", "start_day"], sort=False)[flags].any().reset_index()
-    found = near(frame, by_day[by_day[["yes", "no", "maybe"]].any(axis=1)], flags)
+        flags["drawn"] = progression["drawn"].to_numpy(dtype=bool)
+    days = by_day(pd.DataFrame(progression[told]), {name: flag[told] for name, flag in flags.items()})
+    found = near(frame, days)
     limit = frame[["to_end", "to_next"]].min(axis=1).clip(upper=longest).to_numpy()
     # The last day of the lag is outside, the last day of the window inside.
-    inside = (found["day"] > settings.lag_days) & (found["day"] <= limit[found["case"]])
-    return found[inside].sort_values(["case", "day"], ignore_index=True)
+    found = found.where((found.day > settings.lag_days) & (found.day <= limit[found.case]))
+    return pd.DataFrame({"case": found.case, "day": found.day, **{name: days[name].to_numpy()[found.row] for name in flags}})

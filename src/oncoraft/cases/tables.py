@@ -109,3 +109,14 @@ def distinct(table: RangedTable, columns: list[str]) -> pd.DataFrame:
     groups = (table.file.read_row_group(number, columns=there, use_threads=False) for number in range(table.file.num_row_groups))
     parts = [table.file.schema_arrow.empty_table().select(there), *(group.group_by(there).aggregate([]) for group in groups)]
     return pa.concat_tables(parts, promote_options="permissive").to_pandas().drop_duplicates(ignore_index=True)
+
+
+def coded(table: RangedTable) -> RangedTable:
+    """The same table, every text as a number of a dictionary."""
+    texts = [field.name for field in table.file.schema_arrow if pa.types.is_string(field.type)]
+    return RangedTable(table.path, table.key, table.columns, texts)
+
+
+def spelt(frame: pd.DataFrame) -> pd.DataFrame:
+    """A table with words where it has numbers of them."""
+    return frame.astype(dict.fromkeys(frame.select_dtypes("category").columns, object))

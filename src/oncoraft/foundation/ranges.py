@@ -64,13 +64,14 @@ def patient_ranges(case_ids: pa.Array, patient_ids: pa.Array | None = None, pati
 class RangedTable:
     """A Parquet table whose rows are read by the ids of one range at a time, in their order, of one type whatever the range."""
 
-    def __init__(self, path: Path, key: str, columns: Sequence[str] | None = None) -> None:
+    def __init__(self, path: Path, key: str, columns: Sequence[str] | None = None, coded: Sequence[str] = ()) -> None:
         """Open a table.
 
         Args:
             path: the file.
             key: the column of text by which rows belong to a range: of patients, cases or specimens.
             columns: those to read; None: all.
+            coded: columns of text that are read as numbers of a dictionary.
 
         Raises:
             InputError: no such file, no Parquet, or a column is missing.
@@ -78,7 +79,7 @@ class RangedTable:
         if not path.is_file():
             raise InputError("expected a table of the steps before", file=path)
         try:
-            self.path, self.file, self.key = path, pq.ParquetFile(path), key
+            self.path, self.file, self.key = path, pq.ParquetFile(path, read_dictionary=list(coded)), key
         except pa.ArrowInvalid as error:
             raise InputError(f"expected a Parquet file ({str(error).splitlines()[0]})", file=path) from None
         names = self.file.schema_arrow.names
@@ -115,7 +116,9 @@ class RangedTable:
         found = [nothing]
         for group in groups:
             rows = self._group(group)
-            found.append(rows.filter(pc.is_in(rows[self.key], value_set=ids.cast(rows[self.key].type))).select(self.columns))
+            kind = rows[self.key].type
+            wanted = ids.cast(kind.value_type if pa.types.is_dictionary(kind) else kind)
+            found.append(rows.filter(pc.is_in(rows[self.key], value_set=wanted)).select(self.columns))
         return pa.concat_tables(found)
 
     def _group(self, number: int) -> pa.Table:
