@@ -40,7 +40,7 @@ class Job(NamedTuple):
 
 
 class FinishedRun:
-    """A checkout beside the results that it made: `folder/code` and `folder/run`."""
+    """A checkout beside the results that it made: `folder/code` and `folder/run`; `python` runs the engine, its jobs and the package."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -48,6 +48,7 @@ class FinishedRun:
         self.run = folder / "run"
         self.overlays: list[Path] = []
         self.arguments: list[str] = []
+        self.python = Path(sys.executable)
 
     @property
     def results(self) -> Path:
@@ -57,7 +58,9 @@ class FinishedRun:
     def copy(self, folder: Path) -> FinishedRun:
         """Another copy of the whole, times kept, which may be changed."""
         shutil.copytree(self.folder, folder, symlinks=True)
-        return FinishedRun(folder)
+        copied = FinishedRun(folder)
+        copied.python = self.python
+        return copied
 
     def setting(self, **blocks: object) -> None:
         """Change the configuration by one more file."""
@@ -94,7 +97,7 @@ class FinishedRun:
     def jobs(self, *more: str, everything: bool = False, directory: Path | None = None) -> list[Job]:
         """The jobs that the engine would run now (or all of the plan)."""
         listing = self.code / "src" / "oncoraft" / "reruns" / "listing.py"
-        words = [sys.executable, "-P", str(listing), *(["--all"] if everything else [])]
+        words = [str(self.python), "-P", str(listing), *(["--all"] if everything else [])]
         done = subprocess.run(
             [*words, *self.engine_arguments(*more, directory=directory)],
             capture_output=True,
@@ -110,7 +113,7 @@ class FinishedRun:
     def execute(self, *more: str) -> subprocess.CompletedProcess[str]:
         """Run the workflow for real."""
         return subprocess.run(
-            [sys.executable, "-m", "snakemake", *self.engine_arguments(*more)],
+            [str(self.python), "-m", "snakemake", *self.engine_arguments(*more)],
             capture_output=True,
             text=True,
             env=self.environment(),
@@ -121,7 +124,7 @@ class FinishedRun:
     def oncoraft(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
         """Run one command of this checkout's package in the folder of the run."""
         return subprocess.run(
-            [sys.executable, "-m", "oncoraft", *map(str, words)],
+            [str(self.python), "-m", "oncoraft", *map(str, words)],
             capture_output=True,
             text=True,
             env=self.environment(),

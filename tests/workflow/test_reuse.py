@@ -19,6 +19,7 @@ from .conftest import ROOT, SMALL
 KEPT = (
     "rules_of_tasks",
     "kept_files",
+    "kept_of_models",
     "kept_of_judged",
     "kept_of_pooled",
     "kept_of_scores",

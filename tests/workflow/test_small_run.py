@@ -117,13 +117,13 @@ def test_swapping_two_values_is_a_change(small_run: Path, tmp_path: Path) -> Non
     assert planned(snakemake("-n", "--configfile", SMALL, overlay, directory=small_run))["train"] == 2
 
 
-def test_the_study_folder_of_a_real_cohort_goes_all_the_way(small_run: Path, tmp_path: Path) -> None:
+def test_the_study_folder_of_a_real_cohort_goes_all_the_way(small_run: Path, fast_python: Path, tmp_path: Path) -> None:
     study = tmp_path / "some study"
     shutil.copytree(results(small_run) / "study", study)
     # The tiny model is not built again: its population does not depend on the study.
     shutil.copytree(small_run / "results" / "pretraining", tmp_path / "results" / "pretraining")
     shutil.copytree(small_run / ".snakemake" / "metadata", tmp_path / ".snakemake" / "metadata")
-    done = snakemake("--configfile", SMALL, "--config", f"study={study}", "cohort=real", directory=tmp_path)
+    done = snakemake("--configfile", SMALL, "--config", f"study={study}", "cohort=real", directory=tmp_path, python=fast_python)
     assert done.returncode == 0, done.stderr[-4000:]
     root = tmp_path / "results" / "real"
     assert not (root / "study").exists()
@@ -142,11 +142,11 @@ def test_the_study_folder_of_a_real_cohort_goes_all_the_way(small_run: Path, tmp
         ),
     ],
 )
-def test_a_spoilt_study_ends_with_one_line_and_no_tables(small_run: Path, tmp_path: Path, spoil, said: str) -> None:
+def test_a_spoilt_study_ends_with_one_line_and_no_tables(small_run: Path, fast_python: Path, tmp_path: Path, spoil, said: str) -> None:
     study = tmp_path / "study"
     shutil.copytree(results(small_run) / "study", study)
     spoil(study)
-    done = snakemake("--configfile", SMALL, "--config", f"study={study}", "cohort=real", directory=tmp_path)
+    done = snakemake("--configfile", SMALL, "--config", f"study={study}", "cohort=real", directory=tmp_path, python=fast_python)
     assert done.returncode == 1
     log = tmp_path / "results" / "real" / "logs" / "ingest.log"
     assert said in done.stderr + (log.read_text() if log.exists() else "")

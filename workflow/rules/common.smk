@@ -86,19 +86,22 @@ def settings_of(step):
     return lambda wildcards: plan.settings(step, **dict(wildcards))
 
 
-def gpus_for(wildcards):
-    """GPUs that a training or inference job asks for: none for a tiny model built on the spot."""
-    return 0 if plan.is_built(wildcards.model) else 1
+def for_base_models(built, real):
+    """A resource by whether a base model is a tiny one that is built on the spot: a number where all are of one kind.
+
+    A function is asked once a job and a resource, which takes a sixth of the plan of a large study.
+    """
+    kinds = {plan.is_built(model) for model in plan.config.models}
+    if len(kinds) == 1:
+        return built if kinds.pop() else real
+    return lambda wildcards: built if plan.is_built(wildcards.model) else real
 
 
-def threads_for(wildcards):
-    """Cores of a training or inference job: one for a tiny model, so that folds run side by side."""
-    return 1 if plan.is_built(wildcards.model) else 8
-
-
-def memory_for(wildcards):
-    """Main memory of a training or inference job in MB; a real base model is loaded through it once."""
-    return 3000 if plan.is_built(wildcards.model) else 64000
+# Of training and inference jobs: a tiny model has one core, so that folds run side by side; a real one is loaded through main memory once.
+threads_for = for_base_models(built=1, real=8)
+memory_for = for_base_models(built=3000, real=64000)  # MB
+gpus_for = for_base_models(built=0, real=1)
+minutes_for = for_base_models
 
 
 def memory_for_tables(wildcards, attempt):
@@ -109,11 +112,6 @@ def memory_for_tables(wildcards, attempt):
 def memory_for_ranges(wildcards, attempt):
     """Main memory in MB of a job that works by ranges of patients, whatever the size of the study."""
     return 4000 * attempt
-
-
-def minutes_for(built, real):
-    """Run time in minutes asked for, for a tiny and for a real base model."""
-    return lambda wildcards: built if plan.is_built(wildcards.model) else real
 
 
 def option(name, paths):
@@ -229,46 +227,58 @@ def runs_of_design(wildcards):
     )
 
 
+def whole(patterns, **wildcards):
+    """What to ask for so that every file of these jobs is there: one file a job, all of one of which some are missing.
+
+    The engine runs a job for any file that it is asked for and does not find, and looks at each of them several times; where none is there,
+    or all are, one stands for all.
+
+    Args:
+        patterns: files of one job; each has the same wildcards.
+        wildcards: their values, as `expand` takes them.
+    """
+    asked = []
+    for files in zip(*(expand(pattern, **wildcards) for pattern in patterns)):
+        is_partial = len({Path(file).exists() for file in files}) > 1
+        asked += files if is_partial else files[:1]
+    return asked
+
+
 def kept_files(wildcards):
     """Every file of a finished run, so that one that is deleted is made again: the engine by itself looks at the target alone."""
     kept = [f"results/{plan.config.cohort}/prompts/audit.json"]
     for cohort in plan.cohorts_to_make():
         for name in plan.rules_of_cohort(cohort):
-            kept += expand(getattr(rules, name).output, cohort=cohort)
+            kept += whole(getattr(rules, name).output, cohort=cohort)
     for model in filter(plan.is_built, plan.config.models):
-        kept += expand(rules.base_model.output, model=model)
-    kept += expand(rules.report.output, cohort=plan.config.cohort)
+        kept += whole(rules.base_model.output, model=model)
+    kept += whole(rules.report.output, cohort=plan.config.cohort)
     of_all = {"cohort": plan.config.cohort, "model": list(plan.config.models)}
-    kept += expand(rules.render.output, **of_all)
-    kept += expand(rules.tokens.output, **of_all)
+    kept += whole(rules.render.output, **of_all)
+    kept += whole(rules.tokens.output, **of_all)
     for design in plan.config.folds.designs:
         folds = {"design": design, "fold": list(plan.folds(design))}
-        kept += expand(rules.split.output, **of_all, **folds)
-        kept += expand(rules.control.output, **of_all, **folds, control=plan.controls())
-        kept += expand(rules.leakage.output, **of_all, design=design)
+        kept += whole(rules.split.output, **of_all, **folds)
+        kept += whole(rules.control.output, **of_all, **folds, control=plan.controls())
+        kept += whole(rules.leakage.output, **of_all, design=design)
         for one in (rules.baselines, rules.selection):
-            kept += expand(one.output, cohort=of_all["cohort"], design=design)
+            kept += whole(one.output, cohort=of_all["cohort"], design=design)
         if len(plan.config.models) * len(plan.config.strategies) > 1:
-            kept += expand(rules.compare.output, cohort=of_all["cohort"], design=design)
+            kept += whole(rules.compare.output, cohort=of_all["cohort"], design=design)
         for strategy in plan.config.strategies:
             run = of_all | {"strategy": strategy, "design": design}
             if plan.trainer_of(strategy) == strategy:
-                kept += expand(
-                    f"{RUN}/fold-{{fold}}/{{name}}",
-                    **run,
-                    fold=folds["fold"],
-                    name=plan.fold_model_names(strategy),
-                )
-            kept += expand(rules.recalibrate.output, **run, fold=folds["fold"])
+                kept += kept_of_models(strategy, run | {"fold": folds["fold"]})
+            kept += whole(rules.recalibrate.output, **run, fold=folds["fold"])
             kept += kept_of_scores(run | {"fold": folds["fold"]})
             for one in (rules.gather, rules.metrics, rules.survival):
-                kept += expand(one.output, **run)
+                kept += whole(one.output, **run)
             if plan.is_aligned(strategy):
                 aligned = (rules.dpo, rules.grpo)[plan.method_of(strategy) == "grpo"]
                 kept += expand(aligned.output.told, **run, fold=folds["fold"])
-                kept += expand(rules.rewards.output, **run)
+                kept += whole(rules.rewards.output, **run)
             if plan.method_of(strategy) == "dpo":
-                kept += expand(rules.preferences.output, **run, fold=folds["fold"])
+                kept += whole(rules.preferences.output, **run, fold=folds["fold"])
     return (
         kept
         + kept_of_judged()
@@ -298,15 +308,21 @@ def rules_of_tasks():
     }
 
 
+def kept_of_models(strategy, run):
+    """What training some folds leaves for inference."""
+    names = plan.fold_model_names(strategy)
+    return whole([f"{RUN}/fold-{{fold}}/{name}" for name in names], **run)
+
+
 def kept_of_scores(run):
     """What the models of some folds say of held-out and tuning cases."""
     if run["strategy"] not in PROBES:
-        return expand(rules.infer.output, **run, shard=list(SHARDS))
+        return whole(rules.infer.output, **run, shard=list(SHARDS))
     of_base = {name: run[name] for name in ("cohort", "model")}
     point = plan.read_point(run["strategy"])
     return [
-        *expand(rules.probe.output, **run),
-        *expand(rules.embed.output, **of_base, point=point),
+        *whole(rules.probe.output, **run),
+        *whole(rules.embed.output, **of_base, point=point),
     ]
 
 
@@ -322,17 +338,17 @@ def kept_of_judged():
     applied = {"model": list(plan.config.models), "strategy": plan.applied_strategies()}
     for cohort in plan.judged_cohorts():
         of_all = {"cohort": cohort, "model": applied["model"]}
-        kept += expand(rules.render.output, **of_all)
+        kept += whole(rules.render.output, **of_all)
         for design in plan.config.folds.designs:
             run = {"cohort": cohort, "design": design, **applied}
             folds = list(plan.folds(design))
-            kept += expand(rules.apply_baselines.output, cohort=cohort, design=design)
+            kept += whole(rules.apply_baselines.output, cohort=cohort, design=design)
             for strategy in applied["strategy"]:
                 of_one = run | {"strategy": strategy, "fold": folds}
                 kept += (
-                    expand(rules.apply_probe.output, **of_one)
+                    whole(rules.apply_probe.output, **of_one)
                     if strategy in PROBES
-                    else expand(rules.apply.output, **of_one, shard=list(SHARDS))
+                    else whole(rules.apply.output, **of_one, shard=list(SHARDS))
                 )
             for one in (
                 rules.outside_cases,
@@ -341,22 +357,23 @@ def kept_of_judged():
                 rules.survival,
                 rules.external,
             ):
-                kept += expand(one.output, **run)
+                kept += whole(one.output, **run)
             if cohort in plan.curated_cohorts():
                 labels = rules.label_validity.output
-                kept += expand(labels, cohort=cohort, design=design)
+                kept += whole(labels, cohort=cohort, design=design)
             of_final = of_all | {"shard": list(SHARDS)}
             kept += kept_of_final(of_final, (rules.apply_final, rules.average_final))
     if plan.judged_cohorts():
         for one in (rules.mapping, rules.grid):
-            kept += expand(one.output, cohort=plan.config.cohort)
+            kept += whole(one.output, cohort=plan.config.cohort)
     if plan.final_strategies():
         of_final = {"cohort": plan.config.cohort, "model": applied["model"]}
-        kept += expand(rules.final_cases.output, **of_final)
+        kept += whole(rules.final_cases.output, **of_final)
         for model in applied["model"]:
             for strategy in plan.final_strategies():
                 folder = plan.final_folder(model, strategy)
-                kept += [f"{folder}/{name}" for name in plan.fold_model_names(strategy)]
+                names = plan.fold_model_names(strategy)
+                kept += whole([f"{folder}/{name}" for name in names])
     return kept
 
 
@@ -395,28 +412,23 @@ def kept_of_pooled():
         list(plan.config.models),
     )
     for cohort in plan.pooled_cohort():
-        kept += expand(rules.pool.output, cohort=cohort)
+        kept += whole(rules.pool.output, cohort=cohort)
         for one in plan.pooled_from():
-            kept += expand(rules.rationales.output, cohort=one)
+            kept += whole(rules.rationales.output, cohort=one)
         of_all = {"cohort": cohort, "model": models}
         for one in (rules.pool_prompts, rules.tokens):
-            kept += expand(one.output, **of_all)
+            kept += whole(one.output, **of_all)
         for design in plan.config.pooling.designs:
             folds = {"design": design, "fold": list(plan.folds(design))}
-            kept += expand(rules.split.output, **of_all, **folds)
-            kept += expand(rules.baselines.output, cohort=cohort, design=design)
+            kept += whole(rules.split.output, **of_all, **folds)
+            kept += whole(rules.baselines.output, cohort=cohort, design=design)
             for strategy in strategies:
                 run = of_all | {"strategy": strategy, "design": design}
                 if plan.trainer_of(strategy) == strategy:
-                    kept += expand(
-                        f"{RUN}/fold-{{fold}}/{{name}}",
-                        **run,
-                        fold=folds["fold"],
-                        name=plan.fold_model_names(strategy),
-                    )
-                kept += expand(rules.recalibrate.output, **run, fold=folds["fold"])
+                    kept += kept_of_models(strategy, run | {"fold": folds["fold"]})
+                kept += whole(rules.recalibrate.output, **run, fold=folds["fold"])
                 kept += kept_of_scores(run | {"fold": folds["fold"]})
-                kept += expand(rules.gather.output, **run)
+                kept += whole(rules.gather.output, **run)
     return kept
 
 
@@ -427,7 +439,7 @@ def kept_of_final(of_all, made):
         for model in of_all["model"]
         for strategy in plan.final_strategies()
         for one in made
-        for file in expand(
+        for file in whole(
             one.output,
             **of_all | {"model": model, "strategy": strategy},
             final=plan.final_name(model, strategy),
@@ -760,9 +772,9 @@ def kept_of_tasks(of):
     models = list(plan.config.models)
     is_made_up = plan.config.radiation.courses is None
     if is_made_up and any(map(tasks.needs_courses, tasks.names())):
-        kept += expand(of["courses"].output, cohort=cohort)
+        kept += whole(of["courses"].output, cohort=cohort)
     if has_task_law(cohort) and any(map(tasks.has_law, tasks.names())):
-        kept += expand(of["law"].output, cohort=cohort)
+        kept += whole(of["law"].output, cohort=cohort)
     for name in tasks.names():
         of_all = {"cohort": cohort, "task": name}
         is_told = tasks.task(name).parts == "from_file"
@@ -771,16 +783,16 @@ def kept_of_tasks(of):
             ["evidence", "lookahead"] if tasks.source(name) == "tables" else []
         )
         for one in made:
-            kept += expand(of[one].output, **of_all)
+            kept += whole(of[one].output, **of_all)
         folds = list(tasks.folds(name))
-        kept += expand(of["split"].output, **of_all, fold=folds)
+        kept += whole(of["split"].output, **of_all, fold=folds)
         of_all |= {"model": models}
-        kept += expand(of[tasks.task(name).strategy].output, **of_all, fold=folds)
+        kept += whole(of[tasks.task(name).strategy].output, **of_all, fold=folds)
         answered = of_all | {"fold": folds, "answerer": ["base", "tuned"]}
-        kept += expand(of["infer"].output, **answered, shard=list(tasks.shards(name)))
+        kept += whole(of["infer"].output, **answered, shard=list(tasks.shards(name)))
         if tasks.task(name).choices != "free":
-            kept += expand(of["choices"].output, **answered)
-        kept += expand(of["scores"].output, **of_all)
+            kept += whole(of["choices"].output, **answered)
+        kept += whole(of["scores"].output, **of_all)
     return kept
 
 
@@ -814,22 +826,22 @@ def kept_of_cells():
         first = [{"cohort": "pretraining", "cells": name}] if read else []
         twins = [own] if cells.is_twin(name) else []
         for one in (*twins, *first):
-            kept += expand(rules.cell_twin.output, **one)
+            kept += whole(rules.cell_twin.output, **one)
         for one in (own, *first):
-            kept += expand(rules.cell_cases.output, **one)
-            kept += expand(rules.cell_prompts.output, **one)
-        kept += expand(rules.cell_folds.output, **own)
-        kept += expand(rules.cell_expression.output, **own)
+            kept += whole(rules.cell_cases.output, **one)
+            kept += whole(rules.cell_prompts.output, **one)
+        kept += whole(rules.cell_folds.output, **own)
+        kept += whole(rules.cell_expression.output, **own)
         if read:
-            kept += expand(rules.cell_corpus.output, cells=name)
+            kept += whole(rules.cell_corpus.output, cells=name)
             built = [one for one in cells.models(name) if cells.has_own_base(one, name)]
-            kept += expand(rules.cell_base_model.output, cells=name, model=built)
+            kept += whole(rules.cell_base_model.output, cells=name, model=built)
         for design in cells.study(name).designs:
             one = own | {"cell_design": design}
             folds = list(cells.folds(name, design))
-            kept += expand(rules.cell_split.output, **one, fold=folds)
-            kept += expand(rules.cell_baselines.output, **one)
-            kept += expand(rules.cell_scores.output, **one)
+            kept += whole(rules.cell_split.output, **one, fold=folds)
+            kept += whole(rules.cell_baselines.output, **one)
+            kept += whole(rules.cell_scores.output, **one)
             if design not in cells.model_designs(name):
                 continue
             run = one | {
@@ -837,23 +849,21 @@ def kept_of_cells():
                 "fold": folds,
             }
             by = list(cells.study(name).cell_strategies)
-            kept += expand(rules.cell_model.output, **run, strategy=by)
+            kept += whole(rules.cell_model.output, **run, strategy=by)
             for strategy in cells.strategies(name, design):
                 run = one | {"model": cells.models(name), "strategy": strategy}
-                kept += expand(rules.cell_infer.output, **run, fold=folds)
-                for file in plan.fold_model_names(strategy):
-                    kept += [
-                        f"results/{home}/{model}/cells/{name}/{strategy}/{design}/fold-{fold}/{file}"
-                        for model in cells.models(name)
-                        for fold in folds
-                    ]
+                kept += whole(rules.cell_infer.output, **run, fold=folds)
+                for model in cells.models(name):
+                    folder = f"results/{home}/{model}/cells/{name}/{strategy}/{design}/fold-{{fold}}"
+                    files = plan.fold_model_names(strategy)
+                    kept += whole([f"{folder}/{file}" for file in files], fold=folds)
         if marked := cells.marked(name):
             model, strategy, design = marked
             one = own | {"cell_design": design, "fold": 0}
-            kept += expand(rules.cell_removals.output, **one)
+            kept += whole(rules.cell_removals.output, **one)
             one |= {"model": model, "strategy": strategy}
-            kept += expand(rules.cell_infer_removals.output, **one)
-            kept += expand(rules.cell_markers.output, **one)
+            kept += whole(rules.cell_infer_removals.output, **one)
+            kept += whole(rules.cell_markers.output, **one)
     return kept
 
 
