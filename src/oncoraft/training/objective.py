@@ -126,14 +126,18 @@ class _CrossEntropy(Function):
         for place in range(0, len(states), rows):
             some, wanted = states[place : place + rows], targets[place : place + rows, None].long()
             logits = logits_of(model, some)
-            likely = nn.functional.log_softmax(logits, dim=-1)
-            total -= likely.gather(1, wanted).sum()
+            # In place, and the division left to the short side: every pass over the logits costs as much as a tenth of their product.
+            chosen, most = logits.gather(1, wanted), logits.amax(dim=-1, keepdim=True)
+            slope = None if cap is None or gradient is None else 1 - (logits / cap).square_()  # the derivative of cap * tanh(x / cap)
+            likely = logits.sub_(most).exp_()
+            sums = likely.sum(dim=-1, keepdim=True)
+            total += (sums.log() + most - chosen).sum()
             if gradient is not None:
-                # d/d logits of -log softmax: the softmax, less 1 at the target.
-                ahead = likely.exp_().scatter_add_(1, wanted, likely.new_full(wanted.shape, -1.0))
-                if cap is not None:  # the derivative of cap * tanh(x / cap)
-                    ahead.mul_(1 - (logits / cap).square_())
-                gradient[place : place + rows] = ahead.to(weight.dtype) @ weight
+                # d/d logits of -log softmax: the softmax, less 1 at the target; both times the sum, which is then divided by.
+                likely.scatter_add_(1, wanted, -sums)
+                if slope is not None:
+                    likely.mul_(slope)
+                gradient[place : place + rows] = (likely.to(weight.dtype) @ weight).div_(sums)
         context.save_for_backward(gradient)
         return total
 
