@@ -29,6 +29,10 @@ from oncoraft.training.lean_layers import reads_last_rows_alone
 LOGITS_AT_ONCE = {"cuda": 2**28, "cpu": 2**21}
 
 
+# From so many rows on, torch's attention kernel for a CPU works in blocks of 256 queries; in smaller ones it is slower than the products alone.
+AS_ATTENTION = 768
+
+
 class Ready(NamedTuple):
     """A micro-batch on the device: its packed row, and the numbers that decide what is dropped, if anything is."""
 
@@ -121,6 +125,11 @@ class _CrossEntropy(Function):
     @staticmethod
     def forward(context: Any, states: torch.Tensor, targets: torch.Tensor, model: Any, rows: int) -> torch.Tensor:
         weight, cap = causal_of(model).lm_head.weight, getattr(causal_of(model).config, "final_logit_softcapping", None)
+        plain = cap is None and causal_of(model).lm_head.bias is None and states.is_cpu and states.dtype == weight.dtype == torch.float32
+        if plain and context.needs_input_grad[0] and len(states) >= AS_ATTENTION:
+            total, gradient = _by_attention(states, weight, targets)
+            context.save_for_backward(gradient)
+            return total
         total = torch.zeros((), device=states.device)
         gradient = torch.empty_like(states) if context.needs_input_grad[0] else None
         for place in range(0, len(states), rows):
@@ -145,3 +154,16 @@ class _CrossEntropy(Function):
     def backward(context: Any, *gradients: torch.Tensor) -> Any:
         (gradient,) = context.saved_tensors
         return gradient * gradients[0], None, None, None
+
+
+def _by_attention(states: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cross-entropy from (n, hidden), summed, and its gradient.
+
+    States that attend to the rows of the head, keys and values alike, draw from them by the softmax of their logits: what comes out is
+    the gradient but for the target's row, and the kernel knows the logarithm of the sum. The logits never leave the processor's cache.
+    """
+    rows = weight[None, None]
+    drawn, logarithms = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(states[None, None], rows, rows, 0.0, False, scale=1.0)
+    wanted = weight[targets]
+    total = (logarithms.flatten() - (states * wanted).sum(dim=-1)).sum()
+    return total, drawn[0, 0].sub_(wanted)
