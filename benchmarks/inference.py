@@ -8,7 +8,8 @@ Three ways answer the same prompts, all to the full length, sampled at temperatu
 `published` (the quick start: one case at a time, generate, then a second pass over the prompt for the score), `batched` (the same two
 passes over left-padded batches, which is what one would write next) and `ours`. On a CPU seconds are those that the process had, so that
 a busy machine does not disturb the ratio. A share of each prompt (`--shared`) is the same in all, as the instruction is: 0.25 of it on the
-twin. Random weights give nearly flat logits, whose nucleus is most of the vocabulary; they are scaled to a spread (`--spread`) of which a
+twin. With `--ending MEAN` answers end by themselves after so many tokens on average, each at its own length, as a trained model's do, and a
+further way is ours `in groups`, whose next cases wait until the last of a group has ended. Random weights give nearly flat logits, whose nucleus is most of the vocabulary; they are scaled to a spread (`--spread`) of which a
 nucleus is a few tokens, as of a trained model. Prints one JSON object; `--record` writes command, versions, machine and figures to a dated
 file in `benchmarks/records/`.
 """
@@ -35,6 +36,7 @@ from transformers import Qwen3Config, Qwen3ForCausalLM
 from oncoraft.foundation.provenance import write_json
 from oncoraft.inference.answer import answer_group
 from oncoraft.inference.engine import Engine, in_groups, kept_at_once
+from oncoraft.inference.infer import TIMES
 from oncoraft.models.base import causal_of
 from oncoraft.models.cases import Case
 from oncoraft.models.fold_model import new_score_head, with_adapter
@@ -110,7 +112,9 @@ def made_cases(count: int, tokens: int, vocabulary: int, shared: float) -> list[
 
 
 @torch.inference_mode()
-def two_passes(model: Any, head: nn.Sequential, cases: Sequence[Case], new_tokens: int, batch: int) -> list[float]:
+def two_passes(
+    model: Any, head: nn.Sequential, cases: Sequence[Case], new_tokens: int, batch: int, stops: Sequence[int] = ()
+) -> list[float]:
     """Generate, then read the prompt again for the score, as the quick start does; batches are padded on the left."""
     device, scores = next(model.parameters()).device, []
     for start in range(0, len(cases), batch):
@@ -118,22 +122,23 @@ def two_passes(model: Any, head: nn.Sequential, cases: Sequence[Case], new_token
         width = max(len(case.prompt) for case in some)
         ids = torch.tensor([[PAD] * (width - len(case.prompt)) + list(case.prompt) for case in some], device=device)
         mask = torch.tensor([[0] * (width - len(case.prompt)) + [1] * len(case.prompt) for case in some], device=device)
-        how = {"do_sample": True, "temperature": 0.6, "top_p": 0.9, "top_k": 0, "pad_token_id": PAD, "eos_token_id": None}
-        model.generate(input_ids=ids, attention_mask=mask, max_new_tokens=new_tokens, min_new_tokens=new_tokens, **how)
+        how = {"do_sample": True, "temperature": 0.6, "top_p": 0.9, "top_k": 0, "pad_token_id": PAD, "eos_token_id": list(stops) or None}
+        least = 1 if stops else new_tokens
+        model.generate(input_ids=ids, attention_mask=mask, max_new_tokens=new_tokens, min_new_tokens=least, **how)
         places = (mask.cumsum(dim=1) - 1).clamp(min=0)
         states = model(input_ids=ids, attention_mask=mask, position_ids=places, output_hidden_states=True).hidden_states[-1]
         scores += head(states[:, -1].float())[:, 0].tolist()
     return scores
 
 
-def one_prefill(engine: Engine, cases: Sequence[Case], settings: Inference, context: int) -> list[float]:
-    """What `oncoraft infer` does."""
+def one_prefill(engine: Engine, cases: Sequence[Case], settings: Inference, context: int, times: int = TIMES) -> list[float]:
+    """What `oncoraft infer` does; with `times` 1 no case takes the place of another."""
     engine.share([case.prompt for case in cases])
     most = kept_at_once(engine.causal, settings.cache_tokens)
-    groups = in_groups([len(case.prompt) for case in cases], most, settings.max_new_tokens + 10)
+    groups = in_groups([len(case.prompt) for case in cases], most, settings.max_new_tokens + 10, times)
     found: dict[str, float] = {}
     for group in groups:
-        results = answer_group(engine, Words(), [cases[index] for index in group], settings, context)
+        results = answer_group(engine, Words(), [cases[index] for index in group], settings, context, cache_tokens=most)
         found.update({result.case_id: 1 / (1 + np.exp(-result.logit)) for result in results})
     return [found[case.case_id] for case in cases]
 
@@ -165,6 +170,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--cache-tokens", type=int, help="of ours; what the device affords where it is left out")
     parser.add_argument("--shared", type=float, default=0.25, help="share of a prompt that is the same in all")
     parser.add_argument("--spread", type=float, default=4.0, help="standard deviation of the logits")
+    parser.add_argument("--ending", type=float, help="tokens after which answers end on average; all are full length where it is left out")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--only-ours", action="store_true", help="leave the two-pass ways out")
@@ -189,16 +195,20 @@ def measured(given: argparse.Namespace, device: torch.device) -> dict[str, Any]:
     cases = made_cases(given.cases, given.prompt_tokens, sizes["vocab_size"], given.shared)
     settings = Inference(max_new_tokens=given.new_tokens, cache_tokens=given.cache_tokens)
     sdpa = causal_of(model).config._attn_implementation
-    engine = Engine(model, head, PAD, (-1,), settings.batch_tokens)
+    # An even share of the tokens ends an answer: random weights draw one of them as often as any others.
+    stops = range(20, sizes["vocab_size"], max(1, round(given.ending))) if given.ending else ()
+    engine = Engine(model, head, PAD, stops or (-1,), settings.batch_tokens)
     ours = causal_of(model).config._attn_implementation
     few = cases[: max(2, given.cases // 6)]  # one at a time is slow: fewer cases, of every length
     ways: dict[str, tuple[str, int, Callable[[], list[float]]]] = {
         "ours": (ours, len(cases), lambda: one_prefill(engine, cases, settings, context)),
-        "batched": (sdpa, len(cases), lambda: two_passes(model, head, cases, given.new_tokens, given.batch)),
-        "published": (sdpa, len(few), lambda: two_passes(model, head, few, given.new_tokens, 1)),
+        "batched": (sdpa, len(cases), lambda: two_passes(model, head, cases, given.new_tokens, given.batch, stops)),
+        "published": (sdpa, len(few), lambda: two_passes(model, head, few, given.new_tokens, 1, stops)),
     }
+    if given.ending:
+        ways["in groups"] = (ours, len(cases), lambda: one_prefill(engine, cases, settings, context, 1))
     if given.only_ours:
-        ways = {"ours": ways["ours"]}
+        ways = {name: way for name, way in ways.items() if name in ("ours", "in groups")}
     speeds: dict[str, list[float]] = {name: [] for name in ways}
     scores: dict[str, list[float]] = {}
     for _ in range(given.rounds):

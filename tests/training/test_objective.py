@@ -11,7 +11,7 @@ from oncoraft.models.cases import Case
 from oncoraft.models.fold_model import new_score_head, score_logit, with_adapter
 from oncoraft.models.packing import micro_batches, pack
 from oncoraft.planning.config import Strategy
-from oncoraft.training.objective import losses, summed_cross_entropy
+from oncoraft.training.objective import AS_ATTENTION, losses, summed_cross_entropy
 from tests.models.tiny_models import ARCHITECTURES, random_cases, random_model
 from tests.training.oracle import padded_losses
 
@@ -108,6 +108,23 @@ def test_logits_in_parts_are_the_logits_at_once_in_loss_and_gradient() -> None:
         found.append((loss.detach(), states.grad))
     for other in found[1:]:
         torch.testing.assert_close(other, found[0])
+
+
+def test_many_states_that_attend_to_the_head_learn_as_from_their_logits() -> None:
+    model = random_model("qwen3").requires_grad_(False)
+    count, draws = AS_ATTENTION + 37, torch.Generator().manual_seed(1)
+    # Far apart: some targets are as good as certain, others beyond what fp32 can say of a probability.
+    start = 40 * torch.randn(count, 32, generator=draws)
+    targets, found = torch.randint(0, 97, (count,), generator=draws), []
+    for by_attention in (True, False):
+        states = start.clone().requires_grad_()
+        if by_attention:
+            loss = summed_cross_entropy(model, states, targets)
+        else:
+            loss = torch.nn.functional.cross_entropy(model.lm_head(states), targets, reduction="sum")
+        (0.3 * loss).backward()
+        found.append((loss.detach(), states.grad))
+    torch.testing.assert_close(*found, rtol=1e-5, atol=1e-5)
 
 
 def test_no_logits_are_computed_where_no_answer_is_predicted(monkeypatch: pytest.MonkeyPatch) -> None:

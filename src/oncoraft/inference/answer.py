@@ -16,8 +16,9 @@ import torch
 from oncoraft.answers import text_token_ids
 from oncoraft.foundation.errors import InputError
 from oncoraft.inference.cache import Cache
-from oncoraft.inference.engine import Engine
+from oncoraft.inference.engine import Engine, rows_within
 from oncoraft.inference.layout import SCORE_TEXTS, opening, score_in, with_score
+from oncoraft.inference.running import Joining
 from oncoraft.inference.sampling import uniforms
 from oncoraft.models.cases import Case
 from oncoraft.planning.config import Inference
@@ -63,9 +64,17 @@ def response_logit(log_probabilities: torch.Tensor) -> torch.Tensor:
 
 def answer_room(engine: Engine, tokenizer: Any, settings: Inference, is_written: bool) -> int:
     """Tokens that may follow a prompt in the cache: the answer and its opening, or the score texts."""
-    opened = max(len(ids) for ids in text_token_ids(tokenizer, [opening(score) for score in (1.0, 0.7, 0.3, 0.0)]))
-    weighed = 0 if engine.head is not None else sum(map(len, score_tokens(tokenizer)))
-    return max(opened + settings.max_new_tokens if is_written else STATED_SCORE_TOKENS, weighed)
+    weighed = 0 if engine.head is not None else begun_room(engine, tokenizer)
+    return max(_opened(tokenizer) + settings.max_new_tokens if is_written else STATED_SCORE_TOKENS, weighed)
+
+
+def begun_room(engine: Engine, tokenizer: Any) -> int:
+    """Tokens that are read after a prompt before its answer is sampled: the answer's opening, or the score texts."""
+    return _opened(tokenizer) if engine.head is not None else sum(map(len, score_tokens(tokenizer)))
+
+
+def _opened(tokenizer: Any) -> int:
+    return max(len(ids) for ids in text_token_ids(tokenizer, [opening(score) for score in (1.0, 0.7, 0.3, 0.0)]))
 
 
 def finite(cases: Sequence[Case], logits: Sequence[float]) -> list[float]:
@@ -86,28 +95,26 @@ def score_group(engine: Engine, cases: Sequence[Case]) -> list[Result]:
     return [Result(case.case_id, logit, None, None, "not_sampled") for case, logit in zip(cases, logits, strict=True)]
 
 
-def answer_group(
-    engine: Engine,
-    tokenizer: Any,
-    cases: Sequence[Case],
-    settings: Inference,
-    longest: int,
-    is_written: bool = True,
-    is_stopped: Callable[[], None] = lambda: None,
-) -> list[Result]:
-    """Score and text of every case.
+@dataclass(frozen=True)
+class Begun:
+    """A case that has been read: what the model says of it, and how its answer begins."""
+
+    case: Case
+    logit: float
+    forced: list[int]
+
+
+def begin(
+    engine: Engine, tokenizer: Any, cases: Sequence[Case], settings: Inference, longest: int, is_written: bool = True, is_first: bool = True
+) -> tuple[list[Begun], Joining]:
+    """Read some cases, longest prompt first, see `answer_group`; the rows that go on from there.
 
     Args:
-        cases: longest prompt first.
-        longest: the model's context in tokens; an answer is cut where it ends.
-        is_written: whether a whole answer is wanted; False (strategies without a head): its score alone is sampled.
-        is_stopped: called before every token; may raise.
-
-    Raises:
-        InputError: see `finite`.
+        is_first: whether their cache is the one that is written in; otherwise it has no room for answers.
     """
     lengths = [len(case.prompt) for case in cases]
-    cache = Cache(len(cases), lengths[0] + answer_room(engine, tokenizer, settings, is_written))
+    room = answer_room(engine, tokenizer, settings, is_written) if is_first else begun_room(engine, tokenizer)
+    cache = Cache(len(cases), lengths[0] + room)
     hidden = engine.prefill([case.prompt for case in cases], cache)
     forced: list[list[int]] = [[] for _ in cases]
     if engine.head is not None:
@@ -121,18 +128,61 @@ def answer_group(
         starts = torch.tensor(lengths, device=engine.device)
         weighed = engine.weigh(cache, starts, hidden, score_tokens(tokenizer), lengths[-1], lengths[0])
         logits = finite(cases, response_logit(weighed).tolist())
-    if settings.score_only:
-        return [Result(case.case_id, logit, None, None, "not_sampled") for case, logit in zip(cases, logits, strict=True)]
-    room = settings.max_new_tokens if is_written else STATED_SCORE_TOKENS
+    most = settings.max_new_tokens if is_written else STATED_SCORE_TOKENS
     filled = [length + len(ids) for length, ids in zip(lengths, forced, strict=True)]
-    rooms = [max(1, min(room, longest - length)) for length in filled]  # each row's own: a neighbour's length must not cut its answer
-    draws = uniforms(settings.seed, [case.case_id for case in cases], max(rooms))
-    written = engine.write(cache, filled, hidden, draws, settings.temperature, settings.top_p, is_stopped)
-    written = [tokens[:own] for tokens, own in zip(written, rooms, strict=True)]
-    stops = set(engine.stops.tolist())
+    limits = [max(1, min(most, longest - length)) for length in filled]  # each row's own: a neighbour's length must not cut its answer
+    draws = uniforms(settings.seed, [case.case_id for case in cases], most)
+    return list(map(Begun, cases, logits, forced)), Joining(cache, filled, hidden, draws, limits)
+
+
+def answer_group(
+    engine: Engine,
+    tokenizer: Any,
+    cases: Sequence[Case],
+    settings: Inference,
+    longest: int,
+    is_written: bool = True,
+    is_stopped: Callable[[], None] = lambda: None,
+    cache_tokens: int | None = None,
+) -> list[Result]:
+    """Score and text of every case.
+
+    Args:
+        cases: longest prompt first.
+        longest: the model's context in tokens; an answer is cut where it ends.
+        is_written: whether a whole answer is wanted; False (strategies without a head): its score alone is sampled.
+        is_stopped: called before every token; may raise.
+        cache_tokens: tokens whose keys and values may be kept at once; as many cases as that are written together, the others take the
+            places of those whose answers have ended. None: all together.
+
+    Raises:
+        InputError: see `finite`.
+    """
+    slots = len(cases[0].prompt) + answer_room(engine, tokenizer, settings, is_written)
+    at_once = len(cases) if cache_tokens is None else rows_within(cache_tokens, slots)
+    begun: list[Begun] = []
+
+    def more(most: int) -> Joining | None:
+        start = len(begun)
+        if start == len(cases):
+            return None
+        if start:  # what is read beside a full cache is bounded as a forward pass is
+            most = min(most, rows_within(engine.batch_tokens, len(cases[start].prompt)))
+        read, rows = begin(engine, tokenizer, cases[start : start + most], settings, longest, is_written, not start)
+        begun.extend(read)
+        return rows
+
+    if settings.score_only:
+        while more(at_once) is not None:
+            pass
+        return [Result(one.case.case_id, one.logit, None, None, "not_sampled") for one in begun]
+    first = more(at_once)
+    assert first is not None
+    written = engine.write(*first[:4], settings.temperature, settings.top_p, is_stopped, first.limits, more)
+    stops, has_head = set(engine.stops.tolist()), engine.head is not None
     return [
-        result(case, logit, [*begun, *tokens], tokens[-1] in stops, tokenizer, engine.head is not None, bool(begun), is_written)
-        for case, logit, begun, tokens in zip(cases, logits, forced, written, strict=True)
+        result(one.case, one.logit, [*one.forced, *tokens], tokens[-1] in stops, tokenizer, has_head, bool(one.forced), is_written)
+        for one, tokens in zip(begun, written, strict=True)
     ]
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 from torch.nn.attention.bias import causal_lower_right
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import pad, scaled_dot_product_attention
 from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface
 
@@ -54,6 +54,22 @@ class Cache:
             keys, values = self.layers[index]
             self.layers[index] = (keys[rows], values[rows])
             del keys, values
+
+    def put(self, rows: torch.Tensor, other: Cache) -> None:
+        """Another cache's rows, of no more slots, in place of these (indices)."""
+        for index, parts in other.layers.items():
+            for part, its in zip(self.layers[index], parts, strict=True):
+                part[rows, :, : other.slots] = its
+                part[rows, :, other.slots :] = 0  # what was there before may be no number, and a hidden slot has weight 0
+
+
+def joined(first: Cache, second: Cache) -> Cache:
+    """The rows of two caches in one."""
+    whole = Cache(first.rows + second.rows, max(first.slots, second.slots))
+    for index in second.layers:
+        parts = [[pad(part, (0, 0, 0, whole.slots - one.slots)) for part in one.layers[index]] for one in (first, second)]
+        whole.layers[index] = (torch.cat([parts[0][0], parts[1][0]]), torch.cat([parts[0][1], parts[1][1]]))
+    return whole
 
 
 @dataclass

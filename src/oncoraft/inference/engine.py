@@ -15,11 +15,9 @@ import torch
 from torch import nn
 
 from oncoraft.inference.cache import ARGUMENT, Cache, Reading, use_cache_attention
-from oncoraft.inference.sampling import draw
+from oncoraft.inference.running import Joining, More, Running
 from oncoraft.models.base import causal_of, logits_of
 
-STEPS_BETWEEN_LOOKS = 16  # on a GPU, asking whether all rows have ended stalls it, so it is asked this seldom
-COPY_COST = 2  # tokens of a row that are read in the time that its keys and values are copied
 GPU_CACHE_SHARE = 0.7  # the rest is for activations and for rows that are moved together
 CPU_CACHE_BYTES = 2**30
 CPU_CACHE_TOKENS = 131_072  # more rows at once than this holds are no quicker on a CPU, and a killed job loses the group that it was in
@@ -27,17 +25,25 @@ LEAST_SHARED = 16  # tokens; a shorter beginning costs as much to hand around as
 Prompt = Sequence[int]
 
 
-def in_groups(lengths: Sequence[int], tokens: int, extra: int = 0) -> list[list[int]]:
+def in_groups(lengths: Sequence[int], tokens: int, extra: int = 0, times: int = 1) -> list[list[int]]:
     """Indices in groups of similar length whose padded size (each row with `extra` more) stays within `tokens`; the longest first.
+
+    Args:
+        times: groups are so many times as large; their rows then follow one another.
 
     Example: lengths [3, 9, 4], 12 tokens -> [[1], [2, 0]].
     """
     groups: list[list[int]] = []
     for index in sorted(range(len(lengths)), key=lambda index: (-lengths[index], index)):
-        if not groups or (len(groups[-1]) + 1) * (lengths[groups[-1][0]] + extra) > tokens:
+        if not groups or len(groups[-1]) >= times * rows_within(tokens, lengths[groups[-1][0]] + extra):
             groups.append([])
         groups[-1].append(index)
     return groups
+
+
+def rows_within(tokens: int, slots: int) -> int:
+    """Rows of so many slots that stand in a cache of so many tokens at once; one always goes."""
+    return max(1, tokens // max(1, slots))
 
 
 def affordable_tokens(causal: Any) -> int:
@@ -189,7 +195,6 @@ class Engine:
         found = torch.stack([torch.log_softmax(self.logits(row), dim=-1).gather(1, flat[:, None])[:, 0] for row in known])
         return torch.zeros(len(starts), len(texts), device=self.device).index_add_(1, owner, found)
 
-    @torch.inference_mode()
     def write(
         self,
         cache: Cache,
@@ -199,43 +204,20 @@ class Engine:
         temperature: float,
         top_p: float,
         is_stopped: Callable[[], None] = lambda: None,
+        limits: Sequence[int] | None = None,
+        more: More = lambda _: None,
     ) -> list[list[int]]:
-        """Sampled continuations, stop token included where one was drawn.
+        """Sampled continuations, stop token included where one was drawn, in the order in which the rows have come.
 
         Args:
-            cache: holds the rows' prompts (and whatever was forced after them); rows that end are dropped from it.
+            cache: holds the rows' prompts (and whatever was forced after them); rows that end give way to others or are dropped from it.
             lengths: tokens of each row in the cache.
             hidden: (rows, hidden) states of their last tokens.
             draws: (rows, longest answer) uniforms, see `sampling.uniforms`.
             is_stopped: called before every token; may raise.
+            limits: tokens that each row may write; None: the longest answer.
+            more: at most so many rows of those that wait for a place; None where none does.
         """
-        answers = torch.zeros(draws.shape, dtype=torch.long, device=self.device)
-        active = torch.arange(len(draws), device=self.device)
-        starts, draws = torch.tensor(lengths, device=self.device), draws.to(self.device)
-        ended = torch.zeros(len(draws), dtype=torch.bool, device=self.device)
-        first, last, look = min(lengths), max(lengths), 1 if self.device.type == "cpu" else STEPS_BETWEEN_LOOKS
-        idle = 0  # tokens that were read of rows that had ended, since rows were dropped last
-        for step in range(draws.shape[1]):
-            is_stopped()
-            token = draw(self.logits(hidden), draws[active, step], temperature, top_p)
-            answers[active, step] = token
-            ended |= torch.isin(token, self.stops)
-            if step + 1 == draws.shape[1]:
-                break
-            if (step + 1) % look == 0 and (gone := int(ended.sum())):
-                keep = (~ended).nonzero()[:, 0]
-                if not len(keep):
-                    break
-                # Dropping rows copies the cache of those that go on, which costs about two tokens of each.
-                if (idle := idle + look * gone) >= COPY_COST * len(keep):
-                    cache.keep(keep)
-                    active, starts, ended, token, idle = active[keep], starts[keep], ended[keep], token[keep], 0
-            hidden = self.extend(cache, starts, token[:, None], first + step, last + step)[:, 0]
-            starts = starts + 1
-        return [self._until_stop(row) for row in answers.tolist()]
-
-    def _until_stop(self, tokens: list[int]) -> list[int]:
-        """Tokens up to and with the first that ends the answer."""
-        stops = set(self.stops.tolist())
-        place = next((place for place, token in enumerate(tokens) if token in stops), len(tokens))
-        return tokens[: place + 1]
+        running = Running(self, temperature, top_p)
+        running.join(Joining(cache, lengths, hidden, draws, [draws.shape[1]] * len(draws) if limits is None else limits))
+        return running.run(is_stopped, more)

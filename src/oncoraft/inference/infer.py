@@ -45,17 +45,22 @@ examples:
   oncoraft infer heldout.jsonl --base models/Qwen3-8B --fold-model fold-0 --shard 0 --shards 4 --out shard-0.jsonl --gpus 1
   oncoraft infer heldout.jsonl --base models/Qwen3-8B --examples train.jsonl --out shard-0.jsonl --settings '{"strategy": ...}'"""
 LARGE_FILE_BYTES = 64 * 2**20
+# Finished cases are kept a group at a time, so that a killed job loses the group that it was in; in a group, cases take one another's
+# places in the cache, which is full but for the group's end.
+TIMES = 4
 VLLM_GROUP_TOKENS = 131_072  # vllm has a cache of its own; this is how often finished cases are kept
 
 
 class Answering(NamedTuple):
     """An engine as the shard sees it: what it says of a group, the room that an answer needs, the model's context, how many tokens' keys
-    and values may be kept at once, and what it does with all prompts before the first group."""
+    and values may be kept at once, how often their cases follow one another in a group, and what it does with all prompts before the
+    first group."""
 
     answer: Answer
     room: Callable[[bool], int]
     longest: int
     cache_tokens: int
+    times: int
     share: Callable[[Sequence[Sequence[int]]], None]
 
 
@@ -178,9 +183,9 @@ def opened(given: argparse.Namespace, strategy: Strategy, settings: Inference, t
         def answer(one: Work, stop: Callable[[], None]) -> list[Result]:
             if one.is_read_only:
                 return score_group(engine, one.cases)
-            return answer_group(engine, tokenizer, one.cases, settings, longest, one.is_written, stop)
+            return answer_group(engine, tokenizer, one.cases, settings, longest, one.is_written, stop, most)
 
-        return Answering(answer, lambda written: answer_room(engine, tokenizer, settings, written), longest, most, engine.share)
+        return Answering(answer, lambda written: answer_room(engine, tokenizer, settings, written), longest, most, TIMES, engine.share)
     if not strategy.has_head or given.fold_model is None:
         raise InputError("inference.engine: expected transformers for a strategy without a score head", found="vllm")
     fast = VllmEngine(given.base, given.fold_model, strategy, settings, tokenizer)
@@ -189,6 +194,7 @@ def opened(given: argparse.Namespace, strategy: Strategy, settings: Inference, t
         lambda written: settings.max_new_tokens if written else 0,
         fast.longest,
         settings.cache_tokens or VLLM_GROUP_TOKENS,
+        1,
         lambda _: None,  # it keeps what prompts share by itself
     )
 
@@ -210,7 +216,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Of all rows, not of this shard's: the sample must not depend on the number of shards.
     chosen = sampled(rows, settings)
     bounds = (settings.batch_tokens, engine.cache_tokens, engine.room, strategy.has_head)
-    work = [*plan(cases, chosen, *bounds), *plan(tuned, set(), *bounds)]
+    work = [*plan(cases, chosen, *bounds, engine.times), *plan(tuned, set(), *bounds, engine.times)]
     # All of them, finished or not: a run that goes on has to read as one that was not disturbed.
     engine.share([case.prompt for case in (*cases, *tuned)])
     record = settings_record(given, blocks)

@@ -28,7 +28,7 @@ from oncoraft.fold_files import prompts_behind, read_fold_file, refers
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.input_file import require_file
 from oncoraft.foundation.jsonl import BadJSON, iterate_jsonl, parse_json
-from oncoraft.inference.answer import Result, answer_group, answer_room, score_group
+from oncoraft.inference.answer import Result, answer_group, score_group
 from oncoraft.inference.choices import by_head
 from oncoraft.inference.engine import Engine, in_groups, kept_at_once
 from oncoraft.inference.layout import Answer, category
@@ -130,15 +130,16 @@ def encoded(prompts: Sequence[tuple[str, str]], tokenizer: Any, longest: int, pa
 
 def answers(engine: Engine, tokenizer: Any, cases: Sequence[Case], settings: Inference, longest: int) -> list[Result]:
     """Results in the order of `cases`."""
-    is_written = not settings.score_only
-    extra = answer_room(engine, tokenizer, settings, True) if is_written else 0
-    tokens = kept_at_once(engine.causal, settings.cache_tokens) if is_written else settings.batch_tokens
     engine.share([case.prompt for case in cases])
     found: dict[int, Result] = {}
-    for group in in_groups([len(case.prompt) for case in cases], tokens, extra):
-        members = [cases[index] for index in group]
-        results = answer_group(engine, tokenizer, members, settings, longest) if is_written else score_group(engine, members)
-        found.update(zip(group, results, strict=True))
+    if settings.score_only:
+        for group in in_groups([len(case.prompt) for case in cases], settings.batch_tokens):
+            found.update(zip(group, score_group(engine, [cases[index] for index in group]), strict=True))
+    else:
+        most = kept_at_once(engine.causal, settings.cache_tokens)
+        order = sorted(range(len(cases)), key=lambda index: -len(cases[index].prompt))
+        members = [cases[index] for index in order]
+        found.update(zip(order, answer_group(engine, tokenizer, members, settings, longest, cache_tokens=most), strict=True))
     return [found[index] for index in range(len(cases))]
 
 

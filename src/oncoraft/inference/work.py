@@ -49,7 +49,13 @@ def sampled(rows: Sequence[dict[str, Any]], settings: Inference) -> set[str]:
 
 
 def plan(
-    cases: Sequence[Case], chosen: set[str], batch_tokens: int, cache_tokens: int, room: Callable[[bool], int], has_head: bool
+    cases: Sequence[Case],
+    chosen: set[str],
+    batch_tokens: int,
+    cache_tokens: int,
+    room: Callable[[bool], int],
+    has_head: bool,
+    times: int = 1,
 ) -> list[Work]:
     """The shard's groups: cases that are only scored, then those that are also written.
 
@@ -57,13 +63,14 @@ def plan(
         chosen: cases that get a rationale.
         batch_tokens, cache_tokens: bounds of a group's padded size, without and with a cache.
         room: tokens that a group's cache needs after each prompt, with a whole answer or with its score alone.
+        times: how often a cache's cases follow one another in a group.
     """
     work = []
     for is_written in (False, True):
         members = [case for case in cases if (case.case_id in chosen) == is_written]
         is_read_only = has_head and not is_written
-        tokens, extra = (batch_tokens, 0) if is_read_only else (cache_tokens, room(is_written))
-        for group in in_groups([len(case.prompt) for case in members], tokens, extra):
+        bounds = (batch_tokens, 0) if is_read_only else (cache_tokens, room(is_written), times)
+        for group in in_groups([len(case.prompt) for case in members], *bounds):
             work.append(Work(tuple(members[index] for index in group), is_read_only, is_written))
     return work
 

@@ -127,8 +127,12 @@ def last_rows_by_case(
     """As `by_case`, for queries of the last rows of each case alone, (1, heads, rows, head size)."""
     parts = []
     for one, its_key, its_value in zip(*_split_by_case(query, key, value, rows.counts, lengths), strict=True):
-        length = its_key.shape[2]
-        mask = _window_mask(length - one.shape[2], length, sliding_window or length, one.device)
+        length, asking = its_key.shape[2], one.shape[2]
+        if sliding_window is None or length <= sliding_window:
+            # What is added to the scores, as the kernel wants it: truth values would be turned into it in several passes.
+            mask = one.new_full((asking, length), -torch.inf).triu_(length - asking + 1)
+        else:
+            mask = _window_mask(length - asking, length, sliding_window, one.device)
         parts.append(scaled_dot_product_attention(one, its_key, its_value, attn_mask=mask, scale=scaling))
     return _joined(parts)
 

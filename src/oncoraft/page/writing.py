@@ -11,14 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
 
-from oncoraft.answers import text_token_ids
-from oncoraft.inference.answer import Result, answer_room, finite, force, result, score_group
-from oncoraft.inference.cache import Cache
+from oncoraft.inference.answer import Result, answer_room, begin, result, score_group
 from oncoraft.inference.engine import Engine, kept_at_once
-from oncoraft.inference.layout import opening
-from oncoraft.inference.sampling import draw, uniforms
+from oncoraft.inference.running import Running
 from oncoraft.models.cases import Case
 from oncoraft.planning.config import Inference
 
@@ -31,9 +27,6 @@ class Row:
 
     Attributes:
         key: of the request.
-        filled: tokens in the cache.
-        limit: tokens that may be drawn.
-        draws: (limit,) uniforms of the case.
         tokens: those of the answer so far; the first `begun` were forced.
         told: characters that were already handed out.
     """
@@ -41,21 +34,9 @@ class Row:
     key: int
     case: Case
     logit: float
-    filled: int
-    limit: int
-    draws: torch.Tensor
     tokens: list[int]
     begun: int
     told: int = 0
-
-
-def joined(first: Cache, second: Cache) -> Cache:
-    """The rows of two caches in one."""
-    whole = Cache(first.rows + second.rows, max(first.slots, second.slots))
-    for index in second.layers:
-        parts = [[nn.functional.pad(part, (0, 0, 0, whole.slots - one.slots)) for part in one.layers[index]] for one in (first, second)]
-        whole.layers[index] = (torch.cat([parts[0][0], parts[1][0]]), torch.cat([parts[0][1], parts[1][1]]))
-    return whole
 
 
 class Writing:
@@ -76,82 +57,48 @@ class Writing:
     def clear(self) -> None:
         """Forget every row and what was kept of it."""
         self.rows: list[Row] = []
-        self.cache: Cache | None = None
-        self.hidden: torch.Tensor | None = None
+        self.running = Running(self.engine, self.settings.temperature, self.settings.top_p)
 
     def has_room(self, case: Case) -> bool:
         """Whether a case's keys and values fit beside those of the others; one alone always goes."""
-        slots = max([len(case.prompt) + self.room, *([self.cache.slots] if self.cache else [])])
+        cache = self.running.cache
+        slots = max([len(case.prompt) + self.room, *([cache.slots] if cache else [])])
         return not self.rows or (len(self.rows) + 1) * slots <= self.tokens
 
-    @torch.inference_mode()
     def begin(self, key: int, case: Case) -> float:
         """Read a prompt, and join: the score's logit.
 
         Raises:
             InputError: the score is not finite.
         """
-        engine, length = self.engine, len(case.prompt)
-        cache = Cache(1, length + self.room)
-        hidden = engine.prefill([case.prompt], cache)
-        (logit,) = finite([case], engine.scores(hidden).tolist())
-        begun: list[int] = []
-        if self.settings.score_in_text == "forced":
-            probability = float(torch.tensor(logit, dtype=torch.float64).sigmoid())
-            (begun,) = text_token_ids(self.tokenizer, [opening(probability)])
-            hidden = force(engine, cache, [length], [begun])
-        limit = max(1, min(self.settings.max_new_tokens, self.longest - length - len(begun)))
-        draws = uniforms(self.settings.seed, [case.case_id], limit)[0]
-        cache = cache if self.cache is None else joined(self.cache, cache)
-        hidden = hidden if self.hidden is None else torch.cat([self.hidden, hidden])
-        # Last, and together: where memory ran out above, the others go on as if nobody had come.
-        self.rows.append(Row(key, case, logit, length + len(begun), limit, draws, list(begun), len(begun)))
-        self.cache, self.hidden = cache, hidden
-        return logit
+        (read,), joining = begin(self.engine, self.tokenizer, [case], self.settings, self.longest)
+        self.running.join(joining)
+        # Last: where memory ran out above, the others go on as if nobody had come.
+        self.rows.append(Row(key, case, read.logit, list(read.forced), len(read.forced)))
+        return read.logit
 
-    @torch.inference_mode()
     def step(self) -> tuple[list[tuple[int, str]], list[tuple[int, Result]]]:
         """One token of every row: (key, new text) of those that go on, (key, result) of those that end here."""
-        assert self.cache is not None
-        assert self.hidden is not None
-        places = [len(row.tokens) - row.begun for row in self.rows]
-        chances = torch.stack([row.draws[place] for row, place in zip(self.rows, places)]).to(self.engine.device)
-        drawn = draw(self.engine.logits(self.hidden), chances, self.settings.temperature, self.settings.top_p)
-        ended, told = [], []
-        for row, place, token in zip(self.rows, places, drawn.tolist()):
+        for row, token in zip(self.rows, self.running.draw().tolist(), strict=True):
             row.tokens.append(token)
-            if token in self.stops or place + 1 == row.limit:
-                ended.append(row)
-            elif text := self._new_text(row):
-                told.append((row.key, text))
+        ended = [self.rows[place] for place in self.running.look()]
+        told = [(row.key, text) for row in self.rows if row not in ended and (text := self._new_text(row))]
         results = [(row.key, self._result(row)) for row in ended]
-        kept = self.keep(row.key for row in self.rows if row not in ended)
+        gone = {row.key for row in ended}
+        self.keep([row.key for row in self.rows if row.key not in gone])
         if self.rows:
-            starts = [row.filled for row in self.rows]
-            token = drawn[kept][:, None]
-            self.hidden = self.engine.extend(self.cache, torch.tensor(starts, device=self.engine.device), token, min(starts), max(starts))[
-                :, 0
-            ]
-            for row in self.rows:
-                row.filled += 1
+            self.running.read()
         return told, results
 
-    @torch.inference_mode()
-    def keep(self, keys: Any) -> torch.Tensor:
-        """Drop all rows but these; the places that stay."""
-        wanted: Collection[int] = set(keys)
-        places = [place for place, row in enumerate(self.rows) if row.key in wanted]
-        kept = torch.tensor(places, dtype=torch.long, device=self.engine.device)
+    def keep(self, keys: Collection[int]) -> None:
+        """Drop all rows but these."""
+        places = [place for place, row in enumerate(self.rows) if row.key in keys]
         if len(places) < len(self.rows):
             self.rows = [self.rows[place] for place in places]
-            if not self.rows:
-                self.clear()
+            if self.rows:
+                self.running.keep(places)
             else:
-                assert self.cache is not None
-                assert self.hidden is not None
-                self.cache.keep(kept)
-                self.hidden = self.hidden[kept]
-        return kept
+                self.clear()
 
     def _new_text(self, row: Row) -> str:
         """What the row's text has grown by since it was last told; nothing while a character is half there."""

@@ -92,8 +92,11 @@ class CaseDropout(nn.Module):
         found = torch.empty((len(keys), len(columns)), dtype=torch.bool, device=keys.device)
         # A few rows at a time: the integers between the passes then stay in the processor's cache.
         rows = max(1, BLOCK // len(columns))
+        mixed, shifted = (columns.new_empty((min(rows, len(keys)), len(columns))) for _ in range(2))
         for its_keys, out in zip(keys.split(rows), found.split(rows), strict=True):
-            out.copy_(keep(its_keys, columns, self.probability))
+            count = len(its_keys)
+            mix(its_keys, columns, mixed[:count], shifted[:count])
+            torch.ge(mixed[:count], _border(self.probability), out=out)
         return found
 
     def _keys(self, places: torch.Tensor | None) -> torch.Tensor:
@@ -109,8 +112,19 @@ def keep(keys: torch.Tensor, columns: torch.Tensor, probability: float) -> torch
     """Which features stay, (tokens, width), each independently with 1 - probability; integers wrap around."""
     mixed = (keys[:, None] ^ columns[None, :]).mul_(FIRST_MULTIPLIER)
     mixed = mixed.bitwise_xor_(mixed >> 15).mul_(SECOND_MULTIPLIER)
-    # A mixed integer is uniform over the signed 32-bit range; its lowest share of `probability` is dropped.
-    return mixed >= int(probability * 2**32) - 2**31
+    return mixed >= _border(probability)
+
+
+def mix(keys: torch.Tensor, columns: torch.Tensor, out: torch.Tensor, room: torch.Tensor) -> None:
+    """The numbers that `keep` compares, (tokens, width), without new memory; `room` is of the same shape as `out`."""
+    torch.bitwise_xor(keys[:, None], columns[None, :], out=out)
+    torch.bitwise_right_shift(out.mul_(FIRST_MULTIPLIER), 15, out=room)
+    out.bitwise_xor_(room).mul_(SECOND_MULTIPLIER)
+
+
+def _border(probability: float) -> int:
+    """A mixed integer is uniform over the signed 32-bit range; its lowest share of `probability` is dropped."""
+    return int(probability * 2**32) - 2**31
 
 
 def token_keys(cases: Sequence[Case], seed: int, step: int) -> np.ndarray:

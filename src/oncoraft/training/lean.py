@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch.autograd import Function
 
+aten = torch.ops.aten
 BLOCK = 2**16  # numbers in a block, a quarter of a MiB in fp32: a few such blocks fit into the cache of one core
 
 
@@ -62,17 +63,19 @@ class _Gate(Function):
         context.save_for_backward(gate, up)
         out = torch.empty_like(up)
         for its_gate, its_up, its_out in zip(*(_blocks(part, up.shape[-1]) for part in (gate, up, out)), strict=True):
-            torch.mul(torch.nn.functional.silu(its_gate), its_up, out=its_out)
+            aten.silu.out(its_gate, out=its_out).mul_(its_up)
         return out
 
     @staticmethod
     def backward(context: Any, *gradients: torch.Tensor) -> Any:
         gate, up = context.saved_tensors
         of_gate, of_up = torch.empty_like(gate), torch.empty_like(up)
+        room = torch.empty(0)
         for parts in zip(*(_blocks(part, up.shape[-1]) for part in (gradients[0], gate, up, of_gate, of_up)), strict=True):
             gradient, its_gate, its_up, its_of_gate, its_of_up = parts
-            torch.mul(gradient, torch.nn.functional.silu(its_gate), out=its_of_up)
-            its_of_gate.copy_(torch.ops.aten.silu_backward(gradient * its_up, its_gate))
+            aten.silu.out(its_gate, out=its_of_up).mul_(gradient)
+            room = torch.mul(gradient, its_up, out=room.resize_(0))
+            aten.silu_backward.grad_input(room, its_gate, grad_input=its_of_gate)
         return of_gate, of_up
 
 
@@ -118,7 +121,7 @@ class _Project(Function):
     ) -> tuple[torch.Tensor, ...]:
         rows = states.flatten(0, -2)
         adapted = [place for place, part in enumerate(parts) if part.first is not None]
-        left = rows if kept is None or not adapted else rows * kept
+        left = rows if kept is None or not adapted else _dropped(rows, kept)
         # One product for the first matrices of all adapters, which read the same states.
         first = torch.cat(adapters[: len(adapted)]) if adapted else rows.new_empty(0, rows.shape[1])
         low = left @ first.T if adapted else rows.new_empty(0)
@@ -148,13 +151,25 @@ class _Project(Function):
             of_low = torch.cat([(flat[place] @ second).mul_(parts[place].scale) for place, _, second in pairs], dim=-1)
             found = [*(of_low.T @ left).split(context.sizes), *of_second]
             if of_states is not None:
-                _add_through_dropout(of_states, of_low @ torch.cat(adapters[: len(adapted)]), kept)
+                _add_through_dropout(of_states, of_low, torch.cat(adapters[: len(adapted)]), kept)
         return (None if of_states is None else of_states.view(context.shape)), None, None, *found
 
 
-def _add_through_dropout(total: torch.Tensor, part: torch.Tensor, kept: torch.Tensor | None) -> None:
-    """Add a gradient in place, but for what was dropped."""
-    total.add_(part if kept is None else part.mul_(kept))
+def _dropped(rows: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
+    """Rows (n, width) without what is not kept; a product with truth values takes eight times as long as one with their numbers."""
+    out = torch.empty_like(rows)
+    for one, its_kept, its_out in zip(*(_blocks(part, rows.shape[1]) for part in (rows, kept, out)), strict=True):
+        torch.mul(one, its_kept.to(rows.dtype), out=its_out)
+    return out
+
+
+def _add_through_dropout(total: torch.Tensor, low: torch.Tensor, first: torch.Tensor, kept: torch.Tensor | None) -> None:
+    """Add a gradient, the product of (n, rank) and (rank, width), in place, but for what was dropped."""
+    if kept is None:
+        total.addmm_(low, first)
+        return
+    for one, its_low, its_kept in zip(*(part.split(max(1, BLOCK // total.shape[1])) for part in (total, low, kept)), strict=True):
+        one.addcmul_(its_low @ first, its_kept.to(total.dtype))
 
 
 def projected(states: torch.Tensor, parts: Sequence[Projection], kept: torch.Tensor | None = None) -> tuple[torch.Tensor, ...]:

@@ -29,6 +29,10 @@ from oncoraft.training.lean_layers import reads_last_rows_alone
 LOGITS_AT_ONCE = {"cuda": 2**28, "cpu": 2**21}
 
 
+# From so many rows on, torch's attention kernel for a CPU works in blocks of 256 queries; in smaller ones it is slower than the products alone.
+AS_ATTENTION = 768
+
+
 class Ready(NamedTuple):
     """A micro-batch on the device: its packed row, and the numbers that decide what is dropped, if anything is."""
 
@@ -121,19 +125,28 @@ class _CrossEntropy(Function):
     @staticmethod
     def forward(context: Any, states: torch.Tensor, targets: torch.Tensor, model: Any, rows: int) -> torch.Tensor:
         weight, cap = causal_of(model).lm_head.weight, getattr(causal_of(model).config, "final_logit_softcapping", None)
+        plain = cap is None and causal_of(model).lm_head.bias is None and states.is_cpu and states.dtype == weight.dtype == torch.float32
+        if plain and context.needs_input_grad[0] and len(states) >= AS_ATTENTION:
+            total, gradient = _by_attention(states, weight, targets)
+            context.save_for_backward(gradient)
+            return total
         total = torch.zeros((), device=states.device)
         gradient = torch.empty_like(states) if context.needs_input_grad[0] else None
         for place in range(0, len(states), rows):
             some, wanted = states[place : place + rows], targets[place : place + rows, None].long()
             logits = logits_of(model, some)
-            likely = nn.functional.log_softmax(logits, dim=-1)
-            total -= likely.gather(1, wanted).sum()
+            # In place, and the division left to the short side: every pass over the logits costs as much as a tenth of their product.
+            chosen, most = logits.gather(1, wanted), logits.amax(dim=-1, keepdim=True)
+            slope = None if cap is None or gradient is None else 1 - (logits / cap).square_()  # the derivative of cap * tanh(x / cap)
+            likely = logits.sub_(most).exp_()
+            sums = likely.sum(dim=-1, keepdim=True)
+            total += (sums.log() + most - chosen).sum()
             if gradient is not None:
-                # d/d logits of -log softmax: the softmax, less 1 at the target.
-                ahead = likely.exp_().scatter_add_(1, wanted, likely.new_full(wanted.shape, -1.0))
-                if cap is not None:  # the derivative of cap * tanh(x / cap)
-                    ahead.mul_(1 - (logits / cap).square_())
-                gradient[place : place + rows] = ahead.to(weight.dtype) @ weight
+                # d/d logits of -log softmax: the softmax, less 1 at the target; both times the sum, which is then divided by.
+                likely.scatter_add_(1, wanted, -sums)
+                if slope is not None:
+                    likely.mul_(slope)
+                gradient[place : place + rows] = (likely.to(weight.dtype) @ weight).div_(sums)
         context.save_for_backward(gradient)
         return total
 
@@ -141,3 +154,16 @@ class _CrossEntropy(Function):
     def backward(context: Any, *gradients: torch.Tensor) -> Any:
         (gradient,) = context.saved_tensors
         return gradient * gradients[0], None, None, None
+
+
+def _by_attention(states: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cross-entropy from (n, hidden), summed, and its gradient.
+
+    States that attend to the rows of the head, keys and values alike, draw from them by the softmax of their logits: what comes out is
+    the gradient but for the target's row, and the kernel knows the logarithm of the sum. The logits never leave the processor's cache.
+    """
+    rows = weight[None, None]
+    drawn, logarithms = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(states[None, None], rows, rows, 0.0, False, scale=1.0)
+    wanted = weight[targets]
+    total = (logarithms.flatten() - (states * wanted).sum(dim=-1)).sum()
+    return total, drawn[0, 0].sub_(wanted)
