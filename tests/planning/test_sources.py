@@ -80,6 +80,13 @@ def test_every_data_file_of_the_package_belongs_to_a_module() -> None:
     assert there <= owned
 
 
+def test_compiled_modules_in_a_folder_of_data_are_no_data(tmp_path: Path) -> None:
+    (tmp_path / "declared" / "__pycache__").mkdir(parents=True)
+    for name in ("declared/one.py", "declared/__pycache__/one.cpython-311.pyc"):
+        (tmp_path / name).write_text("")
+    assert sources._data_paths(("declared",), tmp_path) == (tmp_path / "declared" / "one.py",)
+
+
 def test_no_step_imports_more_than_it_needs() -> None:
     code = "import sys; import oncoraft.cli; print([m for m in ('torch', 'pandas', 'numpy', 'pydantic') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -81,7 +81,9 @@ def source(name: str) -> Source:
 def _data_paths(names: tuple[str, ...], folder: Path) -> tuple[Path, ...]:
     """The files that a module's `DATA_FILES` stand for."""
     paths = [folder / name for name in names]
-    return tuple(sorted(file for path in paths for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file()))
+    found = (file for path in paths for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file())
+    # Compiled modules come and go with the interpreter that reads a folder of modules.
+    return tuple(sorted(file for file in found if file.parent.name != "__pycache__"))
 
 
 def closure(module: str) -> list[str]:

@@ -127,9 +127,9 @@ class _CrossEntropy(Function):
         weight, cap = causal_of(model).lm_head.weight, getattr(causal_of(model).config, "final_logit_softcapping", None)
         plain = cap is None and causal_of(model).lm_head.bias is None and states.is_cpu and states.dtype == weight.dtype == torch.float32
         if plain and context.needs_input_grad[0] and len(states) >= AS_ATTENTION:
-            total, gradient = _by_attention(states, weight, targets)
-            context.save_for_backward(gradient)
-            return total
+            whole, of_states = _by_attention(states, weight, targets)
+            context.save_for_backward(of_states)
+            return whole
         total = torch.zeros((), device=states.device)
         gradient = torch.empty_like(states) if context.needs_input_grad[0] else None
         for place in range(0, len(states), rows):
