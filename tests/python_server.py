@@ -2,7 +2,7 @@
 
 `python -m oncoraft infer ...` spends seven seconds of processor time on importing torch and transformers and, of a tiny model, less than one on
 its work; a dry run of the engine spends half of its time so. `PythonServer(folder).python` is a file to call as one calls `python`: for `-m
-oncoraft`, a module of it, `-m snakemake` and `-P FILE` it has the server fork a process with the caller's streams, folder and environment, and ends with that
+oncoraft`, `-m snakemake` and `-P FILE` it has the server fork a process with the caller's streams, folder and environment, and ends with that
 process's status; for all else it becomes the real interpreter. The engine finds it beside `sys.executable`, as its jobs do. Nothing of this
 package is imported by the server: a job imports it from the checkout that it belongs to.
 """
@@ -33,8 +33,7 @@ ENVIRONMENT = {"PYTHONHASHSEED": "0", "TZ": "UTC", "LC_ALL": "C.UTF-8", "HF_HUB_
 SHIM = """#!{python} -IS
 import json, os, socket, sys
 words = sys.argv[1:]
-module = words[1].split(".")[0] if words[:1] == ["-m"] else ""
-if words[:1] != ["-P"] and module not in ("oncoraft", "snakemake"):
+if words[:1] != ["-P"] and words[:2] not in (["-m", "oncoraft"], ["-m", "snakemake"]):
     os.execv({python!r}, [{python!r}, *words])
 with socket.socket(socket.AF_UNIX) as server:
     server.connect({address!r})

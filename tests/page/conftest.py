@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -16,10 +15,8 @@ from oncoraft.page.app import create
 from oncoraft.page.page import listening, parse, prepare
 from oncoraft.page.served import Page
 from oncoraft.planning.edge import read_settings
-from tests.forked import LIBRARIES
 from tests.page import made
 from tests.page.chrome import Chrome
-from tests.python_server import PythonServer
 
 SETTINGS = '{"inference": {"max_new_tokens": 24}, "report": {"smallest_cell": 1}}'
 Serve = Callable[..., tuple[str, Page]]
@@ -35,15 +32,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def fast_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The process of each model is forked from one that has imported the libraries: a start takes seconds less, and there are dozens."""
-    with PythonServer(tmp_path_factory.mktemp("python"), LIBRARIES) as server, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("oncoraft.page.service.sys", SimpleNamespace(executable=str(server.python)))
-        yield
-
-
-@pytest.fixture(scope="session")
-def serve(fast_workers: None) -> Iterator[Serve]:
+def serve() -> Iterator[Serve]:
     """Start a page with the command's own arguments; its address, and what it serves."""
     servers: list[tuple[uvicorn.Server, threading.Thread]] = []
 
