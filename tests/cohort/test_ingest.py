@@ -11,6 +11,7 @@ import pytest
 
 from oncoraft.cohort import ingestion
 from oncoraft.cohort.ingest import main
+from oncoraft.foundation import ranges
 from oncoraft.knowledge.tables import DERIVED_TABLES, TABLES
 from oncoraft.planning.edge import run
 
@@ -263,7 +264,8 @@ def test_with_strictness_fail_the_first_bad_row_ends_the_run(
 def test_a_table_of_several_row_groups_stands_in_the_order_of_its_patients_or_specimens(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ingestion, "ROWS", 1)
+    for module in (ingestion, ranges):
+        monkeypatch.setattr(module, "ROWS", 1)
     assert main([str(study), "--out", str(tmp_path / "tables")]) == 0
     seen = 0
     for path in sorted((tmp_path / "tables").glob("*.parquet")):
