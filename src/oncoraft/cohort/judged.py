@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from oncoraft.cohort.cells import ARROW_TYPES, type_distinct
+from oncoraft.cohort.cells import ARROW_TYPES, LIMIT, type_distinct
 from oncoraft.knowledge.tables import Column
 
 FEW = 4_096  # distinct texts of a column that are kept in mind: more are not likely to come again, and would take memory
@@ -39,6 +39,8 @@ def plain_numbers(column: Column, texts: pa.StringArray) -> pa.Array | None:
     least, most = pc.min_max(values).as_py().values()
     if least is None:
         return values
+    if column.kind != "number" and least < -LIMIT:  # one whole number that its type holds is refused
+        return None
     fits = (column.minimum is None or least >= column.minimum) and (column.maximum is None or most <= column.maximum)
     return values if fits else None
 
