@@ -91,7 +91,7 @@ def with_texts(rows: Iterable[Row], case_ids: Collection[str], path: Path, promp
         prompts: the file that it refers to.
 
     Raises:
-        InputError: no such file, no line of a case, one that cannot be read, or a text whose digest is another.
+        InputError: no such file, no line of a case, one that cannot be read, a text whose digest is another, or a row with a text of its own.
     """
     if not prompts.is_file():
         raise InputError("expected the file of the prompts that the lines refer to", file=path, line=1, column=PROMPTS, found=str(prompts))
@@ -99,6 +99,9 @@ def with_texts(rows: Iterable[Row], case_ids: Collection[str], path: Path, promp
         places = _places(stream, frozenset(case_ids), prompts)
         for line, row in enumerate(rows, 1):
             case_id = row["case_id"]
+            if not refers(row):  # its own text would stand for the one whose digest was compared
+                wanted = "expected no text in a line of a file that refers to its prompts"
+                raise InputError(wanted, file=path, line=line, column=next(key for key in TEXTS if key in row))
             if case_id not in places:
                 raise InputError(f"expected a case of {prompts}", file=path, line=line, column="case_id", found=case_id)
             start, number = places[case_id]

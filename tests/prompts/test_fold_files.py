@@ -200,6 +200,14 @@ def test_a_prompt_that_cannot_be_had_is_told_in_one_line_and_nothing_is_written(
     assert not list(tmp_path.glob("*out.jsonl*"))
 
 
+def test_a_line_with_a_text_of_its_own_beside_a_digest_is_refused(home: Path) -> None:
+    path = made(home, "referred")["train"]
+    first, second, *others = read_jsonl(path)
+    write_jsonl(path, [first, second | {"input": "another text"}, *others])
+    with pytest.raises(InputError, match="line 2, column input: expected no text"):
+        read_rows(path)
+
+
 def test_a_file_that_holds_its_prompts_is_read_as_ever(tmp_path: Path) -> None:
     write_jsonl(tmp_path / "own.jsonl", [{"case_id": "a", "instruction": "i"}])
     with pytest.raises(InputError, match=r"own\.jsonl, line 1, column input: expected this key"):

@@ -1,5 +1,6 @@
 """Losses, gradients and scores of packed micro-batches against the padded all-logits reference, for every architecture."""
 
+import math
 from typing import Any
 
 import pytest
@@ -125,6 +126,28 @@ def test_many_states_that_attend_to_the_head_learn_as_from_their_logits() -> Non
         (0.3 * loss).backward()
         found.append((loss.detach(), states.grad))
     torch.testing.assert_close(*found, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("turned", ["states", "head"])
+def test_many_states_learn_alike_however_their_numbers_lie_in_memory(turned: str) -> None:
+    model, count, draws = random_model("qwen3").requires_grad_(False), AS_ATTENTION + 5, torch.Generator().manual_seed(2)
+    start, targets = torch.randn(count, 32, generator=draws), torch.randint(0, 97, (count,), generator=draws)
+    if turned == "states":
+        start = start.T.contiguous().T
+    else:
+        model.lm_head.weight = nn.Parameter(model.lm_head.weight.T.contiguous().T, requires_grad=False)
+    states, own = start.detach().requires_grad_(), start.detach().requires_grad_()
+    loss = summed_cross_entropy(model, states, targets)
+    expected = nn.functional.cross_entropy(model.lm_head(own), targets, reduction="sum")
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(torch.autograd.grad(loss, states), torch.autograd.grad(expected, own))
+
+
+def test_large_logits_do_not_swallow_the_loss() -> None:
+    model, targets = random_model("qwen3").requires_grad_(False), torch.zeros(4, dtype=torch.long)
+    model.lm_head.weight.copy_(torch.full((97, 32), 1e6))  # all tokens alike, far from 0
+    states = torch.full((4, 32), 1.0, requires_grad=True)
+    assert summed_cross_entropy(model, states, targets).item() == pytest.approx(4 * math.log(97), rel=1e-5)
 
 
 def test_no_logits_are_computed_where_no_answer_is_predicted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -238,7 +238,9 @@ def whole(patterns, **wildcards):
         wildcards: their values, as `expand` takes them.
     """
     asked = []
-    for files in zip(*(expand(pattern, **wildcards) for pattern in patterns)):
+    for files in zip(
+        *(expand(pattern, **wildcards) for pattern in patterns), strict=True
+    ):
         is_partial = len({Path(file).exists() for file in files}) > 1
         asked += files if is_partial else files[:1]
     return asked

@@ -19,7 +19,9 @@ MOST_DOSE = 200.0  # Gy of a phase; more is another unit, or a total taken for t
 NUMBER = r"\d+(?:\.\d+)?"
 UNIT = r"(?P<unit>c?gy)"
 WORD = r"(?:fractions?|fracs?|fxs?|frx|frs?\b|treatments?|sessions?|#)"
-BETWEEN = r"(?:\s+(?!c?gy\b)[a-z][a-z\-]*){0,3}?"  # adjectives: `25 daily fractions`; `2 Gy fractions` are not two
+NO_FRACTIONS = "fields?|beams?|arcs?|phases?|months?|prior|missed|additional|boost"
+# Adjectives: `25 daily fractions`; `2 Gy fractions` are not two, and `4 field treatments` no four.
+BETWEEN = rf"(?:\s+(?!(?:c?gy|{NO_FRACTIONS}|weeks?|days?|hundred)\b)[a-z][a-z\-]*){{0,3}}?"
 # `5 fractions per week` are not all of them.
 COUNT = rf"(?P<count>\d+){BETWEEN}\s*{WORD}(?!\w)(?!\s*(?:/|per|a|each|every)\s*(?:week|wk|day|d\b))"
 BID = re.compile(r"\bb\.?\s?i\.?\s?d\b|\btwice[\s-]+(?:a[\s-]+)?(?:day|daily)\b|\b2\s?x\s?/\s?(?:day|d)\b|\btwo times (?:a day|daily)\b")
@@ -28,15 +30,28 @@ RBE = re.compile(
 )
 PHASES = re.compile(r"\s*(?:\+|;|\bplus\b|\bthen\b|\bfollowed by\b|\band (?:a )?(?=boost)|,\s*(?=(?:with\s+)?(?:a\s+)?boost))\s*")
 RANGE = re.compile(rf"{NUMBER}\s?(?:c?gy\s?)?(?:-|–|to)\s?{NUMBER}\s*{UNIT}|(?<![.\d])\d+\s?(?:-|–|to)\s?\d+\s*{WORD}")
-# Numbers of fractions that are written out; others are as rare as they are long.
-_SMALL = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
-WRITTEN_OUT = {word: str(number) for number, word in enumerate(_SMALL.split(), 1)} | {
-    "twenty": "20", "twenty-five": "25", "twenty-eight": "28", "thirty": "30", "thirty-three": "33", "thirty-five": "35",
-}  # fmt: skip
+# Numbers of fractions that are written out; more are as rare as they are long.
+_SMALL = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+_WRITTEN = {word: number for number, word in enumerate(_SMALL.split(), 1)}
+for _number, _ten in enumerate(_TENS.split(), 2):
+    _WRITTEN |= {_ten: 10 * _number}
+    _WRITTEN |= {f"{_ten}{mark}{word}": 10 * _number + number for number, word in enumerate(_SMALL.split()[:9], 1) for mark in "- "}
+_WORDS = "|".join(sorted(_WRITTEN, key=len, reverse=True))
+# Of `one fraction daily`, `two daily fractions` and `five fractions weekly` nobody knows how many they are in all.
+WRITTEN_OUT = re.compile(rf"\b(?!(?:one|two|three)\s+daily\b)(?P<word>{_WORDS})(?={BETWEEN}\s+{WORD}(?!\w)(?!\s+(?:daily|weekly)\b))")
 # `number of fractions 30`, `fractions: 30`; of `2 Gy fractions: 30` the dose is that of one.
-COUNT_BEHIND = re.compile(r"(?:(?:number|no\.|#) of fractions\s*[:=]?|(?<!gy )\bfractions\s*[:=])\s*(\d+)(?!\.?\d)(?!\s*c?gy)")
-# What joins a dose with its fractions, as a comma does; of `60 Gy; 10 fractions of 2 Gy` the fractions have a dose of their own.
-JOINED = re.compile(rf"(?<=gy)\s*[;:–—-]\s*(?={COUNT}(?!\s*,?\s*(?:of|at|@|x|to|for|total|{NUMBER}\s*c?gy)))")
+COUNT_BEHIND = re.compile(r"(?:(?:number|no\.|#) of fractions\s*[:=]?|(?<!gy )(?<!\d )\bfractions\s*[:=])\s*(\d+)(?!\.?\d)(?!\s*c?gy)")
+# What joins a dose with its fractions, as a comma does; of `60 Gy; 10 fractions of 2 Gy` the fractions have a dose of their own, and
+# `5 fractions missed` belong to none.
+JOINED = re.compile(
+    rf"(?P<dose>{NUMBER})\s*{UNIT}\s*[;:–—-]\s*(?={COUNT}(?!(?:(?!\b(?:plus|then|followed by)\b)[^;+])*\d\s*c?gy)\s*"
+    r"(?:$|[;,.+)]|(?:in total|total|then|plus|followed by|over|to|daily|once|twice|bid|b\.i\.d|imrt|vmat|sbrt|photons?|protons?|electrons?)\b))"
+)
+LEAST_JOINED = 0.5  # Gy a fraction; of `2 Gy; 30 fractions` the dose is that of one
+OF_A_FRACTION = re.compile(r"(?:(?:per|/)\s*(?:fraction|fx)|\bfraction(?:al)? (?:dose|size))\s*(?:of|:|=)?\s*$")
+# What a fraction has, said behind all of them.
+EACH_BEHIND = re.compile(rf"\s*,?\s*(?:of|at|@|x|each(?: of)?)\s*({NUMBER})\s*(c?gy)")
 # What a product comes to, said again behind it: `2 Gy x 25 = 50 Gy`; it must not be taken for the dose of a fraction.
 SAID_AGAIN = re.compile(rf"\s*(?:=|,?\s*\(?\s*(?:for a |to a )?total (?:dose )?(?:of )?:?)\s*{NUMBER}\s*c?gy\)?\s*$")
 MODALITIES = {
@@ -96,14 +111,15 @@ PATTERNS = tuple(
     re.compile(pattern)
     for pattern in (
         # dose per fraction: 2 Gy, 25 fractions
-        rf"(?:(?:per|/)\s*(?:fraction|fx)|\bfraction(?:al)? (?:dose|size))\s*(?:of|:|=)?\s*(?P<each>{NUMBER})\s*{UNIT}\s*,\s*{COUNT}",
+        rf"(?:(?<!gy)(?<!gy )(?:per|/)\s*(?:fraction|fx)|\bfraction(?:al)? (?:dose|size))\s*(?:of|:|=)?\s*(?P<each>{NUMBER})\s*{UNIT}\s*,\s*{COUNT}",
         # 2 Gy x 25 (fractions), and what it comes to is said or not
         rf"(?P<each>{NUMBER})\s*{UNIT}\s*(?:/\s?(?:fraction|fx|frs?\b)|per fraction)?\s*(?:{BID.pattern})?\s*x\s*(?P<count>\d+)",
         # 25 (fractions) x 2 Gy
         rf"(?P<count>\d+)\s*(?:{WORD})?\s*x\s*(?P<each>{NUMBER})\s*{UNIT}",
         # 50 Gy in 25 (daily) fractions; 50 Gy/25#; 9 Gy in 5
-        rf"(?P<dose>{NUMBER})\s*{UNIT}\s*(?:total\s*)?(?:[a-z]+\s+)?(?:in|/|over|as|using|with|into)\s*{COUNT}",
-        rf"(?P<dose>{NUMBER})\s*{UNIT}\s*(?:in|/)\s*(?P<count>\d+)(?!\.?\d)(?!\s*(?:c?gy|weeks?|days?)|{BETWEEN}\s*{WORD}(?!\w))",
+        rf"(?P<dose>{NUMBER})\s*{UNIT}\s*(?:total\s*)?(?:[a-z]+\s+)?(?:in|/|over|as|into)\s*{COUNT}",
+        rf"(?P<dose>{NUMBER})\s*{UNIT}\s*(?:total\s*)?(?:with|using)\s*(?P<count>\d+)\s*(?:daily\s+)?(?:fractions?|fxs?)\b(?=\s*(?:$|[,.)]|with\b|of\s*\d))",
+        rf"(?P<dose>{NUMBER})\s*{UNIT}\s*(?:in|/)\s*(?P<count>\d+)(?!\.?\d)(?!\s*(?:c?gy|weeks?|days?|{NO_FRACTIONS})|{BETWEEN}\s*{WORD}(?!\w))",
         # 25 fractions of 2 Gy
         rf"{COUNT}\s*(?:of|at|@)\s*(?P<each>{NUMBER})\s*{UNIT}",
         # 50 Gy at 2 Gy per fraction; 60 Gy, 2 Gy/fx; 60 Gy in 2 Gy fractions
@@ -126,11 +142,15 @@ def plain(text: str) -> str:
     text = re.sub(r"\b(?:centi-?grays?|cgys)\b|(?<=\d)\s?rads?\b", " cgy", text)
     text = re.sub(r"(?<!cobalt )(?<!cobalt-)\b(?:grays?|gys)\b", "gy", text)
     text = re.sub(r"\b(?:a |one )?single[\s-](?=fraction|dose)", "1 ", text)
-    text = re.sub(
-        rf"\b({'|'.join(sorted(WRITTEN_OUT, key=len, reverse=True))})(?={BETWEEN}\s+{WORD})", lambda found: WRITTEN_OUT[found[1]], text
-    )
+    text = WRITTEN_OUT.sub(lambda found: str(_WRITTEN[found["word"]]), text)
     text = COUNT_BEHIND.sub(r"\1 fractions", text.replace("1 dose", "1 fraction"))
-    return JOINED.sub(", ", text)
+    return JOINED.sub(_with_comma, text)
+
+
+def _with_comma(found: re.Match[str]) -> str:
+    dose = float(found["dose"]) * (0.01 if found["unit"] == "cgy" else 1.0)
+    is_of_one = OF_A_FRACTION.search(found.string, 0, found.start()) is not None
+    return found[0] if dose < LEAST_JOINED * int(found["count"]) and not is_of_one else f"{found['dose']} {found['unit']}, "
 
 
 def modality_of(text: str) -> str | None:
@@ -161,7 +181,12 @@ def _first(text: str) -> tuple[Phase | None, tuple[str, ...]]:
         each = float(parts["each"]) * (0.01 if (parts.get("unit_each") or parts["unit"]) == "cgy" else 1.0) if parts.get("each") else None
         dose = float(parts["dose"]) * size if parts.get("dose") else None
         count = int(parts["count"]) if parts.get("count") else None
-        return _phase(dose, each, count), (text[: found.start()], text[found.end() :])
+        behind = text[found.end() :]
+        if dose and count and (own := EACH_BEHIND.match(behind)):
+            its = float(own[1]) * (0.01 if own[2] == "cgy" else 1.0)
+            if abs(its * count / dose - 1) > 0.02:  # `60 Gy in 2 daily fractions of 1.5 Gy`
+                return None, ()
+        return _phase(dose, each, count), (text[: found.start()], behind)
     return None, ()
 
 

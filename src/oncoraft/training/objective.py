@@ -140,7 +140,7 @@ class _CrossEntropy(Function):
             slope = None if cap is None or gradient is None else 1 - (logits / cap).square_()  # the derivative of cap * tanh(x / cap)
             likely = logits.sub_(most).exp_()
             sums = likely.sum(dim=-1, keepdim=True)
-            total += (sums.log() + most - chosen).sum()
+            total += (sums.log() + (most - chosen)).sum()  # the difference first: large logits would swallow the logarithm
             if gradient is not None:
                 # d/d logits of -log softmax: the softmax, less 1 at the target; both times the sum, which is then divided by.
                 likely.scatter_add_(1, wanted, -sums)
@@ -162,8 +162,10 @@ def _by_attention(states: torch.Tensor, weight: torch.Tensor, targets: torch.Ten
     States that attend to the rows of the head, keys and values alike, draw from them by the softmax of their logits: what comes out is
     the gradient but for the target's row, and the kernel knows the logarithm of the sum. The logits never leave the processor's cache.
     """
+    # The kernel takes the numbers of a row to lie side by side, and asks nobody.
+    states, weight = states.contiguous(), weight.contiguous()
     rows = weight[None, None]
     drawn, logarithms = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(states[None, None], rows, rows, 0.0, False, scale=1.0)
-    wanted = weight[targets]
+    wanted = weight.index_select(0, targets)  # an index, unlike brackets, takes no -1 for the last token
     total = (logarithms.flatten() - (states * wanted).sum(dim=-1)).sum()
     return total, drawn[0, 0].sub_(wanted)
