@@ -22,10 +22,11 @@ from oncoraft.evidence.evidence import TABLES_READ, collect, collecting
 from oncoraft.evidence.facts import cancers_registered
 from oncoraft.evidence.known import Tables
 from oncoraft.evidence.perturb import PERTURBATIONS, is_late, own_space, perturb
-from oncoraft.evidence.reading import of_patients, open_tables, read_cases, read_fields
+from oncoraft.evidence.reading import CASE_COLUMNS, of_patients, open_cases, open_tables, read_fields
 from oncoraft.evidence.treatment import REGIMENS, REGISTRATION_DAYS, regimens_table
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.foundation.ranges import RangedTable
 from oncoraft.foundation.stable import stable_fraction
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 from oncoraft.prompts.budget import estimated_tokens
@@ -228,13 +229,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="audit.json to write")
     given = parser.parse_args(arguments)
     blocks = read_settings("audit", given)
-    everyone, block = read_cases(given.cases), blocks["audit"]
+    cases, block = open_cases(given.cases), blocks["audit"]
     budget, fields = blocks["prompts"].token_budget, read_fields(given.fields)
     audited = Audited(blocks["evidence"], renderer_of(blocks["prompts"]), budget, block.seed, fields)
-    chosen = sample(everyone, block.cases, block.seed)
+    case_ids = sample(pd.DataFrame({"case_id": cases.ids().to_pandas()}), block.cases, block.seed)["case_id"]
     # Nobody else's records are read: they say nothing of the chosen.
-    tables = of_patients(open_tables(given.tables, whole=True), pa.array(chosen["patient_id"].unique(), pa.string()))
-    report = audit(tables, chosen, audited, everyone[everyone["patient_id"].isin(chosen["patient_id"])])
+    patient_ids = pa.array(cases.rows(pa.array(case_ids, pa.string()))["patient_id"].unique(), pa.string())
+    everyone = RangedTable(cases.path, "patient_id", CASE_COLUMNS).rows(patient_ids)
+    tables = of_patients(open_tables(given.tables, whole=True), patient_ids)
+    report = audit(tables, everyone[everyone["case_id"].isin(case_ids)], audited, everyone)
     record = given.out.with_name(given.out.name + ".manifest.json")
     with publishing(given.out, record, step="audit") as (out, note):
         write_json(out, report)
