@@ -1,5 +1,6 @@
 """Patient ranges: where they may end, what is read of a table for one, and that what is written does not tell where they ended."""
 
+import gc
 import itertools
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oncoraft.foundation import ranges
-from oncoraft.foundation.ranges import RangedTable, patient_ranges, write_ranges
+from oncoraft.foundation.ranges import RangedTable, patient_ranges, without_cycle_search, write_ranges
 
 # Ids as they sort: `P-10_...` before `P-1_...`, and `b` and `b_+1` among one another.
 CASES = st.lists(st.tuples(st.sampled_from(["P-1", "P-10", "P-2", "a", "b", "b_+1"]), st.integers(-12, 12)), unique=True)
@@ -80,3 +81,21 @@ def test_the_bytes_of_a_table_do_not_tell_in_which_parts_it_was_written(tmp_path
     assert (folder / "one.parquet").read_bytes() == (folder / "many.parquet").read_bytes()
     assert pq.read_table(folder / "many.parquet").equals(whole)
     assert [pq.ParquetFile(folder / "many.parquet").metadata.row_group(group).num_rows for group in range(4)] == [32, 32, 32, 4]
+
+
+def test_the_search_for_cycles_goes_on_after_a_range_that_fails_and_stays_off_where_it_was() -> None:
+    def fail() -> None:
+        with without_cycle_search():
+            assert not gc.isenabled()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with without_cycle_search():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()

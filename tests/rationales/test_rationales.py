@@ -1,6 +1,5 @@
 """The rationale step from files to file: every labelled case once, counted, reproducible, with falls back to the template."""
 
-import gc
 import json
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from oncoraft.planning.config import Rationales
 from oncoraft.planning.edge import run
 from oncoraft.rationales import rationales
 from oncoraft.rationales.rationales import main
-from oncoraft.rationales.writing import without_cycle_search
 from oncoraft.verifiers import combine
 from tests.rationales.cases_on_disk import write_cases
 
@@ -235,21 +233,3 @@ def test_no_process_at_all_is_refused(tmp_path: Path, capsys) -> None:
     assert status == 2
     assert "--processes: expected 1 or more, found 0" in capsys.readouterr().err
     assert not out.exists()
-
-
-def test_the_search_for_cycles_goes_on_after_a_range_that_fails_and_stays_off_where_it_was() -> None:
-    def fail() -> None:
-        with without_cycle_search():
-            assert not gc.isenabled()
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        fail()
-    assert gc.isenabled()
-    gc.disable()
-    try:
-        with without_cycle_search():
-            pass
-        assert not gc.isenabled()
-    finally:
-        gc.enable()

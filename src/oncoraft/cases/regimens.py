@@ -6,11 +6,9 @@ through and cases described.
 
 from __future__ import annotations
 
-import gc
 import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -31,7 +29,7 @@ from oncoraft.cases.tables import completed, distinct, of_patients, open_tables
 from oncoraft.cases.treatment_rows import INVESTIGATIONAL, for_a_cancer, rows_of_unknown_agents, treatment_intervals
 from oncoraft.cases.treatment_setting import progression_days, settings_at_index
 from oncoraft.foundation.provenance import manifest, publishing, write_json
-from oncoraft.foundation.ranges import RangedTable, patient_ranges, write_ranges
+from oncoraft.foundation.ranges import RangedTable, patient_ranges, without_cycle_search, write_ranges
 from oncoraft.knowledge.drugs import drugs
 from oncoraft.planning.config import Regimens
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
@@ -144,18 +142,6 @@ def case_rows(
     return pd.DataFrame(rows, columns=COURSE_COLUMNS).join(diagnosis[described])
 
 
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Without the search for circles of objects: there are none among thousands of regimens, and each search would go through them all."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
 def cases_of(tables: dict[str, pd.DataFrame], rules: Regimens, cohort: Cohort) -> tuple[pd.DataFrame | None, dict[str, Any]]:
     """Treatment cases of some patients, sorted by patient and index day (None: there are none), and what was counted on the way.
 
@@ -181,7 +167,7 @@ def cases_of(tables: dict[str, pd.DataFrame], rules: Regimens, cohort: Cohort) -
     counts |= aside
     if intervals.empty:
         return None, counts
-    with uncollected():
+    with without_cycle_search():
         rows = case_rows(intervals, cancers, tables, people.tolist(), rules)
     cases = describe(rows, cohort.classes, tables)
     cases["patient_id"] = people.to_numpy()[cases["patient_id"]]

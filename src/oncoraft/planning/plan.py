@@ -52,7 +52,6 @@ class Plan(FurtherCohorts):
         self.steps_asked: set[str] = set()  # steps of the jobs of this plan
         self.content = Content()
         self.base_listed: dict[str, list[str]] = {}  # by model: a plan's jobs, hundreds of them, ask for the same folder
-        self.base_digests: dict[str, str] = {}
         self.tasks = TaskPlan(self.config, self.content, self.steps_asked)
         self.cells = CellPlan(self.config, self.content, self.steps_asked)
 
@@ -89,7 +88,7 @@ class Plan(FurtherCohorts):
         if self.is_built(model):
             return [f"{folder}/{name}" for name in BUILT_FILES]
         if model not in self.base_listed:
-            found = sorted(Path(folder).glob("*")) if Path(folder).is_dir() else []
+            found = sorted(Path(folder).glob("*"))
             self.base_listed[model] = [file.as_posix() for file in found if file.suffix in {".json", ".safetensors", ".model", ".jinja"}]
         return self.base_listed[model]
 
@@ -179,10 +178,8 @@ class Plan(FurtherCohorts):
         return self.content.of(altered)
 
     def base_content(self, model: str) -> str:
-        """Digest of the files of a base model from outside, as this plan first found them; of one that the workflow builds nothing."""
-        if model not in self.base_digests:
-            self.base_digests[model] = "" if self.is_built(model) else self.content.of(Path(file) for file in self.base_files(model))
-        return self.base_digests[model]
+        """Digest of the files of a base model from outside; of one that the workflow builds nothing."""
+        return "" if self.is_built(model) else self.content.of(Path(file) for file in self.base_files(model))
 
     def teacher_content(self) -> str:
         """Digest of the files that the teacher reads."""

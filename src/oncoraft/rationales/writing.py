@@ -5,12 +5,10 @@ A range is a piece of work of its own, which several processes may do side by si
 
 from __future__ import annotations
 
-import gc
 import logging
 from array import array
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -19,6 +17,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from oncoraft.foundation.jsonl import BadJSON, json_line
+from oncoraft.foundation.ranges import without_cycle_search
 from oncoraft.rationales.lessons import lessons_of_range, open_evidence
 from oncoraft.rationales.teacher import Lesson, Teacher
 from oncoraft.rationales.teacher_template import TemplateTeacher
@@ -183,19 +182,3 @@ def writer_of_ranges(
                 return Written("", rows, tally)
 
     return written
-
-
-@contextmanager
-def without_cycle_search() -> Iterator[None]:
-    """Let Python not look for reference cycles meanwhile.
-
-    Records, claims and findings hold none, but there are a million of them, and going through them again and again took a quarter of the
-    time. What libraries leave in cycles waits until the range is done.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
