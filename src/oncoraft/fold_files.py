@@ -130,7 +130,7 @@ def _places(stream: BinaryIO, case_ids: frozenset[str], prompts: Path) -> dict[s
     start = 0
     for number, line in enumerate(stream, 1):
         if line.strip():
-            case_id = _case_of(line) or _parsed(line, prompts, number).get("case_id")
+            case_id = case_of(line) or _parsed(line, prompts, number).get("case_id")
             if isinstance(case_id, str) and case_id in case_ids:
                 if case_id in places:
                     wanted = f"expected each case once, the first time was line {places[case_id][1]}"
@@ -140,12 +140,15 @@ def _places(stream: BinaryIO, case_ids: frozenset[str], prompts: Path) -> dict[s
     return places
 
 
-def _case_of(line: bytes) -> str | None:
-    """The case that a line begins with; None where it does not: another program may put the keys of a row in another order."""
+def case_of(line: bytes) -> str | None:
+    """The case that a line begins with; None where it does not: another program may put the keys of a row in another order.
+
+    Of the line nothing is kept, as a match would.
+    """
     begun = CASE.match(line)
     try:
         return None if begun is None else str(json.loads(begun[1]))
-    except ValueError:  # `_parsed` says what is wrong with it
+    except ValueError:  # who parses the line says what is wrong with it
         return None
 
 

@@ -150,6 +150,13 @@ def test_large_logits_do_not_swallow_the_loss() -> None:
     assert summed_cross_entropy(model, states, targets).item() == pytest.approx(4 * math.log(97), rel=1e-5)
 
 
+def test_a_target_that_is_no_token_is_refused_and_not_taken_from_the_end() -> None:
+    model, targets = random_model("qwen3").requires_grad_(False), torch.zeros(AS_ATTENTION, dtype=torch.long)
+    targets[3] = -1
+    with pytest.raises((IndexError, RuntimeError), match="index"):
+        summed_cross_entropy(model, torch.ones(AS_ATTENTION, 32, requires_grad=True), targets)
+
+
 def test_no_logits_are_computed_where_no_answer_is_predicted(monkeypatch: pytest.MonkeyPatch) -> None:
     model, head = adapted("gemma3")
     rows = []

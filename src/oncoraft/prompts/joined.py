@@ -6,7 +6,6 @@ another order is read whole and sorted. Who is in which part of a fold is decide
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +18,7 @@ import pyarrow.compute as pc
 from oncoraft.answers import answer_text
 from oncoraft.artefacts import read_table
 from oncoraft.evidence.reading import open_cases, ranges_of
-from oncoraft.fold_files import CASE
+from oncoraft.fold_files import case_of
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import iterate_rows, read_jsonl
 from oncoraft.foundation.ranges import Range
@@ -119,14 +118,9 @@ class ByCase:
         case_ids: list[str] = []
         with path.open("rb") as stream:
             for line in stream:
-                # Not the match itself is kept: it holds the line, and all of them the file.
-                found = CASE.match(line)
-                if found is None:
+                if (case_id := case_of(line)) is None:
                     return None
-                try:
-                    case_ids.append(json.loads(found[1]))
-                except ValueError:
-                    return None
+                case_ids.append(case_id)
         return case_ids if all(one < other for one, other in pairwise(case_ids)) else None
 
     def of(self, one: Range) -> list[dict[str, Any]]:
