@@ -21,10 +21,13 @@ ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 TARGETS = [ATTENTION, ("q_proj", "v_proj"), (*ATTENTION, "gate_proj", "up_proj", "down_proj")]
 
 
-def adapted(architecture: str, targets: tuple[str, ...], dropout: float = 0.3) -> tuple[Any, nn.Sequential, Any]:
+def adapted(architecture: str, targets: tuple[str, ...], dropout: float = 0.3, biased: bool = False) -> tuple[Any, nn.Sequential, Any]:
     """Adapters whose second matrix is not 0 and norms whose weights are not 1, so that every gradient counts."""
     model = random_model(architecture)
     torch.manual_seed(5)
+    for layer in model.model.layers if biased else ():
+        layer.self_attn.q_proj.bias = nn.Parameter(torch.randn(32))
+        layer.self_attn.v_proj.bias = nn.Parameter(torch.randn(16))
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(False)
         if "norm" in name:
@@ -37,13 +40,14 @@ def adapted(architecture: str, targets: tuple[str, ...], dropout: float = 0.3) -
     return model, head, use_case_dropout(model, head, seed=3)
 
 
+@pytest.mark.parametrize("biased", [False, True], ids=["", "biased"])
 @pytest.mark.parametrize("targets", TARGETS, ids=["attention", "query and value", "all"])
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_losses_and_gradients_are_those_of_the_librarys_layers(architecture: str, targets: tuple[str, ...]) -> None:
+def test_losses_and_gradients_are_those_of_the_librarys_layers(architecture: str, targets: tuple[str, ...], biased: bool) -> None:
     cases, found = random_cases(7, seed=2), []
     assert max(case.length for case in cases) > 2 * WINDOW
     for lean in (False, True):
-        model, head, draws = adapted(architecture, targets)
+        model, head, draws = adapted(architecture, targets, biased=biased)
         if lean:
             assert use_lean_layers(model)
         assert reads_last_rows_alone(model) is lean

@@ -129,8 +129,9 @@ def _last_layer(layer: Any, original: Any, hidden_states: torch.Tensor, read_row
 def _project(states: torch.Tensor, places: torch.Tensor | None, *modules: Any) -> Sequence[torch.Tensor]:
     """Outputs of linear layers that read the same states, which stand at these places of the packed row (None: all of it)."""
     parts = [_projection(module) for module in modules]
-    dropouts = {id(dropout): dropout for part in parts if part is not None for dropout in part[1]}
-    if None in parts or len(dropouts) > 1 or states.dtype != torch.float32 or not states.is_cpu:
+    dropouts = {id(dropout): dropout for module in modules for dropout in _dropouts(module)}
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts) or len(dropouts) > 1 or states.dtype != torch.float32 or not states.is_cpu:
         for dropout in dropouts.values():
             dropout.places = places
         try:
@@ -143,20 +144,27 @@ def _project(states: torch.Tensor, places: torch.Tensor | None, *modules: Any) -
         if dropout.training and dropout.probability:
             kept = dropout.kept(places)
             scale = 1 / (1 - dropout.probability)
-    known = [part[0] for part in parts if part is not None]
     if kept is not None:
         known = [Projection(part.weight, part.first, part.second, part.scale * scale) for part in known]
     return projected(states, known, kept)
 
 
-def _projection(module: Any) -> tuple[Projection, list[CaseDropout]] | None:
-    """A linear layer with at most one plain adapter, and the adapter's dropout; None where it is anything else."""
+def _dropouts(module: Any) -> list[CaseDropout]:
+    """Dropout layers of a linear layer's active adapters, whatever the layer itself is."""
+    if not isinstance(module, AdaptedLinear) or module.disable_adapters or module.merged:
+        return []
+    found = [module.lora_dropout[name] for name in module.active_adapters if name in module.lora_dropout]
+    return [dropout for dropout in found if isinstance(dropout, CaseDropout)]
+
+
+def _projection(module: Any) -> Projection | None:
+    """A linear layer with at most one plain adapter; None where it is anything else."""
     base = module.base_layer if isinstance(module, AdaptedLinear) else module
     if type(base) is not nn.Linear or base.bias is not None or base.weight.requires_grad or base.weight.dtype != torch.float32:
         return None
     if base is module or module.disable_adapters or module.merged:
         # Merged weights are switched off by the layer's own code.
-        return None if base is not module and module.disable_adapters and module.merged else (Projection(base.weight), [])
+        return None if base is not module and module.disable_adapters and module.merged else Projection(base.weight)
     active = [name for name in module.active_adapters if name in module.lora_A]
     if len(active) != 1 or active[0] in module.lora_variant:
         return None
@@ -164,5 +172,4 @@ def _projection(module: Any) -> tuple[Projection, list[CaseDropout]] | None:
     plain = first.weight.dtype == torch.float32 and first.bias is None and second.bias is None
     if not plain or not isinstance(dropout, CaseDropout | nn.Identity):
         return None
-    found = Projection(base.weight, first.weight, second.weight, module.scaling[active[0]])
-    return found, [dropout] if isinstance(dropout, CaseDropout) else []
+    return Projection(base.weight, first.weight, second.weight, module.scaling[active[0]])
