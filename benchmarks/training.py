@@ -10,7 +10,7 @@ On a CPU each side is a process of its own (`training_peers.py`), which takes th
 the first losses are equal. What counts is processor seconds, since the machine may be busy, and the share of the fp32 roof that matrix
 products reach in the same process. On a GPU both sides train the same LoRA (rank 16, alpha 32, dropout 0.1 on q, k, v, o) and the same
 score head with the same two losses; the first side is the default recipe (activation checkpointing, padding to the longest of the batch,
-bf16 autocast), beside it the same without checkpointing, and this engine as it is and compiled. Tokens are those of prompts and answers,
+bf16 autocast), beside it the same without checkpointing, and this engine as it is, compiled, and with the base products in FP8. Tokens are those of prompts and answers,
 padding not counted. `--record` writes command, versions, machine and figures to a dated file in `benchmarks/records/`.
 """
 
@@ -68,9 +68,12 @@ def cases_of(steps: int, vocabulary: int, lengths: str, seed: int = 11) -> list[
     return [cases[start : start + 8] for start in range(0, count, 8)]
 
 
-def engine(shape: dict[str, int], device: torch.device, steps: int, tokens: int, compiled: bool) -> Callable[[list[Case]], float]:
+def engine(
+    shape: dict[str, int], device: torch.device, steps: int, tokens: int, compiled: bool, fp8_base: bool = False
+) -> Callable[[list[Case]], float]:
     """A step of this engine."""
-    settings = Training(tokens_per_micro_batch=tokens, compile=compiled, learning_rate=1e-4, score_head_learning_rate=1e-4)
+    rates = {"learning_rate": 1e-4, "score_head_learning_rate": 1e-4}
+    settings = Training(tokens_per_micro_batch=tokens, compile=compiled, fp8_base=fp8_base, **rates)
     trainer = equip(new_model(shape, device), {"strategy": Strategy(), "training": settings, "adapter": Adapter()}, steps)
     trainer.model.train()
     assert trainer.head is not None
@@ -176,6 +179,7 @@ def on_gpu(steps: int, tokens: int, tiny: bool) -> dict[str, Any]:
         "default loop: padded, all logits, checkpointing": lambda: PaddedLoop(new_model(shape, device), Adapter(), device, True).step,
         "packed, eager": lambda: engine(shape, device, steps, tokens, compiled=False),
         "packed, compiled": lambda: engine(shape, device, steps, tokens, compiled=True),  # on a CPU nothing is
+        "packed, compiled, base in FP8": lambda: engine(shape, device, steps, tokens, compiled=True, fp8_base=True),
         "padded, all logits, no checkpointing": lambda: PaddedLoop(new_model(shape, device), Adapter(), device, False).step,
     }
     work: Any = None

@@ -202,6 +202,8 @@ def align(
         raise InputError(f"expected a strategy of method {method}", column="strategy.method", found=blocks["strategy"].method)
     if blocks["training"].shard:
         raise InputError(f"expected false: {method} does not work on a base model in parts", column="training.shard")
+    if blocks["training"].fp8_base:
+        raise InputError(f"expected false: {method} writes and learns with the base as it is", column="training.fp8_base")
     check_fold_model(given.fold_model, blocks["strategy"])
     held = hold_devices(given.gpus)
     if given.gpus > 1 and not launched():

@@ -21,7 +21,7 @@ from oncoraft.planning.settings.cells import LEAKING, CellColumns, CellDesign, C
 from oncoraft.planning.settings.cohort import SUBTYPES, CohortFilter, Definition, Design, Folds, Followup, Ingest, Labels, Regimens, Twin
 from oncoraft.planning.settings.cohorts import Cohort, External, Pooling
 from oncoraft.planning.settings.models import Adapter, Final, Inference, Model, Strategy, TinyModel, Training
-from oncoraft.planning.settings.strategy_checks import check_final, check_lenders, check_scores, check_shard, check_starts
+from oncoraft.planning.settings.strategy_checks import check_final, check_fp8, check_lenders, check_scores, check_shard, check_starts
 from oncoraft.planning.settings.tasks import KINDS, Radiation, TaskName, TextTask, declared_value
 from oncoraft.planning.settings.text import Audit, Evidence, Prompts, Rationales, Split, VerifierName
 
@@ -150,6 +150,7 @@ class Config(Block):
         check_final(self.final.strategies, self.strategies)
         check_starts(self.strategies)
         check_shard(self.training, self.strategies)
+        check_fp8(self.training, self.cell_training, self.strategies)
         return self
 
     @model_validator(mode="after")

@@ -36,6 +36,7 @@ from oncoraft.recalibration import FILE as RECALIBRATION_FILE
 from oncoraft.training.checkpoints import States, locked, run_key
 from oncoraft.training.compiling import compile_layers
 from oncoraft.training.dropout import use_case_dropout
+from oncoraft.training.fp8 import score_drift, use_fp8_base
 from oncoraft.training.frozen import read_once
 from oncoraft.training.launch import launched, run_on_every_gpu
 from oncoraft.training.lean_layers import use_lean_layers
@@ -163,6 +164,8 @@ def equip(
     optimizer, schedule = new_optimizer(model, head, settings, total_steps)
     trainer = Trainer(model, head, optimizer, schedule, strategy, settings, draws, processes or Processes(), choices=list(choices))
     trainer.work, trainer.roof = work_of(model, strategy.has_adapter), measured_roof(device)
+    if settings.fp8_base and strategy.has_adapter:
+        trainer.fp8_layers = use_fp8_base(model)
     if device.type == "cpu":
         use_lean_layers(model)
         keep_freed_memory()
@@ -213,7 +216,7 @@ def publish(
     given: argparse.Namespace, trainer: Trainer, cases: list[Case], record: dict[str, Any], adapter: dict[str, torch.Tensor]
 ) -> None:
     """Write the fold's folder, whole or not at all."""
-    counts = {
+    counts: dict[str, float] = {
         "cases": len(cases),
         "patients": len({case.patient_id for case in cases}),
         "responders": sum(bool(case.responder) for case in cases),
@@ -224,6 +227,9 @@ def publish(
     }
     if trainer.fallbacks is not None:
         counts["layers_run_uncompiled"] = len(trainer.fallbacks.reasons)
+    if trainer.fp8_layers:
+        head = None if trainer.choices else trainer.head
+        counts |= {"fp8_layers": trainer.fp8_layers} | score_drift(trainer.model, head, cases, trainer.settings.tokens_per_micro_batch)
     with publishing(given.out, step="train", folders=[given.out], keeping=LATER, own=WRITTEN) as (folder,):
         write_fold(folder, trainer, cases, adapter)
         outputs = {given.out / path.name: path for path in sorted(folder.iterdir())}

@@ -35,6 +35,7 @@ class Trainer:
     processes: Processes = field(default_factory=Processes)
     frozen: PromptStates | None = None
     fallbacks: Fallbacks | None = None  # of compiled layers
+    fp8_layers: int = 0  # frozen layers whose products are taken in FP8
     work: Work | None = None
     roof: float = math.inf
     step: int = 0

@@ -190,8 +190,19 @@ class Training(Block):
         description="Cut the base model over the GPUs of a training, for one that is larger than a GPU; a training on one GPU ignores it.",
     )
     compile: bool = Field(True, description="Compile each decoder layer on a GPU; a CPU ignores it.")
+    fp8_base: bool = Field(
+        False,
+        description="Take the products of the frozen base weights under adapters in FP8, for a GPU of compute capability 9.0 (Hopper) or later; scores "
+        "change a little, and the log and the manifest tell by how much. A CPU does so too, only slower.",
+    )
     checkpoint_every_steps: int = Field(50, ge=1, description="Steps between two saves of the trainer's state.")
     seed: int = Field(37, description="Order of the cases, dropout, start of the score head.")
+
+    @model_serializer(mode="wrap")
+    def _as_before_without_fp8(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What rules depend on: as it was before there was FP8, so that models trained without it stand."""
+        values: dict[str, Any] = handler(self)
+        return {name: value for name, value in values.items() if name != "fp8_base" or value}
 
 
 class Inference(Block):

@@ -38,6 +38,18 @@ def check_shard(training: Training, strategies: Mapping[str, Strategy]) -> None:
         raise ValueError(f"training.shard: expected supervised strategies alone, found {aligned[0]}; run it by a configuration of its own")
 
 
+def check_fp8(training: Training, cells: Training, strategies: Mapping[str, Strategy]) -> None:
+    """FP8 is for supervised training of language models on whole copies of the base."""
+    if training.fp8_base and training.shard:
+        raise ValueError("training.fp8_base: expected training.shard false beside it; a base model in parts is read as it is")
+    if training.fp8_base and (aligned := [f"strategies.{name} ({one.method})" for name, one in strategies.items() if one.is_aligned]):
+        raise ValueError(
+            f"training.fp8_base: expected supervised strategies alone, found {aligned[0]}; run it by a configuration of its own"
+        )
+    if cells.fp8_base:
+        raise ValueError("cell_training.fp8_base: expected false; models of cells are read as they are")
+
+
 def check_final(final: Iterable[str], strategies: Mapping[str, Strategy]) -> None:
     """`final.strategies` names strategies that learn from labelled cases."""
     fit = [n for n, one in strategies.items() if one.is_trained and not (one.is_aligned or one.control or one.model_of or one.probe)]
