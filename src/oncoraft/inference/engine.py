@@ -103,12 +103,23 @@ class Engine:
         use_cache_attention(self.causal)
 
     def compile(self, backend: str = "inductor") -> None:
-        """From now on layers are compiled, and what is done for every token is recorded; for weights that stay where they are."""
+        """From now on layers are compiled, and what is done for every token is recorded."""
         use_cache_attention(self.causal, is_compiled=True)
-        self.fallbacks, self.unrecorded = compile_layers(self.causal, "infer", backend), Unrecorded()
+        self.fallbacks = compile_layers(self.causal, "infer", backend)
+        self.record()
+
+    def record(self) -> None:
+        """From now on what is done for every token is recorded; for weights that stay where they are."""
+        self.unrecorded = Unrecorded()
+
+    def told(self) -> dict[str, int]:
+        """How often a layer had to run uncompiled and which acts without a graph, for a manifest; nothing where none was asked to."""
+        if self.fallbacks is None or self.unrecorded is None:
+            return {}
+        return {"layers_run_uncompiled": len(self.fallbacks.reasons), "acts_run_unrecorded": len(self.unrecorded.reasons)}
 
     def recorder(self) -> Recorder | None:
-        """What records the acts of rows that are written together; None where nothing is compiled."""
+        """What records the acts of rows that are written together; None where nothing is."""
         return None if self.unrecorded is None else Recorder(self.device, self.unrecorded)
 
     def _forward(self, ids: torch.Tensor, positions: torch.Tensor, reading: Reading) -> torch.Tensor:

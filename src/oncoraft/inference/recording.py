@@ -71,7 +71,7 @@ class Recorder:
     def _recorded(self, name: str, act: Act) -> Act:
         """The act as a graph; recording computes nothing."""
         try:
-            return graph_of(act, self.pool) if self.device.type == "cuda" else act
+            return recorded(act, self.pool)
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
@@ -79,15 +79,18 @@ class Recorder:
             return act
 
 
-def graph_of(act: Act, pool: Any) -> Act:
+def recorded(act: Act, pool: Any) -> Act:
     """What replays the kernels that an act starts, on the memory that they were recorded with.
 
     Args:
-        pool: of memory for what lies between the kernels; graphs that share it must not run at once, and leave nothing in it.
+        pool: of memory for what lies between the kernels; graphs that share it must not run at once, and leave nothing in it. None: there
+            are no graphs, and the act itself is what is called again.
 
     Raises:
         RuntimeError: the act asks the device for a number, or does something else that a graph cannot hold.
     """
+    if pool is None:
+        return act
     graph = torch.cuda.CUDAGraph()
     # Other threads may go on as they like: what they do is no part of the graph.
     with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):

@@ -15,6 +15,7 @@ from oncoraft.models.base import causal_of
 
 log = logging.getLogger("oncoraft")
 SAYS_FALLBACKS = "torch._dynamo.convert_frame"  # torch's logger of failed compilations and of reached limits (torch 2.11 to 2.13)
+MOST_COMPILATIONS = 16  # of a layer: one row or many, one token or many, with a window or without, and more
 
 
 class Fallbacks(logging.Handler):
@@ -40,6 +41,7 @@ class Fallbacks(logging.Handler):
 def compile_layers(model: Any, step: str, backend: str = "inductor") -> Fallbacks:
     """Compile each decoder layer, the number of tokens left open; what is returned knows of each time that it did not work."""
     torch._dynamo.config.suppress_errors = True
+    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, MOST_COMPILATIONS)
     fallbacks, logger = Fallbacks(step), logging.getLogger(SAYS_FALLBACKS)
     for earlier in [handler for handler in logger.handlers if isinstance(handler, Fallbacks)]:
         logger.removeHandler(earlier)
