@@ -56,27 +56,23 @@ class Recorder:
         Args:
             act: is called now or stands recorded under its key; what it does follows from the key and from what lies in its tensors.
         """
-        if key[0] in self.unrecorded.reasons:
-            act()
-        elif key not in self.known:
+        if key not in self.known:
             act()  # compiles, and lets libraries set themselves up, which no recording may
             self.known[key] = None
-        else:
-            if self.known[key] is None:
-                self.known[key] = self._recorded(key[0], act)
-            replay = self.known[key]
-            assert replay is not None
-            replay()
+            return
+        if self.known[key] is None and key[0] not in self.unrecorded.reasons:
+            self._record(key, act)
+        # An act that failed is not kept: it would keep the rows that it belongs to, and their cache.
+        (self.known[key] or act)()
 
-    def _recorded(self, name: str, act: Act) -> Act:
-        """The act as a graph; recording computes nothing."""
+    def _record(self, key: Key, act: Act) -> None:
+        """Make the act a graph, which computes nothing yet."""
         try:
-            return recorded(act, self.pool)
+            self.known[key] = recorded(act, self.pool)
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
-            self.unrecorded.add(name, error)
-            return act
+            self.unrecorded.add(key[0], error)
 
 
 def recorded(act: Act, pool: Any) -> Act:
