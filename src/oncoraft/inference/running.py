@@ -168,7 +168,7 @@ class Running:
             self._note(rows)
             return rows.token
         self.recorder.run(("draw",), lambda: self._draw_first(rows))
-        if self.top_p < 1 and bool(rows.is_wide.any()):  # the one number that the device is asked for
+        if self.temperature > 0 and self.top_p < 1 and bool(rows.is_wide.any()):  # the one number that the device is asked for
             wide = rows.is_wide.nonzero()[:, 0]
             rows.token[wide] = draw(self.engine.logits(rows.hidden[wide]), self._chances(rows)[wide], self.temperature, self.top_p)
         self.recorder.run(("note",), lambda: self._note(rows))
