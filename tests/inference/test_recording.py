@@ -52,7 +52,9 @@ class Listing(TorchDispatchMode):
         self.calls: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any], Any]] = []
 
     def __torch_dispatch__(self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
-        if function.overloadpacket.__name__ in REFUSED:
+        name = function.overloadpacket.__name__
+        is_counted = name.startswith("index") and any(one.dtype == torch.bool for one in tree_leaves(args[1:2]) if torch.is_tensor(one))
+        if name in REFUSED or is_counted:
             raise RuntimeError(f"a graph cannot hold {function}")
         found = function(*args, **(kwargs or {}))
         self.calls.append((function, args, kwargs or {}, found))
@@ -221,3 +223,17 @@ def test_an_act_is_recorded_at_its_second_time_and_again_where_what_it_takes_fro
     recorder.forget()
     recorder.run(("read", 1), lambda: said.append("anew"))
     assert said[-1] == "anew"
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda: bool(torch.ones(2).all()),
+        lambda: torch.tensor([1, 2]),
+        lambda: torch.ones(3)[torch.ones(3) > 0],
+        lambda: torch.ones(3).max().item(),
+    ],
+)
+def test_the_list_refuses_what_a_graph_refuses(act: Callable[[], Any]) -> None:
+    with pytest.raises(RuntimeError, match="a graph cannot hold"):
+        Listed()(act, None)
