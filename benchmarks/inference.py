@@ -209,6 +209,10 @@ def measured(given: argparse.Namespace, device: torch.device) -> dict[str, Any]:
     # An even share of the tokens ends an answer: random weights draw one of them as often as any others.
     stops = range(20, sizes["vocab_size"], max(1, round(given.ending))) if given.ending else ()
     engines = {name: Engine(model, head, PAD, stops or (-1,), settings.batch_tokens) for name in ("ours", "recorded", "eager")}
+    is_compiled = given.compiled or device.type == "cuda"
+    if is_compiled:
+        engines["ours"].compile(given.compiler)
+        engines["recorded"].record()
     ours = causal_of(model).config._attn_implementation
     most = kept_at_once(causal_of(model), settings.cache_tokens)  # before anything is kept: the same for all
     few = cases[: max(2, given.cases // 6)]  # one at a time is slow: fewer cases, of every length
@@ -219,14 +223,10 @@ def measured(given: argparse.Namespace, device: torch.device) -> dict[str, Any]:
     ways["published"] = (sdpa, len(few), lambda: two_passes(model, head, few, given.new_tokens, 1, stops))
     if given.ending:
         ways["in groups"] = (ours, len(cases), partial(one_prefill, engines["ours"], cases, settings, context, most, 1))
-    is_compiled = given.compiled or device.type == "cuda"
     left_out = ({"batched", "published"} if given.only_ours else set()) | (set() if is_compiled else {"recorded", "eager"})
     ways = {name: way for name, way in ways.items() if name not in left_out}
     compiling: dict[str, Any] = {}
     if is_compiled:
-        engines["ours"].compile(given.compiler)
-        engines["recorded"].record()
-        causal_of(model).set_attn_implementation(ours)
         compiling["seconds_of_the_first_run"] = round(timed(ways["ours"][2], device, True)[0], 1)
     speeds: dict[str, list[float]] = {name: [] for name in ways}
     scores: dict[str, list[float]] = {}

@@ -21,7 +21,7 @@ from torch.nn.attention.bias import causal_lower_right
 from torch.nn.functional import pad, scaled_dot_product_attention
 from transformers import AttentionInterface
 
-NAME = "oncoraft_cache"
+NAME, NAME_WHERE_COMPILED = "oncoraft_cache", "oncoraft_cache_uncompiled"
 ARGUMENT = "reading"  # keyword that carries a `Reading` through the model's forward to every layer
 BLOCK = 256  # queries at a time where a mask is needed: of the keys after a block, and of those before its window, nothing is computed
 
@@ -214,5 +214,6 @@ def use_cache_attention(causal: Any, is_compiled: bool = False) -> None:
     Args:
         is_compiled: whether a compiler reads the layers; it leaves the attention out, which differs from layer to layer by its cache.
     """
-    AttentionInterface.register(NAME, torch.compiler.disable(attention) if is_compiled else attention)
-    causal.set_attn_implementation(NAME)
+    name = NAME_WHERE_COMPILED if is_compiled else NAME
+    AttentionInterface.register(name, torch.compiler.disable(attention) if is_compiled else attention)
+    causal.set_attn_implementation(name)
