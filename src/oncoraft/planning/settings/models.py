@@ -211,8 +211,8 @@ class Inference(Block):
     engine: Literal["transformers", "vllm"] = Field("transformers", description="What reads and writes; vllm has to be installed.")
     compile: bool = Field(
         True,
-        description="Compile each decoder layer on a GPU, and record what is done for every token as a CUDA graph; a CPU ignores it, as vllm "
-        "does, which has its own.",
+        description="Compile each decoder layer on a GPU, and replay what is done for every token as a CUDA graph, where `oncoraft infer` goes "
+        "through a shard; a CPU ignores it, as vllm does, which has its own.",
     )
     batch_tokens: int = Field(16_384, ge=256, description="Prompt tokens per forward pass; lower this when memory runs out.")
     cache_tokens: int | None = Field(
