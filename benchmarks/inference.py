@@ -4,9 +4,12 @@
     python benchmarks/inference.py --shape qwen3-8b --device cuda         one GPU, random weights, 3072 in, 512 out, LoRA as published
     python benchmarks/inference.py --shape qwen3-8b --device cuda --tiny  the same code to its end at a tiny size, on a CPU too
 
-Three ways answer the same prompts, all to the full length, sampled at temperature 0.6 and top-p 0.9, their rounds taking turns:
+Ways that answer the same prompts, all to the full length, sampled at temperature 0.6 and top-p 0.9, their rounds taking turns:
 `published` (the quick start: one case at a time, generate, then a second pass over the prompt for the score), `batched` (the same two
-passes over left-padded batches, which is what one would write next) and `ours`. On a CPU seconds are those that the process had, so that
+passes over left-padded batches, which is what one would write next) and `ours`. With `--compiled`, which a GPU measures by itself as
+`oncoraft infer` compiles there, `ours` has compiled layers and replays what it does for every token as a CUDA graph; beside it stand ours
+`recorded`, which replays uncompiled layers, and ours `eager`. All go through one model, whose layers ask in every call whether to run
+compiled: some microseconds of the others. The first run of ours, which compiles, is told apart. On a CPU seconds are those that the process had, so that
 a busy machine does not disturb the ratio. A share of each prompt (`--shared`) is the same in all, as the instruction is: 0.25 of it on the
 twin. With `--ending MEAN` answers end by themselves after so many tokens on average, each at its own length, as a trained model's do, and a
 further way is ours `in groups`, whose next cases wait until the last of a group has ended. Random weights give nearly flat logits, whose nucleus is most of the vocabulary; they are scaled to a spread (`--spread`) of which a
@@ -24,6 +27,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -131,10 +135,9 @@ def two_passes(
     return scores
 
 
-def one_prefill(engine: Engine, cases: Sequence[Case], settings: Inference, context: int, times: int = TIMES) -> list[float]:
-    """What `oncoraft infer` does; with `times` 1 no case takes the place of another."""
+def one_prefill(engine: Engine, cases: Sequence[Case], settings: Inference, context: int, most: int, times: int = TIMES) -> list[float]:
+    """What `oncoraft infer` does with so many tokens in its cache at most; with `times` 1 no case takes the place of another."""
     engine.share([case.prompt for case in cases])
-    most = kept_at_once(engine.causal, settings.cache_tokens)
     groups = in_groups([len(case.prompt) for case in cases], most, settings.max_new_tokens + 10, times)
     found: dict[str, float] = {}
     for group in groups:
@@ -143,7 +146,13 @@ def one_prefill(engine: Engine, cases: Sequence[Case], settings: Inference, cont
     return [found[case.case_id] for case in cases]
 
 
-def timed(act: Callable[[], list[float]], device: torch.device) -> tuple[float, list[float]]:
+def timed(act: Callable[[], list[float]], device: torch.device, is_compiled: bool) -> tuple[float, list[float]]:
+    """Seconds of one call, and its scores; with the layers as they are unless they are to be compiled."""
+    with torch.compiler.set_stance("default" if is_compiled else "force_eager"):
+        return seconds_of(act, device)
+
+
+def seconds_of(act: Callable[[], list[float]], device: torch.device) -> tuple[float, list[float]]:
     """Seconds of one call, and its scores."""
     if device.type == "cpu":
         begin = time.process_time()
@@ -173,6 +182,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--ending", type=float, help="tokens after which answers end on average; all are full length where it is left out")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--compiled", action="store_true", help="measure what a GPU is measured with on a CPU too")
+    parser.add_argument("--compiler", default="inductor", help="torch's backend")
     parser.add_argument("--only-ours", action="store_true", help="leave the two-pass ways out")
     parser.add_argument(
         "--record", type=Path, nargs="?", const=Path(__file__).parent / "records", metavar="DIR", help="folder for a dated JSON"
@@ -197,27 +208,44 @@ def measured(given: argparse.Namespace, device: torch.device) -> dict[str, Any]:
     sdpa = causal_of(model).config._attn_implementation
     # An even share of the tokens ends an answer: random weights draw one of them as often as any others.
     stops = range(20, sizes["vocab_size"], max(1, round(given.ending))) if given.ending else ()
-    engine = Engine(model, head, PAD, stops or (-1,), settings.batch_tokens)
+    engines = {name: Engine(model, head, PAD, stops or (-1,), settings.batch_tokens) for name in ("ours", "recorded", "eager")}
+    is_compiled = given.compiled or device.type == "cuda"
+    if is_compiled:
+        engines["ours"].compile(given.compiler)
+        engines["recorded"].record()
     ours = causal_of(model).config._attn_implementation
+    most = kept_at_once(causal_of(model), settings.cache_tokens)  # before anything is kept: the same for all
     few = cases[: max(2, given.cases // 6)]  # one at a time is slow: fewer cases, of every length
     ways: dict[str, tuple[str, int, Callable[[], list[float]]]] = {
-        "ours": (ours, len(cases), lambda: one_prefill(engine, cases, settings, context)),
-        "batched": (sdpa, len(cases), lambda: two_passes(model, head, cases, given.new_tokens, given.batch, stops)),
-        "published": (sdpa, len(few), lambda: two_passes(model, head, few, given.new_tokens, 1, stops)),
+        name: (ours, len(cases), partial(one_prefill, engine, cases, settings, context, most)) for name, engine in engines.items()
     }
+    ways["batched"] = (sdpa, len(cases), lambda: two_passes(model, head, cases, given.new_tokens, given.batch, stops))
+    ways["published"] = (sdpa, len(few), lambda: two_passes(model, head, few, given.new_tokens, 1, stops))
     if given.ending:
-        ways["in groups"] = (ours, len(cases), lambda: one_prefill(engine, cases, settings, context, 1))
-    if given.only_ours:
-        ways = {name: way for name, way in ways.items() if name in ("ours", "in groups")}
+        ways["in groups"] = (ours, len(cases), partial(one_prefill, engines["ours"], cases, settings, context, most, 1))
+    left_out = ({"batched", "published"} if given.only_ours else set()) | (set() if is_compiled else {"recorded", "eager"})
+    ways = {name: way for name, way in ways.items() if name not in left_out}
+    compiling: dict[str, Any] = {}
+    if is_compiled:
+        compiling["seconds_of_the_first_run"] = round(timed(ways["ours"][2], device, True)[0], 1)
     speeds: dict[str, list[float]] = {name: [] for name in ways}
     scores: dict[str, list[float]] = {}
     for _ in range(given.rounds):
         for name, (attention, count, act) in ways.items():
             causal_of(model).set_attn_implementation(attention)
-            seconds, scores[name] = timed(act, device)
+            seconds, scores[name] = timed(act, device, name in ("ours", "in groups"))
             speeds[name].append(count / seconds)
+    if is_compiled:
+        recorded = engines["recorded"].unrecorded
+        assert recorded is not None
+        compiling |= engines["ours"].told() | {"recorded_acts_run_unrecorded": len(recorded.reasons)}
+    return compared(speeds, scores) | compiling
+
+
+def compared(speeds: dict[str, list[float]], scores: dict[str, list[float]]) -> dict[str, Any]:
+    """The median speeds, and ours against each other way by rounds: medians of the ratios, and by how much the scores differ."""
     found: dict[str, Any] = {"cases_per_second": {name: round(statistics.median(values), 3) for name, values in speeds.items()}}
-    for name in ways.keys() - {"ours"}:
+    for name in speeds.keys() - {"ours"}:
         ratios = [one / other for one, other in zip(speeds["ours"], speeds[name], strict=True)]
         found[f"ours_over_{name}"] = round(statistics.median(ratios), 2)
         found[f"largest_score_difference_{name}"] = max(abs(one - other) for one, other in zip(scores["ours"], scores[name]))
@@ -237,7 +265,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "transformers": transformers.__version__,
-        **{name: value for name, value in vars(given).items() if name not in {"only_ours", "device", "record"}},
+        **{name: value for name, value in vars(given).items() if name not in {"only_ours", "compiled", "device", "record"}},
         **measured(given, device),
     }
     if device.type == "cuda":

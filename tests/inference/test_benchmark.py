@@ -26,15 +26,30 @@ def benchmark() -> Any:
 def test_the_command_for_a_gpu_ends_at_a_tiny_size_and_leaves_a_dated_record(
     benchmark: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["--shape", "qwen3-8b", "--device", "cuda", "--tiny", "--rounds", "1", "--record", str(tmp_path)]
+    # Its layers go through the compiler's front, and no further: what comes behind is tested elsewhere.
+    words = [
+        "--shape",
+        "qwen3-8b",
+        "--device",
+        "cuda",
+        "--tiny",
+        "--compiled",
+        "--compiler",
+        "eager",
+        "--rounds",
+        "1",
+        "--record",
+        str(tmp_path),
+    ]
     assert benchmark.main(words) == 0
     (path,) = tmp_path.iterdir()
     record = json.loads(path.read_text())
     assert record == json.loads(capsys.readouterr().out)
     assert path.name.endswith("-inference-qwen3-8b-tiny-48-6.json")
     assert record["command"] == " ".join(["python benchmarks/inference.py", *words[:-1]])  # no path of a machine
-    assert set(record["cases_per_second"]) == {"ours", "batched", "published"}
-    for way in ("batched", "published"):
+    assert set(record["cases_per_second"]) == {"ours", "recorded", "eager", "batched", "published"}
+    assert record["layers_run_uncompiled"] == record["acts_run_unrecorded"] == record["recorded_acts_run_unrecorded"] == 0
+    for way in ("recorded", "eager", "batched", "published"):
         assert record[f"ours_over_{way}"] > 0
         # bf16 keeps three digits; a score read at a wrong place is further off.
         assert record[f"largest_score_difference_{way}"] < 0.01

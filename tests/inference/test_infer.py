@@ -18,8 +18,11 @@ from safetensors.torch import load_file, save_file
 from oncoraft.foundation.errors import InputError, RetryLater
 from oncoraft.foundation.provenance import text_digest
 from oncoraft.inference import gather, infer
+from oncoraft.inference.engine import Engine
+from oncoraft.inference.opening import open_fold
 from oncoraft.models.base import load_tokenizer
 from oncoraft.models.cases import prompt_text
+from oncoraft.models.compiling import Fallbacks
 from oncoraft.planning.config import Inference, Strategy
 from tests.models.tiny_folds import rows, write_rows
 from tests.prompts.referring import refer
@@ -74,6 +77,38 @@ def test_rows_that_refer_to_their_prompts_are_answered_as_those_that_hold_them(
     after = inferred(work, tmp_path / "referred.jsonl", *more, strategy=strategy)
     assert after == before
     assert len(after) == 20
+
+
+@pytest.mark.parametrize(
+    ("device", "asked", "told"),
+    [
+        ("cuda", {}, {"acts_run_unrecorded": 0}),
+        ("cuda", {"decoding": "compiled"}, {"layers_run_uncompiled": 2, "acts_run_unrecorded": 0}),
+        ("cuda", {"decoding": "eager"}, {}),
+        ("cpu", {"decoding": "compiled"}, {}),
+    ],
+)
+def test_tokens_are_recorded_on_a_gpu_and_what_did_not_work_stands_in_the_manifest(
+    qwen3: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, asked: dict[str, Any], told: dict[str, int]
+) -> None:
+    def compile_none(engine: Engine) -> None:
+        engine.fallbacks = Fallbacks("infer")
+        engine.fallbacks.reasons += ["no compiler", "no compiler"]
+        engine.record()
+
+    # A machine with a GPU as far as the step asks; the model lies on the CPU.
+    monkeypatch.setattr(infer, "device_for", lambda gpus: torch.device(device))
+    monkeypatch.setattr(infer, "open_fold", lambda base, folder, strategy, _: open_fold(base, folder, strategy, torch.device("cpu")))
+    monkeypatch.setattr(Engine, "compile", compile_none)
+    inferred(qwen3, tmp_path / "shard.jsonl", inference=asked)
+    counts = json.loads((tmp_path / "shard.jsonl.manifest.json").read_text())["counts"]
+    assert {name: counts[name] for name in counts if name.endswith(("_uncompiled", "_unrecorded"))} == told
+    assert counts["cases"] == 20
+
+
+def test_predictions_of_before_decoding_could_be_chosen_stand() -> None:
+    assert "decoding" not in Inference().model_dump()
+    assert Inference(decoding="eager").model_dump()["decoding"] == "eager"
 
 
 @pytest.mark.parametrize("strategy", [{}, LM_ONLY])

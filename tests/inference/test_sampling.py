@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oncoraft.inference import sampling
-from oncoraft.inference.sampling import draw, uniforms
+from oncoraft.inference.sampling import draw, draw_first, uniforms
 
 LOGITS = torch.log(torch.tensor([[0.05, 0.5, 0.15, 0.3]]))
 
@@ -114,6 +114,26 @@ def test_the_likeliest_first_draw_what_sorting_the_whole_vocabulary_does(
                 way(logits, chances, temperature, top_p)
         return
     assert torch.equal(draw(logits, chances, temperature, top_p), draw_by_sorting(logits, chances, temperature, top_p))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    logits_of_all_kinds(),
+    st.floats(0, 1, exclude_max=True),
+    st.sampled_from([0.0, 0.6, 1.0, 50.0]),
+    st.sampled_from([0.25, 0.9, 0.99, 1.0]),
+)
+def test_the_first_draw_is_the_draw_but_for_the_rows_that_it_names(
+    logits: torch.Tensor, uniform: float, temperature: float, top_p: float
+) -> None:
+    chances = torch.full((len(logits),), uniform, dtype=torch.float64)
+    token, is_wide = draw_first(logits, chances, temperature, top_p)
+    expected = draw(logits, chances, temperature, top_p)
+    assert torch.equal(token[~is_wide], expected[~is_wide])
+    if is_wide.any():
+        assert torch.equal(draw(logits[is_wide], chances[is_wide], temperature, top_p), expected[is_wide])
+        likeliest = torch.softmax(logits[is_wide] / temperature, dim=-1).topk(sampling.FIRST).values.double().sum(dim=-1)
+        assert bool((likeliest < top_p + 1e-6).all())
 
 
 def test_a_border_among_equals_that_lie_beyond_the_first_is_found_in_the_order_of_ids() -> None:

@@ -20,9 +20,8 @@ import torch
 from torch.nn.attention.bias import causal_lower_right
 from torch.nn.functional import pad, scaled_dot_product_attention
 from transformers import AttentionInterface
-from transformers.masking_utils import AttentionMaskInterface
 
-NAME = "oncoraft_cache"
+NAME, NAME_WHERE_COMPILED = "oncoraft_cache", "oncoraft_cache_uncompiled"
 ARGUMENT = "reading"  # keyword that carries a `Reading` through the model's forward to every layer
 BLOCK = 256  # queries at a time where a mask is needed: of the keys after a block, and of those before its window, nothing is computed
 
@@ -206,12 +205,15 @@ def attention(
     return found.transpose(1, 2).contiguous(), None
 
 
-def _no_mask(*_: Any, **__: Any) -> None:
-    """Masks are built by `Reading`."""
+def use_cache_attention(causal: Any, is_compiled: bool = False) -> None:
+    """Switch a causal language model (outside any adapter wrapper) to attention over a `Cache`.
 
+    No function of masks goes with it, so that the library makes none: those that it makes by looking at positions would ask the device
+    for a number in every pass.
 
-def use_cache_attention(causal: Any) -> None:
-    """Switch a causal language model (outside any adapter wrapper) to attention over a `Cache`."""
-    AttentionInterface.register(NAME, attention)
-    AttentionMaskInterface.register(NAME, _no_mask)
-    causal.set_attn_implementation(NAME)
+    Args:
+        is_compiled: whether a compiler reads the layers; it leaves the attention out, which differs from layer to layer by its cache.
+    """
+    name = NAME_WHERE_COMPILED if is_compiled else NAME
+    AttentionInterface.register(name, torch.compiler.disable(attention) if is_compiled else attention)
+    causal.set_attn_implementation(name)

@@ -15,8 +15,10 @@ import torch
 from torch import nn
 
 from oncoraft.inference.cache import ARGUMENT, Cache, Reading, use_cache_attention
+from oncoraft.inference.recording import Recorder, Unrecorded
 from oncoraft.inference.running import Joining, More, Running
 from oncoraft.models.base import causal_of, logits_of
+from oncoraft.models.compiling import Fallbacks, compile_layers
 
 GPU_CACHE_SHARE = 0.7  # the rest is for activations and for rows that are moved together
 CPU_CACHE_BYTES = 2**30
@@ -96,7 +98,28 @@ class Engine:
         self.device = self.causal.device
         self.shared: tuple[tuple[int, ...], Cache] | None = None
         self.stops = torch.tensor(sorted(set(stops)), device=self.device)
+        self.fallbacks: Fallbacks | None = None
+        self.unrecorded: Unrecorded | None = None
         use_cache_attention(self.causal)
+
+    def compile(self, backend: str = "inductor") -> None:
+        """From now on layers are compiled, and what is done for every token is recorded."""
+        use_cache_attention(self.causal, is_compiled=True)
+        self.fallbacks = compile_layers(self.causal, "infer", backend)
+        self.record()
+
+    def record(self) -> None:
+        """From now on what is done for every token is recorded; for weights that stay where they are."""
+        self.unrecorded = Unrecorded()
+
+    def told(self) -> dict[str, int]:
+        """How often a layer had to run uncompiled and which acts without a graph, for a manifest; nothing where none was asked to."""
+        counts = {"layers_run_uncompiled": self.fallbacks, "acts_run_unrecorded": self.unrecorded}
+        return {name: len(failed.reasons) for name, failed in counts.items() if failed is not None}
+
+    def recorder(self) -> Recorder | None:
+        """What records the acts of rows that are written together; None where nothing is."""
+        return None if self.unrecorded is None else Recorder(self.device, self.unrecorded)
 
     def _forward(self, ids: torch.Tensor, positions: torch.Tensor, reading: Reading) -> torch.Tensor:
         """Final-norm states, (rows, tokens, hidden)."""

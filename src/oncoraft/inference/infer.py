@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,8 +54,8 @@ VLLM_GROUP_TOKENS = 131_072  # vllm has a cache of its own; this is how often fi
 
 class Answering(NamedTuple):
     """An engine as the shard sees it: what it says of a group, the room that an answer needs, the model's context, how many tokens' keys
-    and values may be kept at once, how often their cases follow one another in a group, and what it does with all prompts before the
-    first group."""
+    and values may be kept at once, how often their cases follow one another in a group, what it does with all prompts before the first group,
+    and what it counts for the manifest."""
 
     answer: Answer
     room: Callable[[bool], int]
@@ -62,6 +63,7 @@ class Answering(NamedTuple):
     cache_tokens: int
     times: int
     share: Callable[[Sequence[Sequence[int]]], None]
+    told: Callable[[], dict[str, int]]
 
 
 def score(model: Any, head: nn.Sequential, cases: Sequence[Case], pad: int, tokens: int) -> dict[str, float]:
@@ -177,6 +179,10 @@ def opened(given: argparse.Namespace, strategy: Strategy, settings: Inference, t
     if settings.engine == "transformers":
         model, head = open_fold(given.base, given.fold_model, strategy, device)
         engine = Engine(model, head, tokenizer.pad_token_id, stop_tokens(tokenizer, model), settings.batch_tokens)
+        if device.type == "cuda" and settings.decoding == "compiled":
+            engine.compile()
+        elif device.type == "cuda" and settings.decoding == "recorded":
+            engine.record()
         longest = context_length(model)
         most = kept_at_once(engine.causal, settings.cache_tokens)
 
@@ -185,7 +191,8 @@ def opened(given: argparse.Namespace, strategy: Strategy, settings: Inference, t
                 return score_group(engine, one.cases)
             return answer_group(engine, tokenizer, one.cases, settings, longest, one.is_written, stop, most)
 
-        return Answering(answer, lambda written: answer_room(engine, tokenizer, settings, written), longest, most, TIMES, engine.share)
+        room = partial(answer_room, engine, tokenizer, settings)
+        return Answering(answer, room, longest, most, TIMES, engine.share, engine.told)
     if not strategy.has_head or given.fold_model is None:
         raise InputError("inference.engine: expected transformers for a strategy without a score head", found="vllm")
     fast = VllmEngine(given.base, given.fold_model, strategy, settings, tokenizer)
@@ -196,6 +203,7 @@ def opened(given: argparse.Namespace, strategy: Strategy, settings: Inference, t
         settings.cache_tokens or VLLM_GROUP_TOKENS,
         1,
         lambda _: None,  # it keeps what prompts share by itself
+        dict,
     )
 
 
@@ -230,7 +238,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 [kept.done[case.case_id] for case in cases],
                 [kept.done[case.case_id] | {"responder": told[case.case_id]} for case in tuned],
             )
-            counts = publish(given, parts, record, strategy, {"resumed": resumed, "examples_cut": cut})
+            counts = publish(given, parts, record, strategy, resumed, {"examples_cut": cut, **engine.told()})
             is_finished = True
         finally:
             kept.close(is_finished or not kept.done)
@@ -249,9 +257,10 @@ def publish(
     parts: tuple[list[dict[str, Any]], list[dict[str, Any]]],
     record: dict[str, Any],
     strategy: Strategy,
+    resumed: int,
     more: dict[str, int],
 ) -> dict[str, int]:
-    """Write the shard, its tuning cases and their manifest; what was counted."""
+    """Write the shard, its tuning cases and their manifest, in which stands what was counted before too; all that was counted."""
     predictions, tuned = parts
     counts = {
         "cases": len(predictions),
@@ -259,10 +268,10 @@ def publish(
         "rationales": sum(row["rationale"] is not None for row in predictions),
         "cut_at_length": sum(row["finish_reason"] == "length" for row in predictions),
         "scores_from_text": sum(row["score_from_text"] is not None for row in predictions),
-        "examples_cut": more["examples_cut"],
+        **more,
     }
-    if more["resumed"]:
-        log.info("infer: %d cases were finished before", more["resumed"])
+    if resumed:
+        log.info("infer: %d cases were finished before", resumed)
     files = outputs_of(given)
     beside = files[-1]
     with publishing(*files, step="infer") as (*written, note):

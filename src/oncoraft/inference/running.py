@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from oncoraft.inference.cache import Cache, joined
-from oncoraft.inference.sampling import draw
+from oncoraft.inference.sampling import draw, draw_first
 
 if TYPE_CHECKING:
     from oncoraft.inference.engine import Engine
 
+SLOTS_TOGETHER = 256  # what is recorded reads whole blocks of so many, so that one recording serves for many tokens
 STEPS_BETWEEN_LOOKS = 16  # on a GPU, asking whether rows have ended stalls it, so it is asked this seldom
 COPY_COST = 2  # tokens of a row that are read in the time that its keys and values are copied
 
@@ -46,7 +47,7 @@ More = Callable[[int], Joining | None]
 
 @dataclass
 class Rows:
-    """What is known of each row, on the device.
+    """What is known of each row, on the device; a token changes it in place, so that what is recorded finds it where it lay.
 
     Attributes:
         hidden: (rows, hidden) states of the last tokens that were read.
@@ -57,6 +58,7 @@ class Rows:
         answers: (rows, longest answer + 1) those that were; the last column takes what is drawn after an end.
         counts: (rows,) how many they are.
         ended: (rows,) whether a stop token or the limit has come.
+        is_wide: (rows,) whether the last token has to be drawn again among the whole vocabulary.
     """
 
     hidden: torch.Tensor
@@ -67,6 +69,7 @@ class Rows:
     answers: torch.Tensor
     counts: torch.Tensor
     ended: torch.Tensor
+    is_wide: torch.Tensor
 
     @classmethod
     def of(cls, joining: Joining) -> Rows:
@@ -75,7 +78,10 @@ class Rows:
         starts, limits = (torch.tensor(list(part), device=device) for part in (joining.lengths, joining.limits))
         none = starts.new_zeros(rows)
         draws = joining.draws.to(device)
-        return cls(joining.hidden, none, starts, draws, limits, starts.new_zeros(rows, longest + 1), none.clone(), none > 0)
+        # Of its own: what is written in place must not reach the caller's.
+        return cls(
+            joining.hidden.clone(), none, starts, draws, limits, starts.new_zeros(rows, longest + 1), none.clone(), none > 0, none > 0
+        )
 
     def _parts(self) -> list[torch.Tensor]:
         return [getattr(self, one.name) for one in fields(self)]
@@ -106,6 +112,7 @@ class Running:
         self.engine, self.temperature, self.top_p = engine, temperature, top_p
         self.cache: Cache | None = None
         self.rows: Rows | None = None
+        self.recorder = engine.recorder()
         self.first = self.last = 0  # bounds of the rows' starts, so that no device is asked for them
 
     def _state(self) -> tuple[Cache, Rows]:
@@ -126,6 +133,7 @@ class Running:
             mine, known = self._state()
             cache, rows = joined(mine, cache), known.beside(rows)
         self.cache, self.rows = cache, rows
+        self._moved()
         self._widen(joining.lengths)
 
     @torch.inference_mode()
@@ -144,26 +152,62 @@ class Running:
         where = torch.tensor(places, device=self.engine.device)
         cache.keep(where)
         self.rows = rows.at(where)
+        self._moved()
+
+    def _moved(self) -> None:
+        """Cache and rows lie elsewhere now."""
+        if self.recorder is not None:
+            self.recorder.forget()
 
     @torch.inference_mode()
     def draw(self) -> torch.Tensor:
         """A token of every row, (rows,); of those that have ended it says nothing."""
         _, rows = self._state()
-        every, longest = torch.arange(len(rows.token), device=self.engine.device), rows.draws.shape[1]
-        chance = rows.draws[every, rows.counts.clamp(max=longest - 1)]
-        rows.token = draw(self.engine.logits(rows.hidden), chance, self.temperature, self.top_p)
-        rows.answers[every, torch.where(rows.ended, longest, rows.counts)] = rows.token
-        rows.counts = rows.counts + ~rows.ended
-        rows.ended = rows.ended | torch.isin(rows.token, self.engine.stops) | (rows.counts >= rows.limits)
+        if self.recorder is None:
+            rows.token.copy_(draw(self.engine.logits(rows.hidden), self._chances(rows), self.temperature, self.top_p))
+            self._note(rows)
+            return rows.token
+        self.recorder.run(("draw",), lambda: self._draw_first(rows))
+        if self.temperature > 0 and self.top_p < 1 and bool(rows.is_wide.any()):  # the one number that the device is asked for
+            wide = rows.is_wide.nonzero()[:, 0]
+            rows.token[wide] = draw(self.engine.logits(rows.hidden[wide]), self._chances(rows)[wide], self.temperature, self.top_p)
+        self.recorder.run(("note",), lambda: self._note(rows))
         return rows.token
+
+    def _chances(self, rows: Rows) -> torch.Tensor:
+        """The uniform draw of each row's next token."""
+        place = rows.counts.clamp(max=rows.draws.shape[1] - 1)
+        return rows.draws.gather(1, place[:, None])[:, 0]
+
+    def _draw_first(self, rows: Rows) -> None:
+        token, is_wide = draw_first(self.engine.logits(rows.hidden), self._chances(rows), self.temperature, self.top_p)
+        rows.token.copy_(token)
+        torch.logical_and(is_wide, ~rows.ended, out=rows.is_wide)
+
+    def _note(self, rows: Rows) -> None:
+        """Keep the tokens that were drawn, and which rows have ended with them."""
+        place = torch.where(rows.ended, rows.draws.shape[1], rows.counts)
+        rows.answers.scatter_(1, place[:, None], rows.token[:, None])
+        rows.counts += ~rows.ended
+        rows.ended |= (rows.token[:, None] == self.engine.stops).any(dim=1) | (rows.counts >= rows.limits)
 
     @torch.inference_mode()
     def read(self) -> None:
         """Read the tokens that were drawn; a row that has ended reads its own at the same place again and again."""
         cache, rows = self._state()
-        rows.hidden = self.engine.extend(cache, rows.starts, rows.token[:, None], self.first, self.last)[:, 0]
-        rows.starts = rows.starts + ~rows.ended
+        if self.recorder is None:
+            self._read(cache, rows, self.first, self.last)
+        else:  # wider bounds than these rows have: what they hide is computed, and the same serves for many tokens
+            first, last = (
+                self.first // SLOTS_TOGETHER * SLOTS_TOGETHER,
+                min((self.last // SLOTS_TOGETHER + 1) * SLOTS_TOGETHER, cache.slots) - 1,
+            )
+            self.recorder.run(("read", first, last), lambda: self._read(cache, rows, first, last))
         self.last = min(self.last + 1, cache.slots - 1)
+
+    def _read(self, cache: Cache, rows: Rows, first: int, last: int) -> None:
+        rows.hidden.copy_(self.engine.extend(cache, rows.starts, rows.token[:, None], first, last)[:, 0])
+        rows.starts += ~rows.ended
 
     @torch.inference_mode()
     def look(self) -> list[int]:

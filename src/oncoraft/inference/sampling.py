@@ -38,15 +38,37 @@ def draw(logits: torch.Tensor, uniform: torch.Tensor, temperature: float, top_p:
         return logits.argmax(dim=-1)
     probability = torch.softmax(logits / temperature, dim=-1)
     if top_p >= 1:
-        # The nucleus is the whole vocabulary: any order serves inversion, and sorting is what a draw costs.
-        total = probability.double().cumsum(dim=-1)
-        place = torch.searchsorted(total, uniform.to(total)[:, None] * total[:, -1:], right=True)
-        return place.clamp(max=logits.shape[-1] - 1)[:, 0]
+        return _of_all(probability, uniform)
     uniform = uniform.to(probability.device, torch.float64)
     value, rank, is_wide = _drawn(_likeliest(probability, FIRST), uniform, top_p)
     if logits.shape[-1] > FIRST and bool(is_wide.any()):
         wide = is_wide.nonzero()[:, 0]
         value[wide], rank[wide], _ = _drawn(_likeliest(probability[wide], logits.shape[-1]), uniform[wide], top_p)
+    return _token(probability, value, rank)
+
+
+def draw_first(logits: torch.Tensor, uniform: torch.Tensor, temperature: float, top_p: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """What `draw` gives where the `FIRST` likeliest tokens suffice, and the rows, (rows,), where they do not: no device is asked for it.
+
+    Args:
+        logits, uniform, temperature, top_p: as of `draw`, on one device.
+    """
+    if temperature == 0 or top_p >= 1 or logits.shape[-1] <= FIRST:
+        return draw(logits, uniform, temperature, top_p), torch.zeros_like(uniform, dtype=torch.bool)
+    probability = torch.softmax(logits / temperature, dim=-1)
+    value, rank, is_wide = _drawn(_likeliest(probability, FIRST), uniform, top_p)
+    return _token(probability, value, rank), is_wide
+
+
+def _of_all(probability: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
+    """Tokens drawn where the nucleus is the whole vocabulary: any order serves inversion, and sorting is what a draw costs."""
+    total = probability.double().cumsum(dim=-1)
+    place = torch.searchsorted(total, uniform.to(total)[:, None] * total[:, -1:], right=True)
+    return place.clamp(max=probability.shape[-1] - 1)[:, 0]
+
+
+def _token(probability: torch.Tensor, value: torch.Tensor, rank: torch.Tensor) -> torch.Tensor:
+    """Ids of the tokens of these probabilities, (rows, 1), before which so many of the same stand, (rows, 1)."""
     # Of tokens of one probability that of the smallest id comes first: a stable order, which no selection of the likeliest promises.
     alike = (probability == value).cumsum(dim=-1, dtype=torch.int32)
     return torch.searchsorted(alike, rank.to(torch.int32), right=True)[:, 0]

@@ -1,46 +1,14 @@
-"""Decoder layers compiled one by one for a GPU; a layer that cannot be compiled runs as it is, and that is told.
-
-torch goes on without the compiled code where compiling fails or a layer has been compiled too often, and says so in a warning of its own,
-which a log of many lines hides. What it says is kept here, for this step's log and for the manifest.
-"""
+"""A model's decoder layers compiled for training."""
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
-import torch
-
-from oncoraft.models.base import causal_of
+from oncoraft.models import compiling
 from oncoraft.training.lean_layers import use_own_layers
 
-log = logging.getLogger("oncoraft")
-SAYS_FALLBACKS = "torch._dynamo.convert_frame"  # torch's logger of failed compilations and of reached limits (torch 2.11 to 2.13)
 
-
-class Fallbacks(logging.Handler):
-    """What torch gave as reasons to run a layer as it is; told once, counted always."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.reasons: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep a warning's first line that says something."""
-        lines = [line.strip() for line in record.getMessage().splitlines()]
-        self.reasons.append(next((line for line in lines if line), record.name))
-        if len(self.reasons) == 1:
-            log.warning("train: a decoder layer runs uncompiled, which is slower and changes no result (%s)", self.reasons[0][:200])
-
-
-def compile_layers(model: Any, backend: str = "inductor") -> Fallbacks:
-    """Compile each decoder layer, the number of tokens left open; what is returned knows of each time that it did not work."""
-    torch._dynamo.config.suppress_errors = True
+def compile_layers(model: Any, backend: str = "inductor") -> compiling.Fallbacks:
+    """Compile each decoder layer, see `models.compiling`."""
     use_own_layers(model)  # a compiler fuses by itself, and what it reads has to be the library's code
-    fallbacks, logger = Fallbacks(), logging.getLogger(SAYS_FALLBACKS)
-    for earlier in [handler for handler in logger.handlers if isinstance(handler, Fallbacks)]:
-        logger.removeHandler(earlier)
-    logger.addHandler(fallbacks)
-    for layer in causal_of(model).model.layers:
-        layer.compile(dynamic=True, backend=backend)
-    return fallbacks
+    return compiling.compile_layers(model, "train", backend)

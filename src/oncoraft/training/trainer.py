@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from oncoraft.models.compiling import Fallbacks
 from oncoraft.planning.config import Strategy, Training
-from oncoraft.training.compiling import Fallbacks
 from oncoraft.training.dropout import CaseDraws
 from oncoraft.training.frozen import PromptStates
 from oncoraft.training.processes import Processes

@@ -220,6 +220,12 @@ class Inference(Block):
         "writes a score of its own (kept as score_from_text), which the head's then replaces. Without a head it is always sampled.",
     )
     engine: Literal["transformers", "vllm"] = Field("transformers", description="What reads and writes; vllm has to be installed.")
+    decoding: Literal["recorded", "compiled", "eager"] = Field(
+        "recorded",
+        description="How `oncoraft infer` reads a token on a GPU. recorded: what is done for every token is replayed as a CUDA graph, the same "
+        "kernels and numbers as eager, started at once; compiled: decoder layers are compiled as well, whose last digits then depend on the "
+        "sizes that come first; eager: neither. A CPU and vllm ignore it.",
+    )
     batch_tokens: int = Field(16_384, ge=256, description="Prompt tokens per forward pass; lower this when memory runs out.")
     cache_tokens: int | None = Field(
         None,
@@ -228,3 +234,9 @@ class Inference(Block):
         "free memory; on a CPU 1 GiB, at most 131,072 tokens); set it, or lower it, when memory runs out.",
     )
     seed: int = Field(41, description="Draws of the sampled rationales and which cases get one.")
+
+    @model_serializer(mode="wrap")
+    def _as_before_where_tokens_are_recorded(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What rules depend on: as it was before this could be chosen, so that predictions stand."""
+        values: dict[str, Any] = handler(self)
+        return {name: value for name, value in values.items() if (name, value) != ("decoding", "recorded")}
