@@ -6,8 +6,8 @@
 
 Ways that answer the same prompts, all to the full length, sampled at temperature 0.6 and top-p 0.9, their rounds taking turns:
 `published` (the quick start: one case at a time, generate, then a second pass over the prompt for the score), `batched` (the same two
-passes over left-padded batches, which is what one would write next) and `ours`. With `--compiled`, which a GPU measures by itself as
-`oncoraft infer` compiles there, `ours` has compiled layers and replays what it does for every token as a CUDA graph; beside it stand ours
+passes over left-padded batches, which is what one would write next) and `ours`. With `--compiled`, which a GPU measures by itself,
+`ours` has compiled layers and replays what it does for every token as a CUDA graph; beside it stand ours
 `recorded`, which replays uncompiled layers, and ours `eager`. All go through one model, whose layers ask in every call whether to run
 compiled: some microseconds of the others. The first run of ours, which compiles, is told apart. On a CPU seconds are those that the process had, so that
 a busy machine does not disturb the ratio. A share of each prompt (`--shared`) is the same in all, as the instruction is: 0.25 of it on the
