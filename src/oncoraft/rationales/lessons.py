@@ -83,13 +83,16 @@ class Lessons:
         self.labels, self.sees_label, self.fields = labels.filter(judged).combine_chunks(), sees_label, fields
         case_ids = self.labels["case_id"].combine_chunks()
         refuse_absent(set(case_ids.filter(pc.invert(pc.is_in(case_ids, self.evidence.ids()))).to_pylist()))
-        # Labels do not say whose a case is, and a rationale tells of its case alone.
-        # Half as large as other steps' ranges, so that the last of several processes is not long alone.
-        self.ranges = patient_ranges(case_ids, None, -(-ranges.PATIENTS // 2))
+        self.case_ids = case_ids
 
-    def labels_of_ranges(self) -> list[pa.Table]:
-        """The labels of each range."""
-        return [self.labels.filter(pc.is_in(self.labels["case_id"], one.case_ids)) for one in self.ranges]
+    def labels_of_ranges(self, processes: int = 1) -> list[pa.Table]:
+        """The labels of each range; ranges are of one size, and as many are due to each of the processes that work."""
+        # Labels do not say whose a case is, and a rationale tells of its case alone.
+        # At most half as large as other steps' ranges, so that the last of several processes is not long alone.
+        most = -(-ranges.PATIENTS // 2)
+        rounds = max(1, -(-len(self.case_ids) // (most * processes)))
+        found = patient_ranges(self.case_ids, None, max(1, -(-len(self.case_ids) // (rounds * processes))))
+        return [self.labels.filter(pc.is_in(self.labels["case_id"], one.case_ids)) for one in found]
 
     def __iter__(self) -> Iterator[list[Lesson]]:
         return (lessons_of_range(self.evidence, own, self.sees_label, self.fields) for own in self.labels_of_ranges())
