@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
 import pickle
 import queue
 import signal
@@ -35,7 +36,6 @@ from oncoraft.foundation.errors import InputError, RetryLater
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 AHEAD = 2  # items that a worker has been dealt: one that it works on, one to go on with
-END = object()
 # Libraries that start threads of their own and do not see to them at a fork.
 THREADED = frozenset({"torch", "tokenizers", "sklearn", "polars", "duckdb"})
 
@@ -147,7 +147,8 @@ def _work(
     dealt: queue.SimpleQueue[Any] = queue.SimpleQueue()
     # In a thread of its own: two processes that each send more than a pipe holds would wait for one another.
     threading.Thread(target=_receive, args=(line, dealt), daemon=True).start()
-    while (item := dealt.get()) is not END:
+    while True:
+        item = dealt.get()
         try:
             work = work or prepare(*arguments)
             told = pickle.dumps((False, work(item)), protocol=5)
@@ -157,15 +158,15 @@ def _work(
             line.send_bytes(told)
         except (BrokenPipeError, ConnectionResetError):
             return
-        del told
+        del told, item
 
 
 def _receive(line: Connection, dealt: queue.SimpleQueue[Any]) -> None:
     try:
         while True:
             dealt.put(line.recv())
-    except (EOFError, OSError):
-        dealt.put(END)
+    except (EOFError, OSError):  # the process that asked has ended: nobody wants what is being made, and nothing is half-written
+        os._exit(0)
 
 
 def _sendable(error: Exception) -> Exception:
