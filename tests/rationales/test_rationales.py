@@ -1,17 +1,20 @@
 """The rationale step from files to file: every labelled case once, counted, reproducible, with falls back to the template."""
 
+import argparse
 import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from oncoraft.foundation import ranges
 from oncoraft.planning.config import Rationales
 from oncoraft.planning.edge import run
 from oncoraft.rationales import rationales
-from oncoraft.rationales.rationales import main
+from oncoraft.rationales.rationales import Lessons, main
 from oncoraft.verifiers import combine
 from tests.rationales.cases_on_disk import write_cases
 
@@ -207,6 +210,31 @@ def test_how_many_processes_write_changes_no_byte(tmp_path: Path, monkeypatch: p
         told.add(out.with_name(out.name + ".manifest.json").read_bytes())
     assert len(written) == len(told) == 1
     assert len(read(out)) == 16
+
+
+def test_ranges_are_of_one_size_and_as_many_for_each_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    evidence, labelled = write_cases(tmp_path, 30)
+    monkeypatch.setattr(ranges, "PATIENTS", 10)
+    lessons = Lessons(argparse.Namespace(evidence=evidence, cases=labelled), "strict", True)
+    parts = {processes: lessons.labels_of_ranges(processes) for processes in (1, 2, 3, 40)}
+    assert {processes: [part.num_rows for part in some] for processes, some in parts.items()} == {
+        1: [5, 5, 5, 5, 4],
+        2: [4] * 6,
+        3: [4] * 6,
+        40: [1] * 24,
+    }
+    for some in parts.values():
+        assert [case for part in some for case in part["case_id"].to_pylist()] == lessons.labels["case_id"].to_pylist()
+
+
+def test_a_score_that_is_no_number_makes_no_case_evaluable(tmp_path: Path) -> None:
+    evidence, labelled = write_cases(tmp_path, 5)
+    path = labelled / "labels.parquet"
+    labels = pq.read_table(path)
+    scores = pa.array([1.0, float("nan"), 0.3, None, None])
+    pq.write_table(labels.set_column(labels.schema.get_field_index("score"), "score", scores), path)
+    lessons = Lessons(argparse.Namespace(evidence=evidence, cases=labelled), "strict", True)
+    assert lessons.labels["score"].to_pylist() == [1.0, 0.3]
 
 
 def test_text_that_is_no_unicode_is_named_by_its_row_whoever_wrote_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:

@@ -12,7 +12,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from oncoraft.artefacts import read_table
 from oncoraft.foundation import ranges
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.ranges import RangedTable, patient_ranges
@@ -61,6 +60,26 @@ def lessons_of_range(evidence: RangedTable, own: pa.Table, sees_label: bool, fie
     return lessons_of(evidence.rows(own["case_id"].combine_chunks()), own.to_pandas(), sees_label, fields)
 
 
+def evaluable_labels(path: Path, definition: str) -> pa.Table:
+    """Labels by which a case of one definition is evaluable, in the order of `labels.parquet`, read a row group at a time.
+
+    Raises:
+        InputError: no case has a label of that definition, or the file is not one of labels.
+    """
+    table = RangedTable(path, "case_id", ["case_id", "definition", "category", "score"])
+    texts = pa.schema([(name, pa.string()) for name in table.columns[:-1]]).append(table.file.schema_arrow.field("score"))
+    found, number = [texts.empty_table()], 0
+    for group in range(table.file.num_row_groups):
+        labels = table.file.read_row_group(group, columns=table.columns, use_threads=False).select(table.columns).cast(texts)
+        labels = labels.filter(pc.equal(labels["definition"], definition))
+        number += labels.num_rows
+        is_told = pc.invert(pc.is_null(labels["score"], nan_is_null=True))
+        found.append(labels.filter(pc.and_(pc.is_in(labels["category"], pa.array(EVALUABLE)), is_told)))
+    if not number:
+        raise InputError("expected labels of the configured definition", file=path, column="definition", found=definition)
+    return pa.concat_tables(found).combine_chunks()
+
+
 class Lessons:
     """Every evaluable case with its evidence, sorted by case; read a range at a time, as often as it is asked for."""
 
@@ -75,21 +94,19 @@ class Lessons:
             if not file.is_file():
                 raise InputError(f"expected a file written by `oncoraft {made_by}`", file=file)
         self.evidence = open_evidence(given.evidence)
-        columns = ["case_id", "definition", "category", "score"]
-        labels = pa.Table.from_pandas(read_table(path, columns, filters=[("definition", "=", definition)]), preserve_index=False)
-        if not labels.num_rows:
-            raise InputError("expected labels of the configured definition", file=path, column="definition", found=definition)
-        judged = pc.and_(pc.is_in(labels["category"], pa.array(EVALUABLE)), pc.is_valid(labels["score"]))
-        self.labels, self.sees_label, self.fields = labels.filter(judged).combine_chunks(), sees_label, fields
+        self.labels, self.sees_label, self.fields = evaluable_labels(path, definition), sees_label, fields
         case_ids = self.labels["case_id"].combine_chunks()
         refuse_absent(set(case_ids.filter(pc.invert(pc.is_in(case_ids, self.evidence.ids()))).to_pylist()))
-        # Labels do not say whose a case is, and a rationale tells of its case alone.
-        # Half as large as other steps' ranges, so that the last of several processes is not long alone.
-        self.ranges = patient_ranges(case_ids, None, -(-ranges.PATIENTS // 2))
+        self.case_ids = case_ids
 
-    def labels_of_ranges(self) -> list[pa.Table]:
-        """The labels of each range."""
-        return [self.labels.filter(pc.is_in(self.labels["case_id"], one.case_ids)) for one in self.ranges]
+    def labels_of_ranges(self, processes: int = 1) -> list[pa.Table]:
+        """The labels of each range; ranges are of one size, and as many are due to each of the processes that work."""
+        # Labels do not say whose a case is, and a rationale tells of its case alone.
+        # At most half as large as other steps' ranges, so that the last of several processes is not long alone.
+        most = -(-ranges.PATIENTS // 2)
+        rounds = max(1, -(-len(self.case_ids) // (most * processes)))
+        found = patient_ranges(self.case_ids, None, max(1, -(-len(self.case_ids) // (rounds * processes))))
+        return [self.labels.filter(pc.is_in(self.labels["case_id"], one.case_ids)) for one in found]
 
     def __iter__(self) -> Iterator[list[Lesson]]:
         return (lessons_of_range(self.evidence, own, self.sees_label, self.fields) for own in self.labels_of_ranges())

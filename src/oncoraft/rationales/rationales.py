@@ -11,7 +11,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from oncoraft.evidence.shown import shown_fields
 from oncoraft.foundation.errors import InputError
@@ -23,11 +23,13 @@ from oncoraft.planning.config import Rationales
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 from oncoraft.rationales.lessons import Lessons, lessons_of
 from oncoraft.rationales.teacher import Teacher
-from oncoraft.rationales.teacher_endpoint import EndpointTeacher, Plan
 from oncoraft.rationales.teacher_file import FileTeacher
 from oncoraft.rationales.teacher_template import TemplateTeacher
 from oncoraft.rationales.writing import Part, Tally, writer_of_ranges
 from oncoraft.verifiers.combine import Rule
+
+if TYPE_CHECKING:
+    from oncoraft.rationales.teacher_endpoint import EndpointTeacher
 
 __all__ = ["Lessons", "TemplateTeacher", "lessons_of", "main"]
 log = logging.getLogger("oncoraft")
@@ -50,8 +52,20 @@ def make_teacher(block: Rationales, cache: Path) -> Teacher:
     if block.teacher == "file":
         return FileTeacher.read(Path(block.file or ""))
     if block.teacher == "endpoint":
+        from oncoraft.rationales.teacher_endpoint import EndpointTeacher  # here: it brings a client of HTTP, which no other teacher needs
+
         return EndpointTeacher(block, cache)
     return TemplateTeacher(block.seed)
+
+
+def costs_of(lessons: Lessons, block: Rationales, cache: Path) -> dict[str, Any]:
+    """What the teacher would cost."""
+    every = (lesson for part in lessons for lesson in part)
+    if block.teacher != "endpoint":
+        return {"requests": 0, "cases": len(list(every))}
+    from oncoraft.rationales.teacher_endpoint import Plan
+
+    return Plan.of(block, cache, every).record()
 
 
 def counts_of(tally: Tally, block: Rationales, teacher: Teacher) -> dict[str, Any]:
@@ -59,19 +73,19 @@ def counts_of(tally: Tally, block: Rationales, teacher: Teacher) -> dict[str, An
     counts: dict[str, Any] = {"teacher": block.teacher, "teacher_sees_label": block.sees_label, **tally.record()}
     if isinstance(teacher, FileTeacher):
         counts["cases_of_the_file_not_needed"] = len(teacher.texts) - len(teacher.asked)
-    if isinstance(teacher, EndpointTeacher):
-        counts["endpoint"] = teacher.counts()
+    if block.teacher == "endpoint":
+        counts["endpoint"] = cast("EndpointTeacher", teacher).counts()
     return counts
 
 
 def write_parts(path: Path, lessons: Lessons, teacher: Teacher, block: Rationales, processes: int) -> Tally:
     """Write the rationales of all ranges, in the order of the cases; what is written does not depend on the processes."""
     template, rule = TemplateTeacher(block.seed), Rule(named(block.weights), named(block.minimum), block.threshold)
-    if isinstance(teacher, EndpointTeacher):  # it waits for a server, and keeps what it has paid for in one place
+    if block.teacher == "endpoint":  # it waits for a server, and keeps what it has paid for in one place
         processes = 1
     parts = [
         Part(own, teacher.share(own["case_id"].to_pylist()) if isinstance(teacher, FileTeacher) else teacher)
-        for own in lessons.labels_of_ranges()
+        for own in lessons.labels_of_ranges(processes)
     ]
     arguments = (lessons.evidence.path, lessons.sees_label, lessons.fields, template, rule, block.samples)
     tally = Tally()
@@ -108,9 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lessons = Lessons(given, blocks["labels"].definition, block.sees_label, shown_fields(block.fields_of or "full"))
     cache = Path(block.endpoint_cache) if block.endpoint_cache else given.out.parent / "teacher-cache"
     if given.dry_run:
-        every = (lesson for part in lessons for lesson in part)
-        costs = Plan.of(block, cache, every).record() if block.teacher == "endpoint" else {"requests": 0, "cases": len(list(every))}
-        print(json.dumps(costs, indent=1))
+        print(json.dumps(costs_of(lessons, block, cache), indent=1))
         return 0
     record = given.out.with_name(given.out.name + ".manifest.json")
     claim(given.out, record, step="rationales")

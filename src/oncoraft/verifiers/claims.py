@@ -67,7 +67,9 @@ CLASS_AFTER = re.compile(rf"(?:[- ]G12C)?{ACTION}\b", re.IGNORECASE)
 # A number that no word, sign or number runs into; looked at from its first digit, so that the search runs from digit to digit.
 NUMBER = re.compile(r"\d(?<![\w.*-]\d)\d*(?:\.\d+)?(?![\w*]|\.\d)")
 SITE_HINTS = tuple(sorted(SITE_OF, key=len))
-ANY_HINT = re.compile("|".join(map(re.escape, sorted({*chain.from_iterable(HINTS.values()), *SITE_HINTS}))))
+# Hint -> the values that it speaks of, so that each is looked for once.
+SUBJECTS_OF = {hint: frozenset(name for name, hints in HINTS.items() if hint in hints) for hint in chain.from_iterable(HINTS.values())}
+SITE_HINT = re.compile("|".join(map(re.escape, SITE_HINTS)))
 
 
 class Claim(NamedTuple):
@@ -171,9 +173,7 @@ def _read_drugs(reading: Reading, words: list[Word]) -> None:
 
 def _read_values(reading: Reading) -> None:
     lower = reading.text.lower()
-    if not ANY_HINT.search(lower):
-        return
-    told = {subject for subject, hints in HINTS.items() if _any_in(hints, lower)}
+    told = frozenset[str]().union(*[subjects for hint, subjects in SUBJECTS_OF.items() if hint in lower])
     for pattern in PATTERNS if told else ():
         if pattern.subject not in told:
             continue
@@ -186,16 +186,12 @@ def _read_values(reading: Reading) -> None:
             if groups.get("who"):
                 subject += ":" + re.sub(r"^ca[ -]?(?=1)", "ca", groups["who"].lower())
             reading.add("value", subject, pattern.normal(value), *match.span(), no=bool(groups.get("no")))
-    for regex in SITE_PATTERNS if _any_in(SITE_HINTS, lower) else ():
+    for regex in SITE_PATTERNS if SITE_HINT.search(lower) else ():
         for match in regex.finditer(reading.text):
             if reading.free(*match.span()):
                 for site, start, end in sites_in(reading.text, *match.span("v")):
                     reading.add("value", "site", site, start, end)
                 reading.take(*match.span())
-
-
-def _any_in(hints: Iterable[str], lower: str) -> bool:
-    return any(map(lower.__contains__, hints))  # no generator: this is asked some thirty times a statement
 
 
 def named_changes(change: str) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from oncoraft.verifiers.text import REMEMBERED, Span, sentences
 RUN_TOGETHER = re.compile(r"\b[A-Za-z]*(?:[a-z]{2}[A-Z][a-z]{2,}|[a-z]{4}[A-Z]{2,}|[a-z]{6}\d|\ufffd)\w*")
 NO_SPACE = re.compile(r"[a-z\d],[a-z]{2,}|[a-z]{3,}\.[A-Z][a-z]+")  # "sign,ductings"; "1,000" and "e.g." stand
 STUTTER = re.compile(r"\b\w*?([A-Za-z]{4,}?)\1\w*", re.IGNORECASE)  # "taxanetaxane"
+UNSPACED = re.compile(r"\S+")
 CLAUSE_ENDS = re.compile(r"[.,;:!?\n]|\band\b")
 LEAST_CLAUSE = 4  # words; shorter ones recur in sound texts
 RELATIVE = {"which", "that", "who"}
@@ -34,9 +35,18 @@ def damage(text: str) -> list[Finding]:
 
 @lru_cache(maxsize=REMEMBERED)
 def _damaged_words(sentence: str) -> tuple[tuple[int, int, str], ...]:
-    """Begin, end and what is wrong; no such place holds a space, so none reaches over the end of a sentence."""
+    """Begin, end and what is wrong; no such place holds a space, so none reaches beyond what stands between two."""
+    return tuple(
+        (word.start() + start, word.start() + end, reason)
+        for word in UNSPACED.finditer(sentence)
+        for start, end, reason in _damage_of(word[0])
+    )
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _damage_of(word: str) -> tuple[tuple[int, int, str], ...]:
     patterns = ((RUN_TOGETHER, "words run together"), (NO_SPACE, "words run together"), (STUTTER, "a word that stutters"))
-    return tuple((*match.span(), reason) for pattern, reason in patterns for match in pattern.finditer(sentence))
+    return tuple((*match.span(), reason) for pattern, reason in patterns for match in pattern.finditer(word))
 
 
 def _said_twice(text: str) -> Iterator[Finding]:

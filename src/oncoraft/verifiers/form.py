@@ -28,6 +28,7 @@ TOLERATED_BREACHES = 0.02  # per word: ungrammatical neighbours that a good text
 TOLERATED_RECITAL = 0.5  # share of the prompt's longer statements that stand in a rationale word for word
 LEAST_STATEMENT = 4  # words
 LEAST_RECITED = 3  # statements of that length, below which a share tells nothing
+LINE_BREAK = "\n"
 COPIED_RUN = 6  # words in a row that also stand in the prompt
 TOLERATED_COPY = 0.4
 OUTCOME = re.compile(
@@ -133,7 +134,8 @@ def copied_spans(parts: list[tuple[int, Grammar]], words: list[str], shown: str)
     ends = _possible_ends(words, shown)
     if not ends:
         return []
-    theirs = f" {' '.join(PLAIN_WORD.findall(shown))} "
+    # Statements that two cases share are many: each is cut into words once.
+    theirs = f" {' '.join(filter(None, map(_plain_words, shown.split(LINE_BREAK))))} "
     found: list[Span] = []
     for after in ends:
         first = after - COPIED_RUN
@@ -144,6 +146,11 @@ def copied_spans(parts: list[tuple[int, Grammar]], words: list[str], shown: str)
             else:
                 found.append(Span(start, end))
     return found
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _plain_words(line: str) -> str:
+    return " ".join(PLAIN_WORD.findall(line))
 
 
 def _possible_ends(words: list[str], shown: str) -> list[int]:
@@ -169,21 +176,18 @@ def recited(text: str, shown: str) -> float:
         text: the rationale.
         shown: lines of the prompt, lower case.
     """
-    lines = shown.split("\n")
-    if not is_evenly_spaced(shown):
-        lines = [" ".join(line.split()) for line in lines]
-    longer = [line.rstrip(".") for line in lines if line.count(" ") >= LEAST_STATEMENT - 1]
+    longer = list(filter(None, map(_statement, shown.split(LINE_BREAK))))
     if len(longer) < LEAST_RECITED:
         return 0.0
     flat = " ".join(text.lower().split())
     return sum([line in flat for line in longer]) / len(longer)
 
 
-def is_evenly_spaced(lines: str) -> bool:
-    """Whether words are divided by one space each and nothing else, and no line begins or ends with one."""
-    whole = f"\n{lines}\n"
-    # Of all that is white space a space alone is printable.
-    return not ("  " in whole or "\n " in whole or " \n" in whole) and lines.replace("\n", "").isprintable()
+@lru_cache(maxsize=REMEMBERED)
+def _statement(line: str) -> str:
+    """A line, evenly spaced and without its stop, if it has enough words to count as recited; else empty."""
+    words = line.split()
+    return " ".join(words).rstrip(".") if len(words) >= LEAST_STATEMENT else ""
 
 
 def no_outcome(text: str, known: Collection[str] = ()) -> Verdict:

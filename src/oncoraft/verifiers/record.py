@@ -17,7 +17,8 @@ from oncoraft.verifiers.vocabulary import drug_of, related_genes, targets
 PRIOR_WORDS = re.compile(r"\b(?:earlier|prior|previous(?:ly)?|before|past|pretreat\w+|after)\b", re.IGNORECASE)
 DRUG_SECTION = re.compile(r"drug|mechanism|about to start")
 PRIOR_SECTION = re.compile(r"prior|earlier|previous|so far")
-NUMBER = re.compile(r"(?<![\w.*])\d+(?:\.\d+)?")
+# Looked at from its first digit, so that the search runs from digit to digit.
+NUMBER = re.compile(r"\d(?<![\w.*]\d)\d*(?:\.\d+)?")
 EARLIER_LINE = re.compile(r"^\W*(?P<setting>neoadjuvant |adjuvant |metastatic )?line \d+\s*[,:(]", re.IGNORECASE)
 NOTHING_FOUND = re.compile(
     r"\bno (?:\w+ ){0,3}?(?P<what>copy[- ]number (?:alterations?|calls?|changes?)|structural (?:variants?|alterations?)|mutations?|alterations?|variants?)"
