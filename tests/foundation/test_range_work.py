@@ -4,36 +4,25 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from oncoraft.foundation import range_work
 from oncoraft.foundation.errors import InputError, RetryLater
-from oncoraft.foundation.range_work import way_to_start, worked
+from oncoraft.foundation.range_work import worked
 from tests.foundation.range_workers import doubler, failing, large, noted
 
 ASKING = """
 import sys
 from pathlib import Path
-from oncoraft.foundation.range_work import way_to_start, worked
+from oncoraft.foundation.range_work import worked
 from tests.foundation.range_workers import noted
 
-if sys.argv[2] == "spawn":
-    sys.modules["torch"] = sys
-assert way_to_start() == sys.argv[2]
-with worked(noted, (Path(sys.argv[1]),), [1, 2, 3, 4], 2) as results:
-    next(results)
+if __name__ == "__main__":
+    with worked(noted, (Path(sys.argv[1]),), [1, 2, 3, 4], 2) as results:
+        next(results)
 """
-
-
-@pytest.fixture(params=["own", "spawn"], autouse=True)
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers are started as this process would, and as one would in which a library has threads."""
-    if request.param == "spawn":
-        monkeypatch.setattr(range_work, "way_to_start", lambda: "spawn")
 
 
 @pytest.mark.parametrize("items", [0, 1, 7])
@@ -92,22 +81,9 @@ def test_no_worker_outlives_the_block_whatever_it_is_at(tmp_path: Path) -> None:
             os.kill(number, 0)
 
 
-def test_workers_are_not_forked_beside_threads_that_a_fork_might_tear(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in range_work.THREADED:
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    monkeypatch.setattr(threading, "active_count", lambda: 1)
-    assert way_to_start() == ("fork" if sys.platform == "linux" else "spawn")
-    with monkeypatch.context() as patch:
-        patch.setitem(sys.modules, "torch", sys)
-        assert way_to_start() == "spawn"
-    monkeypatch.setattr(threading, "active_count", lambda: 2)
-    assert way_to_start() == "spawn"
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize("started", ["fork", "spawn"])
-def test_workers_end_at_once_with_a_process_that_is_killed(tmp_path: Path, started: str) -> None:
-    asking = subprocess.Popen([sys.executable, "-c", ASKING, str(tmp_path), started], cwd=Path(__file__).parents[2])
+def test_workers_end_at_once_with_a_process_that_is_killed(tmp_path: Path) -> None:
+    asking = subprocess.Popen([sys.executable, "-c", ASKING, str(tmp_path)], cwd=Path(__file__).parents[2])
     until = time.monotonic() + 120
     while len(list(tmp_path.iterdir())) < 2:
         assert asking.poll() is None

@@ -1,13 +1,9 @@
 """Ranges worked by several processes: the same results in the same order, whatever their number.
 
 The process that asks deals the ranges out one by one, takes each result in the order of the ranges, and alone writes; so nothing of a
-worker can be half-written. Each worker holds one result at most until it is taken: memory does not grow with the cohort. Workers end
-with the process that asked, however that ends.
-
-Workers are forked, which spares each the imports of the process that asked, a second and more. Arrow and the allocators and linear
-algebra beneath it see to their own threads and locks at a fork; a fork of a process in which other libraries or Python itself have started
-threads may wait for ever on a lock that one of these held. Where such are at work, and on systems whose own libraries stand no fork,
-workers are spawned.
+worker can be half-written. Each worker holds one result at most until it is taken: memory does not grow with the cohort. Workers are
+spawned, not forked: a fork of a process in which arrow, torch or a tokenizer have started threads may wait for ever on a lock that one of
+these held. They end with the process that asked, however that ends.
 
 Example:
     with worked(prepare, (path, settings), ranges, processes) as results:
@@ -22,22 +18,19 @@ import os
 import pickle
 import queue
 import signal
-import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
-from typing import Any, Literal, TypeVar
+from multiprocessing.context import SpawnProcess
+from typing import Any, TypeVar
 
 from oncoraft.foundation.errors import InputError, RetryLater
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 AHEAD = 2  # items that a worker has been dealt: one that it works on, one to go on with
-# Libraries that start threads of their own and do not see to them at a fork.
-THREADED = frozenset({"torch", "tokenizers", "sklearn", "polars", "duckdb"})
 
 
 @contextmanager
@@ -60,10 +53,10 @@ def worked(
     if count <= 1:
         yield map(prepare(*arguments), items)
         return
-    workers: list[tuple[BaseProcess, Connection]] = []
+    workers: list[tuple[SpawnProcess, Connection]] = []
     try:
         for _ in range(count):
-            workers.append(_started(prepare, arguments, [line for _, line in workers]))
+            workers.append(_started(prepare, arguments))
         yield _in_order(workers, items)
     finally:
         for process, line in workers:
@@ -74,27 +67,16 @@ def worked(
             process.join()
 
 
-def way_to_start() -> Literal["fork", "spawn"]:
-    """How a worker is started: forked where nothing in this process forbids it."""
-    is_alone = threading.active_count() == 1 and THREADED.isdisjoint(sys.modules)
-    return "fork" if sys.platform == "linux" and is_alone else "spawn"
-
-
-def _started(prepare: Callable[..., Any], arguments: Sequence[Any], lines: list[Connection]) -> tuple[BaseProcess, Connection]:
-    """A worker and the line to it; `lines` are those to the workers before."""
-    way = way_to_start()
-    context = multiprocessing.get_context("fork") if way == "fork" else multiprocessing.get_context("spawn")
+def _started(prepare: Callable[..., Any], arguments: Sequence[Any]) -> tuple[SpawnProcess, Connection]:
+    context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    # A forked worker holds the ends of this process, too: while it does, no other would see that this process has ended.
-    others = [*lines, here] if way == "fork" else []
-    level = logging.getLogger("oncoraft").level
-    process = context.Process(target=_work, args=(there, prepare, arguments, level, others), daemon=True)
+    process = context.Process(target=_work, args=(there, prepare, arguments, logging.getLogger("oncoraft").level), daemon=True)
     process.start()
     there.close()  # or the end of the worker would not be seen here
     return process, here
 
 
-def _in_order(workers: list[tuple[BaseProcess, Connection]], items: Sequence[Any]) -> Iterator[Any]:
+def _in_order(workers: list[tuple[SpawnProcess, Connection]], items: Sequence[Any]) -> Iterator[Any]:
     """Item i goes to worker i modulo their number, so that results are taken in order without waiting for one that comes later."""
     for number in range(min(AHEAD * len(workers), len(items))):
         _deal(workers[number % len(workers)], items[number])
@@ -107,13 +89,13 @@ def _in_order(workers: list[tuple[BaseProcess, Connection]], items: Sequence[Any
         del result  # or it would be held while the next one is received
 
 
-def _deal(worker: tuple[BaseProcess, Connection], item: Any) -> None:
+def _deal(worker: tuple[SpawnProcess, Connection], item: Any) -> None:
     # That a worker has ended is told where its result is due, behind those of the others before it.
     with suppress(BrokenPipeError, ConnectionResetError):
         worker[1].send(item)
 
 
-def _taken(worker: tuple[BaseProcess, Connection]) -> Any:
+def _taken(worker: tuple[SpawnProcess, Connection]) -> Any:
     process, line = worker
     try:
         is_error, result = line.recv()
@@ -124,7 +106,7 @@ def _taken(worker: tuple[BaseProcess, Connection]) -> Any:
     return result
 
 
-def _ended(process: BaseProcess) -> Exception:
+def _ended(process: SpawnProcess) -> Exception:
     """Why a worker that says nothing has ended."""
     process.join()
     code = process.exitcode or 0
@@ -133,15 +115,11 @@ def _ended(process: BaseProcess) -> Exception:
     return RuntimeError(f"a worker ended with status {code} before its work was done")
 
 
-def _work(
-    line: Connection, prepare: Callable[..., Callable[[Any], Any]], arguments: Sequence[Any], level: int, others: Sequence[Connection]
-) -> None:
-    """Be a worker; `others` are ends of lines that are not its own."""
+def _work(line: Connection, prepare: Callable[..., Callable[[Any], Any]], arguments: Sequence[Any], level: int) -> None:
+    """Be a worker."""
     # An interruption is for the process that asked, which then ends this one; the pipe's end says so, too.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    for other in others:
-        other.close()
     logging.getLogger("oncoraft").setLevel(level)
     work: Callable[[Any], Any] | None = None
     dealt: queue.SimpleQueue[Any] = queue.SimpleQueue()
