@@ -5,7 +5,7 @@
 rule preferences:
     input:
         train="results/{cohort}/{model}/prompts/{design}/fold-{fold}/train.jsonl",
-        base=lambda wildcards: plan.base_files(wildcards.model),
+        base=base_files,
         start=start_files,
         tokens=ancient("results/{cohort}/{model}/prompts/tokens.arrow"),
         choices=lambda wildcards: plan.choice_files(),
@@ -27,8 +27,8 @@ rule preferences:
         gpu=gpus_for,
     params:
         settings=settings_of("preferences"),
-        base=lambda wildcards: plan.base_folder(wildcards.model),
-        content=lambda wildcards: plan.base_content(wildcards.model),
+        base=base_folder,
+        content=base_content,
         choices_content=lambda wildcards: plan.choice_content(),
         own_rewards=lambda wildcards: plan.own_reward_content(),
         start=start_folder,
@@ -41,7 +41,7 @@ rule preferences:
 rule dpo:
     input:
         train="results/{cohort}/{model}/prompts/{design}/fold-{fold}/train.jsonl",
-        base=lambda wildcards: plan.base_files(wildcards.model),
+        base=base_files,
         start=start_files,
         tokens=ancient("results/{cohort}/{model}/prompts/tokens.arrow"),
         pairs="results/{cohort}/{model}/{strategy}/{design}/preferences/fold-{fold}.jsonl",
@@ -69,8 +69,8 @@ rule dpo:
         gpu=gpus_for,
     params:
         settings=settings_of("dpo"),
-        base=lambda wildcards: plan.base_folder(wildcards.model),
-        content=lambda wildcards: plan.base_content(wildcards.model),
+        base=base_folder,
+        content=base_content,
         start=start_folder,
         model=subpath(output.manifest, parent=True),
         state="results/{cohort}/{model}/{strategy}/{design}/state/fold-{fold}",
@@ -83,7 +83,7 @@ rule dpo:
 rule grpo:
     input:
         train="results/{cohort}/{model}/prompts/{design}/fold-{fold}/train.jsonl",
-        base=lambda wildcards: plan.base_files(wildcards.model),
+        base=base_files,
         start=start_files,
         tokens=ancient("results/{cohort}/{model}/prompts/tokens.arrow"),
         audit="results/{cohort}/prompts/audit.json",
@@ -111,8 +111,8 @@ rule grpo:
     params:
         settings=settings_of("grpo"),
         own_rewards=lambda wildcards: plan.own_reward_content(),
-        base=lambda wildcards: plan.base_folder(wildcards.model),
-        content=lambda wildcards: plan.base_content(wildcards.model),
+        base=base_folder,
+        content=base_content,
         start=start_folder,
         model=subpath(output.manifest, parent=True),
         state="results/{cohort}/{model}/{strategy}/{design}/state/fold-{fold}",

@@ -295,7 +295,7 @@ rule cell_train:
     params:
         settings=cell_settings_of("train"),
         base=cell_base_folder,
-        content=lambda wildcards: plan.base_content(wildcards.model),
+        content=base_content,
         model=subpath(output.manifest, parent=True),
         state="results/{cohort}/{model}/cells/{cells}/{strategy}/{cell_design}/state/fold-{fold}",
     message:
@@ -349,9 +349,9 @@ rule cell_infer:
     params:
         settings=cell_settings_of("infer"),
         base=cell_base_folder,
-        content=lambda wildcards: plan.base_content(wildcards.model),
+        content=base_content,
         fold_model=cell_fold_model_option,
-        examples=lambda wildcards, input: option("--examples", input.examples),
+        examples=examples_option,
     message:
         "Scoring held-out cells with {wildcards.model} by {wildcards.strategy}, {wildcards.cell_design}, fold {wildcards.fold}"
     shell:

@@ -1,9 +1,16 @@
 # Shared by all rule files -- the checked configuration, wildcards, and the way from a rule to the package.
+import gc
+import inspect
+import os
 import shlex
 import shutil
 import sys
 import time
 from pathlib import Path
+
+# A plan is some hundred thousand objects that stay until the end: to go through them again and again for reference cycles takes a seventh of
+# its time. The search is on again where jobs start.
+gc.disable()
 
 PACKAGE = Path(str(workflow.current_basedir)) / ".." / ".." / "src"
 sys.path.insert(0, str(PACKAGE.resolve()))
@@ -81,9 +88,18 @@ APPLIED_READERS = (
 )
 
 
+def asked(function):
+    """The same function, whose parameters are read once.
+
+    The engine reads them three times a job and a function, unless the function says them by itself (`__signature__`, PEP 362).
+    """
+    function.__signature__ = inspect.signature(function)
+    return function
+
+
 def settings_of(step):
     """The tracked parameter of a rule that runs `step`."""
-    return lambda wildcards: plan.settings(step, **dict(wildcards))
+    return asked(lambda wildcards: plan.settings(step, **dict(wildcards)))
 
 
 def for_base_models(built, real):
@@ -94,7 +110,7 @@ def for_base_models(built, real):
     kinds = {plan.is_built(model) for model in plan.config.models}
     if len(kinds) == 1:
         return built if kinds.pop() else real
-    return lambda wildcards: built if plan.is_built(wildcards.model) else real
+    return asked(lambda wildcards: built if plan.is_built(wildcards.model) else real)
 
 
 # Of training and inference jobs: a tiny model has one core, so that folds run side by side; a real one is loaded through main memory once.
@@ -104,11 +120,13 @@ gpus_for = for_base_models(built=0, real=1)
 minutes_for = for_base_models
 
 
+@asked
 def memory_for_tables(wildcards, attempt):
     """Main memory in MB of a job that reads whole tables: it follows the size of the study, and grows where a job is tried again."""
     return memory_of_tables(plan, dict(wildcards), attempt)
 
 
+@asked
 def memory_for_ranges(wildcards, attempt):
     """Main memory in MB of a job that works by ranges of patients, whatever the size of the study."""
     return 4000 * attempt
@@ -124,12 +142,43 @@ def run_folder(wildcards):
     return f"results/{wildcards.cohort}/{wildcards.model}/{wildcards.strategy}/{wildcards.design}"
 
 
+@asked
+def base_files(wildcards):
+    """The files of the base model."""
+    return plan.base_files(wildcards.model)
+
+
+@asked
+def base_folder(wildcards):
+    """The folder of the base model."""
+    return plan.base_folder(wildcards.model)
+
+
+@asked
+def base_content(wildcards):
+    """The digest of a base model from outside."""
+    return plan.base_content(wildcards.model)
+
+
+@asked
+def tokens_option(wildcards, input):
+    """The argument that hands over the store of tokens."""
+    return option("--tokens", input.tokens)
+
+
+@asked
+def examples_option(wildcards, input):
+    """The argument that hands over the cases that examples are taken from."""
+    return option("--examples", input.examples)
+
+
 def fold_model_folder(wildcards):
     """The folder of the fold's model: a strategy's own, or that of the strategy whose models it scores with."""
     trainer = plan.trainer_of(wildcards.strategy)
     return f"results/{wildcards.cohort}/{wildcards.model}/{trainer}/{wildcards.design}/fold-{wildcards.fold}"
 
 
+@asked
 def fold_model_files(wildcards):
     """What training left for one fold; nothing where a strategy trains nothing."""
     return [
@@ -138,15 +187,24 @@ def fold_model_files(wildcards):
     ]
 
 
+@asked
 def fold_model_option(wildcards):
     """The argument that hands the trained fold to inference."""
     trained = plan.fold_model_names(wildcards.strategy)
     return f"--fold-model {fold_model_folder(wildcards)}" if trained else ""
 
 
+@asked
+def tuning_shards(wildcards):
+    """What one fold's model says of its tuning cases, every shard."""
+    folder = f"{run_folder(wildcards)}/fold-{wildcards.fold}/predictions"
+    return [f"{folder}/tuning-{shard}.jsonl" for shard in SHARDS]
+
+
 def part_of_fold(name):
     """A fold's file as the strategy reads it: as it was split, or as its negative control has changed it."""
 
+    @asked
     def path(wildcards):
         control = plan.config.strategies[wildcards.strategy].control
         folder = f"results/{wildcards.cohort}/{wildcards.model}/prompts/{wildcards.design}/fold-{wildcards.fold}"
@@ -155,6 +213,7 @@ def part_of_fold(name):
     return path
 
 
+@asked
 def tokens_of(wildcards):
     """The store of tokens; none for a negative control, whose texts are not those that were stored."""
     is_control = plan.config.strategies[wildcards.strategy].control is not None
@@ -162,12 +221,14 @@ def tokens_of(wildcards):
     return [] if is_control else [stored]
 
 
+@asked
 def example_files(wildcards):
     """The training cases that a few-shot prompt takes its examples from: those of its own fold."""
     wanted = plan.config.strategies[wildcards.strategy].examples
     return [part_of_fold("train.jsonl")(wildcards)] if wanted else []
 
 
+@asked
 def truth_of(wildcards):
     """The twin's truth, where the cohort is a twin."""
     return (
@@ -182,6 +243,7 @@ def truth_option(wildcards):
     return option("--truth", truth_of(wildcards))
 
 
+@asked
 def survival_files(wildcards):
     """What survival reads beside the cohort's cases where its settings name it: clinical tables, covariates of one's own."""
     folder = f"results/{wildcards.cohort}"
@@ -191,6 +253,7 @@ def survival_files(wildcards):
     ]
 
 
+@asked
 def survival_option(wildcards):
     """The argument that hands the clinical tables to survival."""
     needed = plan.survival_tables()
@@ -241,7 +304,7 @@ def whole(patterns, **wildcards):
     for files in zip(
         *(expand(pattern, **wildcards) for pattern in patterns), strict=True
     ):
-        is_partial = len({Path(file).exists() for file in files}) > 1
+        is_partial = len({os.path.exists(file) for file in files}) > 1
         asked += files if is_partial else files[:1]
     return asked
 
@@ -879,6 +942,12 @@ def require_everything():
     if arrays and (unequal := unequal_arrays(arrays, resources_of_jobs())):
         raise WorkflowError("cannot start:\n" + "\n".join(unequal))
     record_sources(Path("results"), plan.steps_asked)
+
+
+def search_for_cycles():
+    """Let Python look for reference cycles again while jobs run, among what they bring alone."""
+    gc.freeze()
+    gc.enable()
 
 
 def forget_states():

@@ -7,7 +7,7 @@ rule baselines:
         labels="results/{cohort}/cases/labels.parquet",
         folds="results/{cohort}/cases/folds.parquet",
         evidence="results/{cohort}/prompts/evidence.parquet",
-        truth=lambda wildcards: truth_of(wildcards),
+        truth=truth_of,
     output:
         predictions="results/{cohort}/baselines/{design}/predictions.parquet",
         manifest="results/{cohort}/baselines/{design}/manifest.json",

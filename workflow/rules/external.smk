@@ -180,7 +180,7 @@ rule outside_cases:
     params:
         settings=settings_of("outside-cases"),
         cases=subpath(input.cases, parent=True),
-        base=lambda wildcards: plan.base_folder(wildcards.model),
+        base=base_folder,
         models=lambda wildcards: " ".join(home_models(wildcards, [""])),
     message:
         "Writing the cases of '{wildcards.cohort}' for the models of {wildcards.strategy}"
@@ -191,7 +191,7 @@ rule outside_cases:
 rule apply:
     input:
         heldout="results/{cohort}/{model}/{strategy}/{design}/heldout.jsonl",
-        base=lambda wildcards: plan.base_files(wildcards.model),
+        base=base_files,
         fold_model=lambda wildcards: applied_model_files(wildcards),
         examples=lambda wildcards: applied_examples(wildcards),
     output:
@@ -213,10 +213,10 @@ rule apply:
         gpu=gpus_for,
     params:
         settings=settings_of("infer"),
-        base=lambda wildcards: plan.base_folder(wildcards.model),
-        content=lambda wildcards: plan.base_content(wildcards.model),
+        base=base_folder,
+        content=base_content,
         fold_model=applied_model_option,
-        examples=lambda wildcards, input: option("--examples", input.examples),
+        examples=examples_option,
         shards=len(SHARDS),
     message:
         "Applying {wildcards.model} by {wildcards.strategy}, fold {wildcards.fold}, to '{wildcards.cohort}', shard {wildcards.shard}"
@@ -274,7 +274,7 @@ rule apply_baselines:
         second_labels="results/{cohort}/cases/labels.parquet",
         second_folds="results/{cohort}/cases/folds.parquet",
         second_evidence="results/{cohort}/prompts/evidence.parquet",
-        truth=lambda wildcards: truth_of(wildcards),
+        truth=truth_of,
     output:
         predictions="results/{cohort}/baselines/{design}/predictions.parquet",
         manifest="results/{cohort}/baselines/{design}/manifest.json",

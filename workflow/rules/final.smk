@@ -33,7 +33,7 @@ rule final_cases:
 use rule train as train_final with:
     input:
         train="results/{cohort}/{model}/prompts/final/train.jsonl",
-        base=lambda wildcards: plan.base_files(wildcards.model),
+        base=base_files,
         tokens=ancient(tokens_of),
         audit="results/{cohort}/prompts/audit.json",
     output:
@@ -49,10 +49,10 @@ use rule train as train_final with:
         "results/{cohort}/{model}/{strategy}/final/benchmarks/train-{final}.tsv"
     params:
         settings=settings_of("train"),
-        base=lambda wildcards: plan.base_folder(wildcards.model),
-        content=lambda wildcards: plan.base_content(wildcards.model),
+        base=base_folder,
+        content=base_content,
         model=subpath(output.manifest, parent=True),
-        tokens=lambda wildcards, input: option("--tokens", input.tokens),
+        tokens=tokens_option,
         state="results/{cohort}/{model}/{strategy}/final/state/{final}",
     message:
         "Training the final model {wildcards.final} of {wildcards.model} by {wildcards.strategy}"
@@ -83,7 +83,7 @@ use rule train_final as train_final_head with:
 use rule apply as apply_final with:
     input:
         heldout=f"results/{{cohort}}/{{model}}/{{strategy}}/{plan.config.folds.designs[0]}/heldout.jsonl",
-        base=lambda wildcards: plan.base_files(wildcards.model),
+        base=base_files,
         fold_model=lambda wildcards: final_model_files(wildcards),
     output:
         shard="results/{cohort}/{model}/{strategy}/final/{final}/shard-{shard}.jsonl",
@@ -94,8 +94,8 @@ use rule apply as apply_final with:
         "results/{cohort}/{model}/{strategy}/final/benchmarks/apply-{final}-{shard}.tsv"
     params:
         settings=settings_of("infer"),
-        base=lambda wildcards: plan.base_folder(wildcards.model),
-        content=lambda wildcards: plan.base_content(wildcards.model),
+        base=base_folder,
+        content=base_content,
         fold_model=lambda wildcards: f"--fold-model {plan.final_folder(wildcards.model, wildcards.strategy)}",
         examples="",
         shards=len(SHARDS),

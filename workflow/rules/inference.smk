@@ -7,9 +7,9 @@ rule infer:
         tuning=part_of_fold("tuning.jsonl"),
         # What a case's tokens are follows from its text, which is an input too; the store alone being newer changes nothing.
         tokens=ancient(tokens_of),
-        base=lambda wildcards: plan.base_files(wildcards.model),
-        fold_model=lambda wildcards: fold_model_files(wildcards),
-        examples=lambda wildcards: example_files(wildcards),
+        base=base_files,
+        fold_model=fold_model_files,
+        examples=example_files,
     output:
         shard="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/predictions/shard-{shard}.jsonl",
         tuning="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/predictions/tuning-{shard}.jsonl",
@@ -30,11 +30,11 @@ rule infer:
         gpu=gpus_for,
     params:
         settings=settings_of("infer"),
-        base=lambda wildcards: plan.base_folder(wildcards.model),
-        content=lambda wildcards: plan.base_content(wildcards.model),
+        base=base_folder,
+        content=base_content,
         fold_model=fold_model_option,
-        examples=lambda wildcards, input: option("--examples", input.examples),
-        tokens=lambda wildcards, input: option("--tokens", input.tokens),
+        examples=examples_option,
+        tokens=tokens_option,
         shards=len(SHARDS),
     message:
         "Scoring held-out cases with {wildcards.model} by {wildcards.strategy}, fold {wildcards.fold}, shard {wildcards.shard}"
@@ -45,10 +45,7 @@ rule infer:
 # On patients whom the fold's model has neither trained on nor holds out.
 rule recalibrate:
     input:
-        tuning=lambda wildcards: [
-            f"{run_folder(wildcards)}/fold-{wildcards.fold}/predictions/tuning-{shard}.jsonl"
-            for shard in SHARDS
-        ],
+        tuning=tuning_shards,
     output:
         recalibration="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/recalibration.json",
         manifest="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/recalibration.json.manifest.json",

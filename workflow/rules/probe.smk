@@ -4,7 +4,7 @@
 rule embed:
     input:
         prompts="results/{cohort}/{model}/prompts/prompts.jsonl",
-        base=lambda wildcards: plan.base_files(wildcards.model),
+        base=base_files,
     output:
         embeddings="results/{cohort}/{model}/prompts/embeddings-{point}.parquet",
         manifest="results/{cohort}/{model}/prompts/embeddings-{point}.parquet.manifest.json",
@@ -21,8 +21,8 @@ rule embed:
         gpu=gpus_for,
     params:
         settings=settings_of("embed"),
-        base=lambda wildcards: plan.base_folder(wildcards.model),
-        content=lambda wildcards: plan.base_content(wildcards.model),
+        base=base_folder,
+        content=base_content,
     message:
         "Reading the prompts of '{wildcards.cohort}' with {wildcards.model}, at {wildcards.point}"
     shell:

@@ -169,7 +169,7 @@ rule render:
     params:
         settings=settings_of("render"),
         cases=subpath(input.cases, parent=True),
-        base=lambda wildcards: plan.base_folder(wildcards.model),
+        base=base_folder,
     message:
         "Rendering prompts for {wildcards.model}"
     shell:
@@ -235,7 +235,7 @@ rule control:
     params:
         settings=settings_of("control"),
         cases=subpath(input.cases, parent=True),
-        base=lambda wildcards: plan.base_folder(wildcards.model),
+        base=base_folder,
         folder=subpath(output.manifest, parent=True),
     message:
         "Writing fold {wildcards.fold} for {wildcards.model} as the control {wildcards.control}"
@@ -267,7 +267,7 @@ rule tokens:
     params:
         settings=settings_of("tokens"),
         cases=subpath(input.cases, parent=True),
-        base=lambda wildcards: plan.base_folder(wildcards.model),
+        base=base_folder,
     message:
         "Tokenising prompts and answers for {wildcards.model}"
     shell:

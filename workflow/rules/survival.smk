@@ -10,7 +10,7 @@ rule survival:
         labels="results/{cohort}/cases/labels.parquet",
         folds="results/{cohort}/cases/folds.parquet",
         evidence="results/{cohort}/prompts/evidence.parquet",
-        further=lambda wildcards: survival_files(wildcards),
+        further=survival_files,
     output:
         survival="results/{cohort}/{model}/{strategy}/{design}/survival/survival.json",
         regimens="results/{cohort}/{model}/{strategy}/{design}/survival/regimens.csv",
@@ -39,7 +39,7 @@ rule survival:
         settings=settings_of("survival"),
         cases=subpath(input.cases, parent=True),
         survival=subpath(output.survival, parent=True),
-        tables=lambda wildcards: survival_option(wildcards),
+        tables=survival_option,
     message:
         "Stratifying survival by the score of {wildcards.model} by {wildcards.strategy}"
     shell:

@@ -263,7 +263,7 @@ rule task_baselines:
 rule task_train:
     input:
         train="results/{cohort}/tasks/{task}/fold-{fold}/train.jsonl",
-        base=lambda wildcards: plan.base_files(wildcards.model),
+        base=base_files,
         audit="results/{cohort}/tasks/{task}/audit.json",
         lookahead=lambda wildcards: task_lookahead_file(wildcards),
     output:
@@ -287,8 +287,8 @@ rule task_train:
         gpu=gpus_for,
     params:
         settings=task_settings_of("train"),
-        base=lambda wildcards: plan.base_folder(wildcards.model),
-        content=lambda wildcards: plan.base_content(wildcards.model),
+        base=base_folder,
+        content=base_content,
         model=subpath(output.manifest, parent=True),
         state="results/{cohort}/{model}/tasks/{task}/state/fold-{fold}",
     message:
@@ -313,7 +313,7 @@ use rule task_train as task_train_raft with:
 rule task_infer:
     input:
         heldout="results/{cohort}/tasks/{task}/fold-{fold}/heldout.jsonl",
-        base=lambda wildcards: plan.base_files(wildcards.model),
+        base=base_files,
         fold_model=lambda wildcards: task_model_files(wildcards),
     output:
         shard="results/{cohort}/{model}/tasks/{task}/{answerer}/fold-{fold}/shard-{shard}.jsonl",
@@ -331,8 +331,8 @@ rule task_infer:
         gpu=gpus_for,
     params:
         settings=task_settings_of("infer"),
-        base=lambda wildcards: plan.base_folder(wildcards.model),
-        content=lambda wildcards: plan.base_content(wildcards.model),
+        base=base_folder,
+        content=base_content,
         fold_model=lambda wildcards: task_model_option(wildcards),
         shards=lambda wildcards: len(plan.tasks.shards(wildcards.task)),
     message:
@@ -345,7 +345,7 @@ rule task_choices:
     input:
         heldout="results/{cohort}/tasks/{task}/fold-{fold}/heldout.jsonl",
         train="results/{cohort}/tasks/{task}/fold-{fold}/train.jsonl",
-        base=lambda wildcards: plan.base_files(wildcards.model),
+        base=base_files,
         fold_model=lambda wildcards: task_model_files(wildcards),
     output:
         choices="results/{cohort}/{model}/tasks/{task}/{answerer}/fold-{fold}/choices.jsonl",
@@ -363,8 +363,8 @@ rule task_choices:
         gpu=gpus_for,
     params:
         settings=task_settings_of("task-choices"),
-        base=lambda wildcards: plan.base_folder(wildcards.model),
-        content=lambda wildcards: plan.base_content(wildcards.model),
+        base=base_folder,
+        content=base_content,
         fold_model=lambda wildcards: task_model_option(wildcards),
         how=lambda wildcards: task_choice_way(wildcards),
     message:

@@ -5,7 +5,7 @@
 rule train:
     input:
         train=part_of_fold("train.jsonl"),
-        base=lambda wildcards: plan.base_files(wildcards.model),
+        base=base_files,
         # What a case's tokens are follows from its text, which is an input too; the store alone being newer changes nothing.
         tokens=ancient(tokens_of),
         audit="results/{cohort}/prompts/audit.json",
@@ -32,10 +32,10 @@ rule train:
         gpu=gpus_for,
     params:
         settings=settings_of("train"),
-        base=lambda wildcards: plan.base_folder(wildcards.model),
-        content=lambda wildcards: plan.base_content(wildcards.model),
+        base=base_folder,
+        content=base_content,
         model=subpath(output.manifest, parent=True),
-        tokens=lambda wildcards, input: option("--tokens", input.tokens),
+        tokens=tokens_option,
         state="results/{cohort}/{model}/{strategy}/{design}/state/fold-{fold}",
     message:
         "Training {wildcards.model} by {wildcards.strategy}, fold {wildcards.fold}"

@@ -15,8 +15,9 @@ from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import canonical_json
 from oncoraft.knowledge.study_files import case_list_files, data_files
 from oncoraft.knowledge.tables import DERIVED_TABLES, TABLES
-from oncoraft.planning.cell_plan import CellPlan, cell_paths
-from oncoraft.planning.config import PRETRAINING, CohortFilter, Config, Twin
+from oncoraft.planning.braces import refuse_braces
+from oncoraft.planning.cell_plan import CellPlan
+from oncoraft.planning.config import MAPPINGS, PRETRAINING, CohortFilter, Config, Twin
 from oncoraft.planning.config_files import check_config
 from oncoraft.planning.content import Content
 from oncoraft.planning.further import LEAVE_COHORT_OUT, FurtherCohorts
@@ -52,6 +53,8 @@ class Plan(FurtherCohorts):
         self.steps_asked: set[str] = set()  # steps of the jobs of this plan
         self.content = Content()
         self.base_listed: dict[str, list[str]] = {}  # by model: a plan's jobs, hundreds of them, ask for the same folder
+        self.base_digests: dict[str, str] = {}
+        self.settings_told: dict[tuple[str, ...], str] = {}  # by step and what picks its blocks
         self.tasks = TaskPlan(self.config, self.content, self.steps_asked)
         self.cells = CellPlan(self.config, self.content, self.steps_asked)
 
@@ -63,6 +66,13 @@ class Plan(FurtherCohorts):
             choice: `model=`, `strategy=`, and `cohort=` where they matter.
         """
         self.steps_asked.add(step)
+        # Nothing else of a job's wildcards picks a block: folds and shards, hundreds of them, share theirs.
+        key = (step, *(choice.get(name, "") for name in ("cohort", *MAPPINGS)))
+        if key not in self.settings_told:
+            self.settings_told[key] = self._settings(step, **choice)
+        return self.settings_told[key]
+
+    def _settings(self, step: str, **choice: str) -> str:
         blocks = self.config.blocks(STEPS[step].blocks, **choice)
         if choice.get("cohort") == PRETRAINING and "twin" in blocks:
             blocks["twin"] = self.config.pretraining
@@ -179,7 +189,9 @@ class Plan(FurtherCohorts):
 
     def base_content(self, model: str) -> str:
         """Digest of the files of a base model from outside; of one that the workflow builds nothing."""
-        return "" if self.is_built(model) else self.content.of(Path(file) for file in self.base_files(model))
+        if model not in self.base_digests:
+            self.base_digests[model] = "" if self.is_built(model) else self.content.of(Path(file) for file in self.base_files(model))
+        return self.base_digests[model]
 
     def teacher_content(self) -> str:
         """Digest of the files that the teacher reads."""
@@ -269,32 +281,3 @@ class Plan(FurtherCohorts):
         for name, model in self.config.models.items():
             lines += missing_of_model(name, model.path)
         return lines
-
-
-def refuse_braces(config: Config) -> None:
-    """Refuse input paths with braces: the engine (snakemake 9.27) takes them for wildcards, also where a function returns the path.
-
-    Raises:
-        InputError: the first, by its key.
-    """
-    paths = {
-        "study": config.study,
-        "folds.frozen": config.folds.frozen,
-        "cohort_filter.patients": config.cohort_filter.patients,
-        "survival.covariate_file": config.survival.covariate_file,
-        "external.shared_patients": config.external.shared_patients,
-        **{f"cohorts.{name}.{key}": getattr(one, key) for name, one in config.cohorts.items() for key in ("study", "mapping")},
-        "prompts.instruction_file": config.prompts.instruction_file,
-        "rationales.file": config.rationales.file,
-        "rationales.endpoint_instruction": config.rationales.endpoint_instruction,
-        "preferences.file": config.preferences.file,
-        "radiation.courses": config.radiation.courses,
-        **{f"tasks.{name}.file": task.file for name, task in config.tasks.items()},
-        **cell_paths(config),
-        **{f"models.{name}.path": model.path for name, model in config.models.items()},
-    }
-    for key, path in paths.items():
-        if path is not None and {"{", "}"} & set(path):
-            raise InputError(
-                f"{key}: expected a path without braces, which the engine takes for wildcards; a link by another name will do", found=path
-            )

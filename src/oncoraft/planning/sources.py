@@ -9,6 +9,7 @@ constant `DATA_FILES`, relative to its folder; a folder stands for all that is i
 from __future__ import annotations
 
 import hashlib
+import os
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -52,11 +53,11 @@ UNCOUNTED = {
 
 def module_file(name: str) -> Path | None:
     """The file of a dotted module of this package, or None if there is no such module."""
-    base = ROOT.joinpath(*name.split(".")[1:])
-    # As Python does: a package goes before a module of the same name.
-    for candidate in (base / "__init__.py", base.with_suffix(".py")):
-        if candidate.is_file():
-            return candidate
+    base = os.path.join(ROOT, *name.split(".")[1:])
+    # As Python does: a package goes before a module of the same name. Texts, since thousands of names that are no modules are asked for.
+    for candidate in (os.path.join(base, "__init__.py"), f"{base}.py"):
+        if os.path.isfile(candidate):
+            return Path(candidate)
     return None
 
 
