@@ -88,7 +88,7 @@ APPLIED_READERS = (
 )
 
 
-def asked(function):
+def signed(function):
     """The same function, whose parameters are read once.
 
     The engine reads them three times a job and a function, unless the function says them by itself (`__signature__`, PEP 362).
@@ -99,7 +99,7 @@ def asked(function):
 
 def settings_of(step):
     """The tracked parameter of a rule that runs `step`."""
-    return asked(lambda wildcards: plan.settings(step, **dict(wildcards)))
+    return signed(lambda wildcards: plan.settings(step, **dict(wildcards)))
 
 
 def for_base_models(built, real):
@@ -110,7 +110,7 @@ def for_base_models(built, real):
     kinds = {plan.is_built(model) for model in plan.config.models}
     if len(kinds) == 1:
         return built if kinds.pop() else real
-    return asked(lambda wildcards: built if plan.is_built(wildcards.model) else real)
+    return signed(lambda wildcards: built if plan.is_built(wildcards.model) else real)
 
 
 # Of training and inference jobs: a tiny model has one core, so that folds run side by side; a real one is loaded through main memory once.
@@ -120,13 +120,13 @@ gpus_for = for_base_models(built=0, real=1)
 minutes_for = for_base_models
 
 
-@asked
+@signed
 def memory_for_tables(wildcards, attempt):
     """Main memory in MB of a job that reads whole tables: it follows the size of the study, and grows where a job is tried again."""
     return memory_of_tables(plan, dict(wildcards), attempt)
 
 
-@asked
+@signed
 def memory_for_ranges(wildcards, attempt):
     """Main memory in MB of a job that works by ranges of patients, whatever the size of the study."""
     return 4000 * attempt
@@ -142,31 +142,31 @@ def run_folder(wildcards):
     return f"results/{wildcards.cohort}/{wildcards.model}/{wildcards.strategy}/{wildcards.design}"
 
 
-@asked
+@signed
 def base_files(wildcards):
     """The files of the base model."""
     return plan.base_files(wildcards.model)
 
 
-@asked
+@signed
 def base_folder(wildcards):
     """The folder of the base model."""
     return plan.base_folder(wildcards.model)
 
 
-@asked
+@signed
 def base_content(wildcards):
     """The digest of a base model from outside."""
     return plan.base_content(wildcards.model)
 
 
-@asked
+@signed
 def tokens_option(wildcards, input):
     """The argument that hands over the store of tokens."""
     return option("--tokens", input.tokens)
 
 
-@asked
+@signed
 def examples_option(wildcards, input):
     """The argument that hands over the cases that examples are taken from."""
     return option("--examples", input.examples)
@@ -178,7 +178,7 @@ def fold_model_folder(wildcards):
     return f"results/{wildcards.cohort}/{wildcards.model}/{trainer}/{wildcards.design}/fold-{wildcards.fold}"
 
 
-@asked
+@signed
 def fold_model_files(wildcards):
     """What training left for one fold; nothing where a strategy trains nothing."""
     return [
@@ -187,14 +187,14 @@ def fold_model_files(wildcards):
     ]
 
 
-@asked
+@signed
 def fold_model_option(wildcards):
     """The argument that hands the trained fold to inference."""
     trained = plan.fold_model_names(wildcards.strategy)
     return f"--fold-model {fold_model_folder(wildcards)}" if trained else ""
 
 
-@asked
+@signed
 def tuning_shards(wildcards):
     """What one fold's model says of its tuning cases, every shard."""
     folder = f"{run_folder(wildcards)}/fold-{wildcards.fold}/predictions"
@@ -204,7 +204,7 @@ def tuning_shards(wildcards):
 def part_of_fold(name):
     """A fold's file as the strategy reads it: as it was split, or as its negative control has changed it."""
 
-    @asked
+    @signed
     def path(wildcards):
         control = plan.config.strategies[wildcards.strategy].control
         folder = f"results/{wildcards.cohort}/{wildcards.model}/prompts/{wildcards.design}/fold-{wildcards.fold}"
@@ -213,7 +213,7 @@ def part_of_fold(name):
     return path
 
 
-@asked
+@signed
 def tokens_of(wildcards):
     """The store of tokens; none for a negative control, whose texts are not those that were stored."""
     is_control = plan.config.strategies[wildcards.strategy].control is not None
@@ -221,14 +221,14 @@ def tokens_of(wildcards):
     return [] if is_control else [stored]
 
 
-@asked
+@signed
 def example_files(wildcards):
     """The training cases that a few-shot prompt takes its examples from: those of its own fold."""
     wanted = plan.config.strategies[wildcards.strategy].examples
     return [part_of_fold("train.jsonl")(wildcards)] if wanted else []
 
 
-@asked
+@signed
 def truth_of(wildcards):
     """The twin's truth, where the cohort is a twin."""
     return (
@@ -243,7 +243,7 @@ def truth_option(wildcards):
     return option("--truth", truth_of(wildcards))
 
 
-@asked
+@signed
 def survival_files(wildcards):
     """What survival reads beside the cohort's cases where its settings name it: clinical tables, covariates of one's own."""
     folder = f"results/{wildcards.cohort}"
@@ -253,7 +253,7 @@ def survival_files(wildcards):
     ]
 
 
-@asked
+@signed
 def survival_option(wildcards):
     """The argument that hands the clinical tables to survival."""
     needed = plan.survival_tables()
