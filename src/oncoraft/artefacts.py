@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from oncoraft.foundation.errors import InputError
@@ -48,3 +49,32 @@ def read_table(
         found = ", ".join(str(value) for value in twice.iloc[0][list(key)])
         raise InputError(f"expected one row for each {' and '.join(key)} ({len(twice)} too many)", file=path, column=key[0], found=found)
     return table
+
+
+def rows_where(path: Path, columns: Sequence[str], column: str, value: str) -> pa.Table:
+    """Columns of those rows of a Parquet table that have a value in a column of text, read a row group at a time.
+
+    Args:
+        path: the table.
+        columns: those wanted, in this order; dictionary-encoded text comes as text.
+        column: that must have the value.
+        value: which.
+
+    Raises:
+        InputError: no such file, no Parquet, or a column is missing.
+    """
+    if not path.is_file():
+        raise InputError("expected a table of the steps before", file=path)
+    try:
+        file = pq.ParquetFile(path)
+    except pa.ArrowInvalid as error:
+        raise InputError(f"expected a Parquet file ({str(error).splitlines()[0]})", file=path) from None
+    if absent := [name for name in (*columns, column) if name not in file.schema_arrow.names]:
+        raise InputError("expected this column", file=path, column=absent[0])
+    fields = [file.schema_arrow.field(name) for name in columns]
+    schema = pa.schema([pa.field(field.name, pa.string()) if pa.types.is_dictionary(field.type) else field for field in fields])
+    found = [schema.empty_table()]
+    for group in range(file.num_row_groups):
+        rows = file.read_row_group(group, columns=list(dict.fromkeys([*columns, column])), use_threads=False)
+        found.append(rows.filter(pc.equal(rows[column], value)).select(list(columns)).cast(schema))
+    return pa.concat_tables(found).combine_chunks()

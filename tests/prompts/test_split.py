@@ -150,3 +150,11 @@ def test_how_many_patients_are_in_a_range_and_how_the_files_are_ordered_changes_
     monkeypatch.setattr(ranges, "PATIENTS", 7)
     assert main([*files, "--fold", "0", *given]) == 0
     assert [path.read_bytes() for path in parts.values()] == before
+
+
+def test_two_labels_of_a_case_by_one_definition_are_refused_in_one_line(files: list[str], tmp_path: Path) -> None:
+    labels = pd.read_parquet(tmp_path / "labels.parquet")
+    pd.concat([labels, labels.head(1)]).to_parquet(tmp_path / "labels.parquet")
+    with pytest.raises(InputError, match=r"expected one label of a case by definition 'strict' \(1 too many\)"):
+        main([*files, "--all", str(tmp_path / "all.jsonl")])
+    assert not (tmp_path / "all.jsonl").exists()

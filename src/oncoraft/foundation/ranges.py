@@ -140,9 +140,13 @@ class RangedTable:
         found = [pc.unique(group).dictionary_decode() for group in groups if pa.types.is_dictionary(group.type)]
         return pc.unique(pa.chunked_array(found, pa.string()))
 
+    def whole(self) -> pa.Table:
+        """All rows."""
+        return self.file.read(columns=self.columns, use_threads=False)
+
     def every(self) -> pd.DataFrame:
         """All rows, as `rows` would give them."""
-        return self._in_pandas(self.file.read(columns=self.columns, use_threads=False))
+        return self._in_pandas(self.whole())
 
     def _in_pandas(self, found: pa.Table) -> pd.DataFrame:
         if self.is_typed:

@@ -7,16 +7,16 @@ another order is read whole and sorted. Who is in which part of a fold is decide
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from oncoraft.answers import answer_text
-from oncoraft.artefacts import read_table
+from oncoraft.artefacts import read_table, rows_where
 from oncoraft.evidence.reading import open_cases, ranges_of
 from oncoraft.fold_files import case_of
 from oncoraft.foundation.errors import InputError
@@ -26,6 +26,8 @@ from oncoraft.foundation.ranges import Range
 PROMPT_KEYS = ("case_id", "instruction", "input", "prompt_tokens", "cut")
 RATIONALE_KEYS = ("case_id", "rationale")
 OF_LABEL = ["case_id", "category", "score", "responder"]
+ARROW_TEXT = {pa.string(): pd.ArrowDtype(pa.string())}.get  # for `to_pandas`
+AT_ONCE = 65_536  # ids that are texts of Python before they are Arrow's, a third as large
 
 
 def read_labels(folder: Path, definition: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -39,14 +41,35 @@ def read_labels(folder: Path, definition: str, columns: Sequence[str] | None = N
     Raises:
         InputError: the file is absent, or the definition is not in it.
     """
-    path = folder / "labels.parquet"
-    if not path.is_file():
-        raise InputError("expected labels written by `oncoraft labels`", file=path)
+    path = _label_file(folder)
     needed = list(dict.fromkeys(["case_id", "definition", *(columns or ())]))
-    found = read_table(path, needed, filters=[("definition", "==", definition)], whole=columns is None)
+    if columns is not None:
+        return label_rows(folder, definition, needed).to_pandas()
+    found = read_table(path, needed, filters=[("definition", "==", definition)], whole=True)
     if found.empty:
         raise InputError(f"expected labels of definition {definition!r}", file=path, column="definition")
     return found
+
+
+def label_rows(folder: Path, definition: str, columns: Sequence[str]) -> pa.Table:
+    """The same columns, `case_id` among them, as Arrow has them.
+
+    Raises:
+        InputError: as `read_labels`, or a case has two labels.
+    """
+    path = _label_file(folder)
+    found = rows_where(path, columns, "definition", definition)
+    if not found.num_rows:
+        raise InputError(f"expected labels of definition {definition!r}", file=path, column="definition")
+    if twice := found.num_rows - pc.count_distinct(found["case_id"]).as_py():
+        raise InputError(f"expected one label of a case by definition {definition!r} ({twice} too many)", file=path, column="case_id")
+    return found
+
+
+def _label_file(folder: Path) -> Path:
+    if not (path := folder / "labels.parquet").is_file():
+        raise InputError("expected labels written by `oncoraft labels`", file=path)
+    return path
 
 
 def join(prompts: list[dict[str, Any]], rationales: list[dict[str, Any]], cases: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
@@ -104,24 +127,28 @@ class ByCase:
         begun = self._begun(path)
         if begun is None:
             rows = sorted(read_jsonl(path, keys, once="case_id"), key=lambda row: row["case_id"])
-            begun, self.stream = [row["case_id"] for row in rows], iter(rows)
+            begun, self.stream = pa.array([row["case_id"] for row in rows], pa.string()), iter(rows)
         else:
             self.stream = (line.row for line in iterate_rows(path, keys))
-        self.case_ids = pa.array(begun, pa.string())
+        self.case_ids = begun
         self.ahead: dict[str, Any] | None = None
 
     @staticmethod
-    def _begun(path: Path) -> list[str] | None:
+    def _begun(path: Path) -> pa.Array | None:
         """Case ids as the lines begin with them; None where one does not, or they do not ascend."""
         if not path.is_file():
             return None
-        case_ids: list[str] = []
+        found, some, before = [pa.array([], pa.string())], list[str](), ""
         with path.open("rb") as stream:
-            for line in stream:
-                if (case_id := case_of(line)) is None:
+            for number, line in enumerate(stream):
+                if (case_id := case_of(line)) is None or (number and case_id <= before):
                     return None
-                case_ids.append(case_id)
-        return case_ids if all(one < other for one, other in pairwise(case_ids)) else None
+                some.append(case_id)
+                before = case_id
+                if len(some) == AT_ONCE:
+                    found.append(pa.array(some, pa.string()))
+                    some.clear()
+        return pa.concat_arrays([*found, pa.array(some, pa.string())])
 
     def of(self, one: Range) -> list[dict[str, Any]]:
         """Rows of the next range; ranges are asked for in their order, and hold all cases of the file."""
@@ -145,7 +172,8 @@ class Joined:
             InputError: a file is absent or not what it should be; or as `join`.
         """
         # Few words of every case: as one number each.
-        self.labels = read_labels(folder, definition, OF_LABEL)[OF_LABEL].astype({"category": "category"})
+        labels = label_rows(folder, definition, OF_LABEL)
+        self.labels = labels.set_column(1, "category", labels["category"].dictionary_encode()).combine_chunks()
         self.prompts, self.rationales = ByCase(prompts, PROMPT_KEYS), ByCase(rationales, RATIONALE_KEYS)
         self.cases = open_cases(folder, ("case_id", "patient_id"))
         try:
@@ -157,14 +185,20 @@ class Joined:
             raise
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
-        labels = pa.Table.from_pandas(self.labels, preserve_index=False)
         for one in ranges_of(self.cases):
-            own = labels.filter(pc.is_in(labels["case_id"], value_set=one.case_ids)).to_pandas()
+            own = self.labels.filter(pc.is_in(self.labels["case_id"], value_set=one.case_ids)).to_pandas()
             yield join(self.prompts.of(one), self.rationales.of(one), self.cases.rows(one.case_ids), own)
 
     def outline(self) -> pd.DataFrame:
-        """The same without texts: case_id, patient_id, category, score, responder, output ("answer" where there is one, else "")."""
-        frame = self.cases.every().merge(self.labels, on="case_id", how="left", validate="one_to_one")
-        told = pd.Series(pc.is_in(_ids(frame), value_set=self.rationales.case_ids).to_numpy(zero_copy_only=False), index=frame.index)
-        output = pd.Series("", index=frame.index, dtype=object).mask(frame["score"].notna() & told, "answer")
-        return frame.assign(output=output).sort_values("case_id", kind="stable")
+        """The same without texts: case_id, patient_id, score, responder, output ("answer" where there is one, else ""), sorted by case.
+
+        Ids stay with Arrow: as texts of Python they would take three times as much.
+        """
+        cases = self.cases.whole().select(["case_id", "patient_id"])
+        cases = cases.cast(pa.schema([(name, pa.string()) for name in cases.column_names])).sort_by("case_id")
+        place = pc.index_in(cases["case_id"], value_set=self.labels["case_id"].combine_chunks().cast(pa.string()))
+        for name in ("score", "responder"):
+            cases = cases.append_column(name, self.labels[name].take(place))
+        frame = cases.to_pandas(types_mapper=ARROW_TEXT)
+        told = pc.is_in(cases["case_id"], value_set=self.rationales.case_ids).to_numpy()
+        return frame.assign(output=np.where(frame["score"].notna() & told, "answer", "").astype(object))

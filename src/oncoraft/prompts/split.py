@@ -12,20 +12,24 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from oncoraft.artefacts import read_table
+from oncoraft.artefacts import rows_where
 from oncoraft.fold_files import referring
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import Writer
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.foundation.stable import stable_fraction
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
-from oncoraft.prompts.joined import Joined
+from oncoraft.prompts.joined import ARROW_TEXT, Joined
 
 log = logging.getLogger("oncoraft")
+OF_FOLD = ["case_id", "design", "fold", "is_tuning"]
 ROW = ["instruction", "input", "output", "case_id", "patient_id", "fold", "category", "score", "responder", "prompt_tokens", "cut"]
 
 
@@ -35,7 +39,7 @@ def in_folds(frame: pd.DataFrame, folds: pd.DataFrame, design: str, fold: int) -
     Raises:
         InputError: there is no such fold.
     """
-    chosen = folds[folds["design"] == design].rename(columns={"fold": "own_fold"})
+    chosen = folds[folds["design"] == design].rename(columns={"fold": "own_fold"}).astype({"case_id": frame.dtypes["case_id"]})
     if fold not in set(chosen["own_fold"]):
         raise InputError(f"expected a fold of design {design!r} with cases in it", column="fold", found=fold)
     return frame.merge(chosen[["case_id", "own_fold", "is_tuning"]], on="case_id", validate="one_to_one").assign(fold=fold)
@@ -101,25 +105,66 @@ def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def write_parts(joined: Iterable[pd.DataFrame], parts: dict[Path, pd.DataFrame], fold: int | None, prompts: Path | None = None) -> None:
+class Part(NamedTuple):
+    """The cases of a file to write, and of which of them the answer is told."""
+
+    case_ids: pa.Array
+    is_told: np.ndarray
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame) -> Part:
+        """From the rows of an outline."""
+        return cls(pa.array(frame["case_id"], pa.string()), (frame["output"] != "").to_numpy(dtype=bool))
+
+    def own(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Those rows of a frame that are in it, without the answers that are not told."""
+        place = pc.index_in(pa.array(frame["case_id"], pa.string()), value_set=self.case_ids).fill_null(-1).to_numpy()
+        own = frame[place >= 0]
+        return own.assign(output=own["output"].where(self.is_told[place[place >= 0]], ""))
+
+
+def write_parts(joined: Iterable[pd.DataFrame], parts: dict[Path, Part], fold: int | None, prompts: Path | None = None) -> None:
     """Write the rows of each part, a patient range at a time.
 
     Args:
         joined: frames as `join` makes them.
-        parts: file -> which cases, and "" for the output of those whose answer is not told.
+        parts: file -> which cases.
         fold: that is held out; None: there is none.
         prompts: the file that rows refer to for their texts; None: they have them.
     """
-    told = {path: part.set_index("case_id")["output"] != "" for path, part in parts.items()}
     with ExitStack() as stack:
         writers = {path: stack.enter_context(Writer(path)) for path in parts}
         for frame in joined:
             for path, writer in writers.items():
-                own = frame[frame["case_id"].isin(told[path].index)]
-                output = own["output"].where(told[path].reindex(own["case_id"]).to_numpy(dtype=bool), "")
-                own = own.assign(output=output) if fold is None else own.assign(output=output, fold=fold)
+                own = parts[path].own(frame)
+                own = own if fold is None else own.assign(fold=fold)
                 writer.write(rows(own) if prompts is None else referring(rows(own), prompts, path, begins=writer.number == 0))
-            del frame, own, output  # or they would be held while the next range is read
+            del frame, own  # or they would be held while the next range is read
+
+
+def parts_of(joined: Joined, given: argparse.Namespace, blocks: dict[str, Any]) -> tuple[dict[Path, Part], dict[str, dict[str, int]]]:
+    """Which cases are in which file, and how many they and their patients are.
+
+    Raises:
+        InputError: there is nothing to learn from, no such fold, or nobody for one of the files.
+    """
+    frame = joined.outline()
+    refuse_nothing_to_learn(frame, blocks["labels"].definition, given)
+    if given.all is not None:
+        parts = {given.all: frame[frame["output"] != ""]}
+    else:
+        folds = rows_where(given.cases / "folds.parquet", OF_FOLD, "design", given.design).to_pandas(types_mapper=ARROW_TEXT)
+        train, held_out = fold_parts(frame, folds, given.design, given.fold, blocks["split"].max_training_cases)
+        parts = {given.train: train, given.heldout: held_out}
+        if given.tuning:
+            parts[given.tuning] = tuning_part(frame, folds, given.design, given.fold)
+            refuse_shared_patients({"training": train, "held out": held_out, "tuning": parts[given.tuning]})
+    # Small cohorts may have nobody to tune on; then there is no recalibration, and it is said.
+    if empty := [path for path, part in parts.items() if part.empty and path != given.tuning]:
+        reason = "expected at least one case in each file; every labelled one is in the fold held out, or kept for tuning"
+        raise InputError(reason, file=min(empty), found="none")
+    counts = {path.stem: {"cases": len(part), "patients": part["patient_id"].nunique()} for path, part in parts.items()}
+    return {path: Part.of(part) for path, part in parts.items()}, counts
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -142,28 +187,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("give either --all, or all of --fold, --train and --heldout")
     blocks = read_settings("split", given)
     joined = Joined(given.prompts, given.rationales, given.cases, blocks["labels"].definition)
-    frame = joined.outline()
+    parts, counts = parts_of(joined, given, blocks)
     inputs = [given.prompts, given.rationales, given.cases / "cases.parquet", given.cases / "labels.parquet"]
     if given.all is not None:
-        parts = {given.all: frame[frame["output"] != ""]}
         record = given.all.with_name(given.all.name + ".manifest.json")
     else:
-        folds = read_table(
-            given.cases / "folds.parquet", ["case_id", "design", "fold", "is_tuning"], filters=[("design", "==", given.design)]
-        )
-        train, held_out = fold_parts(frame, folds, given.design, given.fold, blocks["split"].max_training_cases)
-        parts = {given.train: train, given.heldout: held_out}
-        if given.tuning:
-            parts[given.tuning] = tuning_part(frame, folds, given.design, given.fold)
-            refuse_shared_patients({"training": train, "held out": held_out, "tuning": parts[given.tuning]})
         record = given.train.with_name("manifest.json")
         inputs.append(given.cases / "folds.parquet")
-    refuse_nothing_to_learn(frame, blocks["labels"].definition, given)
-    # Small cohorts may have nobody to tune on; then there is no recalibration, and it is said.
-    if empty := [path for path, part in parts.items() if part.empty and path != given.tuning]:
-        reason = "expected at least one case in each file; every labelled one is in the fold held out, or kept for tuning"
-        raise InputError(reason, file=min(empty), found="none")
-    counts = {path.stem: {"cases": len(part), "patients": part["patient_id"].nunique()} for path, part in parts.items()}
     with publishing(*parts, record, step="split") as temporary:
         # A corpus is read before there are folds, and elsewhere; it is as published.
         prompts = given.prompts if blocks["split"].texts == "referred" and given.all is None else None

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from oncoraft.artefacts import rows_where
 from oncoraft.foundation import ranges
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.ranges import RangedTable, patient_ranges
@@ -66,18 +67,11 @@ def evaluable_labels(path: Path, definition: str) -> pa.Table:
     Raises:
         InputError: no case has a label of that definition, or the file is not one of labels.
     """
-    table = RangedTable(path, "case_id", ["case_id", "definition", "category", "score"])
-    texts = pa.schema([(name, pa.string()) for name in table.columns[:-1]]).append(table.file.schema_arrow.field("score"))
-    found, number = [texts.empty_table()], 0
-    for group in range(table.file.num_row_groups):
-        labels = table.file.read_row_group(group, columns=table.columns, use_threads=False).select(table.columns).cast(texts)
-        labels = labels.filter(pc.equal(labels["definition"], definition))
-        number += labels.num_rows
-        is_told = pc.invert(pc.is_null(labels["score"], nan_is_null=True))
-        found.append(labels.filter(pc.and_(pc.is_in(labels["category"], pa.array(EVALUABLE)), is_told)))
-    if not number:
+    labels = rows_where(path, ["case_id", "definition", "category", "score"], "definition", definition)
+    if not labels.num_rows:
         raise InputError("expected labels of the configured definition", file=path, column="definition", found=definition)
-    return pa.concat_tables(found).combine_chunks()
+    is_told = pc.invert(pc.is_null(labels["score"], nan_is_null=True))
+    return labels.filter(pc.and_(pc.is_in(labels["category"], pa.array(EVALUABLE)), is_told)).combine_chunks()
 
 
 class Lessons:
