@@ -80,6 +80,13 @@ def test_a_patient_of_two_cohorts_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "pooled").exists()
 
 
+@pytest.mark.parametrize("prefix", ["p-", " P-"])
+def test_a_patient_whom_two_cohorts_write_in_another_case_or_with_a_blank_is_one(tmp_path: Path, prefix: str) -> None:
+    first, second = cohort(tmp_path, "msk", 3, "P-"), cohort(tmp_path, "bpc", 2, prefix)
+    with pytest.raises(InputError, match=f"expected nobody in two cohorts; 2 of bpc are in msk too.*{prefix}"):
+        pooled(first, second)
+
+
 def test_one_cohort_alone_is_no_pool(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected two or more cohorts of different names"):
         pooled(cohort(tmp_path, "msk", 3, "P-"))

@@ -97,10 +97,93 @@ def test_dose_and_fractions_are_read_however_they_are_written(text: str, phases:
         "60 Gy; 10 fractions (2 Gy)",
         "2 Gy; 30 fractions",
         "2 Gy - 25 fractions - 50 Gy",
+        "70 Gy to the tumour and 56 Gy to the nodes in 35 fractions",
+        "70/63/56 Gy in 35 fractions",
+        "50.4 Gy with simultaneous integrated boost to 60 Gy in 28 fractions",
+        "60 Gy and 54 Gy in 30 fractions",
+        "4500 Gy in 25 fractions",
+        "4500 cGy",
+        "60/30",
+        "60 Gy/2",
+        "30 Gy/3",
     ],
 )
 def test_what_does_not_say_dose_and_fractions_is_not_read(text: str) -> None:
     assert parse_regimen(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "total {total} Gy, dose per fraction 2 Gy, 25 fractions",
+        "dose per fraction 2 Gy, total {total} Gy, 25 fractions",
+        "dose per fraction 2 Gy, 25 fractions, total {total} Gy",
+        "{total} Gy in 25 fractions, 2 Gy per fraction",
+        "{total} Gy in 25 fractions (200 cGy per fraction)",
+        "{total} Gy, 25 fractions, 2 Gy per fraction",
+        "{total} Gy, 25 fractions of 2 Gy",
+        "{total} Gy (25 x 2 Gy)",
+        "{total} Gy at 2 Gy per fraction in 25 fractions",
+        "2 Gy x 25 = {total} Gy",
+        "2 Gy x 25 fractions for a total of {total} Gy",
+        "2 Gy per fraction, 25 fractions, {total} Gy",
+    ],
+)
+def test_a_total_that_is_not_the_fractions_times_their_dose_is_refused_in_any_order(text: str) -> None:
+    agreeing = parse_regimen(text.format(total=50))
+    assert agreeing is not None
+    assert [(phase.dose, phase.fractions) for phase in agreeing.phases] == [(50, 25)]
+    assert parse_regimen(text.format(total=60)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "phases"),
+    [
+        ("15 x 2.67 Gy, total 40 Gy", [(40.05, 15)]),
+        ("45 Gy in 25 fractions + 9 Gy in 5 fractions, total 54 Gy", [(45, 25), (9, 5)]),
+        ("50 Gy in 5 fractions, EQD2 of 83.3 Gy", [(50, 5)]),
+        ("54 Gy, 30 fractions, 1.8 Gy per fraction", [(54, 30)]),
+    ],
+)
+def test_rounding_the_sum_of_phases_and_what_a_dose_is_worth_contradict_nothing(text: str, phases: list[tuple[float, int]]) -> None:
+    found = parse_regimen(text)
+    assert found is not None
+    assert [(phase.dose, phase.fractions) for phase in found.phases] == pytest.approx(phases)
+
+
+@pytest.mark.parametrize(
+    "often", ["5 fractions weekly", "5 fractions per week", "5 fx/wk", "five fractions weekly", "2 fractions daily", "2 daily fractions"]
+)
+def test_fractions_of_a_week_or_a_day_are_not_those_of_the_course(often: str) -> None:
+    assert parse_regimen(f"60 Gy in {often}") is None
+    assert parse_regimen(f"60 Gy, {often}") is None
+    for text in (f"60 Gy in 30 fractions, {often}", f"60 Gy at 2 Gy per fraction, {often}"):
+        found = parse_regimen(text)
+        assert found is not None
+        assert [(phase.dose, phase.fractions) for phase in found.phases] == [(60, 30)]
+
+
+@pytest.mark.parametrize("text", ["2 Gy x 5 fractions weekly", "5 x 2 Gy per week", "5 fractions of 2 Gy per week"])
+def test_what_a_week_brings_is_not_the_course(text: str) -> None:
+    assert parse_regimen(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "phases"),
+    [
+        ("60 Gy in 30 fx, 5x/week", [(60, 30)]),
+        ("5 x 7 Gy", [(35, 5)]),
+        ("66 Gy/33#", [(66, 33)]),
+        ("4500 cGy in 25", [(45, 25)]),
+        ("60 Gy in 30 fractions daily", [(60, 30)]),
+        ("28.5 Gy in 5 weekly fractions", [(28.5, 5)]),
+        ("45 Gy in 1.5 Gy fractions BID", [(45, 30)]),
+    ],
+)
+def test_schedules_beside_dose_and_fractions_do_not_disturb_them(text: str, phases: list[tuple[float, int]]) -> None:
+    found = parse_regimen(text)
+    assert found is not None
+    assert [(phase.dose, phase.fractions) for phase in found.phases] == phases
 
 
 def test_phases_add_up() -> None:

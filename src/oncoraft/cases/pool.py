@@ -1,7 +1,7 @@
 """`oncoraft pool`: cases of several cohorts as one, for models that are trained on both, folds by patient.
 
 What is joined is what each cohort's own steps have made: cases, labels, follow-up, evidence, rationales. Nobody may stand in two cohorts:
-of further ones those are taken who may be judged (`oncoraft overlap`), and an id that is there twice is refused. Designs: `kfold`, by the
+of further ones those are taken who may be judged (`oncoraft overlap`), and an id that is there twice, in whatever case, is refused. Designs: `kfold`, by the
 same hash as in one cohort, so that its patients stay in the folds that they have at home; `leave_cohort_out`: a cohort is held out at a time.
 """
 
@@ -40,6 +40,11 @@ example:
   oncoraft pool results/msk results/bpc --out results/pooled"""
 
 
+def same_name(name: str) -> str:
+    """An id as two cohorts are held against one another, by the rule of `oncoraft overlap`: in whatever case, without blanks about it."""
+    return name.strip().casefold()
+
+
 def refuse_shared(cases: Sequence[pd.DataFrame], names: Sequence[str]) -> None:
     """Whether a patient or a case stands in two cohorts.
 
@@ -49,11 +54,12 @@ def refuse_shared(cases: Sequence[pd.DataFrame], names: Sequence[str]) -> None:
     for column in ("patient_id", "case_id"):
         owner: dict[str, str] = {}
         for frame, name in zip(cases, names, strict=True):
-            if both := sorted(owner.keys() & set(frame[column])):
+            here = {same_name(one): str(one) for one in frame[column]}
+            if both := sorted(owner.keys() & here.keys()):
                 raise InputError(
-                    f"expected nobody in two cohorts; {len(both)} of {name} are in {owner[both[0]]} too", column=column, found=both[0]
+                    f"expected nobody in two cohorts; {len(both)} of {name} are in {owner[both[0]]} too", column=column, found=here[both[0]]
                 )
-            owner |= dict.fromkeys(frame[column], name)
+            owner |= dict.fromkeys(here, name)
 
 
 def leave_cohort_out(cases: pd.DataFrame, origin: dict[str, str], names: Sequence[str], settings: Folds) -> pd.DataFrame:

@@ -1,8 +1,8 @@
 """A radiation regimen read from free text: dose, fractions and schedule of each phase, in one unit.
 
 Doses are in Gy (100 cGy = 1 Gy, 1 rad = 1 cGy); Gy (RBE), CGE and GyE are the same number with a flag, never converted. Where a text names
-a dose `x` a number (`2 Gy x 25`, `25 x 2 Gy`) the dose is that of a fraction and the total their product. What is not understood is
-None, and is counted as a wrong answer, never guessed.
+a dose `x` a number (`2 Gy x 25`, `25 x 2 Gy`) the dose is that of a fraction and the total their product. What is not understood, or
+contradicts itself (a total that is not the dose of a fraction times the fractions), is None, and is counted as a wrong answer, never guessed.
 """
 
 from __future__ import annotations
@@ -22,8 +22,17 @@ WORD = r"(?:fractions?|fracs?|fxs?|frx|frs?\b|treatments?|sessions?|#)"
 NO_FRACTIONS = "fields?|beams?|arcs?|phases?|months?|prior|missed|additional|boost"
 # Adjectives: `25 daily fractions`; `2 Gy fractions` are not two, and `4 field treatments` no four.
 BETWEEN = rf"(?:\s+(?!(?:c?gy|{NO_FRACTIONS}|weeks?|days?|hundred)\b)[a-z][a-z\-]*){{0,3}}?"
-# `5 fractions per week` are not all of them.
-COUNT = rf"(?P<count>\d+){BETWEEN}\s*{WORD}(?!\w)(?!\s*(?:/|per|a|each|every)\s*(?:week|wk|day|d\b))"
+# `5 fractions per week` and `5 fractions weekly` are not all of them, nor are `2 fractions daily`; of `30 fractions daily` they are.
+OFTEN = r"\s*(?:(?:/|per|a|each|every)\s*(?:week|wk|day|d\b)|weekly\b)"
+SOME_DAILY = rf"[123](?:\s+daily\b|{BETWEEN}\s*{WORD}\s+daily\b)"
+COUNT = rf"(?<![\d.])(?!{SOME_DAILY})(?P<count>\d+){BETWEEN}\s*{WORD}(?!\w)(?!{OFTEN})"
+# `5 x 2 Gy per week` is what a week brings; how many weeks is not said.
+A_WEEKS = re.compile(rf"\d+\s*(?:{WORD})?\s*x\s*{NUMBER}\s*c?gy{OFTEN}|{NUMBER}\s*c?gy\s*x\s*\d+\s*(?:{WORD})?{OFTEN}")
+DOSE = re.compile(rf"(?P<levels>(?:{NUMBER}\s*/\s*)*)(?P<dose>{NUMBER})\s*{UNIT}\b")
+# Doses of another kind: what a regimen is worth, not what is given.
+WORTH = re.compile(r"\b(?:bed|eqd2?)\w*\s*(?:\([^)]*\))?\s*(?:of|=|:|is)?\s*$")
+ROUNDING = 0.02  # share by which two numbers of one dose may differ: 2.67 Gy x 15 is told as 40 Gy
+COUNTED = re.compile(COUNT)
 BID = re.compile(r"\bb\.?\s?i\.?\s?d\b|\btwice[\s-]+(?:a[\s-]+)?(?:day|daily)\b|\b2\s?x\s?/\s?(?:day|d)\b|\btwo times (?:a day|daily)\b")
 RBE = re.compile(
     r"(?<=\d)\s*(?:(?P<c>c?)gy\s*[\[(]\s*rbe\s*[\])]|(?P<d>c?)gy\s?rbe\b|cge\b|gye\b|cobalt[\s-]+gray[\s-]+equivalents?\b|ge\b)"
@@ -116,18 +125,18 @@ PATTERNS = tuple(
         rf"(?P<each>{NUMBER})\s*{UNIT}\s*(?:/\s?(?:fraction|fx|frs?\b)|per fraction)?\s*(?:{BID.pattern})?\s*x\s*(?P<count>\d+)",
         # 25 (fractions) x 2 Gy
         rf"(?P<count>\d+)\s*(?:{WORD})?\s*x\s*(?P<each>{NUMBER})\s*{UNIT}",
-        # 50 Gy in 25 (daily) fractions; 50 Gy/25#; 9 Gy in 5
+        # 50 Gy in 25 (daily) fractions; 50 Gy/25#; 9 Gy in 5; `60 Gy/2` and `30 Gy/3` are as often fractions of 2 and 3 Gy
         rf"(?P<dose>{NUMBER})\s*{UNIT}\s*(?:total\s*)?(?:[a-z]+\s+)?(?:in|/|over|as|into)\s*{COUNT}",
         rf"(?P<dose>{NUMBER})\s*{UNIT}\s*(?:total\s*)?(?:with|using)\s*(?P<count>\d+)\s*(?:daily\s+)?(?:fractions?|fxs?)\b(?=\s*(?:$|[,.)]|with\b|of\s*\d))",
-        rf"(?P<dose>{NUMBER})\s*{UNIT}\s*(?:in|/)\s*(?P<count>\d+)(?!\.?\d)(?!\s*(?:c?gy|weeks?|days?|{NO_FRACTIONS})|{BETWEEN}\s*{WORD}(?!\w))",
+        rf"(?P<dose>{NUMBER})\s*{UNIT}\s*(?:in|/(?!\s*[23](?!\.?\d)))\s*(?P<count>\d+)(?!\.?\d)(?!\s*(?:c?gy|weeks?|days?|{NO_FRACTIONS})|{BETWEEN}\s*{WORD}(?!\w))",
         # 25 fractions of 2 Gy
-        rf"{COUNT}\s*(?:of|at|@)\s*(?P<each>{NUMBER})\s*{UNIT}",
+        rf"{COUNT}\s*(?:of|at|@)\s*(?P<each>{NUMBER})\s*{UNIT}(?!{OFTEN})",
         # 50 Gy at 2 Gy per fraction; 60 Gy, 2 Gy/fx; 60 Gy in 2 Gy fractions
         rf"(?P<dose>{NUMBER})\s*{UNIT}\s*(?:,|at|@|in|with|\()\s*(?P<each>{NUMBER})\s*(?P<unit_each>c?gy)\s*(?:(?:/|per|a)\s*(?:fraction|fx|frs?\b|day)|(?:daily\s+)?fractions)",
         # 2 Gy per fraction to 50 Gy
         rf"(?P<each>{NUMBER})\s*(?P<unit_each>c?gy)\s*(?:/|per|a)\s*(?:fraction|fx|frs?\b|day)\s*(?:,|to)?\s*(?:a total (?:dose )?of\s*)?(?P<dose>{NUMBER})\s*{UNIT}",
         # 25 fractions, total 50 Gy
-        rf"{COUNT}\s*(?:,|to|for)?\s*(?:a\s+)?(?:total(?:ing| dose)?(?: of)?)?\s*(?P<dose>{NUMBER})\s*{UNIT}",
+        rf"{COUNT}\s*(?:,|to|for)?\s*(?:a\s+)?(?:total(?:ing| dose)?(?: of)?)?\s*(?P<dose>{NUMBER})\s*{UNIT}(?!\s*(?:(?:/|per|a)\s*(?:fraction|fx|frs?\b|day)|(?:each|daily)\b))",
         # 50 Gy, 25 fractions
         rf"(?P<dose>{NUMBER})\s*{UNIT}\s*,?\s*\(?\s*{COUNT}",
     )
@@ -164,7 +173,7 @@ def modality_of(text: str) -> str | None:
 
 def phase_of(text: str) -> Phase | None:
     """The phase that a piece of plain text describes; None where it does not say dose and fractions, or says two."""
-    if RANGE.search(text):
+    if RANGE.search(text) or A_WEEKS.search(text):
         return None
     phase, rest = _first(text)
     # Another dose with fractions of its own: whether both are given, or one instead of the other, is not said.
@@ -184,8 +193,10 @@ def _first(text: str) -> tuple[Phase | None, tuple[str, ...]]:
         behind = text[found.end() :]
         if dose and count and (own := EACH_BEHIND.match(behind)):
             its = float(own[1]) * (0.01 if own[2] == "cgy" else 1.0)
-            if abs(its * count / dose - 1) > 0.02:  # `60 Gy in 2 daily fractions of 1.5 Gy`
+            if abs(its * count / dose - 1) > ROUNDING:  # `60 Gy in 2 daily fractions of 1.5 Gy`
                 return None, ()
+        if count is None and dose and each and any(abs(dose / each - int(said["count"])) > 0.02 for said in COUNTED.finditer(text)):
+            return None, ()  # `60 Gy at 2 Gy per fraction in 25 fractions`
         return _phase(dose, each, count), (text[: found.start()], behind)
     return None, ()
 
@@ -199,9 +210,24 @@ def _phase(dose: float | None, each: float | None, count: int | None) -> Phase |
     elif dose is None and each is not None:
         is_total = count > 1 and (each > LARGEST_FRACTION or each * count > MOST_DOSE)
         dose = each if is_total else each * count
-    if not dose or not 1 <= count <= MOST_FRACTIONS:
+    if not dose or dose > MOST_DOSE or not 1 <= count <= MOST_FRACTIONS:
         return None
     return Phase(round(dose, 4), count)
+
+
+def _agrees(piece: str, phase: Phase, total: float) -> bool:
+    """Whether every dose of a piece of text is that of the phase, of one of its fractions or of the course, but for rounding.
+
+    Another is a contradiction (`60 Gy, 25 fractions of 2 Gy`) or a second dose level (`60 Gy and 54 Gy in 30 fractions`).
+    """
+    for found in DOSE.finditer(piece):
+        if WORTH.search(piece, 0, found.start()):
+            continue
+        size = 0.01 if found["unit"] == "cgy" else 1.0
+        told = [float(number) * size for number in (*re.findall(NUMBER, found["levels"]), found["dose"])]
+        if any(all(abs(dose / known - 1) > ROUNDING for known in (phase.dose, phase.per_fraction, total)) for dose in told):
+            return False
+    return True
 
 
 def parse_regimen(text: str) -> Regimen | None:
@@ -210,6 +236,7 @@ def parse_regimen(text: str) -> Regimen | None:
     is_rbe = RBE.search(plainly) is not None
     plainly = RBE.sub(lambda found: " " + (found["c"] or found["d"] or "") + "gy", plainly)
     phases: list[Phase] = []
+    pieces: list[str] = []
     for piece in filter(None, PHASES.split(plainly)):
         if not re.search(r"\d\s*c?gy", piece):
             continue
@@ -217,7 +244,9 @@ def parse_regimen(text: str) -> Regimen | None:
         if phase is None:
             return None
         phases.append(phase)
-    if not phases:
+        pieces.append(piece)
+    total = sum(phase.dose for phase in phases)
+    if not phases or not all(_agrees(piece, phase, total) for piece, phase in zip(pieces, phases, strict=True)):
         return None
     return Regimen(tuple(phases), bool(BID.search(plainly)), is_rbe, modality_of(text))
 
