@@ -14,7 +14,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from oncoraft.cohort.references import FIRST_IDS, orphans, positions, specimens_of_others, specimens_repeated, without_clinical_row
+from oncoraft.cohort.references import (
+    FIRST_IDS,
+    clinical_ids,
+    orphans,
+    positions,
+    specimens_of_others,
+    specimens_repeated,
+    without_clinical_row,
+)
+from oncoraft.cohort.rows import Known
 from oncoraft.foundation.errors import InputError
 from oncoraft.knowledge.tables import TABLES, Table
 
@@ -97,16 +106,17 @@ def day_zero(sequencing: pa.Table, patients: pa.Table, file: Path) -> dict[str, 
 class PartChecks:
     """What is checked of one table whose rows come part after part, those of a patient in one."""
 
-    def __init__(self, table: Table, clinical: Mapping[str, pa.Table]) -> None:
-        """`clinical`: the two clinical tables, as in `check_all`."""
-        self.table, self.clinical = table, clinical
+    def __init__(self, table: Table, clinical: Mapping[str, pa.Table], known: Known) -> None:
+        """`clinical`: the two clinical tables, as in `check_all`; `known`: their `clinical_ids`."""
+        self.table, self.clinical, self.known = table, clinical, known
         self.bare: dict[str, dict[str, Any]] = {}
         self.late: dict[str, dict[str, Any]] = {}
 
     def add(self, rows: pa.Table) -> pa.Table:
         """Take in some kept rows, and hand them on."""
         tables = {**self.clinical, self.table.name: rows}
-        for found, total in ((without_clinical_row(tables, [self.table]), self.bare), (after_follow_up(tables, [self.table]), self.late)):
+        bare, late = without_clinical_row(tables, self.known, [self.table]), after_follow_up(tables, self.known, [self.table])
+        for found, total in ((bare, self.bare), (late, self.late)):
             for record in found:
                 known = total.setdefault(record["column"], record | {"first_ids": []} | dict.fromkeys(SUMS & record.keys(), 0))
                 known.update({name: known[name] + record[name] for name in SUMS & record.keys()})
@@ -120,13 +130,13 @@ def with_plain_ids(rows: pa.Table) -> pa.Table:
     return rows.cast(pa.schema(fields)).combine_chunks()
 
 
-def after_follow_up(tables: Mapping[str, pa.Table], of: Sequence[Table] = TABLES) -> list[dict[str, Any]]:
+def after_follow_up(tables: Mapping[str, pa.Table], known: Known, of: Sequence[Table] = TABLES) -> list[dict[str, Any]]:
     """Events dated after the patient's last day of follow-up, per timeline and day column; of some tables.
 
-    `rows_beyond_grace` counts those of the deceased that lie more than 31 days after death.
+    `rows_beyond_grace` counts those of the deceased that lie more than 31 days after death. `known`: `clinical_ids`.
     """
     patients = tables["clinical_patient"]
-    ids = patients["patient_id"].combine_chunks().cast(pa.string())
+    ids = known["patient"]
     last = patients["os_days"].to_numpy().astype(np.float64)  # NaN where follow-up is unknown: nothing is after it
     dead = pc.fill_null(patients["is_deceased"], False).to_numpy()
     found = []
@@ -137,7 +147,7 @@ def after_follow_up(tables: Mapping[str, pa.Table], of: Sequence[Table] = TABLES
             day = tables[table.name][name].to_numpy()  # NaN where there is none
             beyond = np.where(who >= 0, day - last[who], 0)
             late = beyond > 0
-            first = pc.unique(ids.take(pa.array(who[late])))
+            first = pc.unique(ids.ids.take(pa.array(who[late])))
             found.append(
                 {
                     "table": table.name,
@@ -175,8 +185,9 @@ def check_all(
         parts: of tables that were read in parts, and are not among `tables`.
     """
     order = {table.name: place for place, table in enumerate(TABLES)}
-    bare = [*without_clinical_row(tables), *(record for part in parts for record in part.bare.values())]
-    late = [*after_follow_up(tables), *(record for part in parts for record in part.late.values())]
+    known = clinical_ids(tables)
+    bare = [*without_clinical_row(tables, known), *(record for part in parts for record in part.bare.values())]
+    late = [*after_follow_up(tables, known), *(record for part in parts for record in part.late.values())]
     days = tables["clinical_patient"]["os_days"].to_numpy().astype(np.float64)
     return {
         "day_zero": day_zero(tables["timeline_specimen"], tables["clinical_patient"], sequencing_file) if sequencing_file else None,

@@ -19,13 +19,14 @@ from oncoraft.cohort.cells import few_numbers, schema, type_distinct
 from oncoraft.cohort.checks import PartChecks, add_follow_up, months_constant, with_plain_ids
 from oncoraft.cohort.copy_number import read_copy_number
 from oncoraft.cohort.headers import check_header, lost_with
+from oncoraft.cohort.identifiers import Identifiers
 from oncoraft.cohort.losses import first_refusal, nothing_left, shown
 from oncoraft.cohort.older import rows_of_test
 from oncoraft.cohort.profiled import Profiling
 from oncoraft.cohort.reader import Header, RawTable, raw_lines, read_header, read_rows
 from oncoraft.cohort.recognise import Layout, columns_of_signs
-from oncoraft.cohort.references import of_their_owners
-from oncoraft.cohort.rows import HOME, TypedTable, by_patient, type_table
+from oncoraft.cohort.references import clinical_ids, of_their_owners
+from oncoraft.cohort.rows import HOME, Known, TypedTable, by_patient, type_table
 from oncoraft.cohort.streamed import Streamed, is_streamed
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import file_digest
@@ -73,7 +74,8 @@ class Ingestion:
         self.duplicates: list[dict[str, Any]] = []
         self.kept: dict[str, pa.Table] = {}
         self.parts: list[PartChecks] = []
-        self.known: dict[str, pa.Array] = {}
+        self.known: dict[str, Identifiers] = {}
+        self.clinical_ids: Known = {}  # as `known`, of rows that are kept
         self.stray: dict[str, dict[str, list[str]]] = {}
         self.notes: list[dict[str, Any]] = []
         self.constant: dict[str, Any] = {}
@@ -173,7 +175,9 @@ class Ingestion:
 
     def _streamed(self, table: Table, path: Path, header: Header) -> TypedTable:
         """`_rows` of a large file, which is never held as a whole."""
-        checks = PartChecks(table, {name: self.kept[name] for name in HOME.values()})
+        clinical = {name: self.kept[name] for name in HOME.values()}
+        self.clinical_ids = self.clinical_ids or clinical_ids(clinical)
+        checks = PartChecks(table, clinical, self.clinical_ids)
         with tempfile.TemporaryDirectory(dir=self.outputs[table.name].parent) as folder:
             found = Streamed(table, path, header, self.known, Path(folder))
             self.layout.see(table.name, header.names, found.words)
@@ -217,7 +221,7 @@ class Ingestion:
         position = raw.header.position(column.source)
         assert position is not None
         values, bad = type_distinct(column, raw.columns[position].dictionary)
-        self.known[kind] = values.filter(pa.array(~bad))
+        self.known[kind] = Identifiers(values.filter(pa.array(~bad)))
 
     def _matrix(self, table: Table, path: Path) -> tuple[TypedTable, list[str]]:
         found = read_copy_number(table, path, self.panels, self.known)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,8 +51,14 @@ class Header:
 
     def position(self, *sources: str) -> int | None:
         """Where a column stands, by the first of its headers that is there, without regard to case; None if none is."""
-        folded = [name.casefold() for name in self.names]
-        return next((folded.index(source.casefold()) for source in sources if source.casefold() in folded), None)
+        return next((self._places[source.casefold()] for source in sources if source.casefold() in self._places), None)
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        places: dict[str, int] = {}
+        for place, name in enumerate(self.names):
+            places.setdefault(name.casefold(), place)
+        return places
 
 
 @dataclass(frozen=True)
@@ -99,9 +106,10 @@ def _names(path: Path, line: int, text: bytes) -> tuple[str, ...]:
     if b"\r" in body:
         raise InputError("expected lines that end in LF or CR LF", file=path, line=line, found="a carriage return inside the line")
     try:
-        names = tuple(unquoted(name.strip()) for name in body.decode("utf-8").split("\t"))
+        cells = [name.strip() for name in body.decode("utf-8").split("\t")]
     except UnicodeDecodeError:
         raise InputError("expected text in UTF-8", file=path, line=line) from None
+    names = tuple(map(unquoted, cells)) if b'"' in body else tuple(cells)
     if len(names) == 1 and ("," in names[0] or ";" in names[0]):
         raise InputError("expected columns separated by tabs", file=path, line=line, found=names[0][:60])
     return names

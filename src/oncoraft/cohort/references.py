@@ -11,23 +11,23 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from oncoraft.cohort.identifiers import Identifiers
 from oncoraft.cohort.reader import Refusal
-from oncoraft.cohort.rows import TypedTable
+from oncoraft.cohort.rows import Known, TypedTable
 from oncoraft.knowledge.tables import TABLES, Table
 
 FIRST_IDS = 5
 HOMES = {"patient": ("clinical_patient", "patient_id"), "sample": ("clinical_sample", "sample_id")}
 
 
-def positions(column: pa.ChunkedArray, ids: pa.StringArray) -> np.ndarray:
+def positions(column: pa.ChunkedArray, ids: Identifiers) -> np.ndarray:
     """Where each row's id stands among `ids`; -1: nowhere. Each distinct id of a dictionary column is looked up once."""
     whole = column.combine_chunks()
     chunks = whole.chunks if isinstance(whole, pa.ChunkedArray) else [whole]
     found = [np.empty(0, np.int64)]
     for chunk in chunks:
         coded = chunk if isinstance(chunk, pa.DictionaryArray) else chunk.dictionary_encode()
-        places = pc.fill_null(pc.index_in(coded.dictionary, value_set=ids), -1).to_numpy().astype(np.int64)
-        found.append(places[coded.indices.to_numpy()])
+        found.append(ids.places(coded.dictionary)[coded.indices.to_numpy()])
     return np.concatenate(found)
 
 
@@ -54,9 +54,17 @@ def orphans(found: Mapping[str, Mapping[str, list[str]]]) -> list[dict[str, Any]
     ]
 
 
-def without_clinical_row(tables: Mapping[str, pa.Table], of: Sequence[Table] = TABLES) -> list[dict[str, Any]]:
-    """Kept rows of patients and specimens whose own clinical row was set aside, where there are any; of some tables."""
-    known = {kind: tables[table][column].combine_chunks().cast(pa.string()) for kind, (table, column) in HOMES.items()}
+def clinical_ids(tables: Mapping[str, pa.Table]) -> Known:
+    """Ids of the rows of the two clinical tables."""
+    return {kind: Identifiers(tables[table][column].combine_chunks().cast(pa.string())) for kind, (table, column) in HOMES.items()}
+
+
+def without_clinical_row(tables: Mapping[str, pa.Table], known: Known, of: Sequence[Table] = TABLES) -> list[dict[str, Any]]:
+    """Kept rows of patients and specimens whose own clinical row was set aside, where there are any; of some tables.
+
+    Args:
+        known: `clinical_ids`.
+    """
     found = []
     for table in of:
         for column in table.columns:
@@ -73,8 +81,8 @@ def rows_of_others(table: Table, rows: pa.Table, samples: pa.Table) -> np.ndarra
     names = {column.refers: column.name for column in table.columns if column.refers}
     if table.name == "clinical_sample" or not {"patient", "sample"} <= set(names):
         return np.empty(0, np.int64)
-    specimens = samples["sample_id"].combine_chunks().cast(pa.string())
-    patients = pc.unique(samples["patient_id"].combine_chunks().cast(pa.string()))
+    specimens = Identifiers(samples["sample_id"].combine_chunks().cast(pa.string()))
+    patients = Identifiers(pc.unique(samples["patient_id"].combine_chunks().cast(pa.string())))
     owner = positions(samples["patient_id"], patients)
     specimen = positions(rows[names["sample"]], specimens)
     return np.flatnonzero((specimen >= 0) & (owner[specimen] != positions(rows[names["patient"]], patients)))

@@ -18,13 +18,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from oncoraft.cohort.cells import ARROW_TYPES, expectation, is_bound, is_quoted, is_unknown_word, type_distinct
+from oncoraft.cohort.identifiers import Identifiers
 from oncoraft.cohort.judged import Judged, is_plain, plain_numbers
 from oncoraft.cohort.reader import RawTable, Refusal
 from oncoraft.knowledge.tables import Column, Table
 
 FIRST_WORDS = 5
 NOTED = ("quoted_cells", "unknown_words", "bounds")
-Known = Mapping[str, pa.Array]  # "patient" and "sample" -> ids of the clinical tables; absent while these are not read
+Known = Mapping[str, Identifiers]  # "patient" and "sample" -> ids of the clinical tables; absent while these are not read
 HOME = {"patient": "clinical_patient", "sample": "clinical_sample"}
 
 
@@ -121,7 +122,7 @@ class Typing:
         # The clinical table that defines an id is not looked up in itself.
         known = self.known.get(column.refers) if HOME.get(column.refers) != self.table.name else None
         if known is not None:
-            stray = np.asarray(pc.invert(pc.is_in(values, value_set=known)).to_numpy(zero_copy_only=False), dtype=bool) & ~bad
+            stray = known.lacks(values) & ~bad
             if stray.any():
                 rows = np.flatnonzero(stray[coded.indices.to_numpy()] & ~self.repeated)
                 self.stray[column.name] = rows

@@ -28,10 +28,10 @@ class Spill:
         if self.key is not None:
             kind = next(column.refers for column in table.columns if column.name == self.key)
             # Of a row whose id is not among these nothing is kept.
-            ids = pc.unique(known[kind]).cast(pa.string())
+            ids = pc.unique(known[kind].ordered)
             self.count = max(1, min(-(-size // RANGE), len(ids)))
             firsts = -(-np.arange(1, self.count) * len(ids) // self.count)  # of all ranges but the first
-            self.bounds = ids.take(pc.sort_indices(ids).take(pa.array(firsts)))
+            self.bounds = ids.take(pa.array(firsts))
         self.writers: dict[int, pa.RecordBatchStreamWriter] = {}
 
     def add(self, rows: pa.Table) -> None:
