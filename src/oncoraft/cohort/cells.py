@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from oncoraft.foundation.ranges import Kinds
 from oncoraft.knowledge.missing import ASCII_CANDIDATES, CANDIDATES, is_missing_word
-from oncoraft.knowledge.tables import TABLES, Column, Table
+from oncoraft.knowledge.tables import DERIVED_TABLES, TABLES, Column, Table
 
 ARROW_TYPES = {"text": pa.string(), "integer": pa.int32(), "number": pa.float64(), "day": pa.int32(), "boolean": pa.bool_()}
 DAY = r"^[+-]?[0-9]+(\.0*)?$"
@@ -39,9 +40,12 @@ def schema(table: Table) -> pa.Schema:
     return pa.schema([*columns, *line])
 
 
-def few_numbers(name: str) -> list[str]:
-    """Columns of a table, by its name, in which a few different words or numbers stand."""
-    return [column.name for table in TABLES if table.name == name for column in (*table.columns, *table.derived) if column.vocabulary]
+def kinds(name: str) -> Kinds:
+    """Of the columns of a table, by its name: in which a few different words or numbers stand, and which hold ids."""
+    every = (*TABLES, *DERIVED_TABLES)
+    columns = [column for table in every if table.name == name for column in (*table.columns, *table.derived)]
+    ids = [column.name for column in columns if column.refers or column.name.endswith("_id")]
+    return Kinds([column.name for column in columns if column.vocabulary], ids)
 
 
 def expectation(column: Column, *, is_checked: bool = False) -> str:

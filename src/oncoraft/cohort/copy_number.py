@@ -60,7 +60,7 @@ def read_copy_number(table: Table, path: Path, panels: Mapping[str, str], known:
     if all(header.position(column.source) is not None for column in CNA_LONG.columns):
         return _long(path, header, panels, known)
     is_log2 = data_type(path.parent, path) == LOG2
-    matrix = read_matrix(path, dict(panels), set(known["sample"].ids.to_pylist()), is_log2=is_log2)
+    matrix = read_matrix(path, panels, set(known["sample"].ids.to_pylist()), is_log2=is_log2, header=header)
     ignored = [name for name in header.names if not name or name.casefold() in ANNOTATIONS - {"hugo_symbol"}]
     stray = {"sample_id": matrix.unknown_samples}
     typed = TypedTable(matrix.calls, matrix.refusals, matrix.rows_read, len(matrix.duplicates), matrix.duplicates, stray)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Collection
@@ -15,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from oncoraft.cohort.cancer_types import with_cancer_types
-from oncoraft.cohort.cells import few_numbers, schema, type_distinct
+from oncoraft.cohort.cells import kinds, schema, type_distinct
 from oncoraft.cohort.checks import PartChecks, add_follow_up, months_constant, with_plain_ids
 from oncoraft.cohort.copy_number import read_copy_number
 from oncoraft.cohort.headers import check_header, lost_with
@@ -79,7 +80,7 @@ class Ingestion:
         self.stray: dict[str, dict[str, list[str]]] = {}
         self.notes: list[dict[str, Any]] = []
         self.constant: dict[str, Any] = {}
-        self.panels: dict[str, str] = {}
+        self.panels = pa.table({"sample_id": pa.array([], pa.string()), "cna": pa.array([], pa.string())})
         self.files: dict[str, Path] = {}
         self.absent_columns: dict[str, list[str]] = {}
         self.layout = Layout()
@@ -162,8 +163,7 @@ class Ingestion:
         self.profiling.see_refused(table, raw, raw_lines(path, {refusal.line for refusal in typed.refusals}))
         if table.name == "gene_panel_matrix":
             self.profiling.see_panels(table, rows, raw)
-            pairs = zip(rows["sample_id"].to_pylist(), rows["cna"].to_pylist(), strict=True)
-            self.panels = {sample: panel for sample, panel in pairs if panel is not None}
+            self.panels = rows.select(["sample_id", "cna"])
         del raw  # the texts of a file take as much as its rows, which are copied to be sorted
         needed = [column.name for column in table.columns if column.refers or column.kind == "day"]
         self.kept[table.name] = rows.select([*needed, *(column.name for column in table.derived), "source_line"])
@@ -185,9 +185,7 @@ class Ingestion:
             self._check_loss(table, path, typed)
             self.profiling.see_table(table, typed.rows_kept, typed.rows_read)
             self.profiling.refused[table.name] = frozenset(found.doubtful)
-            written = write_ranges(
-                self.outputs[table.name], map(checks.add, found.parts()), store_schema=False, repeated=few_numbers(table.name)
-            )
+            written = write_ranges(self.outputs[table.name], map(checks.add, found.parts()), store_schema=False, kinds=kinds(table.name))
         self.parts.append(checks)
         return replace(typed, rows_written=written)
 
@@ -224,7 +222,10 @@ class Ingestion:
         self.known[kind] = Identifiers(values.filter(pa.array(~bad)))
 
     def _matrix(self, table: Table, path: Path) -> tuple[TypedTable, list[str]]:
-        found = read_copy_number(table, path, self.panels, self.known)
+        # Only here, since so many objects take several times the memory of their columns.
+        pairs = zip(self.panels["sample_id"].to_pylist(), self.panels["cna"].to_pylist(), strict=True)
+        panels = {sample: sys.intern(panel) for sample, panel in pairs if panel is not None}
+        found = read_copy_number(table, path, panels, self.known)
         self._check_loss(table, path, found.typed)
         self._write(table.name, found.typed.rows.cast(schema(table)))
         self._write(CNA_COVERAGE.name, found.coverage.cast(schema(CNA_COVERAGE)))
@@ -288,7 +289,7 @@ class Ingestion:
         # Without Arrow's own schema in the file, so that dictionary-encoded text is read back as the text that it is.
         # One row group is read whole for any range of patients, in whatever order its rows are.
         ordered = by_patient(rows) if rows.num_rows > ROWS else rows
-        write_ranges(self.outputs[name], [ordered], store_schema=False, repeated=few_numbers(name))
+        write_ranges(self.outputs[name], [ordered], store_schema=False, kinds=kinds(name))
 
 
 def marks_of(told: os.stat_result) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,7 +47,12 @@ class LongMatrix:
 
 
 def read_matrix(
-    path: Path, panel_of_sample: dict[str, str], known_samples: Collection[str] | None = None, *, is_log2: bool = False
+    path: Path,
+    panel_of_sample: Mapping[str, str],
+    known_samples: Collection[str] | None = None,
+    *,
+    is_log2: bool = False,
+    header: Header | None = None,
 ) -> LongMatrix:
     """Read the matrix.
 
@@ -56,6 +61,7 @@ def read_matrix(
         panel_of_sample: specimen -> gene panel; empty where unknown, and then the coverage is empty.
         known_samples: specimens of the clinical table; a column of any other is set aside and named. None: all are known.
         is_log2: cells are log2 ratios, called from a fold change of two.
+        header: of the file, if it has been read.
 
     Returns:
         `calls`: sample_id, gene, call, source_line, in source order; `coverage`: gene, panel, is_covered for every
@@ -65,7 +71,7 @@ def read_matrix(
     Raises:
         InputError: no `Hugo_Symbol` column, a specimen with two columns, or a gene's name that is not UTF-8.
     """
-    header = read_header(path)
+    header = header or read_header(path)
     gene_position = header.position("Hugo_Symbol")
     if gene_position is None:
         raise InputError("this column is required", file=path, line=header.line, column="Hugo_Symbol", found="no such header")
@@ -84,7 +90,7 @@ def read_matrix(
     return result
 
 
-def _panel_codes(header: Header, samples: np.ndarray, panel_of_sample: dict[str, str]) -> tuple[list[str], np.ndarray]:
+def _panel_codes(header: Header, samples: np.ndarray, panel_of_sample: Mapping[str, str]) -> tuple[list[str], np.ndarray]:
     panels = sorted(set(panel_of_sample.values()))
     code = {panel: position for position, panel in enumerate(panels)}
     codes = [code.get(panel_of_sample.get(header.names[position], ""), -1) for position in samples]

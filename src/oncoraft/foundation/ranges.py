@@ -32,6 +32,13 @@ class Range(NamedTuple):
     patient_ids: pa.Array
 
 
+class Kinds(NamedTuple):
+    """Names of columns: of those in which few different words or numbers stand, and of those that hold ids."""
+
+    repeated: Collection[str]
+    ids: Collection[str]
+
+
 def patient_ranges(case_ids: pa.Array, patient_ids: pa.Array | None = None, patients: int | None = None) -> list[Range]:
     """The ranges of a cohort, at least one, in the order of case ids.
 
@@ -159,14 +166,14 @@ class RangedTable:
         return frame.astype(dict.fromkeys(truths, object)) if truths else frame
 
 
-def write_ranges(path: Path, parts: Iterable[pa.Table], *, store_schema: bool = True, repeated: Collection[str] | None = None) -> int:
+def write_ranges(path: Path, parts: Iterable[pa.Table], *, store_schema: bool = True, kinds: Kinds | None = None) -> int:
     """Write tables one behind the other, in row groups of `ROWS` wherever a part ends.
 
     Args:
         path: the Parquet file.
         parts: at least one; the first says what columns and types there are.
         store_schema: whether Arrow's own schema stands in the file; without it dictionary-encoded text is read back as text.
-        repeated: columns of numbers of which there are few different ones; columns are then written by `encodings`. None: as the library does.
+        kinds: what stands in columns; they are then written by `encodings`. None: as the library does.
 
     Returns:
         rows written.
@@ -174,7 +181,7 @@ def write_ranges(path: Path, parts: Iterable[pa.Table], *, store_schema: bool = 
     rest = iter(parts)
     waiting = next(rest)
     total = waiting.num_rows
-    options = {} if repeated is None else encodings(waiting.schema, repeated)
+    options = {} if kinds is None else encodings(waiting.schema, kinds)
     with pq.ParquetWriter(path, waiting.schema, store_schema=store_schema, **options) as writer:
         for part in rest:
             total += part.num_rows
@@ -186,16 +193,20 @@ def write_ranges(path: Path, parts: Iterable[pa.Table], *, store_schema: bool = 
     return total
 
 
-def encodings(schema: pa.Schema, repeated: Collection[str]) -> dict[str, Any]:
+def encodings(schema: pa.Schema, kinds: Kinds) -> dict[str, Any]:
     """Options of a Parquet writer: dictionaries for text and for numbers that repeat, whole numbers by their differences.
 
     That is quicker than a dictionary for all, the library's choice, and smaller: lines and days rarely repeat, and are near those before.
+    Of text, only ids have statistics, by which row groups are chosen: to find the first and the last of texts takes as long as writing them.
     """
-    coded = [
-        field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_dictionary(field.type) or field.name in repeated
-    ]
+    texts = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_dictionary(field.type)]
+    repeated = {*kinds.repeated} & {*schema.names}
     whole = [field.name for field in schema if pa.types.is_integer(field.type) and field.name not in repeated]
-    return {"use_dictionary": coded, "column_encoding": dict.fromkeys(whole, "DELTA_BINARY_PACKED")}
+    return {
+        "use_dictionary": [name for name in schema.names if name in {*texts, *repeated}],
+        "column_encoding": dict.fromkeys(whole, "DELTA_BINARY_PACKED"),
+        "write_statistics": [name for name in schema.names if name in kinds.ids or name not in texts],
+    }
 
 
 def compact(rows: pa.Table) -> pa.Table:
