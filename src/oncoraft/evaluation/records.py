@@ -188,6 +188,16 @@ def discrimination_records(name: str, score: Array, data: Evaluable) -> list[dic
     return rows
 
 
+def flattened(score: Array, probability: Array, fold: Array) -> str:
+    """Which folds' scores recalibration has made one number, since response fell with the score where it was fitted."""
+    flat = [k for k in np.unique(fold) if np.ptp(probability[fold == k]) == 0 < np.ptp(score[fold == k])]
+    return (
+        f"the score points the wrong way where it was recalibrated, the prevalence stands in its place: fold {', '.join(map(str, flat))}"
+        if flat
+        else ""
+    )
+
+
 def calibration_records(name: str, score: Array, data: Evaluable) -> list[dict[str, Any]]:
     """Calibration of the score as delivered and, where there are tuning patients or other folds to recalibrate by, of the recalibrated one."""
     has = ~np.isnan(score)
@@ -199,9 +209,10 @@ def calibration_records(name: str, score: Array, data: Evaluable) -> list[dict[s
     for scope, probability, method in scopes:
         samples = resampled_measures(probability, y, data.weights_of(has))
         flag = "no slope: a cut tells the classes apart, or all scores are equal" if separates(logit(probability), y) else ""
+        wrong_way = flattened(score[has], probability, data.fold[has]) if scope == "recalibrated" else ""
         for metric, value in measures(probability, y).items():
             told = {
-                "flags": flag if metric in ("calibration_slope", "calibration_intercept") else "",
+                "flags": "; ".join(filter(None, [flag if metric in ("calibration_slope", "calibration_intercept") else "", wrong_way])),
                 "method": method if metric in samples else "",
             }
             rows.append(data.record(name, metric, scope, value, has, samples=samples.get(metric), **told))
