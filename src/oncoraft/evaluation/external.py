@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.evaluation.calibration import calibration_curve, measures
-from oncoraft.evaluation.discrimination import Array, auroc, bootstrap, interval, mean_known, patient_weights, ranking
+from oncoraft.evaluation.discrimination import Array, auroc, bootstrap, mean_known, patient_weights, ranking, told_interval
 from oncoraft.evaluation.reading import read_baselines, read_held_out, read_labels
 from oncoraft.evaluation.resampling import resampled_measures
 from oncoraft.foundation.csv_file import write_csv
@@ -102,10 +102,19 @@ def scored(score: Array, data: Judged) -> Judged:
 def record(metric: str, predictor: str, scope: str, found: tuple[float, Array], data: Judged, confidence: float) -> dict[str, Any]:
     """One number with interval and denominators."""
     estimate, samples = found
-    lower, upper = interval(samples, confidence) if np.isfinite(samples).any() else (None, None)
+    lower, upper, note = told_interval(samples, confidence) if np.isfinite(estimate) else (None, None, "")
     counts = {"n": len(data.positive), "events": int(data.positive.sum()), "patients": int(data.frame["patient_id"].nunique())}
     value = float(estimate) if np.isfinite(estimate) else None
-    return {"metric": metric, "predictor": predictor, "scope": scope, "estimate": value, "lower": lower, "upper": upper, **counts}
+    return {
+        "metric": metric,
+        "predictor": predictor,
+        "scope": scope,
+        "estimate": value,
+        "lower": lower,
+        "upper": upper,
+        **counts,
+        "flags": note,
+    }
 
 
 def discrimination(home: Judged, away: Judged, single: Array, confidence: float) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.evaluation.calibration import measures, recalibrate
-from oncoraft.evaluation.discrimination import Array, interval, mean_known, ranking
+from oncoraft.evaluation.discrimination import Array, mean_known, ranking, told_interval
 from oncoraft.evaluation.resampled_ranking import by_case, resampled_ranking
 from oncoraft.evaluation.resampling import resampled_measures
 from oncoraft.recalibration import logit, separates
@@ -77,7 +77,10 @@ class Evaluable:
             more: `samples` (values of the resamples, for the interval) and any field of the record.
         """
         samples = more.pop("samples", None)
-        lower, upper = interval(samples, self.confidence) if samples is not None and not np.all(np.isnan(samples)) else (None, None)
+        lower, upper, note = (
+            (None, None, "") if samples is None or np.isnan(estimate) else told_interval(np.asarray(samples), self.confidence)
+        )
+        more["flags"] = "; ".join(filter(None, [more.get("flags", ""), note]))
         base = {"predictor": name, "reference": None, "label": self.label, "metric": metric, "scope": scope, "group": None}
         counts = {
             "n": int(mask.sum()),
@@ -86,7 +89,7 @@ class Evaluable:
         }
         value = None if np.isnan(estimate) else float(estimate)
         method = METHOD if lower is not None else ""
-        return {**base, "estimate": value, "lower": lower, "upper": upper, **counts, "method": method, "flags": "", **more}
+        return {**base, "estimate": value, "lower": lower, "upper": upper, **counts, "method": method, **more}
 
     def tuned(self, name: str, mask: Array, column: str) -> Array | None:
         """What the model's tuning patients made of its scores (`probability` or `threshold`), (cases of mask,); None where they are too few."""
