@@ -76,7 +76,8 @@ def measured(run: Run, guard: Guard, number: int) -> dict[str, Any]:
 def wrong_way(run: Run) -> str:
     """What is said of the folds whose scores recalibration would have turned round."""
     row = run.metric("model", "brier", "recalibrated")
-    return row["flags"] if row else ""
+    flags = row.get("flags") if row else None
+    return flags if isinstance(flags, str) else ""
 
 
 def section(sources: Sources) -> dict[str, Any]:

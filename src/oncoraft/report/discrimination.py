@@ -79,7 +79,7 @@ def guarded(rows: Rows, guard: Guard) -> Rows:
         if (place, "others") in marks and (place, "events") not in marks and (place, "n") not in marks:
             row["events"] = COMPLEMENT
         row["patients"] = guard.count(row["patients"]) if not isinstance(row["patients"], str) else row["patients"]
-        if isinstance(row["flags"], str) and any(isinstance(row[name], str) for name in ("n", "events", "patients")):
+        if isinstance(row.get("flags"), str) and any(isinstance(row[name], str) for name in ("n", "events", "patients")):
             # How often a class is missed by a draw tells how few it has.
             row["flags"] = VALUED.sub("some of the resamples", row["flags"])
     return shown
@@ -87,7 +87,7 @@ def guarded(rows: Rows, guard: Guard) -> Rows:
 
 def resamples_without_value(run: Run) -> list[str]:
     """What is said of the model's intervals in which not every resample counts."""
-    told = {row["metric"]: row["flags"] for row in run.metrics if row["predictor"] == "model" and row["scope"] == "mean_of_folds"}
+    told = {row["metric"]: row.get("flags") for row in run.metrics if row["predictor"] == "model" and row["scope"] == "mean_of_folds"}
     return [f"{metric}: {flags}" for metric, flags in told.items() if isinstance(flags, str) and "resamples" in flags]
 
 
