@@ -90,6 +90,18 @@ def logistic(x: Array, positive: Array) -> tuple[float, float]:
     return float(coefficient[0]), float(coefficient[1])
 
 
+def rising_logistic(x: Array, positive: Array) -> tuple[float, float]:
+    """`logistic` with a slope not below 0, so that no order of cases is turned round; nan where there is none.
+
+    The likelihood is concave: where its maximum has a slope below 0, the likeliest slope allowed is 0, with the log odds of the
+    prevalence. Platt's scaling (1999) and beta calibration (Kull et al. 2017) bound it likewise: a calibration map does not fall.
+    """
+    intercept, slope = logistic(x, positive)
+    if np.isnan(slope) or slope > 0:
+        return intercept, slope
+    return float(logit(positive.mean())), 0.0
+
+
 def youden(score: Array, positive: Array) -> float:
     """The threshold at which sensitivity plus specificity is largest; the lowest of equals."""
     order = np.argsort(score, kind="stable")
@@ -117,9 +129,8 @@ def fit(score: Array, positive: Array, patient: Array, fold: int) -> Recalibrati
     x = logit(score)
     if np.ptp(x) > 0 and separates(x, positive):
         return Recalibration(fold, "a cut of the score tells the tuning cases apart: there is no slope", None, None, None, *counts)
-    intercept, slope = logistic(x, positive)
-    if not slope > 0:
-        # The likeliest slope that turns no order round is 0: the score tells nothing beyond the prevalence.
+    intercept, slope = rising_logistic(x, positive)
+    if np.isnan(slope):  # all scores are equal: they tell nothing beyond the prevalence
         intercept, slope = float(logit(positive.mean())), 0.0
     return Recalibration(fold, "fitted", intercept, slope, youden(score, positive), *counts)
 

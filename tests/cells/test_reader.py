@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -280,3 +282,19 @@ def test_donors_of_one_name_are_two_people_unless_it_is_said_otherwise(tmp_path:
         study = made.study(donors=donors)
         with opened(paths, study) as files:
             assert cells_of(files, study)["patient_id"].nunique() == people
+
+
+@pytest.mark.parametrize("matrix", ["X", "layers/counts"])
+def test_the_line_that_a_matrix_by_columns_is_refused_with_converts_it(tmp_path: Path, matrix: str) -> None:
+    path = tmp_path / "columns.h5ad"
+    by_columns(path)
+    if matrix != "X":
+        whole = anndata.read_h5ad(path)
+        whole.layers["counts"] = whole.X.copy()
+        whole.write_h5ad(path)
+    with pytest.raises(InputError) as refused:
+        h5ad.CellFile(path, matrix)
+    (line,) = re.findall(r'python -c "(.*)"', str(refused.value))
+    subprocess.run([sys.executable, "-c", line], cwd=tmp_path, check=True, capture_output=True)
+    with h5ad.CellFile(tmp_path / "rows-columns.h5ad", matrix) as made_by_rows:
+        assert (made_by_rows.chunk(0, 60).toarray() == made.counts_of(60)).all()

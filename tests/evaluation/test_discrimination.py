@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from oncoraft.evaluation.baselines import oracle, regimen_prior
-from oncoraft.evaluation.discrimination import auroc, auroc_within, bootstrap, interval, mean_over_folds, patient_weights, ranking
+from oncoraft.evaluation.discrimination import (
+    auroc,
+    auroc_within,
+    bootstrap,
+    interval,
+    mean_over_folds,
+    patient_weights,
+    ranking,
+    told_interval,
+)
 
 
 def test_the_deterministic_set_has_its_golden_value() -> None:
@@ -116,3 +125,14 @@ def test_average_precision_is_that_of_scikit_learn() -> None:
     assert ranking(score, positive, np.zeros(500), None, True).auprc[0] == pytest.approx(
         average_precision_score(positive, score), abs=1e-12
     )
+
+
+def test_resamples_without_a_value_are_counted_beside_the_interval_and_too_few_give_none() -> None:
+    samples = np.linspace(0, 1, 100)
+    assert told_interval(samples, 0.95)[2] == ""
+    samples[:40] = np.nan
+    lower, upper, note = told_interval(samples, 0.95)
+    assert (lower, upper) == pytest.approx(tuple(np.quantile(samples[40:], [0.025, 0.975])))
+    assert note == "interval of the 60 of 100 resamples that have a value"
+    samples[:51] = np.nan
+    assert told_interval(samples, 0.95) == (None, None, "no interval: 49 of 100 resamples have a value")

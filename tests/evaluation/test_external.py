@@ -21,8 +21,10 @@ from .conftest import Upstream
 SETTINGS = {"evaluation": {"bootstrap": 200}, "external": {"recalibration_share": 0.5}}
 
 
-def cohort(folder: Path, patients: int, signal: float, shift: float, seed: int, models: int = 2, one_class: bool = False) -> list[str]:
-    """Cases of a cohort whose outcomes follow known log odds; its scores have another intercept by `shift`. The three files."""
+def cohort(
+    folder: Path, patients: int, signal: float, shift: float, seed: int, models: int = 2, one_class: bool = False, turned: bool = False
+) -> list[str]:
+    """Cases of a cohort whose outcomes follow known log odds; its scores have another intercept by `shift`, or another sign. The three files."""
     folder.mkdir()
     draw = np.random.default_rng(seed)
     number = np.arange(2 * patients)
@@ -36,6 +38,8 @@ def cohort(folder: Path, patients: int, signal: float, shift: float, seed: int, 
     positive = draw.uniform(size=len(number)) < 1 / (1 + np.exp(-(x - 1)))
     if one_class:
         positive[:] = False
+    if turned:
+        x = -x
     labels = pd.DataFrame({"case_id": cases["case_id"], "definition": "strict", "responder": positive, "is_immortal": False})
     folds = cases[["case_id", "patient_id"]].assign(design="kfold", fold=number // 2 % 2, is_tuning=False)
     for name, frame in (("cases", cases), ("labels", labels), ("folds", folds)):
@@ -92,9 +96,22 @@ def test_recalibration_on_other_patients_mends_a_shifted_intercept(tmp_path: Pat
     assert before["estimate"] == pytest.approx(-1.5, abs=0.3)
     assert abs(after["estimate"]) < 0.25
     assert before["n"] == after["n"] < 3000
-    assert told["not_recalibrated"] is None
+    assert told["not_recalibrated"] is told["recalibration_warning"] is None
     curves = pd.read_csv(tmp_path / "external" / "calibration.csv")
     assert curves.groupby("scope")["n"].sum().to_dict() == {"before recalibration": before["n"], "after recalibration": before["n"]}
+
+
+def test_a_score_that_points_the_wrong_way_is_not_turned_round_and_it_is_said(tmp_path: Path) -> None:
+    found, told, there = judged(tmp_path, patients=600, turned=True)
+    assert found["auroc", "model", "away"]["estimate"] < 0.45
+    assert found["calibration_slope", "model", "before recalibration"]["estimate"] < 0
+    after = found["calibration_slope", "model", "after recalibration"]
+    assert after["estimate"] is None
+    assert "its order is not turned round" in told["recalibration_warning"]
+    assert told["not_recalibrated"] is None
+    labels = pd.read_parquet(Path(there[1]) / "labels.parquet")["responder"]
+    assert found["observed_to_expected", "model", "after recalibration"]["estimate"] == pytest.approx(1, abs=0.3)
+    assert found["brier", "model", "after recalibration"]["estimate"] == pytest.approx(labels.mean() * (1 - labels.mean()), abs=0.02)
 
 
 def test_where_too_few_answer_there_is_no_recalibration_and_it_is_said(tmp_path: Path) -> None:

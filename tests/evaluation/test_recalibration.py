@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oncoraft.evaluation.calibration import measures
+from oncoraft.evaluation.calibration import measures, recalibrate
+from oncoraft.evaluation.records import flattened
 from oncoraft.foundation.errors import InputError
 from oncoraft.recalibration import Recalibration, fit, logistic, logit, read_recalibration, youden
 
@@ -58,6 +59,17 @@ def test_scores_that_point_the_wrong_way_are_flattened_to_the_prevalence_and_not
     found = fit(score, positive, patient, 0)
     assert found.slope == 0
     assert found.probability(0.9) == found.probability(0.1) == pytest.approx(positive.mean())
+
+
+def test_folds_whose_others_point_the_wrong_way_are_given_their_prevalence_and_named() -> None:
+    score, positive, _ = drawn(-0.6)
+    fold = np.arange(len(score)) % 2
+    found = recalibrate(score, positive, fold)
+    for k in (0, 1):
+        assert found[fold == k] == pytest.approx(positive[fold != k].mean())
+    assert flattened(score, found, fold).endswith("fold 0, 1")
+    rising, with_score, _ = drawn(0.6)
+    assert flattened(rising, recalibrate(rising, with_score, fold), fold) == ""
 
 
 def test_with_few_or_separated_tuning_cases_nothing_is_applied_and_the_reason_is_told() -> None:

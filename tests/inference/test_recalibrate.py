@@ -58,6 +58,14 @@ def test_shards_and_their_order_change_no_byte(tmp_path: Path) -> None:
     assert recalibrated([empty], tmp_path / "c.json", 3)["fold"] == 3
 
 
+def test_scores_that_fall_with_response_are_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    recalibrated([write(tmp_path / "right.jsonl", tuning_rows())], tmp_path / "right.json")
+    assert not [one for one in caplog.records if "does not rise" in one.message]
+    turned = [row | {"responder": not row["responder"]} for row in tuning_rows()]
+    assert recalibrated([write(tmp_path / "turned.jsonl", turned)], tmp_path / "turned.json")["slope"] == 0
+    assert any(one.levelname == "WARNING" and "the score does not rise with response" in one.message for one in caplog.records)
+
+
 def test_a_line_that_does_not_belong_is_refused(tmp_path: Path) -> None:
     for change, words in (
         ({"fold": 1}, "expected fold 0"),

@@ -14,6 +14,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 from oncoraft.foundation.provenance import write_json
 from oncoraft.report.cohort import of_few_together
+from oncoraft.report.discrimination import guarded
 from oncoraft.report.report import main
 from oncoraft.report.small_cells import COMPLEMENT, Guard, hidden
 from tests.report import made
@@ -178,3 +179,12 @@ def test_no_percentage_of_table_one_tells_the_size_of_a_small_cancer_type(sizes:
     assert all(row["n"] <= row["of"] and row["share"] == row["n"] / row["of"] for row in shown)
     if min(sizes) >= smallest:
         assert shown == rows
+
+
+def test_how_many_resamples_count_is_not_told_where_responders_are_too_few_to_be_counted() -> None:
+    row = {
+        **{"predictor": "model", "reference": None, "label": "strict", "metric": "auroc", "scope": "mean_of_folds", "group": None},
+        **{"n": 400, "events": 2, "patients": 200, "flags": "interval of the 86 of 100 resamples that have a value"},
+    }
+    assert guarded([row], Guard(11))[0]["flags"] == "interval of some of the resamples that have a value"
+    assert guarded([row | {"events": 150}], Guard(11))[0]["flags"] == row["flags"]

@@ -65,8 +65,13 @@ class CellFile:
         self.genes_at = "raw/var" if matrix == "raw" else "var"
         kind = self.node.attrs.get("encoding-type", "")
         if isinstance(self.node, h5py.Group) and kind != "csr_matrix":
+            place = "a.X" if matrix == "X" else f"a.layers[{matrix.removeprefix('layers/')!r}]"
+            change = f"{place} = {place}.tocsr()" if matrix != "raw" else "r = a.raw.to_adata(); r.X = r.X.tocsr(); a.raw = r"
             raise InputError(
-                f"expected `{matrix}` stored by rows (csr_matrix) or dense; convert it with .tocsr()", file=self.path, found=str(kind)
+                f"expected `{matrix}` stored by rows (csr_matrix) or dense; to convert: python -c "
+                f'"import anndata; a = anndata.read_h5ad({self.path.name!r}); {change}; a.write_h5ad({"rows-" + self.path.name!r})"',
+                file=self.path,
+                found=str(kind),
             )
         self.is_sparse = isinstance(self.node, h5py.Group)
         shape = self.node.attrs["shape"] if self.is_sparse else self.node.shape

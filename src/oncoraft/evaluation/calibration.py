@@ -16,7 +16,7 @@ from statsmodels.nonparametric.smoothers_lowess import lowess
 
 from oncoraft.evaluation.discrimination import Array
 from oncoraft.evaluation.loess import Loess
-from oncoraft.recalibration import EDGE, logistic, logit
+from oncoraft.recalibration import EDGE, logistic, logit, rising_logistic
 
 BINS = 10
 THRESHOLDS = np.round(np.arange(0.05, 0.65, 0.05), 2)
@@ -27,11 +27,12 @@ def recalibrate(score: Array, positive: Array, fold: Array) -> Array:
     """Probabilities: each fold's scores through the logistic regression of the other folds' labels on their scores.
 
     A fold that has no others, or whose others hold one class only or are told apart without error, keeps its scores.
+    One whose others' responders have the lower scores is given their prevalence: no order of cases is turned round.
     """
     found = np.clip(score, 0, 1).astype(float)
     for k in np.unique(fold):
         others = fold != k
-        intercept, slope = logistic(logit(score[others]), positive[others])
+        intercept, slope = rising_logistic(logit(score[others]), positive[others])
         if np.isfinite(slope):
             found[~others] = expit(intercept + slope * logit(score[~others]))
     return found

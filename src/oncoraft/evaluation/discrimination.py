@@ -217,3 +217,19 @@ def interval(samples: Array, confidence: float) -> tuple[float, float]:
     """Percentile interval of bootstrap values, failed resamples (nan) left out."""
     low, high = np.nanpercentile(samples, [50 * (1 - confidence), 50 * (1 + confidence)])
     return float(low), float(high)
+
+
+LEAST_VALUED = 0.5  # share of the resamples; an interval of fewer would speak of the luckier half of what could have been drawn
+
+
+def told_interval(samples: Array, confidence: float) -> tuple[float | None, float | None, str]:
+    """The percentile interval of the resamples that have a value, and how many have one where not all do.
+
+    A resample without one class has no area. Nothing where fewer than half of the resamples have a value.
+    """
+    valued = int(np.isfinite(samples).sum())
+    if valued == len(samples):
+        return *interval(samples, confidence), ""
+    if valued < max(1, LEAST_VALUED * len(samples)):
+        return None, None, f"no interval: {valued} of {len(samples)} resamples have a value"
+    return *interval(samples[np.isfinite(samples)], confidence), f"interval of the {valued} of {len(samples)} resamples that have a value"

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.evaluation.calibration import calibration_curve, measures
-from oncoraft.evaluation.discrimination import Array, auroc, bootstrap, interval, mean_known, patient_weights, ranking
+from oncoraft.evaluation.discrimination import Array, auroc, bootstrap, mean_known, patient_weights, ranking, told_interval
 from oncoraft.evaluation.reading import read_baselines, read_held_out, read_labels
 from oncoraft.evaluation.resampling import resampled_measures
 from oncoraft.foundation.csv_file import write_csv
@@ -29,9 +29,11 @@ from oncoraft.foundation.publishing import claim
 from oncoraft.foundation.stable import stable_fraction, stable_seed
 from oncoraft.planning.config import Evaluation, External
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
-from oncoraft.recalibration import SMALLEST_CLASS, logistic, logit, sigmoid
+from oncoraft.recalibration import SMALLEST_CLASS, logit, rising_logistic, sigmoid
 
 log = logging.getLogger("oncoraft")
+NO_SAMPLES = np.array([np.nan])  # equal probabilities have no slope in any resample
+WRONG_WAY = "response falls with the score where recalibration is fitted: its order is not turned round, all are given the prevalence there"
 SHOWN = (
     *("observed_to_expected", "calibration_slope", "calibration_in_the_large", "brier", "scaled_brier"),
     *("integrated_calibration_index", "expected_calibration_error"),
@@ -100,10 +102,19 @@ def scored(score: Array, data: Judged) -> Judged:
 def record(metric: str, predictor: str, scope: str, found: tuple[float, Array], data: Judged, confidence: float) -> dict[str, Any]:
     """One number with interval and denominators."""
     estimate, samples = found
-    lower, upper = interval(samples, confidence) if np.isfinite(samples).any() else (None, None)
+    lower, upper, note = told_interval(samples, confidence) if np.isfinite(estimate) else (None, None, "")
     counts = {"n": len(data.positive), "events": int(data.positive.sum()), "patients": int(data.frame["patient_id"].nunique())}
     value = float(estimate) if np.isfinite(estimate) else None
-    return {"metric": metric, "predictor": predictor, "scope": scope, "estimate": value, "lower": lower, "upper": upper, **counts}
+    return {
+        "metric": metric,
+        "predictor": predictor,
+        "scope": scope,
+        "estimate": value,
+        "lower": lower,
+        "upper": upper,
+        **counts,
+        "flags": note,
+    }
 
 
 def discrimination(home: Judged, away: Judged, single: Array, confidence: float) -> list[dict[str, Any]]:
@@ -129,7 +140,7 @@ def discrimination(home: Judged, away: Judged, single: Array, confidence: float)
 
 
 def calibration(away: Judged, settings: External, confidence: float) -> tuple[list[dict[str, Any]], pd.DataFrame, str]:
-    """Measures before and after recalibration on a share of the second cohort's patients, curves of both, and why there are none.
+    """Measures before and after recalibration on a share of the second cohort's patients, curves of both, and why there are none, or what is wrong with them.
 
     Args:
         away: its frame holds `probability` where the models' own recalibration was fitted.
@@ -146,7 +157,7 @@ def calibration(away: Judged, settings: External, confidence: float) -> tuple[li
     if min(classes) < SMALLEST_CLASS:
         few = "too few cases to recalibrate on and to judge by: {} responders and {} others, {} and {}; at least {} of each are needed"
         return [], pd.DataFrame(), few.format(*classes, SMALLEST_CLASS)
-    intercept, slope = logistic(logit(before[drawn]), positive[drawn])
+    intercept, slope = rising_logistic(logit(before[drawn]), positive[drawn])
     if not np.isfinite(slope):
         return [], pd.DataFrame(), "a cut of the score tells the cases apart that recalibration would be fitted on"
     after = sigmoid(intercept + slope * logit(before))
@@ -154,9 +165,9 @@ def calibration(away: Judged, settings: External, confidence: float) -> tuple[li
     judged = Judged(away.frame[rest], positive[rest], {}, away.fold[rest], away.weights[:, rest])
     for scope, probability in (("before recalibration", before[rest]), ("after recalibration", np.asarray(after)[rest])):
         found, samples = measures(probability, positive[rest]), resampled_measures(probability, positive[rest], judged.weights)
-        rows += [record(name, "model", scope, (found[name], samples[name]), judged, confidence) for name in SHOWN]
+        rows += [record(name, "model", scope, (found[name], samples.get(name, NO_SAMPLES)), judged, confidence) for name in SHOWN]
         curves.append(calibration_curve(probability, positive[rest]).assign(scope=scope))
-    return rows, pd.concat(curves, ignore_index=True), ""
+    return rows, pd.concat(curves, ignore_index=True), WRONG_WAY if slope == 0 else ""
 
 
 def single_scores(predictions: Path, cases: pd.Series) -> Array:
@@ -197,8 +208,10 @@ def measure(given: argparse.Namespace, blocks: dict[str, Any]) -> tuple[dict[str
     if given.final:
         records += final_records(given.final, away, settings.confidence)
     calibrated, curves, reason = calibration(away, external, settings.confidence)
+    doubt = {"recalibration_warning": reason or None} if calibrated else {"not_recalibrated": reason or None}
     told = {"home": given.home_name, "away": given.away_name, "model": given.model, "strategy": given.strategy, "design": given.design}
-    return {**told, "label": definition, "records": [*records, *calibrated], "not_recalibrated": reason or None}, curves
+    why = {"not_recalibrated": None, "recalibration_warning": None} | doubt
+    return {**told, "label": definition, "records": [*records, *calibrated], **why}, curves
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:

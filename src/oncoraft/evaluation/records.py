@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.evaluation.calibration import measures, recalibrate
-from oncoraft.evaluation.discrimination import Array, interval, mean_known, ranking
+from oncoraft.evaluation.discrimination import Array, mean_known, ranking, told_interval
 from oncoraft.evaluation.resampled_ranking import by_case, resampled_ranking
 from oncoraft.evaluation.resampling import resampled_measures
 from oncoraft.recalibration import logit, separates
@@ -77,7 +77,10 @@ class Evaluable:
             more: `samples` (values of the resamples, for the interval) and any field of the record.
         """
         samples = more.pop("samples", None)
-        lower, upper = interval(samples, self.confidence) if samples is not None and not np.all(np.isnan(samples)) else (None, None)
+        lower, upper, note = (
+            (None, None, "") if samples is None or np.isnan(estimate) else told_interval(np.asarray(samples), self.confidence)
+        )
+        more["flags"] = "; ".join(filter(None, [more.get("flags", ""), note]))
         base = {"predictor": name, "reference": None, "label": self.label, "metric": metric, "scope": scope, "group": None}
         counts = {
             "n": int(mask.sum()),
@@ -86,7 +89,7 @@ class Evaluable:
         }
         value = None if np.isnan(estimate) else float(estimate)
         method = METHOD if lower is not None else ""
-        return {**base, "estimate": value, "lower": lower, "upper": upper, **counts, "method": method, "flags": "", **more}
+        return {**base, "estimate": value, "lower": lower, "upper": upper, **counts, "method": method, **more}
 
     def tuned(self, name: str, mask: Array, column: str) -> Array | None:
         """What the model's tuning patients made of its scores (`probability` or `threshold`), (cases of mask,); None where they are too few."""
@@ -188,6 +191,16 @@ def discrimination_records(name: str, score: Array, data: Evaluable) -> list[dic
     return rows
 
 
+def flattened(score: Array, probability: Array, fold: Array) -> str:
+    """Which folds' scores recalibration has made one number, since response fell with the score where it was fitted."""
+    flat = [k for k in np.unique(fold) if np.ptp(probability[fold == k]) == 0 < np.ptp(score[fold == k])]
+    return (
+        f"the score points the wrong way where it was recalibrated, the prevalence stands in its place: fold {', '.join(map(str, flat))}"
+        if flat
+        else ""
+    )
+
+
 def calibration_records(name: str, score: Array, data: Evaluable) -> list[dict[str, Any]]:
     """Calibration of the score as delivered and, where there are tuning patients or other folds to recalibrate by, of the recalibrated one."""
     has = ~np.isnan(score)
@@ -199,9 +212,10 @@ def calibration_records(name: str, score: Array, data: Evaluable) -> list[dict[s
     for scope, probability, method in scopes:
         samples = resampled_measures(probability, y, data.weights_of(has))
         flag = "no slope: a cut tells the classes apart, or all scores are equal" if separates(logit(probability), y) else ""
+        wrong_way = flattened(score[has], probability, data.fold[has]) if scope == "recalibrated" else ""
         for metric, value in measures(probability, y).items():
             told = {
-                "flags": flag if metric in ("calibration_slope", "calibration_intercept") else "",
+                "flags": "; ".join(filter(None, [flag if metric in ("calibration_slope", "calibration_intercept") else "", wrong_way])),
                 "method": method if metric in samples else "",
             }
             rows.append(data.record(name, metric, scope, value, has, samples=samples.get(metric), **told))

@@ -62,6 +62,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write_json(
             note, manifest("recalibrate", inputs=given.tuning, outputs={given.out: out}, settings=settings, counts=counts, beside=record)
         )
+    if found.slope == 0:
+        log.warning(
+            "recalibrate: fold %d: the score does not rise with response on the tuning cases; every case is given their prevalence",
+            found.fold,
+        )
     log.info("recalibrate: %d tuning cases: %s", found.cases, found.state)
     return 0
 

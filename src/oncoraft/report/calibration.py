@@ -69,7 +69,15 @@ def measured(run: Run, guard: Guard, number: int) -> dict[str, Any]:
         "delivered": figures.delivered(tenths if may_draw else Data("", []), distribution, number) if scaled else None,
         "distribution": figures.distribution(distribution, number),
         "calibration_table": calibration_table(run, number),
+        "wrong_way": wrong_way(run),
     }
+
+
+def wrong_way(run: Run) -> str:
+    """What is said of the folds whose scores recalibration would have turned round."""
+    row = run.metric("model", "brier", "recalibrated")
+    flags = row.get("flags") if row else None
+    return flags if isinstance(flags, str) else ""
 
 
 def section(sources: Sources) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -40,6 +41,7 @@ READINGS = {
     "prevalence": ("prevalence", "mean_of_folds"),
 }
 LEADS = {"lead": "auroc_difference", "lead_within": "auroc_within_regimen_difference"}
+VALUED = re.compile(r"(?:the )?\d+ of \d+ resamples")
 LATER = "era: index on or after sequencing"
 
 
@@ -77,7 +79,16 @@ def guarded(rows: Rows, guard: Guard) -> Rows:
         if (place, "others") in marks and (place, "events") not in marks and (place, "n") not in marks:
             row["events"] = COMPLEMENT
         row["patients"] = guard.count(row["patients"]) if not isinstance(row["patients"], str) else row["patients"]
+        if isinstance(row.get("flags"), str) and any(isinstance(row[name], str) for name in ("n", "events", "patients")):
+            # How often a class is missed by a draw tells how few it has.
+            row["flags"] = VALUED.sub("some of the resamples", row["flags"])
     return shown
+
+
+def resamples_without_value(run: Run) -> list[str]:
+    """What is said of the model's intervals in which not every resample counts."""
+    told = {row["metric"]: row.get("flags") for row in run.metrics if row["predictor"] == "model" and row["scope"] == "mean_of_folds"}
+    return [f"{metric}: {flags}" for metric, flags in told.items() if isinstance(flags, str) and "resamples" in flags]
 
 
 def spread(name: str, record: Row | None) -> dict[str, Any]:
@@ -242,6 +253,7 @@ def measured(run: Run, guard: Guard, number: int) -> dict[str, Any]:
     """How well the scores part responders from others; `run.metrics` are guarded already."""
     return {
         "metrics": Data(f"metrics-{number}", run.metrics),
+        "resamples": resamples_without_value(run),
         "metric_table": predictor_table(run, number),
         "other_areas": other_areas(run, number),
         "roc": figures.roc(run, number),

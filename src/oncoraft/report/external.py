@@ -209,6 +209,9 @@ def section(sources: Sources) -> dict[str, Any] | None:
             "Calibration in the second cohort: as the models' own tuning patients left it, and recalibrated on other patients of the second cohort",
         ),
         "not_recalibrated": [f"{one['away']}: {one['not_recalibrated']}" for one in told.values() if one["not_recalibrated"]],
+        "recalibration_warnings": [
+            f"{one['away']}: {one['recalibration_warning']}" for one in told.values() if one.get("recalibration_warning")
+        ],
         "survival": tabulate(Data("external-survival", survival), SURVIVAL, "Survival by score, at home and in the second cohort"),
         "who": tabulate(Data("external-patients", who), WHO, "Who of the second cohort was judged"),
         "fields": tabulate(
