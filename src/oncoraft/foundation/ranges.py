@@ -88,7 +88,9 @@ class RangedTable:
         if not path.is_file():
             raise InputError("expected a table of the steps before", file=path)
         try:
-            self.path, self.file, self.key = path, pq.ParquetFile(path, read_dictionary=list(coded)), key
+            # A column that is not there is refused below, by its name.
+            there = set(pq.read_schema(path).names).intersection(coded) if coded else ()
+            self.path, self.file, self.key = path, pq.ParquetFile(path, read_dictionary=list(there)), key
         except pa.ArrowInvalid as error:
             raise InputError(f"expected a Parquet file ({str(error).splitlines()[0]})", file=path) from None
         names = self.file.schema_arrow.names
