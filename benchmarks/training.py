@@ -169,6 +169,16 @@ def beside_loop(steps: int, threads: int) -> dict[str, Any]:
     }
 
 
+def unmeasured(error: torch.OutOfMemoryError | InputError) -> str:
+    """Why this GPU gives no figures of a side; what is no matter of the GPU is raised again."""
+    # The engine turns it into a line that names the setting.
+    if isinstance(error, torch.OutOfMemoryError) or "memory ran out" in str(error):
+        return "out of memory"
+    if "compute capability" in str(error):
+        return "no FP8 on this GPU"
+    raise error
+
+
 def on_gpu(steps: int, tokens: int, tiny: bool) -> dict[str, Any]:
     """One side after the other on one GPU, each with its own copy of the model; a tiny model on a CPU where there is no GPU."""
     device = torch.device("cuda" if torch.cuda.is_available() or not tiny else "cpu")
@@ -195,10 +205,8 @@ def on_gpu(steps: int, tokens: int, tiny: bool) -> dict[str, Any]:
             measured = [timed(step, batch, device) for batch in batches]
             rows.append(row(name, [seconds for seconds, _ in measured[2:]], batches[2:], work, roof, device))
             rows[-1] |= {"first_loss": round(measured[0][1], 4), "last_loss": round(measured[-1][1], 4)}
-        except (torch.OutOfMemoryError, InputError) as error:  # the engine turns it into a line that names the setting
-            if isinstance(error, InputError) and "memory ran out" not in str(error):
-                raise
-            rows.append({"loop": name, "samples_per_second": None, "note": "out of memory"})
+        except (torch.OutOfMemoryError, InputError) as error:
+            rows.append({"loop": name, "samples_per_second": None, "note": unmeasured(error)})
         step = None
         gc.collect()
         print(json.dumps(rows[-1]), flush=True)

@@ -223,3 +223,9 @@ def test_a_model_that_cannot_read_these_cells_is_refused_in_one_line(home: Path,
 def test_a_strategy_that_wants_a_text_is_refused(home: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="a model of cells writes no text"):
         called(home, tmp_path / "fold", settings_of(home, "encoder", True, language_model_weight=1.0))
+
+
+def test_fp8_products_are_refused_for_a_model_of_cells(home: Path, tmp_path: Path) -> None:
+    settings = settings_of(home, "encoder", True)
+    with pytest.raises(InputError, match="models of cells are read as they are"):
+        called(home, tmp_path / "fold", settings | {"training": settings["training"] | {"fp8_base": True}})

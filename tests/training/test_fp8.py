@@ -40,6 +40,12 @@ def test_a_row_comes_back_to_the_precision_of_e4m3_whatever_its_size() -> None:
     assert torch.equal(back[-1], rows[-1])
 
 
+def test_a_row_too_small_for_a_scale_is_still_a_row_of_numbers() -> None:
+    rows = torch.tensor([[1e-43, 0.0, -1e-43], [1e-40, 0.0, 1e-38]])
+    rounded, scale = in_fp8(rows)
+    torch.testing.assert_close(rounded.float() * scale, rows, rtol=0, atol=1e-38)
+
+
 @pytest.mark.parametrize("bias", [False, True])
 def test_products_and_their_gradients_are_those_of_the_rounded_factors(bias: bool) -> None:
     layer = a_layer(bias=bias)
@@ -91,6 +97,22 @@ def test_the_base_as_it_is_comes_back_for_the_comparison() -> None:
     assert 0 < drift["fp8_score_drift_mean"] <= drift["fp8_score_drift_largest"] < 0.2
 
 
+@pytest.mark.parametrize("is_training", [True, False])
+def test_the_comparison_reads_without_dropout_and_leaves_the_mode_that_it_found(is_training: bool) -> None:
+    trainer = equipped(True)
+    for part in (trainer.model, trainer.head):
+        part.train(is_training)
+    found = [score_drift(trainer.model, trainer.head, random_cases(5), 256) for _ in range(2)]
+    assert found[0] == found[1]
+    assert trainer.head.training is trainer.model.training is is_training
+
+
+def test_a_base_in_parts_is_refused_where_no_configuration_was_asked() -> None:
+    blocks = {"strategy": Strategy(), "training": Training(fp8_base=True, shard=True), "adapter": Adapter(rank=2)}
+    with pytest.raises(InputError, match=r"training\.fp8_base.*training\.shard false"):
+        equip(random_model("qwen3"), blocks, 10, settle=lambda model: None)
+
+
 def test_a_fold_is_trained_with_fp8_and_tells_the_drift_of_its_scores(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     write_fold_inputs(tmp_path)
     with caplog.at_level(logging.INFO, "oncoraft"):
@@ -126,6 +148,7 @@ def test_a_base_whose_widths_do_not_fit_is_refused_in_one_line() -> None:
     ("more", "said"),
     [
         ({"training": {"fp8_base": True, "shard": True}}, "training.shard false"),
+        ({"task_training": {"fp8_base": True, "shard": True}}, "task_training.shard false"),
         ({"cell_training": {"fp8_base": True}}, "cell_training.fp8_base: expected false"),
         (
             {"training": {"fp8_base": True}, "strategies": {"raft": {}, "dpo": {"method": "dpo", "from": "raft"}}},

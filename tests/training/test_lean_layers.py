@@ -75,6 +75,16 @@ def test_a_switched_off_adapter_stays_off_and_the_own_layers_come_back() -> None
     assert torch.equal(packed_hidden(model, packed), own)
 
 
+def test_nothing_waits_for_a_reader_once_a_row_is_read() -> None:
+    """Adapters beside a biased layer run by the library's code, whose query reads other states than key and value in the last layer."""
+    model, head, draws = adapted("qwen3", ATTENTION, biased=True)
+    assert use_lean_layers(model)
+    model.train()
+    losses(model, head, random_cases(3), Strategy(), draws)
+    waiting = [name for name, module in model.named_modules() if getattr(module, "waiting", None) is not None]
+    assert not waiting
+
+
 def random_base(model: Any) -> Any:
     """A base model of the same frozen weights and no adapter."""
     base = random_model("qwen3")

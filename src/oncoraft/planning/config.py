@@ -150,7 +150,7 @@ class Config(Block):
         check_final(self.final.strategies, self.strategies)
         check_starts(self.strategies)
         check_shard(self.training, self.strategies)
-        check_fp8(self.training, self.cell_training, self.strategies)
+        check_fp8(self.training, self.task_training, self.cell_training, self.strategies)
         return self
 
     @model_validator(mode="after")

@@ -246,6 +246,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise InputError("--config: expected a configuration file with cell_models, or --settings")
     blocks = read_settings("cell-model", given)
     refuse_what_it_cannot_learn(blocks["strategy"])
+    if blocks["training"].fp8_base:
+        raise InputError("expected false; models of cells are read as they are", column="training.fp8_base")
     claim(given.out, step="cell-model", folders=[given.out], own=WRITTEN)
     torch.set_num_threads(given.threads)
     device = device_for(hold_devices(given.gpus))

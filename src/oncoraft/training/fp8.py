@@ -30,6 +30,7 @@ from oncoraft.training.processes import Processes
 log = logging.getLogger("oncoraft")
 E4M3 = torch.float8_e4m3fn
 LARGEST = torch.finfo(E4M3).max
+SMALLEST_SCALE = torch.finfo(torch.float32).tiny
 WIDTHS = 16  # both widths of a weight have to be a multiple of this, for the tensor cores
 COMPARED = 256  # cases whose scores are taken both ways
 
@@ -69,7 +70,8 @@ class _Product(Function):
 def in_fp8(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Rows (n, width) in E4M3, and the scale (n, 1) in fp32 that gives each back; a row of zeros has the scale 1."""
     largest = matrix.detach().abs().amax(dim=-1, keepdim=True).float()
-    scale = torch.where(largest > 0, largest / LARGEST, 1.0)
+    # Not below the smallest normal number: a quotient that is rounded to 0 would make 0 / 0 of the row's zeros.
+    scale = torch.where(largest > 0, (largest / LARGEST).clamp(min=SMALLEST_SCALE), 1.0)
     # Held within the range: what rounds to more than the largest number of E4M3 would be no number.
     return (matrix.detach().float() / scale).clamp(-LARGEST, LARGEST).to(E4M3).contiguous(), scale
 
@@ -82,12 +84,17 @@ def _product(states: torch.Tensor, rows: torch.Tensor, scale: torch.Tensor) -> t
     return found.to(states.dtype).unflatten(0, states.shape[:-1])
 
 
-def use_fp8_base(model: Any) -> int:
+def use_fp8_base(model: Any, is_cut: bool = False) -> int:
     """Let the frozen linear layers of a model's decoder take their products in FP8; how many do.
 
+    Args:
+        is_cut: whether each process holds a part of the base alone.
+
     Raises:
-        InputError: the device cannot, or no layer's widths are multiples of 16.
+        InputError: the base is cut, the device cannot, or no layer's widths are multiples of 16.
     """
+    if is_cut:
+        raise InputError("expected training.shard false beside it; a base model in parts is read as it is", column="training.fp8_base")
     device = next(model.parameters()).device
     if device.type == "cuda" and torch.cuda.get_device_capability(device) < (9, 0):
         name = torch.cuda.get_device_name(device)
@@ -133,12 +140,13 @@ def score_drift(model: Any, head: nn.Sequential | None, cases: Sequence[Case], t
     """
     if head is None:
         return {}
-    some, alone = cases[:COMPARED], Processes()
+    some, alone, was_training = cases[:COMPARED], Processes(), head.training
     head.eval()
     with torch.no_grad():
         rounded = torch.sigmoid(score_logit(head, read_once(model, some, tokens, alone).of(some)))
         with plain_products(model):
             plain = torch.sigmoid(score_logit(head, read_once(model, some, tokens, alone).of(some)))
+    head.train(was_training)
     apart = (rounded - plain).abs()
     mean, largest = float(apart.mean()), float(apart.max())
     log.info("train: scores of %d training cases with FP8 products are %.4f off on average, %.4f at most", len(some), mean, largest)

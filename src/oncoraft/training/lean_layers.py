@@ -138,7 +138,8 @@ def _project(states: torch.Tensor, places: torch.Tensor | None, *modules: Any) -
             return [module(states) for module in modules]
         finally:
             for dropout in dropouts.values():
-                dropout.places = None
+                # In the last layer key and value read other states than the query: nobody comes for what waits for all three.
+                dropout.places = dropout.waiting = None
     kept = None
     for dropout in dropouts.values():
         if dropout.training and dropout.probability:

@@ -165,7 +165,7 @@ def equip(
     trainer = Trainer(model, head, optimizer, schedule, strategy, settings, draws, processes or Processes(), choices=list(choices))
     trainer.work, trainer.roof = work_of(model, strategy.has_adapter), measured_roof(device)
     if settings.fp8_base and strategy.has_adapter:
-        trainer.fp8_layers = use_fp8_base(model)
+        trainer.fp8_layers = use_fp8_base(model, is_cut=settle is not None)
     if device.type == "cpu":
         use_lean_layers(model)
         keep_freed_memory()
@@ -201,8 +201,7 @@ def write_fold(folder: Path, trainer: Trainer, cases: list[Case], adapter: dict[
     folder.mkdir()
     if trainer.strategy.has_adapter:
         trainer.model.save_pretrained(folder, state_dict=adapter)
-        # peft's form of a model card, with nothing filled in.
-        (folder / "README.md").unlink(missing_ok=True)
+        (folder / "README.md").unlink(missing_ok=True)  # peft's form of a model card, with nothing filled in
     if trainer.head is not None:
         name_of_head = CHOICE_HEAD_FILE if trainer.choices else HEAD_FILE
         torch.save({name: value.cpu() for name, value in trainer.head.state_dict().items()}, folder / name_of_head)

@@ -38,10 +38,11 @@ def check_shard(training: Training, strategies: Mapping[str, Strategy]) -> None:
         raise ValueError(f"training.shard: expected supervised strategies alone, found {aligned[0]}; run it by a configuration of its own")
 
 
-def check_fp8(training: Training, cells: Training, strategies: Mapping[str, Strategy]) -> None:
+def check_fp8(training: Training, tasks: Training, cells: Training, strategies: Mapping[str, Strategy]) -> None:
     """FP8 is for supervised training of language models on whole copies of the base."""
-    if training.fp8_base and training.shard:
-        raise ValueError("training.fp8_base: expected training.shard false beside it; a base model in parts is read as it is")
+    for name, one in (("training", training), ("task_training", tasks)):
+        if one.fp8_base and one.shard:
+            raise ValueError(f"{name}.fp8_base: expected {name}.shard false beside it; a base model in parts is read as it is")
     if training.fp8_base and (aligned := [f"strategies.{name} ({one.method})" for name, one in strategies.items() if one.is_aligned]):
         raise ValueError(
             f"training.fp8_base: expected supervised strategies alone, found {aligned[0]}; run it by a configuration of its own"
