@@ -61,7 +61,7 @@ def rows_where(path: Path, columns: Sequence[str], column: str, value: str) -> p
         value: which.
 
     Raises:
-        InputError: no such file, no Parquet, or a column is missing.
+        InputError: no such file, no Parquet, a column is missing, or the one of the value is no text.
     """
     if not path.is_file():
         raise InputError("expected a table of the steps before", file=path)
@@ -71,6 +71,9 @@ def rows_where(path: Path, columns: Sequence[str], column: str, value: str) -> p
         raise InputError(f"expected a Parquet file ({str(error).splitlines()[0]})", file=path) from None
     if absent := [name for name in (*columns, column) if name not in file.schema_arrow.names]:
         raise InputError("expected this column", file=path, column=absent[0])
+    of = file.schema_arrow.field(column).type
+    if not is_text(of):
+        raise InputError("expected a column of text", file=path, column=column, found=str(of))
     fields = [file.schema_arrow.field(name) for name in columns]
     schema = pa.schema([pa.field(field.name, pa.string()) if pa.types.is_dictionary(field.type) else field for field in fields])
     found = [schema.empty_table()]
@@ -78,3 +81,28 @@ def rows_where(path: Path, columns: Sequence[str], column: str, value: str) -> p
         rows = file.read_row_group(group, columns=list(dict.fromkeys([*columns, column])), use_threads=False)
         found.append(rows.filter(pc.equal(rows[column], value)).select(list(columns)).cast(schema))
     return pa.concat_tables(found).combine_chunks()
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column holds text, be it coded; of one that holds nothing but nulls no file says otherwise."""
+    of = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return pa.types.is_string(of) or pa.types.is_large_string(of) or pa.types.is_null(of)
+
+
+def refuse_repeated(values: pa.ChunkedArray, wanted: str, path: Path, column: str) -> None:
+    """Whether a value is in each row, and in no other row.
+
+    Args:
+        values: of a column that names rows.
+        wanted: what is expected, for the message.
+        path, column: where they stand.
+
+    Raises:
+        InputError: a row has none, or two rows have the same.
+    """
+    if values.null_count:
+        raise InputError(f"expected {wanted}", file=path, column=column, found=f"nothing in {values.null_count} rows")
+    if too_many := len(values) - pc.count_distinct(values).as_py():
+        counts = pc.value_counts(values)
+        first = counts.field("values").filter(pc.greater(counts.field("counts"), 1))[0].as_py()
+        raise InputError(f"expected {wanted} ({too_many} too many)", file=path, column=column, found=first)

@@ -11,6 +11,7 @@ import pytest
 from oncoraft.cases.fold_designs import kfold
 from oncoraft.cases.folds import patient_table
 from oncoraft.cases.pool import main as pool
+from oncoraft.cases.pool import refuse_shared
 from oncoraft.foundation.errors import InputError
 from oncoraft.planning.config import Folds
 
@@ -90,3 +91,11 @@ def test_a_patient_whom_two_cohorts_write_in_another_case_or_with_a_blank_is_one
 def test_one_cohort_alone_is_no_pool(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected two or more cohorts of different names"):
         pooled(cohort(tmp_path, "msk", 3, "P-"))
+
+
+@pytest.mark.parametrize("column", ["patient_id", "case_id"])
+def test_a_row_without_an_id_is_refused_by_its_column_and_cohort(column: str) -> None:
+    home = pd.DataFrame({"patient_id": ["p1"], "case_id": ["p1_+0"]})
+    away = pd.DataFrame({"patient_id": ["p2"], "case_id": ["p2_+0"]}).assign(**{column: None})
+    with pytest.raises(InputError, match=f"{column}: expected an id in every row, found 'nothing in 1 of away'"):
+        refuse_shared([home, away], ["home", "away"])

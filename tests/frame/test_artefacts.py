@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from oncoraft.artefacts import rows_where
+from oncoraft.artefacts import refuse_repeated, rows_where
 from oncoraft.foundation.errors import InputError
 
 ROWS = pa.table(
@@ -41,3 +41,15 @@ def test_what_is_no_such_table_is_refused_in_one_line(tmp_path: Path) -> None:
     pd.DataFrame({"case_id": ["c1"]}).to_parquet(path)
     with pytest.raises(InputError, match="expected this column"):
         rows_where(path, ["case_id"], "definition", "strict")
+    pd.DataFrame({"case_id": ["c1"], "definition": [1]}).to_parquet(path)
+    with pytest.raises(InputError, match="column definition: expected a column of text, found 'int64'"):
+        rows_where(path, ["case_id"], "definition", "strict")
+
+
+def test_ids_that_are_missing_or_there_twice_are_told_apart_and_named(tmp_path: Path) -> None:
+    path = tmp_path / "folds.parquet"
+    refuse_repeated(pa.chunked_array([["a"], ["b"]]), "one fold of a case", path, "case_id")
+    with pytest.raises(InputError, match=r"column case_id: expected one fold of a case \(2 too many\), found 'b'"):
+        refuse_repeated(pa.chunked_array([["a", "b"], ["b", "b"]]), "one fold of a case", path, "case_id")
+    with pytest.raises(InputError, match="expected one fold of a case, found 'nothing in 1 rows'"):
+        refuse_repeated(pa.chunked_array([["a", None]]), "one fold of a case", path, "case_id")

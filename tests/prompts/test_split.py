@@ -158,3 +158,34 @@ def test_two_labels_of_a_case_by_one_definition_are_refused_in_one_line(files: l
     with pytest.raises(InputError, match=r"expected one label of a case by definition 'strict' \(1 too many\)"):
         main([*files, "--all", str(tmp_path / "all.jsonl")])
     assert not (tmp_path / "all.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("table", "wanted"),
+    [
+        ("folds", r"folds.parquet, column case_id: expected one fold of a case by design 'kfold' \(1 too many\), found 'p00'"),
+        ("cases", "one row of a case"),
+    ],
+)
+def test_a_case_that_stands_in_a_table_twice_is_refused_by_the_table_s_name(
+    files: list[str], tmp_path: Path, table: str, wanted: str
+) -> None:
+    found = pd.read_parquet(tmp_path / f"{table}.parquet")
+    pd.concat([found, found.head(1)]).to_parquet(tmp_path / f"{table}.parquet")
+    with pytest.raises(InputError, match=wanted):
+        main([*files, "--fold", "0", "--train", str(tmp_path / "train.jsonl"), "--heldout", str(tmp_path / "heldout.jsonl")])
+
+
+@pytest.mark.parametrize("column", ["fold", "is_tuning"])
+def test_a_case_whose_fold_is_not_said_is_not_silently_trained_on(files: list[str], tmp_path: Path, column: str) -> None:
+    FOLDS.assign(**{column: FOLDS[column].astype(object).where(FOLDS.index > 0, None)}).to_parquet(tmp_path / "folds.parquet")
+    with pytest.raises(InputError, match=f"folds.parquet, column {column}: expected it of every case"):
+        main([*files, "--fold", "0", "--train", str(tmp_path / "train.jsonl"), "--heldout", str(tmp_path / "heldout.jsonl")])
+
+
+def test_categories_that_are_all_missing_take_no_row_away(files: list[str], tmp_path: Path) -> None:
+    assert main([*files, "--all", str(tmp_path / "some.jsonl")]) == 0
+    pd.read_parquet(tmp_path / "labels.parquet").assign(category=None).to_parquet(tmp_path / "labels.parquet")
+    assert main([*files, "--all", str(tmp_path / "none.jsonl")]) == 0
+    without = [row | {"category": None} for row in read_jsonl(tmp_path / "some.jsonl")]
+    assert read_jsonl(tmp_path / "none.jsonl") == without

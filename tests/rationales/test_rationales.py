@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from oncoraft.foundation import ranges
+from oncoraft.foundation.errors import InputError
 from oncoraft.planning.config import Rationales
 from oncoraft.planning.edge import run
 from oncoraft.rationales import rationales
@@ -235,6 +236,18 @@ def test_a_score_that_is_no_number_makes_no_case_evaluable(tmp_path: Path) -> No
     pq.write_table(labels.set_column(labels.schema.get_field_index("score"), "score", scores), path)
     lessons = Lessons(argparse.Namespace(evidence=evidence, cases=labelled), "strict", True)
     assert lessons.labels["score"].to_pylist() == [1.0, 0.3]
+
+
+@pytest.mark.parametrize("sees_label", [True, False])
+def test_a_case_with_two_labels_is_refused_and_one_without_a_category_is_not_evaluable(tmp_path: Path, sees_label: bool) -> None:
+    evidence, labelled = write_cases(tmp_path, 5)
+    given, path = argparse.Namespace(evidence=evidence, cases=labelled), labelled / "labels.parquet"
+    labels = pd.read_parquet(path)
+    labels.assign(category=None).to_parquet(path)
+    assert Lessons(given, "strict", sees_label).labels.num_rows == 0
+    pd.concat([labels, labels.head(1)]).to_parquet(path)
+    with pytest.raises(InputError, match=r"labels.parquet, column case_id: expected one label of a case .* found 'P-0000000_\+0'"):
+        Lessons(given, "strict", sees_label)
 
 
 def test_text_that_is_no_unicode_is_named_by_its_row_whoever_wrote_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:

@@ -186,6 +186,47 @@ def test_schedules_beside_dose_and_fractions_do_not_disturb_them(text: str, phas
     assert [(phase.dose, phase.fractions) for phase in found.phases] == phases
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2 Gy x 5 x 6 weeks",
+        "2 Gy x 5 days a week x 6 weeks",
+        "1.5 Gy x 2 daily x 15 days",
+        "8 Gy x 3 lesions",
+        "50.4 Gy in 28 fractions followed by a boost to 59.4 Gy in 5 fractions",
+        "planned 60 Gy in 30 fractions; received 40 Gy in 20 fractions",
+        "20/30 fractions of 2 Gy",
+        "completed 20 of 30 fractions of 2 Gy",
+        "40 of 60 Gy in 30 fractions",
+        "BED of 60 Gy in 30 fractions",
+        "60 Gy BED in 20 fractions",
+        "2 Gy, 30 fractions",
+        "30 fractions, 2 Gy",
+        "3 Gy/10",
+    ],
+)
+def test_a_dose_beside_fractions_that_are_not_its_course_is_not_read(text: str) -> None:
+    assert parse_regimen(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "phases"),
+    [
+        ("60 Gy in 2-Gy fractions", [(60, 30)]),
+        ("60-Gy in 30 fractions", [(60, 30)]),
+        (".5 Gy x 6", [(3, 6)]),
+        ("completed 30/30 fractions of 2 Gy", [(60, 30)]),
+        ("planned 60 Gy in 30 fractions", [(60, 30)]),
+        ("40 Gy in 15 fractions + boost to tumour bed 10 Gy in 5 fractions", [(40, 15), (10, 5)]),
+        ("7 Gy, 5 fractions", [(7, 5)]),
+    ],
+)
+def test_hyphens_points_and_words_about_a_course_take_nothing_from_it(text: str, phases: list[tuple[float, int]]) -> None:
+    found = parse_regimen(text)
+    assert found is not None
+    assert [(phase.dose, phase.fractions) for phase in found.phases] == pytest.approx(phases)
+
+
 def test_phases_add_up() -> None:
     found = parse_regimen("50.4 Gy in 28 fractions + boost 9 Gy in 5")
     assert found is not None

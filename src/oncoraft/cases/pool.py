@@ -46,7 +46,7 @@ def same_name(name: str) -> str:
 
 
 def refuse_shared(cases: Sequence[pd.DataFrame], names: Sequence[str]) -> None:
-    """Whether a patient or a case stands in two cohorts.
+    """Whether a patient or a case stands in two cohorts, or in one without an id.
 
     Raises:
         InputError: the first that does: one patient would train a model and judge it.
@@ -54,6 +54,8 @@ def refuse_shared(cases: Sequence[pd.DataFrame], names: Sequence[str]) -> None:
     for column in ("patient_id", "case_id"):
         owner: dict[str, str] = {}
         for frame, name in zip(cases, names, strict=True):
+            if missing := int(frame[column].isna().sum()):
+                raise InputError("expected an id in every row", column=column, found=f"nothing in {missing} of {name}")
             here = {same_name(one): str(one) for one in frame[column]}
             if both := sorted(owner.keys() & here.keys()):
                 raise InputError(

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from oncoraft.answers import answer_text
-from oncoraft.artefacts import read_table, rows_where
+from oncoraft.artefacts import read_table, refuse_repeated, rows_where
 from oncoraft.evidence.reading import open_cases, ranges_of
 from oncoraft.fold_files import case_of
 from oncoraft.foundation.errors import InputError
@@ -26,6 +26,7 @@ from oncoraft.foundation.ranges import Range
 PROMPT_KEYS = ("case_id", "instruction", "input", "prompt_tokens", "cut")
 RATIONALE_KEYS = ("case_id", "rationale")
 OF_LABEL = ["case_id", "category", "score", "responder"]
+OF_FOLD = ["case_id", "design", "fold", "is_tuning"]
 ARROW_TEXT = {pa.string(): pd.ArrowDtype(pa.string())}.get  # for `to_pandas`
 AT_ONCE = 65_536  # ids that are texts of Python before they are Arrow's, a third as large
 
@@ -61,9 +62,23 @@ def label_rows(folder: Path, definition: str, columns: Sequence[str]) -> pa.Tabl
     found = rows_where(path, columns, "definition", definition)
     if not found.num_rows:
         raise InputError(f"expected labels of definition {definition!r}", file=path, column="definition")
-    if twice := found.num_rows - pc.count_distinct(found["case_id"]).as_py():
-        raise InputError(f"expected one label of a case by definition {definition!r} ({twice} too many)", file=path, column="case_id")
+    refuse_repeated(found["case_id"], f"one label of a case by definition {definition!r}", path, "case_id")
     return found
+
+
+def fold_rows(folder: Path, design: str) -> pd.DataFrame:
+    """Of `folds.parquet` the rows of one design: case_id, design, fold, is_tuning; ids stay with Arrow.
+
+    Raises:
+        InputError: the file is absent or not what it should be, or a case stands in two folds.
+    """
+    path = folder / "folds.parquet"
+    found = rows_where(path, OF_FOLD, "design", design)
+    refuse_repeated(found["case_id"], f"one fold of a case by design {design!r}", path, "case_id")
+    for name in ("fold", "is_tuning"):
+        if missing := found[name].null_count:
+            raise InputError(f"expected it of every case of design {design!r}", file=path, column=name, found=f"nothing in {missing} rows")
+    return found.to_pandas(types_mapper=ARROW_TEXT)
 
 
 def _label_file(folder: Path) -> Path:
@@ -173,9 +188,10 @@ class Joined:
         """
         # Few words of every case: as one number each.
         labels = label_rows(folder, definition, OF_LABEL)
-        self.labels = labels.set_column(1, "category", labels["category"].dictionary_encode()).combine_chunks()
+        self.labels = labels.set_column(1, "category", labels["category"].cast(pa.string()).dictionary_encode()).combine_chunks()
         self.prompts, self.rationales = ByCase(prompts, PROMPT_KEYS), ByCase(rationales, RATIONALE_KEYS)
         self.cases = open_cases(folder, ("case_id", "patient_id"))
+        refuse_repeated(self.cases.whole()["case_id"], "one row of a case", self.cases.path, "case_id")
         try:
             refuse_strangers(self.prompts.case_ids, self.rationales.case_ids, self.cases.ids())
         except InputError:

@@ -23,12 +23,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from oncoraft.artefacts import rows_where
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 from oncoraft.prompts.audit import sample
-from oncoraft.prompts.joined import ARROW_TEXT, ByCase, label_rows
+from oncoraft.prompts.joined import ARROW_TEXT, ByCase, fold_rows, label_rows
 
 log = logging.getLogger("oncoraft")
 TEXTS = ("rationale", "prompt")
@@ -143,8 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     blocks = read_settings("leakage", given)
     labels = label_rows(given.cases, blocks["labels"].definition, ["case_id", "responder"]).to_pandas(types_mapper=ARROW_TEXT)
-    columns = ["case_id", "design", "fold", "is_tuning"]
-    folds = rows_where(given.cases / "folds.parquet", columns, "design", given.design).to_pandas(types_mapper=ARROW_TEXT)
+    folds = fold_rows(given.cases, given.design)
     if folds.empty:
         raise InputError("expected folds of this design", file=given.cases / "folds.parquet", column="design", found=given.design)
     block = blocks["audit"]

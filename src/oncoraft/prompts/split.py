@@ -19,17 +19,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from oncoraft.artefacts import rows_where
 from oncoraft.fold_files import referring
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.jsonl import Writer
 from oncoraft.foundation.provenance import manifest, publishing, write_json
 from oncoraft.foundation.stable import stable_fraction
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
-from oncoraft.prompts.joined import ARROW_TEXT, Joined
+from oncoraft.prompts.joined import Joined, fold_rows
 
 log = logging.getLogger("oncoraft")
-OF_FOLD = ["case_id", "design", "fold", "is_tuning"]
 ROW = ["instruction", "input", "output", "case_id", "patient_id", "fold", "category", "score", "responder", "prompt_tokens", "cut"]
 
 
@@ -153,7 +151,7 @@ def parts_of(joined: Joined, given: argparse.Namespace, blocks: dict[str, Any]) 
     if given.all is not None:
         parts = {given.all: frame[frame["output"] != ""]}
     else:
-        folds = rows_where(given.cases / "folds.parquet", OF_FOLD, "design", given.design).to_pandas(types_mapper=ARROW_TEXT)
+        folds = fold_rows(given.cases, given.design)
         train, held_out = fold_parts(frame, folds, given.design, given.fold, blocks["split"].max_training_cases)
         parts = {given.train: train, given.heldout: held_out}
         if given.tuning:

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from oncoraft.artefacts import rows_where
+from oncoraft.artefacts import refuse_repeated, rows_where
 from oncoraft.foundation import ranges
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.ranges import RangedTable, patient_ranges
@@ -65,13 +65,15 @@ def evaluable_labels(path: Path, definition: str) -> pa.Table:
     """Labels by which a case of one definition is evaluable, in the order of `labels.parquet`, read a row group at a time.
 
     Raises:
-        InputError: no case has a label of that definition, or the file is not one of labels.
+        InputError: no case has a label of that definition, or one has two, or the file is not one of labels.
     """
     labels = rows_where(path, ["case_id", "definition", "category", "score"], "definition", definition)
     if not labels.num_rows:
         raise InputError("expected labels of the configured definition", file=path, column="definition", found=definition)
+    refuse_repeated(labels["case_id"], f"one label of a case by definition {definition!r}", path, "case_id")
     is_told = pc.invert(pc.is_null(labels["score"], nan_is_null=True))
-    return labels.filter(pc.and_(pc.is_in(labels["category"], pa.array(EVALUABLE)), is_told)).combine_chunks()
+    # A column of nothing but nulls has no type of its own, and is looked up among no text.
+    return labels.filter(pc.and_(pc.is_in(labels["category"].cast(pa.string()), pa.array(EVALUABLE)), is_told)).combine_chunks()
 
 
 class Lessons:

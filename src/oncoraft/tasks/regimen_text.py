@@ -28,6 +28,19 @@ SOME_DAILY = rf"[123](?:\s+daily\b|{BETWEEN}\s*{WORD}\s+daily\b)"
 COUNT = rf"(?<![\d.])(?!{SOME_DAILY})(?P<count>\d+){BETWEEN}\s*{WORD}(?!\w)(?!{OFTEN})"
 # `5 x 2 Gy per week` is what a week brings; how many weeks is not said.
 A_WEEKS = re.compile(rf"\d+\s*(?:{WORD})?\s*x\s*{NUMBER}\s*c?gy{OFTEN}|{NUMBER}\s*c?gy\s*x\s*\d+\s*(?:{WORD})?{OFTEN}")
+# What is not a course, though dose and fractions stand side by side.
+NO_COURSE = re.compile(
+    # `2 Gy x 5 x 6 weeks` is a product of three, and `8 Gy x 3 lesions` counts no fractions
+    rf"x\s*\d+\s*(?:{WORD}|days?|daily)?(?:{OFTEN})?\s*x\s*\d|x\s*\d+\s*(?:lesions?|sites?|mets?\b|metastas[ei]s|targets?|courses?|weeks?)\b"
+    # `boost to 59.4 Gy` tells what both phases come to
+    rf"|\bboost(?:ed)?\s+to\s+(?:a\s+)?(?:(?:cumulative\s+)?total\s+(?:dose\s+)?(?:of\s+)?)?{NUMBER}\s*c?gy"
+    # `20 of 30 fractions` and `40 of 60 Gy` are part of one; `30/30 fractions` are all
+    rf"|(?<![\d.])(?P<some>\d+)\s*(?:(?:out\s+)?of|/)\s*(?:planned\s+)?(?!(?P=some)\b)\d+\s*{WORD}|(?<![\w.]){NUMBER}\s*(?:c?gy\s*)?(?:out\s+)?of\s+(?:planned\s+)?{NUMBER}\s*c?gy"
+    # `BED of 60 Gy in 30 fractions` is what a regimen is worth
+    rf"|\b(?:bed\d*|eqd2?)\s*(?:\([^)]*\))?\s*(?:of|=|:|is)\s*{NUMBER}\s*c?gy\s*(?:in|/|over)\s*\d|{NUMBER}\s*c?gy\s+(?:bed|eqd2?)\b"
+)
+# Of `planned 60 Gy in 30 fractions; received 40 Gy in 20 fractions` one was given, not both.
+INTENDED = re.compile(r"\b(?:planned|prescribed|intended)\b")
 DOSE = re.compile(rf"(?P<levels>(?:{NUMBER}\s*/\s*)*)(?P<dose>{NUMBER})\s*{UNIT}\b")
 # Doses of another kind: what a regimen is worth, not what is given.
 WORTH = re.compile(r"\b(?:bed|eqd2?)\w*\s*(?:\([^)]*\))?\s*(?:of|=|:|is)?\s*$")
@@ -58,6 +71,7 @@ JOINED = re.compile(
     r"(?:$|[;,.+)]|(?:in total|total|then|plus|followed by|over|to|daily|once|twice|bid|b\.i\.d|imrt|vmat|sbrt|photons?|protons?|electrons?)\b))"
 )
 LEAST_JOINED = 0.5  # Gy a fraction; of `2 Gy; 30 fractions` the dose is that of one
+SAID_OF_ALL = re.compile(r"\b(?:in|over|as|into|with|using|total\w*)\b")
 OF_A_FRACTION = re.compile(r"(?:(?:per|/)\s*(?:fraction|fx)|\bfraction(?:al)? (?:dose|size))\s*(?:of|:|=)?\s*$")
 # What a fraction has, said behind all of them.
 EACH_BEHIND = re.compile(rf"\s*,?\s*(?:of|at|@|x|each(?: of)?)\s*({NUMBER})\s*(c?gy)")
@@ -150,6 +164,9 @@ def plain(text: str) -> str:
     text = re.sub(r"(?<=\d),(?=\d{1,2}\s?c?gy)", ".", text)
     text = re.sub(r"\b(?:centi-?grays?|cgys)\b|(?<=\d)\s?rads?\b", " cgy", text)
     text = re.sub(r"(?<!cobalt )(?<!cobalt-)\b(?:grays?|gys)\b", "gy", text)
+    # `in 2-Gy fractions` and `.5 Gy`
+    text = re.sub(r"(?<=\d)-(?=c?gy\b)", " ", text)
+    text = re.sub(r"(?<![\w.])\.(?=\d)", "0.", text)
     text = re.sub(r"\b(?:a |one )?single[\s-](?=fraction|dose)", "1 ", text)
     text = WRITTEN_OUT.sub(lambda found: str(_WRITTEN[found["word"]]), text)
     text = COUNT_BEHIND.sub(r"\1 fractions", text.replace("1 dose", "1 fraction"))
@@ -173,7 +190,7 @@ def modality_of(text: str) -> str | None:
 
 def phase_of(text: str) -> Phase | None:
     """The phase that a piece of plain text describes; None where it does not say dose and fractions, or says two."""
-    if RANGE.search(text) or A_WEEKS.search(text):
+    if RANGE.search(text) or A_WEEKS.search(text) or NO_COURSE.search(text):
         return None
     phase, rest = _first(text)
     # Another dose with fractions of its own: whether both are given, or one instead of the other, is not said.
@@ -191,6 +208,8 @@ def _first(text: str) -> tuple[Phase | None, tuple[str, ...]]:
         dose = float(parts["dose"]) * size if parts.get("dose") else None
         count = int(parts["count"]) if parts.get("count") else None
         behind = text[found.end() :]
+        if dose and count and not each and dose < LEAST_JOINED * count and not SAID_OF_ALL.search(found[0]):
+            return None, ()  # `2 Gy, 30 fractions`
         if dose and count and (own := EACH_BEHIND.match(behind)):
             its = float(own[1]) * (0.01 if own[2] == "cgy" else 1.0)
             if abs(its * count / dose - 1) > ROUNDING:  # `60 Gy in 2 daily fractions of 1.5 Gy`
@@ -246,6 +265,8 @@ def parse_regimen(text: str) -> Regimen | None:
         phases.append(phase)
         pieces.append(piece)
     total = sum(phase.dose for phase in phases)
+    if len(phases) > 1 and INTENDED.search(plainly):
+        return None
     if not phases or not all(_agrees(piece, phase, total) for piece, phase in zip(pieces, phases, strict=True)):
         return None
     return Regimen(tuple(phases), bool(BID.search(plainly)), is_rbe, modality_of(text))
