@@ -7,10 +7,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from oncoraft.training.launch import killed_by
 from tests.training.fold import command, environment, learned, logged, run_training, settings, write_fold_inputs
 
 pytestmark = pytest.mark.slow
@@ -90,6 +92,20 @@ def test_where_one_is_killed_all_end_and_a_retry_is_asked_for(tmp_path) -> None:
     assert "one of 2 processes was ended by SIGKILL" in said.splitlines()[-1]
     assert not any(Path(f"/proc/{number}").exists() for number in both)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("first", "codes", "by"),
+    [
+        (-9, [75, -9], signal.SIGKILL),  # the other was told to stop, and has done so
+        (75, [75, -9], signal.SIGKILL),  # the other missed the one that was killed, and ended before that was seen
+        (75, [75, -15], 0),  # one failed by itself, and the other was ended for that
+        (-15, [-15, 75], signal.SIGTERM),
+        (0, [1, -15], 0),
+    ],
+)
+def test_a_killed_process_is_told_from_those_that_end_with_it(first: int, codes: list[int], by: int) -> None:
+    assert killed_by([SimpleNamespace(exitcode=code) for code in codes], first) == by
 
 
 def test_bad_input_is_told_once(tmp_path) -> None:

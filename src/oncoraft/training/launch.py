@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from torch import multiprocessing
@@ -55,6 +56,17 @@ def take_place(rank: int, main: Main, arguments: Sequence[str], count: int, port
     os._exit(status)
 
 
+def killed_by(processes: Sequence[BaseProcess], first: int) -> int:
+    """The signal that ended one of some processes from outside, 0 if none did.
+
+    Args:
+        processes: that have all ended; those that were left when one had failed were ended by SIGTERM.
+        first: exit code of the one that ended first.
+    """
+    codes = [first, *(process.exitcode or 0 for process in processes)]
+    return next((-code for place, code in enumerate(codes) if code < 0 and (place == 0 or -code != signal.SIGTERM)), 0)
+
+
 def run_on_every_gpu(main: Main, arguments: Sequence[str] | None, count: int) -> int:
     """Run a step's `main` in `count` processes on this machine and wait for all of them.
 
@@ -83,12 +95,13 @@ def run_on_every_gpu(main: Main, arguments: Sequence[str] | None, count: int) ->
         while not context.join():
             pass
     except ProcessException as ended:
-        if heard.poll():  # what the first one said; that the others then missed it is no news
-            kind, message = heard.recv()
+        kind, message = heard.recv() if heard.poll() else (None, "")  # what the first one said; that the others then missed it is no news
+        code = killed_by(context.processes, ended.exit_code if isinstance(ended, ProcessExitedException) else 0)
+        # Where one is killed the others are told to stop, and say so: that is no news either.
+        if kind is not None and (kind is InputError or not code):
             raise kind(message) from None
-        code = ended.exit_code if isinstance(ended, ProcessExitedException) else 0
-        if code < 0:
-            raise RetryLater(f"one of {count} processes was ended by {signal.Signals(-code).name}") from None
+        if code:
+            raise RetryLater(f"one of {count} processes was ended by {signal.Signals(code).name}") from None
         raise
     finally:
         signal.signal(signal.SIGTERM, before)
