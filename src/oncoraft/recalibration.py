@@ -94,7 +94,7 @@ def rising_logistic(x: Array, positive: Array) -> tuple[float, float]:
     """`logistic` with a slope not below 0, so that no order of cases is turned round; nan where there is none.
 
     The likelihood is concave: where its maximum has a slope below 0, the likeliest slope allowed is 0, with the log odds of the
-    prevalence. Platt's scaling (1999) and beta calibration (Kull et al. 2017) bound it likewise: a calibration map does not fall.
+    prevalence. Beta calibration (Kull et al. 2017) holds its parameters likewise: a calibration map does not fall.
     """
     intercept, slope = logistic(x, positive)
     if np.isnan(slope) or slope > 0:
