@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM
 from oncoraft.inference.answer import answer_group, response_logit, score_group, score_tokens
 from oncoraft.inference.cache import Cache
 from oncoraft.inference.engine import CPU_CACHE_TOKENS, Engine, affordable_tokens, in_groups, kept_at_once
-from oncoraft.models.base import load_base, load_tokenizer
+from oncoraft.models.base import load_base
 from oncoraft.models.cases import Case, encode, read_rows
 from oncoraft.models.model_folder import read_score_head
 from oncoraft.planning.config import Inference
@@ -34,11 +34,6 @@ def plain(fold: Path) -> Any:
 @pytest.fixture(scope="module")
 def head(fold: Path) -> nn.Sequential:
     return read_score_head(fold / "fold" / "score_head.pt", 32)
-
-
-@pytest.fixture(scope="module")
-def tokenizer(fold: Path) -> Any:
-    return load_tokenizer(fold / "base")
 
 
 @pytest.fixture(scope="module")

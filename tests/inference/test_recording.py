@@ -23,8 +23,8 @@ from oncoraft.inference.engine import Engine
 from oncoraft.inference.opening import with_trained_adapter
 from oncoraft.inference.running import Joining, Running
 from oncoraft.inference.sampling import draw, uniforms
-from oncoraft.models.base import causal_of, load_base, load_tokenizer
-from oncoraft.models.cases import Case, encode, read_rows
+from oncoraft.models.base import causal_of, load_base
+from oncoraft.models.cases import Case
 from oncoraft.models.model_folder import read_score_head
 from oncoraft.planning.config import Inference
 from tests.models.tiny_folds import CONTEXT
@@ -102,16 +102,6 @@ def listed(monkeypatch: pytest.MonkeyPatch) -> Listed:
     monkeypatch.setattr(running, "SLOTS_TOGETHER", 16)
     monkeypatch.setattr(sampling, "_likeliest", lambda known, count: known.topk(min(count, known.shape[-1]), dim=-1).values)
     return found
-
-
-@pytest.fixture(scope="module")
-def tokenizer(fold: Path) -> Any:
-    return load_tokenizer(fold / "base")
-
-
-@pytest.fixture(scope="module")
-def cases(fold: Path, tokenizer: Any) -> list[Case]:
-    return sorted(encode(read_rows(fold / "rows.jsonl"), tokenizer, CONTEXT), key=lambda case: -len(case.prompt))
 
 
 def engine_of(fold: Path, tokenizer: Any) -> Engine:

@@ -11,8 +11,8 @@ import torch
 from oncoraft.inference.answer import answer_group, answer_room
 from oncoraft.inference.cache import Cache
 from oncoraft.inference.engine import Engine, in_groups
-from oncoraft.models.base import load_base, load_tokenizer
-from oncoraft.models.cases import Case, encode, read_rows
+from oncoraft.models.base import load_base
+from oncoraft.models.cases import Case
 from oncoraft.models.model_folder import read_score_head
 from oncoraft.planning.config import Inference
 from tests.models.tiny_folds import CONTEXT
@@ -20,16 +20,6 @@ from tests.models.tiny_folds import CONTEXT
 AT_ONCE = 5
 # A sixth of the vocabulary ends an answer, so that answers are of many lengths.
 SAMPLED = Inference(temperature=1.0, max_new_tokens=24, batch_tokens=256)
-
-
-@pytest.fixture(scope="module")
-def tokenizer(fold: Path) -> Any:
-    return load_tokenizer(fold / "base")
-
-
-@pytest.fixture(scope="module")
-def cases(fold: Path, tokenizer: Any) -> list[Case]:
-    return sorted(encode(read_rows(fold / "rows.jsonl"), tokenizer, CONTEXT), key=lambda case: -len(case.prompt))
 
 
 def engine_of(fold: Path, tokenizer: Any, has_head: bool) -> Engine:

@@ -18,18 +18,13 @@ from oncoraft.inference import cache as caching
 from oncoraft.inference.answer import answer_group, score_group
 from oncoraft.inference.cache import Cache
 from oncoraft.inference.engine import LEAST_SHARED, Engine, common_beginning
-from oncoraft.models.base import load_base, load_tokenizer
+from oncoraft.models.base import load_base
 from oncoraft.models.cases import Case, encode, read_rows
 from oncoraft.models.model_folder import read_score_head
 from oncoraft.planning.config import Inference
 from tests.models.tiny_folds import CONTEXT, WINDOW
 
 BEGUN = tuple(range(20, 44))
-
-
-@pytest.fixture(scope="module")
-def tokenizer(fold: Path) -> Any:
-    return load_tokenizer(fold / "base")
 
 
 @pytest.fixture(scope="module")
