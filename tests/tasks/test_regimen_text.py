@@ -193,6 +193,8 @@ def test_schedules_beside_dose_and_fractions_do_not_disturb_them(text: str, phas
         "2 Gy x 5 days a week x 6 weeks",
         "1.5 Gy x 2 daily x 15 days",
         "8 Gy x 3 lesions",
+        "20 Gy in 5 fractions x 2",
+        "5.040 cGy in 28 fractions",
         "50.4 Gy in 28 fractions followed by a boost to 59.4 Gy in 5 fractions",
         "planned 60 Gy in 30 fractions; received 40 Gy in 20 fractions",
         "20/30 fractions of 2 Gy",

@@ -32,6 +32,10 @@ A_WEEKS = re.compile(rf"\d+\s*(?:{WORD})?\s*x\s*{NUMBER}\s*c?gy{OFTEN}|{NUMBER}\
 NO_COURSE = re.compile(
     # `2 Gy x 5 x 6 weeks` is a product of three, and `8 Gy x 3 lesions` counts no fractions
     rf"x\s*\d+\s*(?:{WORD}|days?|daily)?(?:{OFTEN})?\s*x\s*\d|x\s*\d+\s*(?:lesions?|sites?|mets?\b|metastas[ei]s|targets?|courses?|weeks?)\b"
+    # `20 Gy in 5 fractions x 2` is two courses, or somebody's slip
+    rf"|c?gy\b[^;+x]*{WORD}\s*x\s*\d+(?!\.?\d|\s*c?gy)"
+    # `5.040 cGy` may be 5,040 with the point of another country
+    r"|(?<![\d.])\d{1,2}\.\d{3}\s*cgy\b"
     # `boost to 59.4 Gy` tells what both phases come to
     rf"|\bboost(?:ed)?\s+to\s+(?:a\s+)?(?:(?:cumulative\s+)?total\s+(?:dose\s+)?(?:of\s+)?)?{NUMBER}\s*c?gy"
     # `20 of 30 fractions` and `40 of 60 Gy` are part of one; `30/30 fractions` are all
