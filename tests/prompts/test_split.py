@@ -176,6 +176,15 @@ def test_a_case_that_stands_in_a_table_twice_is_refused_by_the_table_s_name(
         main([*files, "--fold", "0", "--train", str(tmp_path / "train.jsonl"), "--heldout", str(tmp_path / "heldout.jsonl")])
 
 
+def test_a_case_without_a_patient_is_refused_in_one_line(files: list[str], tmp_path: Path) -> None:
+    cases = pd.read_parquet(tmp_path / "cases.parquet")
+    cases.assign(patient_id=cases["patient_id"].astype(object).where(cases.index > 0, None)).to_parquet(tmp_path / "cases.parquet")
+    with pytest.raises(
+        InputError, match=r"cases.parquet, column patient_id: expected the patient of every case, found 'nothing in 1 rows'"
+    ):
+        main([*files, "--fold", "0", "--train", str(tmp_path / "train.jsonl"), "--heldout", str(tmp_path / "heldout.jsonl")])
+
+
 @pytest.mark.parametrize("column", ["fold", "is_tuning"])
 def test_a_case_whose_fold_is_not_said_is_not_silently_trained_on(files: list[str], tmp_path: Path, column: str) -> None:
     FOLDS.assign(**{column: FOLDS[column].astype(object).where(FOLDS.index > 0, None)}).to_parquet(tmp_path / "folds.parquet")

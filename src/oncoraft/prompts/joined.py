@@ -192,6 +192,10 @@ class Joined:
         self.prompts, self.rationales = ByCase(prompts, PROMPT_KEYS), ByCase(rationales, RATIONALE_KEYS)
         self.cases = open_cases(folder, ("case_id", "patient_id"))
         refuse_repeated(self.cases.whole()["case_id"], "one row of a case", self.cases.path, "case_id")
+        if without := self.cases.whole()["patient_id"].null_count:
+            raise InputError(
+                "expected the patient of every case", file=self.cases.path, column="patient_id", found=f"nothing in {without} rows"
+            )
         try:
             refuse_strangers(self.prompts.case_ids, self.rationales.case_ids, self.cases.ids())
         except InputError:
