@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from oncoraft.artefacts import read_table
-from oncoraft.evaluation.discrimination import Array, bootstrap, interval, mean_known, patient_weights, ranking
+from oncoraft.evaluation.discrimination import Array, bootstrap, mean_known, patient_weights, ranking, told_interval
 from oncoraft.foundation.csv_file import write_csv
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
@@ -46,13 +46,13 @@ class Judged(NamedTuple):
 
     def record(self, name: str, metric: str, scope: str, mask: Array, value: float, samples: Array | None, **more: Any) -> dict[str, Any]:
         """One record with its denominators."""
-        told = samples is not None and not np.all(np.isnan(samples))
-        lower, upper = interval(samples, CONFIDENCE) if told and samples is not None else (None, None)
+        lower, upper, note = (None, None, "") if samples is None or np.isnan(value) else told_interval(samples, CONFIDENCE)
+        more["flags"] = "; ".join(filter(None, [more.get("flags", ""), note]))
         part = self.frame[mask]
         counts = {"n": len(part), "events": int(self.positive[mask].sum()), "donors": int(part["patient_id"].nunique())}
         base = {"predictor": name, "reference": None, "metric": metric, "scope": scope, "group": None}
         ends = {"estimate": None if np.isnan(value) else float(value), "lower": lower, "upper": upper}
-        return {**base, **ends, **counts, "method": METHOD if lower is not None else "", "flags": "", **more}
+        return {**base, **ends, **counts, "method": METHOD if lower is not None else "", **more}
 
 
 def areas(score: Array, data: Judged, mask: Array, weights: Array | None, with_precision: bool = False) -> tuple[Array, Array]:
