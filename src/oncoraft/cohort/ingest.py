@@ -89,11 +89,15 @@ def ingest(study: Path, outputs: dict[str, Path], strictness: str, accepted: Col
     order = {table.name: position for position, table in enumerate(TABLES)}
     ledger = sorted(ingestion.ledger, key=lambda record: order[record["table"]])
     rejects = sorted(ingestion.rejects, key=lambda record: (order[record["table"]], record["source_line"]))
-    repeated = sorted(ingestion.duplicates, key=lambda record: (order[record["table"]], record["source_line"]))
+    repeated = [
+        {"table": name, "file": ingestion.duplicates[name][0], "source_line": line, "first_line": first}
+        for name in names
+        if name in ingestion.duplicates
+        for line, first in ingestion.duplicates[name][1].tolist()
+    ]
     digests = {line["file"]: line["sha256"] for line in ledger if line["status"] == "read"}
     found = recognise(study_name(study), digests, ingestion.layout)
-    dated = ingestion.files.get("timeline_specimen")
-    checks = check_all(ingestion.kept, ingestion.stray, ingestion.constant, dated, ingestion.parts)
+    checks = check_all(ingestion.clinical, ingestion.checks(), ingestion.stray, ingestion.constant, ingestion.sequencing)
     others = sorted(path.name for path in study.iterdir() if path.name.casefold().startswith("data_") and path.name not in digests)
     absent = [line["table"] for line in ledger if line["status"] == "absent"]
     checks = {"study": found, **checks, "notes": ingestion.notes, "tables_absent": absent, "files_not_read": others}
