@@ -26,6 +26,7 @@ from oncoraft.cohort.spill import Spill
 from oncoraft.knowledge.study_files import MARKERS_FILE
 from oncoraft.knowledge.tables import Table
 
+LINE_END = 10
 LARGE = 4 << 20  # bytes of a file from which it is read in parts; as a whole it takes about four times as much memory, and more time
 
 
@@ -62,7 +63,8 @@ class Streamed:
         used = {place: column for place, column in columns.items() if place is not None}
         numbers = {place for place, column in used.items() if is_plain(column)} - set(self.signs.values())
         for raw, text in read_parts(path, header, {*self.signs.values(), *used}, numbers):
-            assert text.count(b"\n") == len(raw.source_line) + len(raw.malformed), path
+            # Numpy counts bytes several times faster than Python does.
+            assert np.count_nonzero(np.frombuffer(text, np.uint8) == LINE_END) == len(raw.source_line) + len(raw.malformed), path
             self._add(raw, text)
         self.lines = self.repeats.lines
         self.duplicates = self.repeats.pairs(self.malformed)
