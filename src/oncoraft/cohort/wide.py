@@ -100,6 +100,15 @@ def _panel_codes(header: Header, samples: np.ndarray, panel_of_sample: Mapping[s
     return panels, np.array(codes, dtype=np.int64)
 
 
+def _words(cells: np.ndarray) -> np.ndarray:
+    """Each byte with the one behind it as a number, the first one least; of the last byte no such thing is told."""
+    words = np.zeros(len(cells), dtype=np.uint16)
+    words[:-1] = cells[1:]
+    words <<= 8
+    words |= cells
+    return words
+
+
 def _packed(cells: np.ndarray, starts: np.ndarray, lengths: np.ndarray, most: int) -> np.ndarray:
     """The first bytes of cells as a number each, least byte first; bytes behind a cell's end are zero."""
     packed = np.zeros(len(starts), dtype=np.uint64)
@@ -123,6 +132,7 @@ class _Reading:
         )
         self.calls = [0.0, math.nan, math.inf]  # by their codes
         self.short = np.full(1 << 8 * SHORT, UNKNOWN, dtype=np.uint8)  # two bytes -> code
+        self.every = self._panels_of(self.panel_codes)
         self.words: dict[int, float] = {}  # packed cell -> call; NaN: missing; infinite: not a call
         self.seen: dict[tuple[str, int], int] = {}  # gene and the hash of its text -> the first line that holds both
         self.genes: list[tuple[str, int, np.ndarray, np.ndarray]] = []
@@ -131,6 +141,10 @@ class _Reading:
         self.duplicates: list[tuple[int, int]] = []
         self.measured, self.doubtful = np.zeros(len(samples), dtype=bool), np.zeros(len(samples), dtype=bool)
         self.read = 0
+
+    def _panels_of(self, codes: np.ndarray) -> np.ndarray:
+        """Which panels some specimens have, (panels,); -1: none is known."""
+        return np.bincount(codes + 1, minlength=len(self.panels) + 1)[1:] > 0
 
     def add(self, text: bytes, line: int) -> None:
         """One gene's line."""
@@ -180,22 +194,23 @@ class _Reading:
             return
         tested = codes != MISSING
         self.measured |= tested
-        self.covered.append(np.bincount(self.panel_codes[tested] + 1, minlength=len(self.panels) + 1)[1:] > 0)
+        # Most genes were tested in every specimen.
+        self.covered.append(self.every if tested.all() else self._panels_of(self.panel_codes[tested]))
         where = np.flatnonzero(is_said).astype(np.int32)
         self.genes.append((gene, line, where, np.array(self.calls)[codes[where]]))
 
     def _codes(self, text: bytes, cells: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         """The code of each cell's call: of few bytes by a table of all such, of longer ones by their packed numbers."""
         # Two bytes from where a cell begins: of a shorter one with the tab behind it, so that they tell where it ends.
-        words = np.ndarray(len(cells) - 1, np.dtype("<u2"), cells, strides=(1,))[starts]
-        codes = self.short[words]
-        longer = np.flatnonzero(lengths > SHORT)
+        words = _words(cells).take(starts)
+        codes = self.short.take(words)
+        longer = np.flatnonzero(lengths > SHORT) if lengths.max(initial=0) > SHORT else np.empty(0, np.int64)
         unknown = codes == UNKNOWN
         unknown[longer] = False
         if unknown.any():
             for word in np.unique(words[unknown]).tolist():
                 self.short[word] = self._code(self._call(word.to_bytes(SHORT, "little").partition(b"\t")[0].decode("utf-8", "replace")))
-            codes = self.short[words]
+            codes = self.short.take(words)
         if len(longer):
             distinct, inverse = np.unique(_packed(cells, starts[longer], lengths[longer], PACKED), return_inverse=True)
             codes[longer] = np.array([self._code(self._value(int(word))) for word in distinct], dtype=np.uint8)[inverse]
