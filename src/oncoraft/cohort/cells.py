@@ -29,6 +29,7 @@ MONTH = r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|au
 DATE = rf"(?i)^(?:\d{{1,2}}[-/. ]{MONTH}(?:[-/. ]\d{{2,4}})?|{MONTH}[-/. ]\d{{1,4}}|\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}(?:[ T].*)?|\d{{1,2}}[-/.]\d{{1,2}}[-/.]\d{{2,4}})$"
 CONTROL = r"[\x00-\x1f\x7f]"
 LIMIT = 2**31 - 1
+FEW = 32  # texts, for which it costs more to make a pattern ready than to look at each
 SPACE, NINE, DELETE, NOT_ASCII = 0x20, 0x39, 0x7F, 0x80  # bytes
 PATTERNS = {"day": DAY, "integer": NUMBER, "number": NUMBER}  # whole numbers may stand as 1e+05 where they are no days
 HOMES = {"patient": "data_clinical_patient.txt", "sample": "data_clinical_sample.txt"}
@@ -118,10 +119,14 @@ def _range(texts: pa.StringArray) -> tuple[int, int]:
 def _is_missing(column: Column, trimmed: pa.StringArray, *, is_ascii: bool) -> pa.BooleanArray:
     """Which texts say that there is no value, words that the column itself lists excepted."""
     own = {word.casefold() for word in (*column.vocabulary, *(word for word, _ in column.aliases), *column.literal)}
-    # Text beyond ASCII can stand anywhere in a cell; without any, most cells are done with at their first letter.
-    pattern = ASCII_CANDIDATES if is_ascii else CANDIDATES
-    maybe = pc.fill_null(pc.match_substring_regex(trimmed, pattern, ignore_case=True), False)
-    words = [text for text in trimmed.filter(maybe).to_pylist() if text.casefold() not in own and is_missing_word(text)]
+    maybe = trimmed
+    if len(trimmed) > FEW:
+        # Text beyond ASCII can stand anywhere in a cell; without any, most cells are done with at their first letter.
+        pattern = ASCII_CANDIDATES if is_ascii else CANDIDATES
+        maybe = trimmed.filter(pc.match_substring_regex(trimmed, pattern, ignore_case=True))
+    # Cells of a column whose texts seldom repeat have a code each: of these the empty ones are many.
+    found = {text for text in maybe.to_pylist() if text is not None}
+    words = [text for text in found if text.casefold() not in own and is_missing_word(text)]
     return pc.is_in(trimmed, value_set=pa.array(words, pa.string()))
 
 

@@ -36,17 +36,21 @@ def _is_text(array: pa.Array) -> bool:
 
 def marks(arrays: Mapping[str, pa.Array], columns: Sequence[str], rows: int) -> np.ndarray:
     """A number a row, (rows,), equal wherever the values of some columns are; where these differ it may be equal too."""
-    total, factor = np.zeros(rows, dtype=np.uint64), MIX
-    for name in columns:
+    total = np.zeros(rows, dtype=np.uint64)
+    for place, name in enumerate(columns):
+        factor = np.uint64(pow(int(MIX), place + 1, 1 << 64))  # odd, and another for each column
         array = arrays[name]
-        if pa.types.is_dictionary(array.type):
+        if _is_text(array):
+            # Each part may have the column in another form.
+            array = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
             # Python's hash of text differs from run to run; here only equality within one is asked.
             texts = np.fromiter(map(hash, [*array.dictionary.to_pylist(), None]), np.int64).view(np.uint64) * factor
-            total += texts[pc.fill_null(array.indices, len(array.dictionary)).to_numpy()]
+            codes = pc.fill_null(array.indices, len(array.dictionary)) if array.null_count else array.indices
+            total += texts.take(codes.to_numpy())
         elif array.null_count < rows:
-            filled = pc.fill_null(array, False if pa.types.is_boolean(array.type) else 0).to_numpy(zero_copy_only=False)
+            filled = pc.fill_null(array, False if pa.types.is_boolean(array.type) else 0) if array.null_count else array
+            filled = filled.to_numpy(zero_copy_only=False)
             total += (filled.view(np.uint64) if filled.dtype == np.float64 else filled.astype(np.uint64)) * factor
-        factor = factor * MIX + np.uint64(2)  # odd, and another for each column
     # Numbers whose last bits are zeros keep these under all of the above; `Repeats` parts rows by them.
     total ^= total >> np.uint64(32)
     return total * MIX
