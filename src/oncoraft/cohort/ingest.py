@@ -15,8 +15,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
+from oncoraft.cohort.accounts import COUNTS, DUPLICATES, LEDGER, REJECTS
 from oncoraft.cohort.checks import check_all, sentences
-from oncoraft.cohort.ingestion import COUNTS, DUPLICATES, LEDGER, REJECTS, Ingestion
+from oncoraft.cohort.ingestion import Ingestion
 from oncoraft.cohort.recognise import recognise, sentence
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, sealed, write_json

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from oncoraft.cohort.accounts import COUNTS, few_of
 from oncoraft.cohort.cancer_types import with_cancer_types
 from oncoraft.cohort.cells import kinds, schema, type_distinct
 from oncoraft.cohort.checks import TableChecks, add_follow_up, months_constant, with_plain_ids
@@ -39,23 +40,6 @@ from oncoraft.knowledge.tables import TABLES, Table
 log = logging.getLogger("oncoraft")
 
 MOSTLY, FEWEST_LOST = 0.5, 5  # more than this share of a table's rows, and at least so many, may not be lost without consent
-COUNTS = ("rows_read", "rows_kept", "rows_refused", "rows_duplicate")
-LEDGER = pa.schema(
-    [("table", pa.string()), ("file", pa.string()), ("status", pa.string()), ("sha256", pa.string()), ("bytes", pa.int64())]
-    + [(name, pa.int64()) for name in COUNTS]
-    + [("ignored_columns", pa.list_(pa.string())), ("absent_columns", pa.list_(pa.string())), ("without", pa.string())]
-)
-REJECTS = pa.schema(
-    [
-        ("table", pa.string()),
-        ("file", pa.string()),
-        ("source_line", pa.int32()),
-        ("column", pa.string()),
-        ("reason", pa.string()),
-        ("raw", pa.string()),
-    ]
-)
-DUPLICATES = pa.schema([("table", pa.string()), ("file", pa.string()), ("source_line", pa.int32()), ("first_line", pa.int32())])
 
 
 class Ingestion:
@@ -222,11 +206,8 @@ class Ingestion:
 
     def _see(self, table: Table, raw: RawTable) -> None:
         """Headers and words that date a release, as they stand in the file."""
-        words = {}
-        for name in columns_of_signs(table.name):
-            position = raw.header.position(name)
-            if position is not None:
-                words[name] = raw.columns[position].dictionary.to_pylist()
+        places = {name: raw.header.position(name) for name in columns_of_signs(table.name)}
+        words = {name: raw.columns[place].dictionary.to_pylist() for name, place in places.items() if place is not None}
         self.layout.see(table.name, raw.header.names, words)
 
     def _know(self, table: Table, raw: RawTable) -> None:
@@ -278,11 +259,13 @@ class Ingestion:
         self.stray[table.name] = typed.orphans
         self.notes += typed.notes
         if ignored:
-            log.info("%s: %d columns not used: %s", path.name, len(ignored), _few(ignored))
+            log.info("%s: %d columns not used: %s", path.name, len(ignored), few_of(ignored))
         absent = self.absent_columns.get(table.name, [])
         without = lost_with(table.columns, absent)
         if absent:
-            log.info("%s: %d columns absent, read as empty: %s%s", path.name, len(absent), _few(absent), f"; {without}" if without else "")
+            log.info(
+                "%s: %d columns absent, read as empty: %s%s", path.name, len(absent), few_of(absent), f"; {without}" if without else ""
+            )
         counts = dict(zip(COUNTS, (typed.rows_read, kept, refused, typed.rows_duplicate), strict=True))
         about = {"sha256": file_digest(path), "bytes": path.stat().st_size, **counts, "ignored_columns": ignored}
         self.ledger.append({**place, "status": "read", **about, "absent_columns": absent, "without": without or None})
@@ -314,9 +297,3 @@ class Ingestion:
 def marks_of(told: os.stat_result) -> tuple[int, ...]:
     """What tells one state of a file from another: which file it is, its size, its time."""
     return told.st_dev, told.st_ino, told.st_size, told.st_mtime_ns
-
-
-def _few(names: list[str], limit: int = 8) -> str:
-    """Some names for the log."""
-    more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(name or "(without a name)" for name in names[:limit]) + more
