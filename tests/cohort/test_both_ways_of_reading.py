@@ -6,7 +6,7 @@ import pyarrow.parquet as parquet
 import pytest
 
 from oncoraft.cli import main as command
-from oncoraft.cohort import parts, reader, spill, streamed
+from oncoraft.cohort import parts, reader, repeats, spill, streamed
 from oncoraft.cohort.ingest import main
 from oncoraft.foundation.errors import InputError
 
@@ -54,7 +54,7 @@ def test_both_ways_of_reading_tell_the_same_of_a_corrupted_study(
     strictness = "fail" if number % 4 == 3 else "refuse"
     monkeypatch.setattr(streamed, "LARGE", MORE_THAN_ANY_FILE)
     whole = ingested(study, tmp_path / "whole", strictness)
-    for module, name, value in ((streamed, "LARGE", 0), (streamed, "HASHES", 300), (spill, "RANGE", 5_000), (reader, "PART", 4_000)):
+    for module, name, value in ((streamed, "LARGE", 0), (repeats, "MARKS", 300), (spill, "RANGE", 5_000), (reader, "PART", 4_000)):
         monkeypatch.setattr(module, name, value)
     # In turn: hardly any column counts as one whose texts repeat, or nearly each does.
     monkeypatch.setattr(parts, "SELDOM", (0.05, 0.75)[number % 2])

@@ -6,7 +6,7 @@ from random import Random
 import pyarrow.parquet as parquet
 import pytest
 
-from oncoraft.cohort import ingestion, reader, spill, streamed
+from oncoraft.cohort import ingestion, reader, repeats, spill, streamed
 from oncoraft.cohort.ingest import main
 from oncoraft.foundation import ranges
 from oncoraft.foundation.errors import InputError
@@ -59,7 +59,7 @@ def test_where_parts_of_a_file_and_ranges_end_changes_nothing(
     monkeypatch.setattr(ingestion, "ROWS", rows)
     monkeypatch.setattr(streamed, "LARGE", NO_ROWS)
     whole = written(study, tmp_path / "whole")
-    for module, name, value in ((streamed, "LARGE", 0), (spill, "RANGE", 3_000), (streamed, "HASHES", 100)):
+    for module, name, value in ((streamed, "LARGE", 0), (spill, "RANGE", 3_000), (repeats, "MARKS", 100)):
         monkeypatch.setattr(module, name, value)
     monkeypatch.setattr(reader, "PART", part)
     parts = written(study, tmp_path / "parts")

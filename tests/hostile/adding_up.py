@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow.parquet as parquet
 
-from oncoraft.cohort.ingestion import COUNTS
+from oncoraft.cohort.accounts import COUNTS
 
 
 def check_ledger(study: Path, tables: Path) -> None:

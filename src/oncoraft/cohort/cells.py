@@ -29,6 +29,8 @@ MONTH = r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|au
 DATE = rf"(?i)^(?:\d{{1,2}}[-/. ]{MONTH}(?:[-/. ]\d{{2,4}})?|{MONTH}[-/. ]\d{{1,4}}|\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}(?:[ T].*)?|\d{{1,2}}[-/.]\d{{1,2}}[-/.]\d{{2,4}})$"
 CONTROL = r"[\x00-\x1f\x7f]"
 LIMIT = 2**31 - 1
+FEW = 32  # texts, for which it costs more to make a pattern ready than to look at each
+SPACE, NINE, DELETE, NOT_ASCII = 0x20, 0x39, 0x7F, 0x80  # bytes
 PATTERNS = {"day": DAY, "integer": NUMBER, "number": NUMBER}  # whole numbers may stand as 1e+05 where they are no days
 HOMES = {"patient": "data_clinical_patient.txt", "sample": "data_clinical_sample.txt"}
 
@@ -78,13 +80,17 @@ def type_distinct(column: Column, texts: pa.StringArray) -> tuple[pa.Array, np.n
         column: the specification.
         texts: distinct texts, verbatim.
     """
-    trimmed = _bare(texts)
-    missing = _is_missing(column, trimmed)
+    least, most = _range(texts)
+    is_ascii = most < NOT_ASCII
+    # Without a byte up to a space or beyond ASCII there is neither padding nor a control character, as in most columns.
+    is_clean = is_ascii and least > SPACE and most != DELETE
+    trimmed = _bare(texts, is_padded=not is_clean)
+    missing = _is_missing(column, trimmed, is_ascii=is_ascii)
     present = pc.if_else(missing, pa.scalar(None, pa.string()), trimmed)
     if column.kind == "boolean":
         values = _booleans(column, present)
     elif column.kind == "text":
-        values = _words(column, present)
+        values = _words(column, present, has_control=not is_clean)
     else:
         values = _numbers(column, within_bounds(present) if column.bounded else present)
     bad = pc.and_(pc.invert(missing), pc.is_null(values))
@@ -103,13 +109,24 @@ def _normal(column: Column, normal: Callable[[str], str | None], values: pa.Stri
     return pc.replace_with_mask(pc.replace_substring_regex(values, column.settled, r"\1") if column.settled else values, others, found)
 
 
-def _is_missing(column: Column, trimmed: pa.StringArray) -> pa.BooleanArray:
+def _range(texts: pa.StringArray) -> tuple[int, int]:
+    """The least and the greatest byte of texts, perhaps with others that stand beside them in memory."""
+    data = texts.buffers()[2]
+    bytes_ = np.frombuffer(data, np.uint8) if data is not None and data.size else np.array([NINE], np.uint8)
+    return int(bytes_.min()), int(bytes_.max())
+
+
+def _is_missing(column: Column, trimmed: pa.StringArray, *, is_ascii: bool) -> pa.BooleanArray:
     """Which texts say that there is no value, words that the column itself lists excepted."""
     own = {word.casefold() for word in (*column.vocabulary, *(word for word, _ in column.aliases), *column.literal)}
-    # Text beyond ASCII can stand anywhere in a cell; without any, most cells are done with at their first letter.
-    pattern = ASCII_CANDIDATES if pc.all(pc.string_is_ascii(trimmed)).as_py() else CANDIDATES
-    maybe = pc.fill_null(pc.match_substring_regex(trimmed, pattern, ignore_case=True), False)
-    words = [text for text in trimmed.filter(maybe).to_pylist() if text.casefold() not in own and is_missing_word(text)]
+    maybe = trimmed
+    if len(trimmed) > FEW:
+        # Text beyond ASCII can stand anywhere in a cell; without any, most cells are done with at their first letter.
+        pattern = ASCII_CANDIDATES if is_ascii else CANDIDATES
+        maybe = trimmed.filter(pc.match_substring_regex(trimmed, pattern, ignore_case=True))
+    # Cells of a column whose texts seldom repeat have a code each: of these the empty ones are many.
+    found = {text for text in maybe.to_pylist() if text is not None}
+    words = [text for text in found if text.casefold() not in own and is_missing_word(text)]
     return pc.is_in(trimmed, value_set=pa.array(words, pa.string()))
 
 
@@ -136,9 +153,13 @@ def is_unknown_word(column: Column, values: pa.Array) -> np.ndarray:
     return np.asarray(pc.invert(known).to_numpy(zero_copy_only=False), dtype=bool)
 
 
-def _bare(texts: pa.StringArray) -> pa.StringArray:
-    """Texts without padding, and without quotes where they stand around the whole cell."""
-    trimmed = pc.utf8_trim_whitespace(texts)
+def _bare(texts: pa.StringArray, *, is_padded: bool = True) -> pa.StringArray:
+    """Texts without padding, and without quotes where they stand around the whole cell.
+
+    Args:
+        is_padded: whether there may be padding.
+    """
+    trimmed = pc.utf8_trim_whitespace(texts) if is_padded else texts
     if not _has_quotes(texts):
         return trimmed
     quoted = pc.match_substring_regex(trimmed, QUOTED)
@@ -153,9 +174,11 @@ def _has_quotes(texts: pa.StringArray) -> bool:
     return bool(pc.any(pc.match_substring(texts, '"')).as_py())
 
 
-def _words(column: Column, present: pa.StringArray) -> pa.Array:
+def _words(column: Column, present: pa.StringArray, *, has_control: bool) -> pa.Array:
     """Text without control characters and of a cell's length; words of the vocabulary as it spells them."""
-    odd = pc.or_(pc.match_substring_regex(present, CONTROL), pc.greater(pc.utf8_length(present), column.longest))
+    odd = pc.greater(pc.utf8_length(present), column.longest)
+    if has_control:
+        odd = pc.or_(odd, pc.match_substring_regex(present, CONTROL))
     if column.no_date:
         odd = pc.or_(odd, pc.match_substring_regex(present, DATE))
     clean = pc.if_else(odd, pa.scalar(None, pa.string()), present)

@@ -14,9 +14,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from oncoraft.cohort.identifiers import Identifiers
 from oncoraft.cohort.references import (
     FIRST_IDS,
-    clinical_ids,
+    Misplaced,
+    kind_of,
     orphans,
     positions,
     specimens_of_others,
@@ -103,25 +105,34 @@ def day_zero(sequencing: pa.Table, patients: pa.Table, file: Path) -> dict[str, 
     }
 
 
-class PartChecks:
-    """What is checked of one table whose rows come part after part, those of a patient in one."""
+class TableChecks:
+    """What is checked of one table beside the clinical ones, whose rows come part after part, those of a patient in one."""
 
     def __init__(self, table: Table, clinical: Mapping[str, pa.Table], known: Known) -> None:
-        """`clinical`: the two clinical tables, as in `check_all`; `known`: their `clinical_ids`."""
+        """`clinical`: the two clinical tables; `known`: their `clinical_ids`."""
         self.table, self.clinical, self.known = table, clinical, known
         self.bare: dict[str, dict[str, Any]] = {}
         self.late: dict[str, dict[str, Any]] = {}
+        self.others: list[dict[str, Any]] = []
+        self.again: list[dict[str, Any]] = []
 
     def add(self, rows: pa.Table) -> pa.Table:
         """Take in some kept rows, and hand them on."""
-        tables = {**self.clinical, self.table.name: rows}
-        bare, late = without_clinical_row(tables, self.known, [self.table]), after_follow_up(tables, self.known, [self.table])
+        names = [column.name for column in self.table.columns if column.refers]
+        # Looked up once for all that is asked of them.
+        where = {name: positions(rows[name], self.known[kind_of(self.table, name)]) for name in names}
+        bare = without_clinical_row(self.table, rows, where)
+        late = after_follow_up(self.table, rows, where, self.clinical["clinical_patient"], self.known["patient"])
         for found, total in ((bare, self.bare), (late, self.late)):
             for record in found:
                 known = total.setdefault(record["column"], record | {"first_ids": []} | dict.fromkeys(SUMS & record.keys(), 0))
                 known.update({name: known[name] + record[name] for name in SUMS & record.keys()})
                 known["first_ids"] = sorted({*known["first_ids"], *record["first_ids"]})[:FIRST_IDS]
         return rows
+
+    def see_misplaced(self, rows: pa.Table, found: Misplaced) -> None:
+        """Take in which rows of the whole table give a specimen to a stranger or date it again."""
+        self.others, self.again = specimens_of_others(self.table, rows, found), specimens_repeated(self.table, rows, found)
 
 
 def with_plain_ids(rows: pa.Table) -> pa.Table:
@@ -130,75 +141,70 @@ def with_plain_ids(rows: pa.Table) -> pa.Table:
     return rows.cast(pa.schema(fields)).combine_chunks()
 
 
-def after_follow_up(tables: Mapping[str, pa.Table], known: Known, of: Sequence[Table] = TABLES) -> list[dict[str, Any]]:
-    """Events dated after the patient's last day of follow-up, per timeline and day column; of some tables.
+def after_follow_up(
+    table: Table, rows: pa.Table, where: Mapping[str, np.ndarray], patients: pa.Table, ids: Identifiers
+) -> list[dict[str, Any]]:
+    """Events of a table that are dated after the patient's last day of follow-up, per day column.
 
-    `rows_beyond_grace` counts those of the deceased that lie more than 31 days after death. `known`: `clinical_ids`.
+    `rows_beyond_grace` counts those of the deceased that lie more than 31 days after death.
+
+    Args:
+        table, rows, where: as in `without_clinical_row`.
+        patients, ids: the clinical table and its ids, in one order.
     """
-    patients = tables["clinical_patient"]
-    ids = known["patient"]
+    names = [column.name for column in table.columns if column.kind == "day" and column.name in rows.column_names]
     last = patients["os_days"].to_numpy().astype(np.float64)  # NaN where follow-up is unknown: nothing is after it
     dead = pc.fill_null(patients["is_deceased"], False).to_numpy()
     found = []
-    for table in of:
-        names = _day_columns(table, tables)
-        who = positions(tables[table.name]["patient_id"], ids) if names else np.empty(0, np.int64)
-        for name in names:
-            day = tables[table.name][name].to_numpy()  # NaN where there is none
-            beyond = np.where(who >= 0, day - last[who], 0)
-            late = beyond > 0
-            first = pc.unique(ids.ids.take(pa.array(who[late])))
-            found.append(
-                {
-                    "table": table.name,
-                    "column": name,
-                    "rows": int(late.sum()),
-                    "patients": len(first),
-                    "rows_beyond_grace": int(((beyond > FOLLOW_UP_GRACE_DAYS) & (who >= 0) & dead[who]).sum()),
-                    "first_ids": sorted(first.to_pylist())[:FIRST_IDS],
-                }
-            )
+    for name in names:
+        who = where["patient_id"]
+        day = rows[name].to_numpy()  # NaN where there is none
+        beyond = np.where(who >= 0, day - last[who], 0)
+        late = beyond > 0
+        first = pc.unique(ids.ids.take(pa.array(who[late])))
+        found.append(
+            {
+                "table": table.name,
+                "column": name,
+                "rows": int(late.sum()),
+                "patients": len(first),
+                "rows_beyond_grace": int(((beyond > FOLLOW_UP_GRACE_DAYS) & (who >= 0) & dead[who]).sum()),
+                "first_ids": sorted(first.to_pylist())[:FIRST_IDS],
+            }
+        )
     return found
 
 
-def _day_columns(table: Table, tables: Mapping[str, pa.Table]) -> list[str]:
-    if table.name not in tables:
-        return []
-    present = tables[table.name].column_names
-    return [column.name for column in table.columns if column.kind == "day" and column.name in present]
-
-
 def check_all(
-    tables: Mapping[str, pa.Table],
+    clinical: Mapping[str, pa.Table],
+    parts: Sequence[TableChecks],
     stray: Mapping[str, Mapping[str, list[str]]],
     constant: dict[str, Any],
-    sequencing_file: Path | None,
-    parts: Sequence[PartChecks] = (),
+    sequencing: tuple[pa.Table, Path] | None,
 ) -> dict[str, Any]:
     """The referential part of `checks.json`.
 
     Args:
-        tables: name -> the columns that the checks need (ids and days) of every table that was read.
+        clinical: the two clinical tables: the columns that the checks need.
+        parts: of every table that was read, the clinical ones too.
         stray: table -> column -> ids unknown to the clinical tables.
         constant: from `months_constant`.
-        sequencing_file: named if the day-0 rule fails; None where the study does not date its specimens, and nothing can be checked.
-        parts: of tables that were read in parts, and are not among `tables`.
+        sequencing: patients and days of specimens, and the file that is named if the day-0 rule fails; None where the study does not date
+            its specimens, and nothing can be checked.
     """
     order = {table.name: place for place, table in enumerate(TABLES)}
-    known = clinical_ids(tables)
-    bare = [*without_clinical_row(tables, known), *(record for part in parts for record in part.bare.values())]
-    late = [*after_follow_up(tables, known), *(record for part in parts for record in part.late.values())]
-    days = tables["clinical_patient"]["os_days"].to_numpy().astype(np.float64)
+    ordered = sorted(parts, key=lambda part: order[part.table.name])
+    days = clinical["clinical_patient"]["os_days"].to_numpy().astype(np.float64)
     return {
-        "day_zero": day_zero(tables["timeline_specimen"], tables["clinical_patient"], sequencing_file) if sequencing_file else None,
+        "day_zero": day_zero(sequencing[0], clinical["clinical_patient"], sequencing[1]) if sequencing else None,
         "months_to_days": constant,
         "follow_up_not_positive": int((days <= 0).sum()),
         "follow_up_unknown": int(np.isnan(days).sum()),
         "orphans": orphans(stray),
-        "without_clinical_row": sorted(bare, key=lambda record: order[record["table"]]),
-        "specimens_of_others": specimens_of_others(tables),
-        "specimens_repeated": specimens_repeated(tables),
-        "after_follow_up": sorted(late, key=lambda record: order[record["table"]]),
+        "without_clinical_row": [record for part in ordered for record in part.bare.values()],
+        "specimens_of_others": [record for part in ordered for record in part.others],
+        "specimens_repeated": [record for part in ordered for record in part.again],
+        "after_follow_up": [record for part in ordered for record in part.late.values()],
     }
 
 

@@ -15,12 +15,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
+from oncoraft.cohort.accounts import COUNTS, DUPLICATES, LEDGER, REJECTS
 from oncoraft.cohort.checks import check_all, sentences
-from oncoraft.cohort.ingestion import COUNTS, DUPLICATES, LEDGER, REJECTS, Ingestion
+from oncoraft.cohort.ingestion import Ingestion
 from oncoraft.cohort.recognise import recognise, sentence
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, sealed, write_json
 from oncoraft.foundation.publishing import MANIFEST
+from oncoraft.foundation.ranges import without_cycle_search
 from oncoraft.knowledge.study_files import case_list_files, study_name
 from oncoraft.knowledge.tables import DERIVED_TABLES, TABLES
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
@@ -89,11 +91,15 @@ def ingest(study: Path, outputs: dict[str, Path], strictness: str, accepted: Col
     order = {table.name: position for position, table in enumerate(TABLES)}
     ledger = sorted(ingestion.ledger, key=lambda record: order[record["table"]])
     rejects = sorted(ingestion.rejects, key=lambda record: (order[record["table"]], record["source_line"]))
-    repeated = sorted(ingestion.duplicates, key=lambda record: (order[record["table"]], record["source_line"]))
+    repeated = [
+        {"table": name, "file": ingestion.duplicates[name][0], "source_line": line, "first_line": first}
+        for name in names
+        if name in ingestion.duplicates
+        for line, first in ingestion.duplicates[name][1].tolist()
+    ]
     digests = {line["file"]: line["sha256"] for line in ledger if line["status"] == "read"}
     found = recognise(study_name(study), digests, ingestion.layout)
-    dated = ingestion.files.get("timeline_specimen")
-    checks = check_all(ingestion.kept, ingestion.stray, ingestion.constant, dated, ingestion.parts)
+    checks = check_all(ingestion.clinical, ingestion.checks(), ingestion.stray, ingestion.constant, ingestion.sequencing)
     others = sorted(path.name for path in study.iterdir() if path.name.casefold().startswith("data_") and path.name not in digests)
     absent = [line["table"] for line in ledger if line["status"] == "absent"]
     checks = {"study": found, **checks, "notes": ingestion.notes, "tables_absent": absent, "files_not_read": others}
@@ -125,7 +131,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder.mkdir()
         names = [*(table.name for table in (*TABLES, *DERIVED_TABLES)), *RECORDS]
         places = {name: folder / f"{name}.parquet" for name in names}
-        found = ingest(options.study, places, settings["ingest"].strictness, settings["ingest"].accept_mostly_refused)
+        with without_cycle_search():  # tables hold none; to look for them takes a tenth of the time
+            found = ingest(options.study, places, settings["ingest"].strictness, settings["ingest"].accept_mostly_refused)
         for name, schema in RECORDS.items():
             parquet.write_table(pa.Table.from_pylist(getattr(found, name), schema), places[name])
         write_json(folder / "checks.json", found.checks)

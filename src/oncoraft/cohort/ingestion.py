@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from oncoraft.cohort.accounts import COUNTS, few_of
 from oncoraft.cohort.cancer_types import with_cancer_types
 from oncoraft.cohort.cells import kinds, schema, type_distinct
-from oncoraft.cohort.checks import PartChecks, add_follow_up, months_constant, with_plain_ids
+from oncoraft.cohort.checks import TableChecks, add_follow_up, months_constant, with_plain_ids
 from oncoraft.cohort.copy_number import read_copy_number
 from oncoraft.cohort.headers import check_header, lost_with
 from oncoraft.cohort.identifiers import Identifiers
@@ -26,7 +27,7 @@ from oncoraft.cohort.older import rows_of_test
 from oncoraft.cohort.profiled import Profiling
 from oncoraft.cohort.reader import Header, RawTable, raw_lines, read_header, read_rows
 from oncoraft.cohort.recognise import Layout, columns_of_signs
-from oncoraft.cohort.references import clinical_ids, of_their_owners
+from oncoraft.cohort.references import clinical_ids, misplaced, of_their_owners
 from oncoraft.cohort.rows import HOME, Known, TypedTable, by_patient, type_table
 from oncoraft.cohort.streamed import Streamed, is_streamed
 from oncoraft.foundation.errors import InputError
@@ -34,28 +35,11 @@ from oncoraft.foundation.provenance import file_digest
 from oncoraft.foundation.ranges import ROWS, write_ranges
 from oncoraft.knowledge.genomic_tables import CNA_COVERAGE, PROFILED
 from oncoraft.knowledge.study_files import MARKERS_FILE, case_list, find_file, markers_file
-from oncoraft.knowledge.tables import Table
+from oncoraft.knowledge.tables import TABLES, Table
 
 log = logging.getLogger("oncoraft")
 
 MOSTLY, FEWEST_LOST = 0.5, 5  # more than this share of a table's rows, and at least so many, may not be lost without consent
-COUNTS = ("rows_read", "rows_kept", "rows_refused", "rows_duplicate")
-LEDGER = pa.schema(
-    [("table", pa.string()), ("file", pa.string()), ("status", pa.string()), ("sha256", pa.string()), ("bytes", pa.int64())]
-    + [(name, pa.int64()) for name in COUNTS]
-    + [("ignored_columns", pa.list_(pa.string())), ("absent_columns", pa.list_(pa.string())), ("without", pa.string())]
-)
-REJECTS = pa.schema(
-    [
-        ("table", pa.string()),
-        ("file", pa.string()),
-        ("source_line", pa.int32()),
-        ("column", pa.string()),
-        ("reason", pa.string()),
-        ("raw", pa.string()),
-    ]
-)
-DUPLICATES = pa.schema([("table", pa.string()), ("file", pa.string()), ("source_line", pa.int32()), ("first_line", pa.int32())])
 
 
 class Ingestion:
@@ -72,9 +56,10 @@ class Ingestion:
         self.study, self.outputs, self.strictness, self.accepted = study, outputs, strictness, accepted
         self.ledger: list[dict[str, Any]] = []
         self.rejects: list[dict[str, Any]] = []
-        self.duplicates: list[dict[str, Any]] = []
-        self.kept: dict[str, pa.Table] = {}
-        self.parts: list[PartChecks] = []
+        self.duplicates: dict[str, tuple[str, np.ndarray]] = {}  # table -> file, (line, first line) of each, sorted
+        self.clinical: dict[str, pa.Table] = {}  # what is asked of the clinical tables when others are read
+        self.sequencing: tuple[pa.Table, Path] | None = None
+        self.parts: list[TableChecks] = []
         self.known: dict[str, Identifiers] = {}
         self.clinical_ids: Known = {}  # as `known`, of rows that are kept
         self.stray: dict[str, dict[str, list[str]]] = {}
@@ -166,18 +151,35 @@ class Ingestion:
             self.panels = rows.select(["sample_id", "cna"])
         del raw  # the texts of a file take as much as its rows, which are copied to be sorted
         needed = [column.name for column in table.columns if column.refers or column.kind == "day"]
-        self.kept[table.name] = rows.select([*needed, *(column.name for column in table.derived), "source_line"])
+        kept = rows.select([*needed, *(column.name for column in table.derived), "source_line"])
         if table.name in HOME.values():
-            self.kept[table.name] = with_plain_ids(self.kept[table.name])
-        typed = of_their_owners(table, replace(typed, rows=rows), self.kept.get("clinical_sample", rows))
+            self.clinical[table.name] = with_plain_ids(kept)
+        found = misplaced(table, rows, self.clinical.get("clinical_sample", rows))
+        if table.name not in HOME.values():
+            checks = self._checks(table)
+            checks.add(kept)
+            checks.see_misplaced(rows, found)
+        if table.name == "timeline_specimen":
+            self.sequencing = kept.select(["patient_id", "start_day"]), path
+        typed = of_their_owners(table, replace(typed, rows=rows), found)
         self._write(table.name, typed.rows.select(schema(table).names))
         return typed, ignored
 
+    def _checks(self, table: Table) -> TableChecks:
+        self.clinical_ids = self.clinical_ids or clinical_ids(self.clinical, self.known)
+        self.parts.append(TableChecks(table, self.clinical, self.clinical_ids))
+        return self.parts[-1]
+
+    def checks(self) -> list[TableChecks]:
+        """Those of every table, when all are read."""
+        for table in TABLES:
+            if table.name in self.clinical:
+                self._checks(table).add(self.clinical[table.name])
+        return self.parts
+
     def _streamed(self, table: Table, path: Path, header: Header) -> TypedTable:
         """`_rows` of a large file, which is never held as a whole."""
-        clinical = {name: self.kept[name] for name in HOME.values()}
-        self.clinical_ids = self.clinical_ids or clinical_ids(clinical)
-        checks = PartChecks(table, clinical, self.clinical_ids)
+        checks = self._checks(table)
         with tempfile.TemporaryDirectory(dir=self.outputs[table.name].parent) as folder:
             found = Streamed(table, path, header, self.known, Path(folder))
             self.layout.see(table.name, header.names, found.words)
@@ -186,7 +188,6 @@ class Ingestion:
             self.profiling.see_table(table, typed.rows_kept, typed.rows_read)
             self.profiling.refused[table.name] = frozenset(found.doubtful)
             written = write_ranges(self.outputs[table.name], map(checks.add, found.parts()), store_schema=False, kinds=kinds(table.name))
-        self.parts.append(checks)
         return replace(typed, rows_written=written)
 
     def _check_loss(self, table: Table, path: Path, typed: TypedTable) -> None:
@@ -205,11 +206,8 @@ class Ingestion:
 
     def _see(self, table: Table, raw: RawTable) -> None:
         """Headers and words that date a release, as they stand in the file."""
-        words = {}
-        for name in columns_of_signs(table.name):
-            position = raw.header.position(name)
-            if position is not None:
-                words[name] = raw.columns[position].dictionary.to_pylist()
+        places = {name: raw.header.position(name) for name in columns_of_signs(table.name)}
+        words = {name: raw.columns[place].dictionary.to_pylist() for name, place in places.items() if place is not None}
         self.layout.see(table.name, raw.header.names, words)
 
     def _know(self, table: Table, raw: RawTable) -> None:
@@ -229,7 +227,7 @@ class Ingestion:
         self._check_loss(table, path, found.typed)
         self._write(table.name, found.typed.rows.cast(schema(table)))
         self._write(CNA_COVERAGE.name, found.coverage.cast(schema(CNA_COVERAGE)))
-        self.kept[table.name] = found.typed.rows.select(["sample_id"])
+        self._checks(table).add(found.typed.rows.select(["sample_id"]))
         kept = found.typed.rows_read - len(found.typed.refusals) - found.typed.rows_duplicate
         self.profiling.see_table(table, kept, found.typed.rows_read)
         self.profiling.see_measured(table, found.measured, found.spoken_of)
@@ -242,8 +240,9 @@ class Ingestion:
         Args:
             lists: the study's case lists by name.
         """
-        self.profiling.see_case_lists({name: case_list(path) for name, path in lists.items()})
-        samples = self.kept["clinical_sample"]["sample_id"].cast(pa.string()).combine_chunks()
+        for name, path in lists.items():
+            self.profiling.see_case_list(name, case_list(path))
+        samples = self.clinical["clinical_sample"]["sample_id"].cast(pa.string()).combine_chunks()
         self._write(PROFILED.name, self.profiling.table(samples))
 
     def _account(self, table: Table, path: Path, typed: TypedTable, ignored: list[str]) -> None:
@@ -255,15 +254,18 @@ class Ingestion:
         place = {"table": table.name, "file": path.name}
         if refused:
             self._refuse(place, path, typed)
-        self.duplicates += [{**place, "source_line": line, "first_line": first} for line, first in sorted(typed.duplicates)]
+        if typed.duplicates:
+            self.duplicates[table.name] = path.name, np.array(sorted(typed.duplicates), dtype=np.int32)
         self.stray[table.name] = typed.orphans
         self.notes += typed.notes
         if ignored:
-            log.info("%s: %d columns not used: %s", path.name, len(ignored), _few(ignored))
+            log.info("%s: %d columns not used: %s", path.name, len(ignored), few_of(ignored))
         absent = self.absent_columns.get(table.name, [])
         without = lost_with(table.columns, absent)
         if absent:
-            log.info("%s: %d columns absent, read as empty: %s%s", path.name, len(absent), _few(absent), f"; {without}" if without else "")
+            log.info(
+                "%s: %d columns absent, read as empty: %s%s", path.name, len(absent), few_of(absent), f"; {without}" if without else ""
+            )
         counts = dict(zip(COUNTS, (typed.rows_read, kept, refused, typed.rows_duplicate), strict=True))
         about = {"sha256": file_digest(path), "bytes": path.stat().st_size, **counts, "ignored_columns": ignored}
         self.ledger.append({**place, "status": "read", **about, "absent_columns": absent, "without": without or None})
@@ -295,9 +297,3 @@ class Ingestion:
 def marks_of(told: os.stat_result) -> tuple[int, ...]:
     """What tells one state of a file from another: which file it is, its size, its time."""
     return told.st_dev, told.st_ino, told.st_size, told.st_mtime_ns
-
-
-def _few(names: list[str], limit: int = 8) -> str:
-    """Some names for the log."""
-    more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(name or "(without a name)" for name in names[:limit]) + more

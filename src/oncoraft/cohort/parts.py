@@ -65,7 +65,7 @@ def _columns(table: pa.Table, places: list[int], width: int) -> list[pa.Dictiona
     unread = pa.array([], pa.dictionary(pa.int32(), pa.string()))
     found = {place: reader.one_chunk(column) for place, column in zip(places, table.unify_dictionaries().columns, strict=True)}
     coded = {
-        place: column if isinstance(column, pa.DictionaryArray) else pa.DictionaryArray.from_arrays(own, column)
+        place: column if isinstance(column, pa.DictionaryArray) else pa.DictionaryArray.from_arrays(own, column, safe=False)
         for place, column in found.items()
     }
     return [coded.get(place, unread) for place in range(width)]

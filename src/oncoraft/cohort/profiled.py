@@ -64,10 +64,9 @@ class Profiling:
                 self.said["panel " + kind.panel_column] = samples.filter(said)
                 self.silent_beyond["panel " + kind.panel_column] = samples
 
-    def see_case_lists(self, lists: Mapping[str, Collection[str]]) -> None:
-        """Case lists by name, as far as the study has them."""
-        for name, samples in lists.items():
-            self.said["list " + name], self.silent_beyond["list " + name] = pa.array(samples, pa.string()), None
+    def see_case_list(self, name: str, samples: Collection[str]) -> None:
+        """One of the case lists, as far as the study has them."""
+        self.said["list " + name], self.silent_beyond["list " + name] = pa.array(samples, pa.string()), None
 
     def see_table(self, table: Table, kept: int, read: int) -> None:
         """A table of alterations.

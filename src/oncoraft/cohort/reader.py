@@ -7,11 +7,12 @@ not at each cell. Line numbers are those of the file, 1-based, comment and heade
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -194,7 +195,8 @@ def read_text(
             # pyarrow would leave empty lines out by itself, and every later line number would be wrong.
             parse_options=arrow_csv.ParseOptions(delimiter="\t", quote_char=False, ignore_empty_lines=False, invalid_row_handler=keep),
             # Which words mean missing depends on the column: that is for the typing to say, so that here nothing is null.
-            convert_options=arrow_csv.ConvertOptions(column_types=types, strings_can_be_null=False, include_columns=read),
+            # Bytes were looked at before, by `check_part`.
+            convert_options=arrow_csv.ConvertOptions(column_types=types, strings_can_be_null=False, include_columns=read, check_utf8=False),
         )
     except pa.ArrowInvalid as error:
         if block < size:
@@ -241,12 +243,14 @@ def raw_lines(path: Path, lines: set[int]) -> dict[int, str]:
     """The verbatim text of some lines, without their line ends."""
     if not lines:
         return {}
-    last = max(lines)
-    found: dict[int, str] = {}
     with path.open("rb") as stream:
-        for number, line in enumerate(stream, start=1):
-            if number in lines:
-                found[number] = line.decode("utf-8", "replace").rstrip("\r\n")
-            if number >= last:
-                break
-    return found
+        texts = some_lines(stream, np.fromiter(lines, np.int64, len(lines)))
+        # Fewer where the file has become shorter since: `Ingestion.read` says so.
+        return {number: text.decode("utf-8", "replace").rstrip("\r\n") for number, text in zip(sorted(lines), texts, strict=False)}
+
+
+def some_lines(stream: BinaryIO, lines: np.ndarray) -> Iterator[bytes]:
+    """Some lines, by their numbers in any order, as they follow one another; what is behind the last is not looked at."""
+    is_asked = np.zeros(int(lines.max(initial=0)), dtype=bool)
+    is_asked[lines - 1] = True
+    return compress(stream, is_asked.tobytes())

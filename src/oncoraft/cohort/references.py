@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -54,25 +54,31 @@ def orphans(found: Mapping[str, Mapping[str, list[str]]]) -> list[dict[str, Any]
     ]
 
 
-def clinical_ids(tables: Mapping[str, pa.Table]) -> Known:
-    """Ids of the rows of the two clinical tables."""
-    return {kind: Identifiers(tables[table][column].combine_chunks().cast(pa.string())) for kind, (table, column) in HOMES.items()}
+def clinical_ids(tables: Mapping[str, pa.Table], known: Known) -> Known:
+    """Ids of the rows of the two clinical tables; those of `known`, which has ids of rows set aside too, where these are the same."""
+    kept = {kind: tables[table][column].combine_chunks().cast(pa.string()) for kind, (table, column) in HOMES.items()}
+    return {kind: known[kind] if ids.equals(known[kind].ids) else Identifiers(ids) for kind, ids in kept.items()}
 
 
-def without_clinical_row(tables: Mapping[str, pa.Table], known: Known, of: Sequence[Table] = TABLES) -> list[dict[str, Any]]:
-    """Kept rows of patients and specimens whose own clinical row was set aside, where there are any; of some tables.
+def kind_of(table: Table, name: str) -> str:
+    """What a column that holds ids refers to."""
+    return next(column.refers for column in table.columns if column.name == name)
+
+
+def without_clinical_row(table: Table, rows: pa.Table, where: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+    """Kept rows of patients and specimens whose own clinical row was set aside, where there are any, per column.
 
     Args:
-        known: `clinical_ids`.
+        table: the specification of the rows.
+        rows: some of its kept rows, with their ids.
+        where: column of ids -> `positions` among the `clinical_ids`.
     """
     found = []
-    for table in of:
-        for column in table.columns:
-            if column.refers and table.name in tables and table.name != HOMES[column.refers][0]:
-                ids = tables[table.name][column.name]
-                stray = np.flatnonzero(positions(ids, known[column.refers]) < 0)
-                first = sorted(set(ids.take(pa.array(stray)).to_pylist()))[:FIRST_IDS]
-                found.append({"table": table.name, "column": column.name, "rows": len(stray), "first_ids": first})
+    for column in table.columns:
+        if column.refers and table.name != HOMES[column.refers][0]:
+            stray = np.flatnonzero(where[column.name] < 0)
+            first = sorted(set(rows[column.name].take(pa.array(stray)).to_pylist()))[:FIRST_IDS]
+            found.append({"table": table.name, "column": column.name, "rows": len(stray), "first_ids": first})
     return [record for record in found if record["rows"]]
 
 
@@ -110,26 +116,32 @@ def rows_that_repeat(table: Table, rows: pa.Table, others: np.ndarray) -> tuple[
     return again.to_numpy(), first[again].to_numpy()
 
 
-def specimens_of_others(tables: Mapping[str, pa.Table]) -> list[dict[str, Any]]:
-    """Rows that give a specimen to another patient than the sample table does, per table that names both."""
-    found = []
-    for table in TABLES:
-        if table.name in tables and {"patient", "sample"} <= {column.refers for column in table.columns}:
-            rows = tables[table.name]
-            wrong = rows_of_others(table, rows, tables["clinical_sample"])
-            found.append({"table": table.name, "rows": len(wrong), "first_ids": _first_samples(table, rows, wrong)})
-    return [record for record in found if record["table"] != "clinical_sample"]
+class Misplaced(NamedTuple):
+    """Positions of rows that give a specimen to a stranger; of those that date one again, and of the first rows of these."""
+
+    others: np.ndarray
+    again: np.ndarray
+    first: np.ndarray
 
 
-def specimens_repeated(tables: Mapping[str, pa.Table]) -> list[dict[str, Any]]:
-    """Rows that date a specimen again, per table in which only the first counts."""
-    found = []
-    for table in TABLES:
-        if table.first_of and table.name in tables:
-            rows = tables[table.name]
-            again, _ = rows_that_repeat(table, rows, rows_of_others(table, rows, tables["clinical_sample"]))
-            found.append({"table": table.name, "rows": len(again), "first_ids": _first_samples(table, rows, again)})
-    return found
+def misplaced(table: Table, rows: pa.Table, samples: pa.Table) -> Misplaced:
+    """Which rows of a whole table do not agree with the sample table, or with an earlier row, about a specimen."""
+    others = rows_of_others(table, rows, samples)
+    return Misplaced(others, *rows_that_repeat(table, rows, others))
+
+
+def specimens_of_others(table: Table, rows: pa.Table, found: Misplaced) -> list[dict[str, Any]]:
+    """Rows that give a specimen to another patient than the sample table does: a record of a table that names both."""
+    if table.name == "clinical_sample" or not {"patient", "sample"} <= {column.refers for column in table.columns}:
+        return []
+    return [{"table": table.name, "rows": len(found.others), "first_ids": _first_samples(table, rows, found.others)}]
+
+
+def specimens_repeated(table: Table, rows: pa.Table, found: Misplaced) -> list[dict[str, Any]]:
+    """Rows that date a specimen again: a record of a table in which only the first counts."""
+    if not table.first_of:
+        return []
+    return [{"table": table.name, "rows": len(found.again), "first_ids": _first_samples(table, rows, found.again)}]
 
 
 def _first_samples(table: Table, rows: pa.Table, which: np.ndarray) -> list[str]:
@@ -138,11 +150,9 @@ def _first_samples(table: Table, rows: pa.Table, which: np.ndarray) -> list[str]
     return sorted(set(ids))[:FIRST_IDS]
 
 
-def of_their_owners(table: Table, typed: TypedTable, samples: pa.Table) -> TypedTable:
+def of_their_owners(table: Table, typed: TypedTable, found: Misplaced) -> TypedTable:
     """A table without the rows that give a specimen to a stranger or date it again; both are refused with their reason."""
-    rows = typed.rows
-    others = rows_of_others(table, rows, samples)
-    again, first = rows_that_repeat(table, rows, others)
+    rows, (others, again, first) = typed.rows, found
     if not len(others) and not len(again):
         return typed
     columns = {column.refers: column for column in table.columns if column.refers}

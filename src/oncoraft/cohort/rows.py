@@ -190,7 +190,8 @@ def _spread(values: pa.Array, indices: pa.Array) -> pa.Array:
     if not pa.types.is_string(values.type):
         return values.take(indices)
     distinct = values.dictionary_encode()
-    return pa.DictionaryArray.from_arrays(distinct.indices.take(indices), distinct.dictionary)
+    # Not to be looked over: codes of codes are within bounds.
+    return pa.DictionaryArray.from_arrays(distinct.indices.take(indices), distinct.dictionary, safe=False)
 
 
 def type_table(table: Table, raw: RawTable, known: Known | None = None) -> TypedTable:

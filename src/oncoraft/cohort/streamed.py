@@ -2,33 +2,32 @@
 
 The file is read a part at a time. Rows that are kept by what they hold themselves wait on disk, parted by ranges of patients (or of
 specimens) where the table is sorted by these; refused ones are remembered. What is asked of the whole file is whether rows repeat one
-another: of each line a hash is put on disk, and lines that share one are compared in full. Then the ranges are written one by one.
+another (`repeats`). Then the ranges are written one by one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from oncoraft.cohort.cells import schema
 from oncoraft.cohort.judged import Judged, is_plain
 from oncoraft.cohort.parts import read_parts
 from oncoraft.cohort.profiled import refused_samples
-from oncoraft.cohort.reader import Header, RawTable, Refusal, raw_lines
+from oncoraft.cohort.reader import Header, RawTable, Refusal
 from oncoraft.cohort.recognise import columns_of_signs
+from oncoraft.cohort.repeats import Repeats
 from oncoraft.cohort.rows import FIRST_WORDS, NOTED, Known, TypedTable, Typing
 from oncoraft.cohort.spill import Spill
 from oncoraft.knowledge.study_files import MARKERS_FILE
 from oncoraft.knowledge.tables import Table
 
+LINE_END = 10
 LARGE = 4 << 20  # bytes of a file from which it is read in parts; as a whole it takes about four times as much memory, and more time
-HASHES = 1 << 19  # hashes of lines that are looked at at a time
 
 
 def is_streamed(table: Table, path: Path, header: Header) -> bool:
@@ -47,16 +46,15 @@ class Streamed:
         Args:
             table, path, header: as `read_rows` and `type_table`; the table is one of `is_streamed`.
             known: ids of the clinical tables, which are there.
-            folder: for rows and hashes while they wait.
+            folder: for rows while they wait.
         """
         self.table, self.path, self.header, self.known = table, path, header, known
-        self.hashes = folder / "hashes"
         self.refusals: list[Refusal] = []
         self.malformed: set[int] = set()
         self.orphans: dict[str, list[tuple[int, str]]] = {}
         self.notes: dict[tuple[str, str], dict[str, Any]] = {}
         self.doubtful: set[str] = set()
-        self.lines = 0
+        self.repeats = Repeats(path, header, folder)
         self.signs = {name: place for name in columns_of_signs(table.name) if (place := header.position(name)) is not None}
         self.words: dict[str, set[str]] = {name: set() for name in self.signs}
         self.spill = Spill(folder, table, known, path.stat().st_size)
@@ -64,15 +62,12 @@ class Streamed:
         columns = {header.position(column.source, *column.other_headers): column for column in table.columns}
         used = {place: column for place, column in columns.items() if place is not None}
         numbers = {place for place, column in used.items() if is_plain(column)} - set(self.signs.values())
-        with self.hashes.open("wb") as stream:
-            for raw, text in read_parts(path, header, {*self.signs.values(), *used}, numbers):
-                # Python's hash of bytes differs from run to run; here only equality within one is asked.
-                hashes = np.fromiter(map(hash, BytesIO(text)), np.int64)
-                assert len(hashes) == len(raw.source_line) + len(raw.malformed), path
-                stream.write(hashes.tobytes())
-                self._add(raw, text)
-                self.lines += len(hashes)
-        self.duplicates = self._duplicates()
+        for raw, text in read_parts(path, header, {*self.signs.values(), *used}, numbers):
+            # Numpy counts bytes several times faster than Python does.
+            assert np.count_nonzero(np.frombuffer(text, np.uint8) == LINE_END) == len(raw.source_line) + len(raw.malformed), path
+            self._add(raw, text)
+        self.lines = self.repeats.lines
+        self.duplicates = self.repeats.pairs(self.malformed)
 
     def _add(self, raw: RawTable, text: bytes) -> None:
         typing = Typing(self.table, raw, self.known, self.judged)
@@ -88,33 +83,12 @@ class Streamed:
         for name, place in self.signs.items():
             self.words[name].update(raw.columns[place].dictionary.to_pylist())
         if typing.refusals:
-            first, lines = self.header.line + 1 + self.lines, text.split(b"\n")
+            first, lines = self.header.line + 1 + self.repeats.lines, text.split(b"\n")
             texts = {refusal.line: lines[refusal.line - first].decode("utf-8") for refusal in typing.refusals}
             self.doubtful |= refused_samples(self.table, raw, texts)
+        self.repeats.add(raw, arrays)
         rows = pa.table({**arrays, "source_line": pa.array(raw.source_line, pa.int32())}).select(self.spill.schema.names)
         self.spill.add(rows.filter(pa.array(~typing.refused)) if typing.refused.any() else rows)
-
-    def _duplicates(self) -> list[tuple[int, int]]:
-        """Lines that equal an earlier one in every cell, malformed ones left out, and the first line of each, sorted."""
-        # A power of two, so that the pass of a hash is told by its last bits, at the least cost.
-        passes, suspects = 1 << max(0, (self.lines - 1) // HASHES).bit_length(), [np.empty(0, np.int64)]
-        for number in range(passes):
-            found, at = [], []
-            for start in range(0, self.lines, HASHES):
-                hashes = np.fromfile(self.hashes, np.int64, HASHES, offset=start * 8)
-                own = np.flatnonzero(hashes & (passes - 1) == number)
-                found.append(hashes[own])
-                at.append(own + start)
-            shared = pd.Series(np.concatenate(found)).duplicated(keep=False).to_numpy()
-            suspects.append(np.concatenate(at)[shared])
-        lines = set((np.concatenate(suspects) + self.header.line + 1).tolist()) - self.malformed
-        texts, width, pairs = raw_lines(self.path, lines), len(self.header.names), []
-        first: dict[tuple[str, ...], int] = {}
-        for line in sorted(lines):
-            cells = tuple(texts[line].split("\t")[:width])  # what stands behind the last column of a well-formed row is empty
-            if first.setdefault(cells, line) != line:
-                pairs.append((line, first[cells]))
-        return pairs
 
     def typed(self) -> TypedTable:
         """The account of the file; its rows are those that will be written."""

@@ -1,7 +1,8 @@
 """The copy-number matrix (genes by specimens) into long form, without an object per cell.
 
 The released matrix has 17.6 million cells in a line of 60 kB each. A line is split with numpy; nearly all
-cells are a bare `0`, and the rest are packed into eight-byte numbers, of which only the distinct ones are read.
+cells are of one or two bytes, whose calls stand in a table; longer ones are packed into eight-byte numbers, of which only the distinct
+ones are read.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ PACKED = 8  # bytes of a cell that fit the packed number
 SHORT = 2  # bytes of nearly every cell (`NA`, `-2`), so few that a table has a place for each
 TAB = 9
 ZERO = 48
+MISSING, BAD, UNKNOWN = 1, 2, 255  # codes of calls; 0 is that of 0
+BUFFER = 4 << 20  # bytes: of a file whose lines are longer than what is read at a time each line is put together from pieces
 
 
 @dataclass
@@ -81,7 +84,7 @@ def read_matrix(
     if twice := [name for name, count in Counter(header.names[position] for position in samples).items() if count > 1]:
         raise InputError("expected each specimen's column once", file=path, line=header.line, column=twice[0], found="twice")
     reading = _Reading(path, header, gene_position, samples, _panel_codes(header, samples, panel_of_sample), is_log2)
-    with path.open("rb") as stream:
+    with path.open("rb", buffering=BUFFER) as stream:
         stream.seek(header.end)
         for line, text in enumerate(stream, header.line + 1):
             reading.add(text.removesuffix(b"\n").rstrip(b"\r"), line)
@@ -95,6 +98,15 @@ def _panel_codes(header: Header, samples: np.ndarray, panel_of_sample: Mapping[s
     code = {panel: position for position, panel in enumerate(panels)}
     codes = [code.get(panel_of_sample.get(header.names[position], ""), -1) for position in samples]
     return panels, np.array(codes, dtype=np.int64)
+
+
+def _words(cells: np.ndarray) -> np.ndarray:
+    """Each byte with the one behind it as a number, the first one least; of the last byte no such thing is told."""
+    words = np.zeros(len(cells), dtype=np.uint16)
+    words[:-1] = cells[1:]
+    words <<= 8
+    words |= cells
+    return words
 
 
 def _packed(cells: np.ndarray, starts: np.ndarray, lengths: np.ndarray, most: int) -> np.ndarray:
@@ -115,7 +127,12 @@ class _Reading:
         self.is_log2 = is_log2
         self.path, self.header, self.gene_position, self.samples = path, header, gene_position, samples
         self.panels, self.panel_codes = panels
-        self.short, self.is_known = np.empty(1 << 8 * SHORT), np.zeros(1 << 8 * SHORT, dtype=bool)
+        self.which = (
+            slice(int(samples[0]), int(samples[-1]) + 1) if len(samples) and samples[-1] - samples[0] == len(samples) - 1 else samples
+        )
+        self.calls = [0.0, math.nan, math.inf]  # by their codes
+        self.short = np.full(1 << 8 * SHORT, UNKNOWN, dtype=np.uint8)  # two bytes -> code
+        self.every = self._panels_of(self.panel_codes)
         self.words: dict[int, float] = {}  # packed cell -> call; NaN: missing; infinite: not a call
         self.seen: dict[tuple[str, int], int] = {}  # gene and the hash of its text -> the first line that holds both
         self.genes: list[tuple[str, int, np.ndarray, np.ndarray]] = []
@@ -125,10 +142,14 @@ class _Reading:
         self.measured, self.doubtful = np.zeros(len(samples), dtype=bool), np.zeros(len(samples), dtype=bool)
         self.read = 0
 
+    def _panels_of(self, codes: np.ndarray) -> np.ndarray:
+        """Which panels some specimens have, (panels,); -1: none is known."""
+        return np.bincount(codes + 1, minlength=len(self.panels) + 1)[1:] > 0
+
     def add(self, text: bytes, line: int) -> None:
         """One gene's line."""
         self.read += 1
-        cells = np.frombuffer(text + bytes(PACKED), dtype=np.uint8)
+        cells = np.frombuffer(text + b"\t" + bytes(PACKED), dtype=np.uint8)
         tabs = np.flatnonzero(cells[: len(text)] == TAB)
         starts = np.concatenate(([0], tabs + 1))
         lengths = np.concatenate((tabs, [len(text)])) - starts
@@ -149,7 +170,7 @@ class _Reading:
         # Python's hash of bytes differs from run to run; here only equality within one is asked.
         first = self.seen.setdefault((gene, hash(text)), line)
         if first == line:
-            self._calls(gene, line, text, cells, starts[self.samples], lengths[self.samples])
+            self._calls(gene, line, text, cells, starts[self.which], lengths[self.which])
         else:
             self.duplicates.append((line, first))
 
@@ -161,41 +182,49 @@ class _Reading:
             raise InputError("expected text in UTF-8", file=self.path, line=line) from None
 
     def _calls(self, gene: str, line: int, text: bytes, cells: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> None:
-        other = np.flatnonzero((lengths != 1) | (cells[starts] != ZERO))
-        values = self._values(text, cells, starts[other], lengths[other])
-        missing, called = np.isnan(values), ~np.isnan(values) & (values != 0)
-        bad = np.flatnonzero(np.isinf(values))
+        codes = self._codes(text, cells, starts, lengths)
+        is_said = codes >= BAD
+        bad = np.flatnonzero(codes == BAD)
         if len(bad):
-            self.doubtful[other[called]] = True
-            cell = int(other[bad[0]])
+            self.doubtful |= is_said
+            cell = int(bad[0])
             found = text[int(starts[cell]) : int(starts[cell] + lengths[cell])].decode("utf-8", "replace")
             expected = "a log2 ratio or NA" if self.is_log2 else EXPECTED
             self.refusals.append(Refusal(line, self.header.names[int(self.samples[cell])], expected, found))
             return
-        tested = np.ones(len(starts), dtype=bool)
-        tested[other[missing]] = False
+        tested = codes != MISSING
         self.measured |= tested
-        codes = self.panel_codes[tested & (self.panel_codes >= 0)]
-        self.covered.append(np.bincount(codes, minlength=len(self.panels)) > 0)
-        self.genes.append((gene, line, other[called], values[called]))
+        # Most genes were tested in every specimen.
+        self.covered.append(self.every if tested.all() else self._panels_of(self.panel_codes[tested]))
+        where = np.flatnonzero(is_said).astype(np.int32)
+        self.genes.append((gene, line, where, np.array(self.calls)[codes[where]]))
 
-    def _values(self, text: bytes, cells: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        """The calls of some cells of a line: those of few bytes by a table of all such, longer ones by their packed numbers."""
-        values = np.empty(len(starts))
-        is_short = lengths <= SHORT
-        words = _packed(cells, starts[is_short], lengths[is_short], SHORT)
-        if not self.is_known[words].all():
-            for word in np.unique(words[~self.is_known[words]]).tolist():
-                self.short[word], self.is_known[word] = self._value(word), True
-        values[is_short] = self.short[words]
-        if not is_short.all():
-            longer = np.flatnonzero(~is_short)
+    def _codes(self, text: bytes, cells: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """The code of each cell's call: of few bytes by a table of all such, of longer ones by their packed numbers."""
+        # Two bytes from where a cell begins: of a shorter one with the tab behind it, so that they tell where it ends.
+        words = _words(cells).take(starts)
+        codes = self.short.take(words)
+        longer = np.flatnonzero(lengths > SHORT) if lengths.max(initial=0) > SHORT else np.empty(0, np.int64)
+        unknown = codes == UNKNOWN
+        unknown[longer] = False
+        if unknown.any():
+            for word in np.unique(words[unknown]).tolist():
+                self.short[word] = self._code(self._call(word.to_bytes(SHORT, "little").partition(b"\t")[0].decode("utf-8", "replace")))
+            codes = self.short.take(words)
+        if len(longer):
             distinct, inverse = np.unique(_packed(cells, starts[longer], lengths[longer], PACKED), return_inverse=True)
-            values[longer] = np.array([self._value(int(word)) for word in distinct], dtype=np.float64)[inverse]
-        for place in np.flatnonzero(lengths > PACKED):
+            codes[longer] = np.array([self._code(self._value(int(word))) for word in distinct], dtype=np.uint8)[inverse]
+        for place in longer[lengths[longer] > PACKED]:
             start, length = int(starts[place]), int(lengths[place])
-            values[place] = self._call(text[start : start + length].decode("utf-8", "replace"))
-        return values
+            codes[place] = self._code(self._call(text[start : start + length].decode("utf-8", "replace")))
+        return codes
+
+    def _code(self, call: float) -> int:
+        if math.isnan(call):
+            return MISSING
+        if call not in self.calls:
+            self.calls.append(call)
+        return self.calls.index(call)
 
     def _value(self, word: int) -> float:
         if word not in self.words:

@@ -216,14 +216,15 @@ def compact(rows: pa.Table) -> pa.Table:
     for place, column in enumerate(rows.columns):
         if pa.types.is_dictionary(column.type) and column.num_chunks == 1 and len(column.chunk(0).dictionary):
             coded = column.chunk(0)
-            codes = coded.indices.fill_null(0).to_numpy()
+            codes = (coded.indices.fill_null(0) if coded.null_count else coded.indices).to_numpy()
             is_used = np.zeros(len(coded.dictionary), dtype=bool)
             is_used[codes] = True
             if not is_used.all():
-                new = (np.cumsum(is_used, dtype=np.int32) - 1)[codes]
+                new = (np.cumsum(is_used, dtype=np.int32) - 1).take(codes)
                 absent = coded.indices.is_null().to_numpy(zero_copy_only=False) if coded.null_count else None
                 dictionary = coded.dictionary.filter(pa.array(is_used))
-                rows = rows.set_column(place, rows.field(place), pa.DictionaryArray.from_arrays(pa.array(new, mask=absent), dictionary))
+                narrow = pa.DictionaryArray.from_arrays(pa.array(new, mask=absent), dictionary, safe=False)
+                rows = rows.set_column(place, rows.field(place), narrow)
     return rows
 
 
