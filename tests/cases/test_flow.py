@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from oncoraft.cases import build
+from oncoraft.cases import build, flow, flow_reading
 from oncoraft.cases.flow_comparisons import against_published, agreement, fold_tables, kappa, published_rule
 from oncoraft.cases.regions import REGIONS
 from oncoraft.foundation.errors import InputError
@@ -146,6 +146,22 @@ def test_fold_balance_is_the_largest_distance_from_the_whole() -> None:
     assert one["largest_cancer_type_deviation"] == pytest.approx(0.5), "fold 1 is all Y, of all folds half is"
     assert one["largest_responder_deviation"] == pytest.approx(1 - 2 / 3)
     assert (one["cases_in_no_part"], one["patients_in_no_part"]) == (1, 1)
+
+
+def test_folds_are_counted_alike_in_whatever_order_and_batches_they_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study(tmp_path)
+    cases = tmp_path / "cases"
+    settings = json.dumps({"folds": {"folds": 2, "seed": 8, "designs": ["kfold", "kfold_stratified"]}})
+    assert build.main([str(tmp_path), "--out", str(cases), "--settings", settings]) == 0
+    before = json.loads((cases / "flow.json").read_text())
+    assert sum(row["cases"] for row in before["folds"]) == 6, "three cases in each of two designs"
+    rows = pd.read_parquet(cases / "folds.parquet")
+    strangers = pd.DataFrame({"case_id": ["0", "z", None], "patient_id": "z", "design": "kfold", "fold": 0, "is_tuning": True})
+    mixed = pd.concat([strangers, rows, strangers]).sample(frac=1, random_state=4).astype({"fold": rows["fold"].dtype, "is_tuning": bool})
+    mixed.to_parquet(cases / "folds.parquet", index=False)
+    monkeypatch.setattr(flow_reading, "ROWS", 2)
+    assert flow.main([str(tmp_path), str(cases)]) == 0
+    assert json.loads((cases / "flow.json").read_text()) == before
 
 
 def test_a_missing_table_or_column_is_one_line_and_nothing_is_written(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Folds: patients apart in every design, stable under growth, balanced where promised, mistakes told in one line."""
 
+import json
 import re
 from pathlib import Path
 
@@ -200,3 +201,17 @@ def test_the_step_gives_the_folds_of_the_table_whatever_the_order_of_its_rows(tm
     main([str(tmp_path), "--settings", f'{{"folds": {{"designs": {list(ALL)}}}}}'.replace("'", '"')])
     expected, _ = assign(cases, Folds(designs=ALL), labels)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "folds.parquet"), expected, check_dtype=False)
+
+
+def test_the_step_gives_the_folds_of_the_table_however_many_row_groups_it_has(tmp_path: Path) -> None:
+    """Each row group has a numbering of its words of its own; a case that names no patient is in no part."""
+    cases, labels = cohort(40)
+    cases.loc[[3, 50], "patient_id"] = None
+    expected, counts = assign(cases, Folds(designs=ALL), labels)
+    labels.to_parquet(tmp_path / "labels.parquet", row_group_size=11)
+    for rows in (1, 7, 1000):
+        cases.to_parquet(tmp_path / "cases.parquet", row_group_size=rows)
+        main([str(tmp_path), "--settings", json.dumps({"folds": {"designs": ALL}})])
+        pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "folds.parquet"), expected, check_dtype=False)
+        assert json.loads((tmp_path / "folds.parquet.manifest.json").read_text())["counts"] == counts
+    assert counts["kfold"]["cases_in_no_part"] == 2

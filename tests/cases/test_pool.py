@@ -50,7 +50,8 @@ def pooled(*cohorts: Path) -> Path:
 def test_patients_stay_in_the_folds_that_they_have_at_home(tmp_path: Path) -> None:
     first, second = cohort(tmp_path, "msk", 20, "P-"), cohort(tmp_path, "bpc", 10, "B-")
     folds = pd.read_parquet(pooled(first, second) / "cases" / "folds.parquet")
-    at_home = kfold(patient_table(pd.read_parquet(first / "cases" / "cases.parquet"), None, "strict"), Folds(folds=2, seed=3), {})
+    patients = patient_table(pd.read_parquet(first / "cases" / "cases.parquet"), None, "strict")
+    at_home = dict(zip(patients["patient_id"], kfold(patients, Folds(folds=2, seed=3), {}), strict=True))
     mine = folds[(folds["design"] == "kfold") & folds["patient_id"].str.startswith("P-")]
     assert dict(zip(mine["patient_id"], mine["fold"], strict=True)) == at_home
     assert len(folds) == 2 * 60

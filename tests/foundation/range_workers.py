@@ -59,3 +59,18 @@ def noted(folder: Path) -> Callable[[int], int]:
 def large(_: None) -> Callable[[bytes], bytes]:
     """Gives back what it was sent."""
     return lambda item: item
+
+
+def waiting_for_others(folder: Path) -> Callable[[int], bool]:
+    """Item 0 ends when items 1 to 4 have; whether they had within half a minute."""
+
+    def work(item: int) -> bool:
+        if item:
+            (folder / str(item)).touch()
+            return True
+        until = time.monotonic() + 30
+        while (missing := len(list(folder.iterdir())) < 4) and time.monotonic() < until:
+            time.sleep(0.02)
+        return not missing
+
+    return work

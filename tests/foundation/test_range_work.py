@@ -11,7 +11,7 @@ import pytest
 
 from oncoraft.foundation.errors import InputError, RetryLater
 from oncoraft.foundation.range_work import worked
-from tests.foundation.range_workers import doubler, failing, large, noted
+from tests.foundation.range_workers import doubler, failing, large, noted, waiting_for_others
 
 ASKING = """
 import sys
@@ -38,6 +38,11 @@ def test_items_larger_than_a_pipe_holds_come_back_as_they_were() -> None:
     items = [bytes([number]) * 1_000_000 for number in range(9)]
     with worked(large, (None,), items, 2) as results:
         assert list(results) == items
+
+
+def test_while_one_is_at_a_long_item_another_goes_on_with_those_behind_it(tmp_path: Path) -> None:
+    with worked(waiting_for_others, (tmp_path,), list(range(5)), 2) as results:
+        assert list(results) == [True] * 5
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,18 @@ def test_ranges_hold_every_case_once_in_order_and_no_patient_twice(cases: list[t
         assert {owner[case_id] for case_id in one.case_ids.to_pylist()} == set(own)
 
 
+@given(cases=CASES, patients=st.integers(1, 8))
+def test_ranges_are_the_same_where_patients_are_numbers_of_a_dictionary_in_whatever_order(
+    cases: list[tuple[str, int]], patients: int
+) -> None:
+    ids = pa.array([f"{patient}_{day:+d}" for patient, day in cases], pa.string())
+    words = ["b", "P-2", "nobody", "a", "P-10", "b_+1", "P-1"]
+    coded = pa.DictionaryArray.from_arrays(pa.array([words.index(patient) for patient, _ in cases], pa.int32()), words)
+    for one, other in zip(patient_ranges(ids, coded, patients), patient_ranges(ids, coded.dictionary_decode(), patients), strict=True):
+        assert one.case_ids.equals(other.case_ids)
+        assert one.patient_ids.equals(other.patient_ids)
+
+
 def test_a_range_has_as_many_patients_as_were_asked_for_and_an_empty_cohort_is_one_range() -> None:
     ids = pa.array([f"P-{number}_{case}" for number in range(10) for case in "xy"])
     owners = pa.array([f"P-{number}" for number in range(10) for _ in "xy"])

@@ -157,11 +157,7 @@ def flow(found: Found, settings: Labels, counted: dict[str, Any]) -> dict[str, A
     ]
     counts = spelt(cases.groupby(["cancer_type", "regimen", "regimen_name"], observed=True).size().reset_index(name="cases"))
     counts = counts.sort_values(["cases", "regimen", "cancer_type"], ascending=[False, True, True])
-    folds: list[dict[str, Any]] = []
-    balance: list[dict[str, Any]] = []
-    for rows in found.designs():
-        for whole, part in zip((folds, balance), fold_tables(rows, cases, chosen)):
-            whole += part
+    folds, balance = fold_tables(found.folds, cases, chosen)
     told = found.labels.told()
     return {
         "definition": settings.definition,

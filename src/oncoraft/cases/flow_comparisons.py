@@ -171,20 +171,34 @@ def shares(words: pd.Series) -> pd.Series:
     return found[found > 0].rename(index=str)
 
 
+def places_of(ids: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """Where each of the numbers asked for stands among different ones; -1 where it does not. They are small: memory is that of the largest."""
+    found = np.full(max(ids.max(initial=-1), asked.max(initial=-1)) + 1, -1, dtype=np.int32)
+    found[ids] = np.arange(len(ids))
+    return found[asked]
+
+
 def fold_tables(folds: pd.DataFrame, cases: pd.DataFrame, chosen: pd.DataFrame) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """What is in each fold of each design, and how far its make-up is from that of all folds.
 
     Args:
-        folds: folds.parquet.
-        cases: cases.parquet.
-        chosen: labels of the definition that trains.
+        folds: folds.parquet, case_id a number.
+        cases: cases.parquet, case_id such a number.
+        chosen: labels of the definition that trains, case_id such a number.
 
     Returns:
         rows of `folds` and of `fold_balance`. A design that holds out by cancer type deviates by construction.
     """
-    table = folds.merge(cases[["case_id", "cancer_type"]], on="case_id").merge(chosen[["case_id", "responder"]], on="case_id")
+    # Without a join, which would copy every column of a cohort twice.
+    places = [places_of(told["case_id"].to_numpy(), folds["case_id"].to_numpy()) for told in (cases, chosen)]
+    is_there = (places[0] >= 0) & (places[1] >= 0)
     rows, balance = [], []
-    for design, whole in table.groupby("design", sort=True):
+    for design in sorted(set(folds.loc[is_there, "design"])):
+        mine = np.flatnonzero(is_there & (folds["design"] == design).to_numpy())
+        whole = pd.DataFrame({name: folds[name].to_numpy()[mine] for name in ("patient_id", "fold", "is_tuning")})
+        whole["cancer_type"], whole["responder"] = (
+            column.array[place[mine]] for column, place in zip((cases["cancer_type"], chosen["responder"]), places)
+        )
         told = whole[whole["responder"].notna()]
         types, rate = shares(whole["cancer_type"]), share(told["responder"].eq(True).sum(), len(told))
         type_gap, rate_gap = 0.0, []

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,8 @@ import pyarrow.compute as pc
 
 from oncoraft.cases.flow_comparisons import LabelCounts
 from oncoraft.cases.flow_tables import scans_in_windows
-from oncoraft.cases.tables import coded, ranges_of, spelt
-from oncoraft.foundation.ranges import Range, RangedTable
+from oncoraft.cases.tables import coded, ranges_of
+from oncoraft.foundation.ranges import ROWS, Range, RangedTable
 from oncoraft.planning.config import Labels
 
 
@@ -35,10 +36,49 @@ class Found(NamedTuple):
     scans: pd.DataFrame
     labels: LabelCounts
 
-    def designs(self) -> Iterator[pd.DataFrame]:
-        """Folds of one design after another, in their order."""
-        for design in sorted(self.folds["design"].cat.categories):
-            yield spelt(self.folds[self.folds["design"] == design])
+
+class Words:
+    """A column of words, put together range by range: a number of each row's word, in as few bytes as hold it."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, int] = {}
+        self.codes: list[np.ndarray] = []
+
+    def add(self, column: pa.ChunkedArray) -> None:
+        """Take in more rows, which have numbers of dictionaries of their own."""
+        for chunk in column.chunks:
+            own = [self.numbers.setdefault(word, len(self.numbers)) for word in chunk.dictionary.to_pylist()]
+            least = np.min_scalar_type(-1 - len(self.numbers))
+            places = np.array([*own, -1], dtype=least)  # the last for rows without a word
+            self.codes.append(places[chunk.indices.fill_null(len(own)).to_numpy()])
+
+    def whole(self) -> pd.Categorical:
+        """All rows."""
+        codes = np.concatenate(self.codes)
+        self.codes.clear()
+        return pd.Categorical.from_codes(cast("Sequence[int]", codes), pd.Index(list(self.numbers), dtype=object))
+
+
+class Rows:
+    """A table that is put together range by range."""
+
+    def __init__(self) -> None:
+        self.words: dict[str, Words] = {}
+        self.rest: list[pa.Table] = []
+
+    def add(self, table: pa.Table) -> None:
+        """Take in more rows, of the same columns."""
+        for name in [field.name for field in table.schema if pa.types.is_dictionary(field.type)]:
+            self.words.setdefault(name, Words()).add(table[name])
+        self.rest.append(table.drop_columns(list(self.words)).combine_chunks())
+
+    def whole(self) -> pd.DataFrame:
+        """All rows."""
+        frame = pa.concat_tables(self.rest).to_pandas(ignore_metadata=True)
+        self.rest.clear()
+        for name, words in self.words.items():
+            frame[name] = words.whole()
+        return frame
 
 
 def read(tables: Mapping[str, RangedTable], made: Mapping[str, RangedTable], settings: Labels) -> Found:
@@ -52,17 +92,21 @@ def read(tables: Mapping[str, RangedTable], made: Mapping[str, RangedTable], set
     everybody, given = (tables[name].ids() for name in ("clinical_patient", "timeline_treatment"))
     treated = int(pc.sum(pc.is_in(everybody, value_set=given)).as_py() or 0)
     counted, labels = LabelCounts(), coded(made["labels"])
-    sources = {"cases": coded(made["cases"]), "people": coded(tables["clinical_patient"]), "folds": coded(made["folds"])}
-    parts: dict[str, list[pa.Table]] = {name: [] for name in ("cases", "people", "followed", "folds", "chosen", "scans")}
+    sources = {"cases": coded(made["cases"]), "people": coded(tables["clinical_patient"])}
+    parts = {name: Rows() for name in ("cases", "people", "followed", "chosen", "scans", "folds")}
     done = np.zeros(2, dtype=np.int32)  # cases and patients of the ranges before
-    for one in ranges_of(made["cases"]):
+    ranges = ranges_of(made["cases"])
+    for one in ranges:
+        pa.default_memory_pool().release_unused()  # or what was read for a range before would be held beside this one's
         cases, people = made["cases"].rows(one.case_ids), tables["clinical_patient"].rows(one.patient_ids)
         scans = scans_in_windows(cases, people, tables["timeline_progression"].rows(one.patient_ids), settings)
         own = {name: table.table(one.patient_ids if name == "people" else one.case_ids) for name, table in sources.items()}
         followed, told = made["followup"].table(one.case_ids), labels.table(one.case_ids)
         counted.add(told)
         own["cases"] = own["cases"].drop_columns(["index_day", "next_treatment_day"])
-        own["scans"] = pa.Table.from_pandas(scans.astype({"cancer_type": "category"}), preserve_index=False)
+        own["scans"] = pa.Table.from_pandas(
+            scans.astype({"cancer_type": "category", "scans": "int16", "indeterminate": "int16"}), preserve_index=False
+        )
         own["followed"] = followed.filter(pc.equal(followed["endpoint"], "os")).select(["case_id"])
         own["chosen"] = told.filter(pc.equal(told["definition"], settings.definition)).drop_columns(["definition", "scan_days"])
         own = {name: _numbered(table, one, done) for name, table in own.items()}
@@ -70,11 +114,36 @@ def read(tables: Mapping[str, RangedTable], made: Mapping[str, RangedTable], set
         for name in ("patient_id", "cancer_type", "drug_class"):
             own["chosen"] = own["chosen"].append_column(name, own["cases"][name].take(place))
         for name, table in own.items():
-            parts[name].append(table.combine_chunks())
+            parts[name].add(table)
         done += (len(one.case_ids), len(one.patient_ids))
-    joined = {name: pa.concat_tables(parts.pop(name), promote_options="permissive").to_pandas(ignore_metadata=True) for name in list(parts)}
+    for source in (*tables.values(), *made.values(), *sources.values(), labels):
+        source.forget()
+    pa.default_memory_pool().release_unused()
+    for table in _folds(made["folds"], pa.concat_arrays([one.case_ids for one in ranges])):
+        parts["folds"].add(table)
+    joined = {name: rows.whole() for name, rows in parts.items()}
+    owners = np.empty(done[0], dtype=np.int32)
+    owners[joined["cases"]["case_id"]] = joined["cases"]["patient_id"]
+    joined["folds"]["patient_id"] = owners[joined["folds"]["case_id"]]
     joined["chosen"]["responder"] = joined["chosen"]["responder"].astype("boolean")
     return Found(len(everybody), treated, **joined, labels=counted)
+
+
+def _folds(folds: RangedTable, case_ids: pa.Array) -> Iterator[pa.Table]:
+    """Folds of some cases, sorted by id, with numbers of them; a batch at a time, since folds are written as one row group."""
+    table = RangedTable(folds.path, "case_id", ["case_id", "design", "fold", "is_tuning"], ["design"])
+    nothing = table.file.schema_arrow.empty_table().select(table.columns)
+    yield nothing.set_column(0, "case_id", pa.array([], pa.int32()))
+    for batch in table.file.iter_batches(ROWS, columns=table.columns, use_threads=False):
+        rows = pa.table(batch).filter(pc.is_valid(batch["case_id"]))
+        if rows.num_rows:
+            # To look an id up among all of the cohort would take a table of them for every batch.
+            least, most = (pc.min_max(rows["case_id"])[name].as_py() for name in ("min", "max"))
+            start = bisect_left(range(len(case_ids)), least, key=lambda place: case_ids[place].as_py())
+            stop = bisect_right(range(len(case_ids)), most, key=lambda place: case_ids[place].as_py())
+            place = pc.index_in(rows["case_id"], value_set=case_ids.slice(start, stop - start))
+            rows = rows.set_column(0, "case_id", pc.add(place, pa.scalar(start, pa.int32())))
+            yield rows.filter(pc.is_valid(place))
 
 
 def _numbered(table: pa.Table, one: Range, done: np.ndarray) -> pa.Table:

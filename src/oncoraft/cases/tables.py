@@ -99,7 +99,8 @@ def of_patients(tables: Mapping[str, RangedTable], patient_ids: pa.Array) -> dic
 
 def ranges_of(cases: RangedTable) -> list[Range]:
     """The ranges of the cases of an open `cases.parquet`."""
-    case_ids, owners = (column.combine_chunks() for column in cases.file.read(columns=["case_id", "patient_id"]).columns)
+    ids = RangedTable(cases.path, "case_id", ["case_id", "patient_id"], ["patient_id"]).whole()
+    case_ids, owners = (column.combine_chunks() for column in ids.columns)
     return patient_ranges(case_ids, owners)
 
 

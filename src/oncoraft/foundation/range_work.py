@@ -1,7 +1,8 @@
 """Ranges worked by several processes: the same results in the same order, whatever their number.
 
-The process that asks deals the ranges out one by one, takes each result in the order of the ranges, and alone writes; so nothing of a
-worker can be half-written. Each worker holds one result at most until it is taken: memory does not grow with the cohort. Workers are
+The process that asks deals the ranges out one by one, each to whoever is done first, hands their results on in the order of the ranges,
+and alone writes; so nothing of a worker can be half-written. No more than `WAITING` results a worker wait for one that is due before them:
+memory does not grow with the cohort. Workers are
 spawned, not forked: a fork of a process in which arrow, torch or a tokenizer have started threads may wait for ever on a lock that one of
 these held. They end with the process that asked, however that ends.
 
@@ -22,15 +23,22 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from oncoraft.foundation.errors import InputError, RetryLater
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-AHEAD = 2  # items that a worker has been dealt: one that it works on, one to go on with
+WAITING = 3  # results a worker; fewer, and who is done with short ranges stands still while another is at a long one
+Worker = tuple[SpawnProcess, Connection]
+
+
+class Ended(NamedTuple):
+    """What stands for the result of a worker that has ended without one."""
+
+    why: Exception
 
 
 @contextmanager
@@ -53,7 +61,7 @@ def worked(
     if count <= 1:
         yield map(prepare(*arguments), items)
         return
-    workers: list[tuple[SpawnProcess, Connection]] = []
+    workers: list[Worker] = []
     try:
         for _ in range(count):
             workers.append(_started(prepare, arguments))
@@ -67,7 +75,7 @@ def worked(
             process.join()
 
 
-def _started(prepare: Callable[..., Any], arguments: Sequence[Any]) -> tuple[SpawnProcess, Connection]:
+def _started(prepare: Callable[..., Any], arguments: Sequence[Any]) -> Worker:
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=_work, args=(there, prepare, arguments, logging.getLogger("oncoraft").level), daemon=True)
@@ -76,34 +84,45 @@ def _started(prepare: Callable[..., Any], arguments: Sequence[Any]) -> tuple[Spa
     return process, here
 
 
-def _in_order(workers: list[tuple[SpawnProcess, Connection]], items: Sequence[Any]) -> Iterator[Any]:
-    """Item i goes to worker i modulo their number, so that results are taken in order without waiting for one that comes later."""
-    for number in range(min(AHEAD * len(workers), len(items))):
-        _deal(workers[number % len(workers)], items[number])
-    for number in range(len(items)):
-        worker = workers[number % len(workers)]
-        result = _taken(worker)
-        if (later := number + AHEAD * len(workers)) < len(items):
-            _deal(worker, items[later])
+def _in_order(workers: list[Worker], items: Sequence[Any]) -> Iterator[Any]:
+    """Results in the order of the items; a worker is dealt the next item as soon as it is done with one."""
+    done: dict[int, tuple[bool, Any]] = {}
+    busy: dict[Connection, tuple[SpawnProcess, int]] = {}
+    free, dealt = list(reversed(workers)), 0
+    for due in range(len(items)):
+        while True:
+            while free and dealt < min(len(items), due + WAITING * len(workers)):
+                process, line = free.pop()
+                busy[line] = process, dealt
+                _deal(line, items[dealt])
+                dealt += 1
+            if due in done:
+                break
+            for line in [line for line in wait(list(busy)) if isinstance(line, Connection)]:
+                process, number = busy.pop(line)
+                done[number] = _taken(process, line)
+                if not isinstance(done[number][1], Ended):
+                    free.append((process, line))
+        is_error, result = done.pop(due)
+        if is_error:
+            raise result.why if isinstance(result, Ended) else result
         yield result
         del result  # or it would be held while the next one is received
 
 
-def _deal(worker: tuple[SpawnProcess, Connection], item: Any) -> None:
+def _deal(line: Connection, item: Any) -> None:
     # That a worker has ended is told where its result is due, behind those of the others before it.
     with suppress(BrokenPipeError, ConnectionResetError):
-        worker[1].send(item)
+        line.send(item)
 
 
-def _taken(worker: tuple[SpawnProcess, Connection]) -> Any:
-    process, line = worker
+def _taken(process: SpawnProcess, line: Connection) -> tuple[bool, Any]:
+    """Whether a worker tells of an error, and what it tells."""
     try:
         is_error, result = line.recv()
+        return is_error, result
     except (EOFError, ConnectionResetError):
-        raise _ended(process) from None
-    if is_error:
-        raise result
-    return result
+        return True, Ended(_ended(process))
 
 
 def _ended(process: SpawnProcess) -> Exception:

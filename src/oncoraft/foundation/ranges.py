@@ -44,14 +44,20 @@ def patient_ranges(case_ids: pa.Array, patient_ids: pa.Array | None = None, pati
 
     Args:
         case_ids: each once, in any order, (cases,).
-        patient_ids: whose each case is, (cases,); None: not known, a case counts as a patient.
+        patient_ids: whose each case is, (cases,), as text or as numbers of a dictionary; None: not known, a case counts as a patient.
         patients: patients of a range (more where their cases stand among one another); None: `PATIENTS`.
     """
     order = pc.sort_indices(case_ids)
     case_ids = case_ids.take(order)
-    owners = case_ids if patient_ids is None else patient_ids.take(order)
-    codes = owners.dictionary_encode().indices.to_numpy()  # numbered by first appearance
+    owners = (case_ids if patient_ids is None else patient_ids.take(order)).dictionary_encode()
+    codes = owners.indices.to_numpy()
     place = np.arange(len(codes))
+    if patient_ids is not None and pa.types.is_dictionary(patient_ids.type):  # its numbers are of another order
+        first = np.full(len(owners.dictionary), len(codes))
+        first[codes[::-1]] = place[::-1]
+        rank = np.empty(len(first), dtype=codes.dtype)
+        rank[np.argsort(first, kind="stable")] = np.arange(len(first))
+        codes = rank[codes]  # by first appearance
     last = np.zeros(len(codes), dtype=np.int64)
     last[codes] = place  # of equal codes the last assignment stays
     # A range may end behind a case if no patient has cases on both sides.
@@ -65,7 +71,7 @@ def patient_ranges(case_ids: pa.Array, patient_ids: pa.Array | None = None, pati
         stops.append(int(ends[done - 1]) + 1)
     starts = [0, *stops[:-1]]
     return [
-        Range(case_ids.slice(start, stop - start), pc.unique(owners.slice(start, stop - start)))
+        Range(case_ids.slice(start, stop - start), pc.unique(owners.slice(start, stop - start)).dictionary_decode())
         for start, stop in zip(starts, stops or [0], strict=True)
     ]
 
@@ -137,6 +143,10 @@ class RangedTable:
         if self.last is None or self.last[0] != number:
             self.last = (number, self.file.read_row_group(number, columns=self.asked, use_threads=False))
         return self.last[1]
+
+    def forget(self) -> None:
+        """Hold no row group any longer: where its last rows have been read, and other work follows."""
+        self.last = None
 
     def rows(self, ids: pa.Array) -> pd.DataFrame:
         """As `table`, with the types that pandas gives the whole file: a column with a null anywhere holds floats instead of integers."""

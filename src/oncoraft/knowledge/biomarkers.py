@@ -70,7 +70,7 @@ def statements(marker: str, state: str, agent: str) -> tuple[Biomarker, ...]:
     return _joined(marker, state, agent) if marker in rows_of_markers() else ()
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def _joined(marker: str, state: str, agent: str) -> tuple[Biomarker, ...]:
     names = treatment_names(agent)
     return tuple(row for row in rows_of_markers()[marker] if row.state.search(state) and any(row.treatment.search(name) for name in names))

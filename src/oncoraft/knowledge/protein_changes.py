@@ -85,7 +85,7 @@ SILENT_CLASSES = frozenset(
 )
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def protein_change(text: str) -> str | None:
     """The normal form of a protein change.
 

@@ -24,7 +24,7 @@ NEGATOR = re.compile(
 )
 
 
-REMEMBERED = 16_384  # sentences or clauses with what one reader finds in them, 10 to 50 MB a reader: those that texts share are among them
+REMEMBERED = 8_192  # sentences or clauses with what one reader finds in them, 5 to 25 MB a reader: those that texts share are among them
 
 
 def word_set(text: str) -> frozenset[str]:

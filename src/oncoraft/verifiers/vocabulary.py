@@ -83,7 +83,7 @@ def phrases() -> dict[str, list[tuple[tuple[str, ...], str, tuple[str, ...]]]]:
     return found
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def singular(word: str) -> str:
     """A plural or compound without its ending: inhibitors -> inhibitor, platinum-based -> platinum."""
     if word.endswith(("-based", "-treated", "-containing")):
@@ -119,7 +119,7 @@ def named_drugs(text: str, words: Sequence[Word] | None = None) -> list[Name]:
     return found
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def _begun_by(word: str) -> tuple[Sequence[tuple[tuple[str, ...], str, tuple[str, ...]]], list[tuple[tuple[str, ...], int, int]]]:
     """Phrases that a word begins, and what in it is built like a drug's name: (agents, start, end)."""
     table, stems = phrases(), []
@@ -146,7 +146,7 @@ def gene_tokens(text: str, words: Iterable[Word]) -> list[tuple[str, int, int]]:
     return sorted(found, key=lambda one: one[1])
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def _lower_symbol(word: str) -> str:
     bare = HYPHEN.split(word, maxsplit=1)[0]
     return bare if not bare.isupper() and is_lower_symbol(bare) else ""
@@ -157,7 +157,7 @@ def is_lower_symbol(word: str) -> bool:
     return word.upper() in genes() and (any(letter.isdigit() for letter in word) or (len(word) > 3 and word.lower() != "rest"))
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def symbols(token: str) -> tuple[str, ...]:
     """Symbols that a token may mean; empty if it is no gene."""
     if token in genes():
