@@ -1,6 +1,7 @@
 """A fold is aligned, resumed to the same bytes, and refuses what it cannot use in one line."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,33 @@ def test_clinicians_choices_of_other_folds_are_left_out_and_told(fold: Path, cap
     assert {row["by"] for row in written} == {"clinicians"}
     assert "1 of 3 choices" in caplog.text
     run_alignment(fold, "by-hand", settings("dpo"), "--pairs", str(out))
+
+
+def test_pairs_whose_references_are_of_other_prompts_are_refused(fold: Path, tmp_path: Path) -> None:
+    prompts, copied = tmp_path / "train.jsonl", tmp_path / "pairs.jsonl"
+    prompts.write_text("".join(json.dumps(row | {"input": row["input"] + " ECOG 1"}) + "\n" for row in read_lines(fold / "train.jsonl")))
+    for name in ("pairs.jsonl", "pairs.jsonl.manifest.json"):
+        shutil.copy(fold / name, tmp_path / name)
+    command = align_command(fold, "other-prompts", settings("dpo"), "--pairs", str(copied))
+    command[0] = str(prompts)
+    with pytest.raises(
+        InputError, match=r"pairs\.jsonl: expected pairs made from .*train\.jsonl as it stands; run `oncoraft preferences` again"
+    ):
+        dpo.main(command)
+    assert not (fold / "other-prompts").exists()
+    (tmp_path / "pairs.jsonl.manifest.json").unlink()  # pairs that were made elsewhere are whoever's they are
+    assert dpo.main(command) == 0
+
+
+def test_pairs_are_made_anew_for_another_start(fold: Path, tmp_path: Path) -> None:
+    other = tmp_path / "adapter_model.safetensors"
+    other.write_bytes(b"of a training that went on")
+    dpo.check_origin(fold / "pairs.jsonl", [fold / "train.jsonl", fold / "raft" / "adapter_model.safetensors"])
+    with pytest.raises(InputError, match="adapter_model"):
+        dpo.check_origin(fold / "pairs.jsonl", [fold / "train.jsonl", other])
+    (tmp_path / "pairs.jsonl.manifest.json").write_text("[]")
+    with pytest.raises(InputError, match="expected a manifest written by"):
+        dpo.check_origin(tmp_path / "pairs.jsonl", [])
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

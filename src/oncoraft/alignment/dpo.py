@@ -6,6 +6,7 @@ The reference is the starting model itself, whose log-probabilities stand in the
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -19,6 +20,9 @@ from oncoraft.alignment.groups import micro_groups
 from oncoraft.alignment.objective import by_answer, preference_losses
 from oncoraft.alignment.pairs import Pair, read_pairs
 from oncoraft.alignment.updates import batches, descend, logged, read, score_loss
+from oncoraft.foundation.errors import InputError
+from oncoraft.foundation.provenance import file_digest
+from oncoraft.inference.opening import trained_files
 from oncoraft.planning.config import DirectPreference
 from oncoraft.planning.edge import run
 from oncoraft.training.trainer import Entry, Trainer
@@ -62,9 +66,31 @@ def preference_step(trainer: Trainer, pairs: Sequence[Pair], settings: DirectPre
     return logged(trainer, entry, started, sum(pair.group.length for pair in pairs))
 
 
+def check_origin(pairs: Path, read_from: Sequence[Path]) -> None:
+    """Whether the log-probabilities of the pairs were computed from these files: another text of a prompt, or another starting model, has others.
+
+    Pairs without a manifest beside them were not written by `oncoraft preferences`; whoever made them answers for them.
+
+    Raises:
+        InputError: the manifest beside the pairs cannot be read, or does not name the content of one of the files.
+    """
+    note = pairs.with_name(pairs.name + ".manifest.json")
+    if not note.is_file():
+        return
+    try:
+        known = set(json.loads(note.read_text(encoding="utf-8"))["inputs"].values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise InputError("expected a manifest written by `oncoraft preferences`", file=note) from None
+    for path in read_from:
+        if file_digest(path) not in known:
+            raise InputError(f"expected pairs made from {path} as it stands; run `oncoraft preferences` again", file=pairs)
+
+
 def prepare(start: Start) -> Prepared:
     """The steps over the pairs of the fold."""
     settings: DirectPreference = start.blocks["dpo"]
+    given = start.given
+    check_origin(given.pairs, [given.train, *(given.fold_model / name for name in trained_files(start.trainer.strategy))])
     pairs = read_pairs(start.given.pairs, start.cases, int(start.trainer.model.config.vocab_size))
     items = batches(pairs, settings.epochs, settings.prompts_per_step, start.blocks["alignment"].seed)
     return Prepared(items, partial(preference_step, start.trainer, settings=settings), updates_per_step=1)
