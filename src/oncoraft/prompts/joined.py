@@ -206,6 +206,7 @@ class Joined:
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         for one in ranges_of(self.cases):
+            pa.default_memory_pool().release_unused()  # or what was read for a range before would be held beside this one's
             own = self.labels.filter(pc.is_in(self.labels["case_id"], value_set=one.case_ids)).to_pandas()
             yield join(self.prompts.of(one), self.rationales.of(one), self.cases.rows(one.case_ids), own)
 
@@ -219,6 +220,7 @@ class Joined:
         place = pc.index_in(cases["case_id"], value_set=self.labels["case_id"].combine_chunks().cast(pa.string()))
         for name in ("score", "responder"):
             cases = cases.append_column(name, self.labels[name].take(place))
+        pa.default_memory_pool().release_unused()
         frame = cases.to_pandas(types_mapper=ARROW_TEXT)
         told = pc.is_in(cases["case_id"], value_set=self.rationales.case_ids).to_numpy()
         return frame.assign(output=np.where(frame["score"].notna() & told, "answer", "").astype(object))
