@@ -215,3 +215,9 @@ def test_the_step_gives_the_folds_of_the_table_however_many_row_groups_it_has(tm
         pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "folds.parquet"), expected, check_dtype=False)
         assert json.loads((tmp_path / "folds.parquet.manifest.json").read_text())["counts"] == counts
     assert counts["kfold"]["cases_in_no_part"] == 2
+
+
+def test_a_cancer_type_asked_for_is_refused_in_one_line_where_no_case_has_any() -> None:
+    cases, labels = cohort(60)
+    with pytest.raises(InputError, match=f"folds.cancer_types: expected cancer types of the cohort.*found '{TYPES[0]}'"):
+        assign(cases.assign(cancer_type=None), Folds(designs=("leave_cancer_out",), cancer_types=TYPES[:2]), labels)

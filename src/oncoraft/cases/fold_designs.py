@@ -78,7 +78,7 @@ def leave_cancer_out(patients: pd.DataFrame, settings: Folds, frozen: Frozen) ->
     Raises:
         InputError: nobody has a configured type.
     """
-    there = set(patients["cancer_type"])
+    there = set(patients["cancer_type"].dropna())
     for name in settings.cancer_types:
         if name not in there:
             raise InputError(f"expected cancer types of the cohort: {', '.join(sorted(there))}", column="folds.cancer_types", found=name)
