@@ -53,6 +53,9 @@ def entry() -> NoReturn:
     The process leaves without the interpreter's own end: worker threads of native libraries that are still winding down on a busy
     machine can abort it there, and a job whose files are whole would count as failed.
     """
+    # On some processors the last digits of a matrix product depend on how many threads share it (OpenBLAS 0.3.31, its kernels for AVX2):
+    # with one a step's bytes follow from its inputs alone. It is read when numpy is loaded, here and in processes that a step starts.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     status = main()
     logging.shutdown()
     sys.stdout.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from oncoraft.evaluation.grid import cohort_rows, ranks_of
 from oncoraft.evaluation.grid import main as grid
-from oncoraft.evaluation.grid import ranks_of
-from oncoraft.evaluation.grid_cells import scoring_hours
+from oncoraft.evaluation.grid_cells import Cell, scoring_hours
 from oncoraft.foundation.errors import InputError
+from oncoraft.planning.config import Evaluation
 
 CASES = 200
 DRAW = np.random.default_rng(8)
@@ -114,6 +116,37 @@ def test_a_clear_order_has_narrow_ranks_and_a_cell_that_covers_half_of_the_cohor
     assert (poor["rank_lower"], poor["rank_upper"]) == (3, 3)
     assert good["first"] + of["msk", "good", "leave cohort out"]["first"] == pytest.approx(1)
     assert (half["is_ranked"], half["rank"], half["n"]) == (False, None, 100)
+
+
+def test_resamples_without_an_area_are_counted_in_what_is_said_of_a_cell_and_of_its_rank() -> None:
+    # Of 30 patients one responds: a resample has him with a chance of 0.64, and cells without him have no area.
+    labels = pd.DataFrame(
+        {"case_id": [f"c{k}" for k in range(30)], "patient_id": [f"p{k}" for k in range(30)], "responder": np.arange(30) == 7}
+    )
+    scores = pd.DataFrame({"score": np.linspace(0, 1, 30), "fold": 0}, index=labels["case_id"])
+    cells = [Cell(name, "raft", "msk", "kfold", scores if name == "up" else 1 - scores, (None, None)) for name in ("up", "down")]
+    settings = Evaluation(bootstrap=400)
+    rows = cohort_rows("msk", cells, labels, settings)
+    for row in rows:
+        told = re.fullmatch(r"interval of the (\d+) of 400 resamples that have a value; ranked in (\d+) of 400 resamples, .*", row["flags"])
+        assert told
+        assert told[1] == told[2]
+        assert 220 < int(told[1]) < 290
+        assert row["lower"] is not None
+        assert row["rank_lower"] is not None
+
+
+def test_too_few_resamples_rank_no_cell() -> None:
+    # Two patients, one of each class: half of the resamples have both, but for chance.
+    labels = pd.DataFrame({"case_id": ["a", "b"], "patient_id": ["p", "q"], "responder": [True, False]})
+    scores = pd.DataFrame({"score": [0.9, 0.1], "fold": 0}, index=labels["case_id"])
+    cells = [Cell(name, "raft", "msk", "kfold", scores, (None, None)) for name in ("one", "other")]
+    told = [cohort_rows("msk", cells, labels, Evaluation(bootstrap=100, seed=seed))[0] for seed in range(12)]
+    few = [row for row in told if row["lower"] is None]
+    assert 0 < len(few) < len(told)
+    for row in few:
+        assert re.fullmatch(r"no interval: \d\d of 100 resamples have a value; not ranked in \d\d of 100 resamples, .*", row["flags"])
+        assert (row["rank"], row["rank_lower"], row["first"]) == (1, None, None)
 
 
 def test_cost_is_what_the_engine_measured_and_unknown_where_it_did_not(tmp_path: Path) -> None:

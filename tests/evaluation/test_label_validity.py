@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
-from oncoraft.evaluation.agreement import agreement, kappa
+from oncoraft.evaluation.agreement import agreement, estimated, kappa
 from oncoraft.evaluation.curated import curated_response, offsets, read_readings
 from oncoraft.evaluation.label_validity import main as label_validity
 from oncoraft.foundation.errors import InputError
@@ -59,6 +59,21 @@ def test_agreement_and_kappa_are_those_of_another_implementation_and_weights_are
     repeated = [cohen_kappa_score(np.repeat(one, w), np.repeat(other, w)) for w in weights]
     assert kappa(one, other, weights, levels=4) == pytest.approx(repeated)
     assert np.isnan(kappa(np.zeros(5, int), np.zeros(5, int)))
+
+
+def test_resamples_in_which_a_kappa_is_undefined_are_counted() -> None:
+    # One of twelve is told a response, by both: without him in a draw there is nothing to agree on beyond chance.
+    said = np.array([1, *[0] * 11])
+    weights = np.random.default_rng(4).multinomial(12, np.full(12, 1 / 12), size=300)
+    missed = int((weights[:, 0] == 0).sum())
+    told = estimated(lambda w: kappa(said, said, w), weights, 0.95)
+    assert (told["estimate"], told["lower"], told["upper"]) == (1, 1, 1)
+    assert told["flags"] == f"interval of the {300 - missed} of 300 resamples that have a value"
+    assert estimated(lambda w: agreement(said, said, w), weights, 0.95)["flags"] == ""
+    few = np.vstack([weights[weights[:, 0] == 0], weights[weights[:, 0] > 0][:20]])
+    told = estimated(lambda w: kappa(said, said, w), few, 0.95)
+    assert (told["estimate"], told["lower"]) == (1, None)
+    assert told["flags"] == f"no interval: 20 of {missed + 20} resamples have a value"
 
 
 def test_clocks_are_aligned_by_drugs_that_both_cohorts_name_whatever_the_salt() -> None:

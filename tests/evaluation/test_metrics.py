@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from oncoraft.evaluation.comparability import comparability_rows
 from oncoraft.evaluation.compare import main as compare
 from oncoraft.evaluation.metrics import main
 from oncoraft.evaluation.records import Evaluable, difference_records, discrimination_records, verdict
@@ -254,6 +256,17 @@ def test_every_headline_number_has_an_interval_and_the_verdict_names_the_best_ba
     assert set(comparability["measure"]) == {"accuracy", "precision", "recall", "specificity", "f1"}
     distribution = pd.read_csv(tmp_path / "metrics" / "distribution.csv")
     assert distribution.groupby("predictor")[["responders", "others"]].sum().sum(axis=1).eq(told["auroc", "pooled"]["n"]).all()
+
+
+def test_a_precision_that_some_resamples_have_no_case_for_says_of_how_many_its_interval_is() -> None:
+    score, data = evaluable(60, 1)
+    # One case alone reaches the threshold: a resample without it calls nobody, and nothing is divided.
+    score = np.where(np.arange(60) == np.argmax(score * data.positive), 0.9, 0.1)
+    rows = {row["measure"]: row for row in comparability_rows("model", score, data) if row["rule"] == "fixed at 0.5"}
+    told = re.fullmatch(r"interval of the (\d+) of (\d+) resamples that have a value", rows["precision"]["flags"])
+    assert told
+    assert 0.5 < int(told[1]) / int(told[2]) < 0.8
+    assert {row["flags"] for name, row in rows.items() if name in {"accuracy", "recall", "specificity", "f1"}} == {""}
 
 
 def evaluable(cases: int, folds: int, seed: int = 0, **columns: Any) -> tuple[np.ndarray, Evaluable]:

@@ -58,6 +58,24 @@ def test_shards_and_their_order_change_no_byte(tmp_path: Path) -> None:
     assert recalibrated([empty], tmp_path / "c.json", 3)["fold"] == 3
 
 
+def test_several_folds_at_once_are_each_as_alone(tmp_path: Path) -> None:
+    files, alone = [], []
+    for fold in (0, 1):
+        rows = [row | {"fold": fold, "case_id": f"{row['case_id']}{fold}"} for row in tuning_rows(60 - 12 * fold)]
+        files += [write(tmp_path / f"{fold}-{part}.jsonl", rows[part::2]) for part in (0, 1)]
+        recalibrated(files[-2:], tmp_path / f"alone-{fold}.json", fold)
+        alone.append((tmp_path / f"alone-{fold}.json").read_bytes())
+    out = [tmp_path / f"fold-{fold}" / "recalibration.json" for fold in (1, 0)]
+    given = [*map(str, files), "--fold", "1", "0", "--out", *map(str, out)]
+    assert recalibrate.main(given) == 0
+    assert [file.read_bytes() for file in out] == alone[::-1]
+    inputs = [json.loads(file.with_name(f"{file.name}.manifest.json").read_text())["inputs"] for file in out]
+    assert [{Path(path).name for path in paths} for paths in inputs] == [{"1-0.jsonl", "1-1.jsonl"}, {"0-0.jsonl", "0-1.jsonl"}]
+    for words in (["--fold", "1", "--out", *map(str, out)], ["--fold", "1", "1", "--out", *map(str, out)]):
+        with pytest.raises(InputError, match="expected a file of its own for every --fold"):
+            recalibrate.main([*map(str, files), *words])
+
+
 def test_scores_that_fall_with_response_are_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     recalibrated([write(tmp_path / "right.jsonl", tuning_rows())], tmp_path / "right.json")
     assert not [one for one in caplog.records if "does not rise" in one.message]

@@ -133,7 +133,7 @@ def experiment(home: Path, strategy: str, regimen_name: str, cancer_type: str) -
         "calibration": {"predictor": "model", "bin": [0, 1], "probability": [0.2, 0.6], "observed": [0.1, 0.5], "n": 50, "responders": [5, 25]},
         "decision": {"predictor": "model", "threshold": [0.1], "net_benefit": 0.2, "treat_all": 0.1, "treat_none": 0.0, "lower": 0.1, "upper": 0.3},
         "definitions": {"predictor": "model", "label": ["strict"], "estimate": 0.7, "lower": 0.6, "upper": 0.8, "n": 100, "events": 30, "patients": 90},
-        "comparability": {"predictor": "model", "rule": ["fixed at 0.5"], "lowest_threshold": 0.5, "highest_threshold": 0.5, "measure": "f1", "estimate": 0.4, "lower": 0.3, "upper": 0.5, "n": 100, "events": 30},
+        "comparability": {"predictor": "model", "rule": ["fixed at 0.5"], "lowest_threshold": 0.5, "highest_threshold": 0.5, "measure": "f1", "estimate": 0.4, "lower": 0.3, "upper": 0.5, "n": 100, "events": 30, "flags": "interval of the 90 of 100 resamples that have a value"},
         "distribution": {"predictor": "model", "lower_edge": [0.0, 0.5], "upper_edge": [0.5, 1.0], "responders": [10, 20], "others": [50, 20]},
     }  # fmt: skip
     for name, columns in frames.items():

@@ -25,7 +25,7 @@ def record(metric: str, predictor: str, scope: str, estimate: float, n: int = 30
 
 def compared_labels() -> dict[str, Any]:
     """labels.json of a cohort whose scans people have read."""
-    known = {"lower": 0.6, "upper": 0.9, "n": 96, "patients": 80}
+    known = {"lower": 0.6, "upper": 0.9, "n": 96, "patients": 80, "flags": "interval of the 180 of 200 resamples that have a value"}
     definition = {"scope": "second cohort", "definition": "strict"}
     agreement = [definition | {"measure": name, "estimate": 0.75} | known for name in ("agreement", "kappa")]
     agreement.append(definition | {"definition": "oncoraft", "measure": "agreement", "estimate": 0.5} | known)
@@ -78,7 +78,7 @@ def cell(model: str, strategy: str, estimate: float | None, rank: int | None, **
     ranked = {"rank": rank, "mean_rank": rank, "rank_lower": rank, "rank_upper": upper_rank, "first": first}
     counts = {"n": 300, "events": 90, "patients": 150, "cohort_cases": 300, "is_ranked": rank is not None}
     named = {"model": model, "strategy": strategy, "cohort": "msk", "design": "kfold", "training_hours": 0.25, "scoring_hours": None}
-    return named | {"estimate": estimate, "lower": lower, "upper": upper} | counts | ranked | more
+    return named | {"estimate": estimate, "lower": lower, "upper": upper, "flags": ""} | counts | ranked | more
 
 
 def gridded(home: Path) -> None:

@@ -66,6 +66,9 @@ def test_agreement_with_curated_response_stands_in_the_section(told: Path) -> No
     assert (table["PD"]["PR"], table["PR"]["PD"], table["PD"]["all"], table["all"]["all"]) == (16, 0, 66, 100)
     assert [row["under"] for row in shown["labels_areas"].data.rows] == ["rule on scans", "curated response", "rule less curated"]
     assert shown["labels_judged"].data.rows[0]["both"] == 96
+    for name in ("labels_agreement", "labels_areas"):
+        assert shown[name].columns[-1].title == "note"
+        assert {row["flags"] for row in shown[name].data.rows} == {"interval of the 180 of 200 resamples that have a value"}
 
 
 def test_small_counts_of_the_comparison_are_hidden(told: Path) -> None:

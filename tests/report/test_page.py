@@ -15,7 +15,7 @@ from oncoraft.report import calibration, figures
 from oncoraft.report.calibration import calibration_rows
 from oncoraft.report.checks import of_run
 from oncoraft.report.collect import FRAMES, Run, read_json, read_runs
-from oncoraft.report.discrimination import predictor_rows
+from oncoraft.report.discrimination import comparability_table, predictor_rows
 from oncoraft.report.headline import lines_of
 from oncoraft.report.small_cells import Guard
 from oncoraft.report.subgroups import breakdown_table
@@ -86,6 +86,21 @@ def test_every_predictor_has_a_row_with_the_lead_of_the_model_and_its_denominato
     assert (second["lead"], second["lead_lower"], second["lead_upper"]) == (0.1, 0.05, 0.15)
     assert (second["cases"], second["responders"]) == (100, 30)
     assert first["within_regimen"] is None
+
+
+def test_numbers_that_others_publish_say_of_how_many_resamples_their_intervals_are(run: Run) -> None:
+    row = {
+        "predictor": "model",
+        "rule": "fixed at 0.5",
+        "lowest_threshold": 0.5,
+        "highest_threshold": 0.5,
+        "measure": "f1",
+        "estimate": 0.4,
+    }
+    row |= {"lower": 0.3, "upper": 0.5, "n": 100, "events": 30, "flags": "interval of the 90 of 100 resamples that have a value"}
+    shown = comparability_table(dataclasses.replace(run, comparability=pd.DataFrame([row])), 1)
+    assert shown.columns[-1].title == "note"
+    assert [row["flags"] for row in shown.data.rows] == ["f1: interval of the 90 of 100 resamples that have a value"]
 
 
 def test_a_predictor_without_a_group_gets_a_dash(run: Run) -> None:

@@ -37,7 +37,7 @@ def ablated(finished_run: FinishedRun, tmp_path_factory: pytest.TempPathFactory)
     run.setting(inference={"shards": 1})  # a process a fold: most of a tiny model's time is its start
     planned = count(run.jobs())
     trained = {"train": 6, "train_adapter": 2, "train_head": 2}
-    asked = {"infer": 18, "recalibrate": 18, "gather": 9, "metrics": 9, "survival": 9, "compare": 1, "report": 1}
+    asked = {"infer": 18, "recalibrate_kfold": 9, "gather": 9, "metrics": 9, "survival": 9, "compare": 1, "report": 1}
     assert planned == {"control": 6} | trained | asked, "raft is trained and must not be trained again"
     done = run.execute("--quiet", "all")
     assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]

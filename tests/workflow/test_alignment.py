@@ -23,7 +23,7 @@ SMALL = {
     "grpo": {"updates_per_batch": 1, "prompts_per_step": 3},
     "inference": {"rationales": 3, "temperature": 0.6, "top_p": 0.9},  # as in the finished run
 }
-PER_RUN = {"infer": 4, "recalibrate": 2, "gather": 1, "metrics": 1, "survival": 1, "rewards": 1}
+PER_RUN = {"infer": 4, "recalibrate_kfold": 1, "gather": 1, "metrics": 1, "survival": 1, "rewards": 1}
 BOTH = {name: 2 * jobs for name, jobs in PER_RUN.items()} | {"compare": 1, "report": 1}
 
 

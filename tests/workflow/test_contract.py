@@ -19,9 +19,9 @@ from .finished_run import FinishedRun, Job, count, downstream
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small-run")]
 
 RUN = "tiny/raft/kfold"
-AFTER_TRAINING = {"infer": 4, "recalibrate": 2, "gather": 1, "metrics": 1, "survival": 1, "report": 1}
+AFTER_TRAINING = {"infer": 4, "recalibrate_kfold": 1, "gather": 1, "metrics": 1, "survival": 1, "report": 1}
 AFTER_GATHERING = {rule: jobs for rule, jobs in AFTER_TRAINING.items() if rule != "infer"}
-OF_ONE_FOLD = {"infer": 2, "recalibrate": 1}
+OF_ONE_FOLD = {"infer": 2}
 AFTER_INGESTION = {
     "regimens": 1,
     "labels": 1,
@@ -212,7 +212,6 @@ COUNTS: dict[str, tuple[Callable[[FinishedRun], None], dict[str, int]]] = {
             "train": 3,
             **AFTER_TRAINING,
             "infer": 6,
-            "recalibrate": 3,
         },
     ),
     "a third shard": (
@@ -221,8 +220,8 @@ COUNTS: dict[str, tuple[Callable[[FinishedRun], None], dict[str, int]]] = {
     ),
     "one adapter deleted": (without(f"{RUN}/fold-0/adapter_model.safetensors"), {"train": 1, **AFTER_TRAINING, **OF_ONE_FOLD}),
     "one score head deleted": (without(f"{RUN}/fold-1/score_head.pt"), {"train": 1, **AFTER_TRAINING, **OF_ONE_FOLD}),
-    "one shard deleted": (without(f"{RUN}/fold-1/predictions/shard-0.jsonl"), {**AFTER_TRAINING, "infer": 1, "recalibrate": 1}),
-    "one recalibration deleted": (without(f"{RUN}/fold-1/recalibration.json"), {**AFTER_GATHERING, "recalibrate": 1}),
+    "one shard deleted": (without(f"{RUN}/fold-1/predictions/shard-0.jsonl"), {**AFTER_TRAINING, "infer": 1}),
+    "one recalibration deleted": (without(f"{RUN}/fold-1/recalibration.json"), AFTER_GATHERING),
     "a fold that was never run": (
         without(f"{RUN}/fold-1", "tiny/prompts/kfold/fold-1"),
         {"split": 1, "train": 1, **AFTER_TRAINING, **OF_ONE_FOLD},
@@ -261,7 +260,7 @@ CODE: dict[str, tuple[set[str], set[str]]] = {
     "models/tiny.py": ({"base_model"}, {"corpus", "baselines", "audit"}),
     "training/train.py": ({"train"}, {"split", "base_model", "baselines"}),
     "inference/infer.py": ({"infer"}, {"train", "split", "baselines"}),
-    "inference/recalibrate.py": ({"recalibrate"}, {"train", "infer", "baselines"}),
+    "inference/recalibrate.py": ({"recalibrate_kfold"}, {"train", "infer", "baselines"}),
     "inference/gather.py": ({"gather"}, {"train", "infer", "baselines"}),
     "evaluation/baselines.py": ({"baselines"}, {"train", "infer", "gather", "selection"}),
     "evaluation/metrics.py": ({"metrics"}, {"train", "infer", "gather", "baselines", "survival"}),
@@ -359,7 +358,7 @@ def test_pooled_designs_train_their_own_models_and_leave_those_of_one_cohort_alo
     copy.setting(cohorts={"bpc": second}, pooling={"designs": ["kfold", "leave_cohort_out"]})
     jobs = copy.jobs()
     pooled = Counter(job.rule for job in jobs if job.record["wildcards"].get("cohort") == "pooled")
-    folds = {"split": 4, "train": 4, "infer": 8, "recalibrate": 4, "gather": 2, "baselines": 2}
+    folds = {"split": 4, "train": 4, "infer": 8, "recalibrate_kfold": 1, "recalibrate_leave_cohort_out": 1, "gather": 2, "baselines": 2}
     assert pooled == {"pool": 1, "pool_prompts": 1, "tokens": 1, **folds}
     assert {job.rule for job in jobs if job.record["wildcards"].get("cohort") == "small"} == {"mapping", "grid", "report"}
 
@@ -367,7 +366,7 @@ def test_pooled_designs_train_their_own_models_and_leave_those_of_one_cohort_alo
 def test_a_linear_probe_reads_the_base_once_and_fits_a_fold_at_a_time(copy: FinishedRun) -> None:
     copy.setting(strategies={"linear": {"adapter": False, "language_model_weight": 0, "probe": "end_of_prompt"}})
     jobs = count(copy.jobs())
-    assert jobs == {"embed": 1, "probe": 2, "recalibrate": 2, "gather": 1, "metrics": 1, "survival": 1, "report": 1}
+    assert jobs == {"embed": 1, "probe": 2, "recalibrate_kfold": 1, "gather": 1, "metrics": 1, "survival": 1, "report": 1}
 
 
 def test_a_moved_checkout_with_its_results_has_nothing_to_do(copy: FinishedRun, tmp_path: Path) -> None:

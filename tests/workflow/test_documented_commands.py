@@ -124,7 +124,7 @@ def test_the_page_waits_for_no_more_than_a_model_needs_and_then_makes_what_judge
         plans.append(planned(run(shlex.split(engine.replace("--quiet rules", "--dry-run")))))
     model, judged = plans
     assert (model["train"], model["split"], model["audit"]) == (1, 1, 1)
-    assert not set(model) & {"infer", "recalibrate", "gather", "baselines", "metrics", "followup", "survival"}
+    assert not set(model) & {"infer", "recalibrate_kfold", "gather", "baselines", "metrics", "followup", "survival"}
     # From nothing: the second has all of the first in it.
-    assert (judged["train"], judged["infer"], judged["recalibrate"], judged["metrics"], judged["survival"]) == (2, 2, 2, 1, 1)
+    assert (judged["train"], judged["infer"], judged["recalibrate_kfold"], judged["metrics"], judged["survival"]) == (2, 2, 1, 1, 1)
     assert all(judged[name] >= count for name, count in model.items())

@@ -22,7 +22,7 @@ RULES = "\n".join(file.read_text() for file in sorted((ROOT / "workflow" / "rule
 PAIRS = sorted(
     {
         (step, environment)
-        for rule in re.split(r"\n(?=rule )", RULES)
+        for rule in re.split(r"\n(?=rule |    rule:\n)", RULES)
         for step in re.findall(r"python -m oncoraft (\S+)", rule)
         for environment in re.findall(r"envs/(\w+)\.yaml", rule)
     }

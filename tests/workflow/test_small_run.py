@@ -99,9 +99,9 @@ def test_a_second_run_does_nothing(small_run: Path) -> None:
         ({"evaluation": {"seed": 1}}, {"metrics": 1, "report": 1}),
         (
             {"training": {"learning_rate": 0.0011}},
-            {"train": 2, "infer": 4, "recalibrate": 2, "gather": 1, "metrics": 1, "survival": 1, "report": 1},
+            {"train": 2, "infer": 4, "recalibrate_kfold": 1, "gather": 1, "metrics": 1, "survival": 1, "report": 1},
         ),
-        ({"inference": {"temperature": 0.7}}, {"infer": 4, "recalibrate": 2, "gather": 1, "metrics": 1, "survival": 1, "report": 1}),
+        ({"inference": {"temperature": 0.7}}, {"infer": 4, "recalibrate_kfold": 1, "gather": 1, "metrics": 1, "survival": 1, "report": 1}),
     ],
 )
 def test_a_change_of_one_setting_plans_exactly_the_jobs_that_read_it(small_run: Path, tmp_path: Path, change: dict, jobs: dict) -> None:

@@ -39,7 +39,7 @@ GOLDEN: dict[str, tuple[str, int, int, int, int]] = {
     "split": ("cpu", 30, 4000, 1, 0),
     "train": ("gpu", 2880, 64000, 8, 1),
     "infer": ("gpu", 1440, 64000, 8, 1),
-    "recalibrate": ("cpu", 30, 4000, 1, 0),
+    "recalibrate_kfold": ("cpu", 30, 4000, 1, 0),
     "gather": ("cpu", 30, 4000, 1, 0),
     "baselines": ("cpu", 30, 4000, 1, 0),
     "metrics": ("cpu", 30, 4000, 1, 0),

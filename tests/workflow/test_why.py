@@ -79,7 +79,7 @@ class TestOnAFinishedRun:
         assert "the engine by itself would run 0 of them" in text
         forced = text.split("--forcerun ")[1].split()
         assert len(forced) == 2
-        expected = {"train": 2, "infer": 4, "recalibrate": 2, "gather": 1, "metrics": 1, "survival": 1, "report": 1}
+        expected = {"train": 2, "infer": 4, "recalibrate_kfold": 1, "gather": 1, "metrics": 1, "survival": 1, "report": 1}
         assert count(copy.jobs("--forcerun", *forced)) == expected
 
     def test_a_new_model_never_ran_and_costs_what_the_others_did(self, copy: FinishedRun) -> None:

@@ -196,9 +196,22 @@ def fold_model_option(wildcards):
 
 @signed
 def tuning_shards(wildcards):
-    """What one fold's model says of its tuning cases, every shard."""
-    folder = f"{run_folder(wildcards)}/fold-{wildcards.fold}/predictions"
-    return [f"{folder}/tuning-{shard}.jsonl" for shard in SHARDS]
+    """What each fold's model says of its tuning cases, every shard."""
+    return [
+        f"{run_folder(wildcards)}/fold-{fold}/predictions/tuning-{shard}.jsonl"
+        for fold in plan.folds(wildcards.design)
+        for shard in SHARDS
+    ]
+
+
+def recalibrating(design):
+    """The rule that recalibrates the runs of a design."""
+    return f"recalibrate_{design.replace('-', '_')}"
+
+
+def recalibrations(design, name):
+    """A file beside the model of each fold of a run of this design."""
+    return [f"{RUN}/fold-{fold}/{name}" for fold in plan.folds(design)]
 
 
 def part_of_fold(name):
@@ -334,7 +347,7 @@ def kept_files(wildcards):
             run = of_all | {"strategy": strategy, "design": design}
             if plan.trainer_of(strategy) == strategy:
                 kept += kept_of_models(strategy, run | {"fold": folds["fold"]})
-            kept += whole(rules.recalibrate.output, **run, fold=folds["fold"])
+            kept += kept_of_recalibration(run)
             kept += kept_of_scores(run | {"fold": folds["fold"]})
             for one in (rules.gather, rules.metrics, rules.survival):
                 kept += whole(one.output, **run)
@@ -389,6 +402,11 @@ def kept_of_scores(run):
         *whole(rules.probe.output, **run),
         *whole(rules.embed.output, **of_base, point=point),
     ]
+
+
+def kept_of_recalibration(run):
+    """What is fitted on the tuning cases of every fold of some runs."""
+    return whole(getattr(rules, recalibrating(run["design"])).output, **run)
 
 
 def embeddings_of(wildcards):
@@ -491,7 +509,7 @@ def kept_of_pooled():
                 run = of_all | {"strategy": strategy, "design": design}
                 if plan.trainer_of(strategy) == strategy:
                     kept += kept_of_models(strategy, run | {"fold": folds["fold"]})
-                kept += whole(rules.recalibrate.output, **run, fold=folds["fold"])
+                kept += kept_of_recalibration(run)
                 kept += kept_of_scores(run | {"fold": folds["fold"]})
                 kept += whole(rules.gather.output, **run)
     return kept

@@ -42,29 +42,37 @@ rule infer:
         "exec python -m oncoraft infer {input.heldout} --base {params.base:q} {params.fold_model} {params.examples} {params.tokens} --tuning {input.tuning} --tuning-out {output.tuning} --shard {wildcards.shard} --shards {params.shards} --out {output.shard} --threads {threads} --gpus {resources.gpu} --settings {params.settings:q} 2> {log}"
 
 
-# On patients whom the fold's model has neither trained on nor holds out.
-rule recalibrate:
-    input:
-        tuning=tuning_shards,
-    output:
-        recalibration="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/recalibration.json",
-        manifest="results/{cohort}/{model}/{strategy}/{design}/fold-{fold}/recalibration.json.manifest.json",
-    log:
-        "results/{cohort}/{model}/{strategy}/{design}/logs/recalibrate-{fold}.log",
-    benchmark:
-        "results/{cohort}/{model}/{strategy}/{design}/benchmarks/recalibrate-{fold}.tsv"
-    conda:
-        "../../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory_for_tables,
-        runtime=30,
-    params:
-        settings=settings_of("recalibrate"),
-    message:
-        "Recalibrating {wildcards.model} by {wildcards.strategy}, fold {wildcards.fold}"
-    shell:
-        "exec python -m oncoraft recalibrate {input.tuning} --fold {wildcards.fold} --out {output.recalibration} --settings {params.settings:q} 2> {log}"
+# On patients whom a fold's model has neither trained on nor holds out; one job for all folds of a run, since a fold takes less time than the
+# start of a process. How many files that is differs by design, so that each design has a rule.
+for design in plan.designs():
+
+    rule:
+        name:
+            recalibrating(design)
+        input:
+            tuning=tuning_shards,
+        output:
+            recalibrations=recalibrations(design, "recalibration.json"),
+            manifests=recalibrations(design, "recalibration.json.manifest.json"),
+        log:
+            "results/{cohort}/{model}/{strategy}/{design}/logs/recalibrate.log",
+        benchmark:
+            "results/{cohort}/{model}/{strategy}/{design}/benchmarks/recalibrate.tsv"
+        wildcard_constraints:
+            design=design,
+        conda:
+            "../../envs/data.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory_for_tables,
+            runtime=30,
+        params:
+            settings=settings_of("recalibrate"),
+            folds=list(plan.folds(design)),
+        message:
+            "Recalibrating {wildcards.model} by {wildcards.strategy}, every fold"
+        shell:
+            "exec python -m oncoraft recalibrate {input.tuning} --fold {params.folds} --out {output.recalibrations} --settings {params.settings:q} 2> {log}"
 
 
 rule gather:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from oncoraft.evaluation.discrimination import Array, bootstrap, interval
+from oncoraft.evaluation.discrimination import Array, bootstrap, told_interval
 
 ORDERED = ("PD", "SD", "PR", "CR")  # from worst to best
 
@@ -42,8 +42,8 @@ def kappa(one: Array, other: Array, weight: Array | None = None, levels: int = 2
         return np.asarray(1 - observed / np.where(expected > 0, expected, np.nan))
 
 
-def estimated(statistic: Any, weights: Array, confidence: float) -> dict[str, float | None]:
-    """Estimate and interval of a statistic of weights; nothing where it is undefined.
+def estimated(statistic: Any, weights: Array, confidence: float) -> dict[str, Any]:
+    """Estimate and interval of a statistic of weights, and of how many resamples where not all have a value; nothing where it is undefined.
 
     Args:
         statistic: takes weights (resamples, cases) or None.
@@ -52,6 +52,6 @@ def estimated(statistic: Any, weights: Array, confidence: float) -> dict[str, fl
     """
     value, samples = float(statistic(None)), bootstrap(statistic, weights)
     if not np.isfinite(value):
-        return {"estimate": None, "lower": None, "upper": None}
-    lower, upper = interval(samples, confidence) if np.isfinite(samples).any() else (None, None)
-    return {"estimate": value, "lower": lower, "upper": upper}
+        return {"estimate": None, "lower": None, "upper": None, "flags": ""}
+    lower, upper, flags = told_interval(samples, confidence)
+    return {"estimate": value, "lower": lower, "upper": upper, "flags": flags}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from oncoraft.evaluation.discrimination import Array, interval
+from oncoraft.evaluation.discrimination import Array, told_interval
 from oncoraft.evaluation.records import Evaluable
 from oncoraft.recalibration import youden
 
@@ -48,13 +48,12 @@ def comparability_rows(name: str, score: Array, data: Evaluable) -> list[dict[st
         of_case = np.column_stack([acted & y, acted & ~y, ~acted & y, ~acted & ~y]).astype(np.float32)
         cells = np.vstack([of_case.sum(axis=0), w @ of_case])
         for measure, values in zip(MEASURES, _measures(*cells.T), strict=True):
-            known = np.isfinite(values[1:]).any()
-            lower, upper = interval(values[1:], data.confidence) if known else (None, None)
             estimate = float(values[0]) if np.isfinite(values[0]) else None
+            lower, upper, flags = (None, None, "") if estimate is None else told_interval(values[1:], data.confidence)
             told = {"lowest_threshold": float(np.min(threshold)), "highest_threshold": float(np.max(threshold))}
             rows.append(
                 {"predictor": name, "rule": rule, **told, "measure": measure, "estimate": estimate, "lower": lower, "upper": upper}
-                | {"n": len(s), "events": int(y.sum())}
+                | {"n": len(s), "events": int(y.sum()), "flags": flags}
             )
     return rows
 

@@ -17,7 +17,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from oncoraft.artefacts import read_table
-from oncoraft.evaluation.discrimination import Array, bootstrap, interval, mean_known, patient_weights, ranking
+from oncoraft.evaluation.discrimination import LEAST_VALUED, Array, bootstrap, mean_known, patient_weights, ranking, told_interval
 from oncoraft.evaluation.grid_cells import Cell, away_cells, baseline_cells, final_cells, home_cells, pooled_cells
 from oncoraft.evaluation.reading import read_labels
 from oncoraft.foundation.csv_file import write_csv
@@ -74,22 +74,26 @@ def cohort_rows(name: str, cells: Sequence[Cell], labels: pd.DataFrame, settings
         row |= {"training_hours": cell.cost[0], "scoring_hours": cell.cost[1], "is_ranked": any(cell is one for one in covering)}
         estimate = float(area(scores, positive, None)) if len(mine) else np.nan
         if not np.isfinite(estimate):
-            rows.append(row | {"estimate": None, "lower": None, "upper": None, "is_ranked": False})
+            rows.append(row | {"estimate": None, "lower": None, "upper": None, "flags": "", "is_ranked": False})
             continue
         # Of a whole cohort the same weights for every cell, so that their differences are paired.
         weights = patient_weights(
             mine["patient_id"].to_numpy(), np.zeros(len(mine)), settings.bootstrap, stable_seed(settings.seed, "grid", name)
         )
         found = bootstrap(lambda w, scores=scores, positive=positive: area(scores, positive, w), weights)  # type: ignore[misc]
-        lower, upper = interval(found, settings.confidence)
-        rows.append(row | {"estimate": estimate, "lower": lower, "upper": upper})
+        lower, upper, flags = told_interval(found, settings.confidence)
+        rows.append(row | {"estimate": estimate, "lower": lower, "upper": upper, "flags": flags})
         if row["is_ranked"]:
             samples.append(found)
-    if samples:
-        told = ranks_of(np.array(samples), settings.confidence)
-        order = rankdata([-row["estimate"] for row in rows if row["is_ranked"]], method="min")
-        for place, row in enumerate(row for row in rows if row["is_ranked"]):
-            row |= {"rank": int(order[place]), **{key: float(values[place]) for key, values in told.items()}}
+    ranked = [row for row in rows if row["is_ranked"]]
+    together = np.isfinite(np.array(samples)).all(axis=0) if samples else np.zeros(1, dtype=bool)
+    told = ranks_of(np.array(samples), settings.confidence) if together.mean() >= LEAST_VALUED else {}
+    order = rankdata([-row["estimate"] for row in ranked], method="min")
+    for place, row in enumerate(ranked):
+        row |= {"rank": int(order[place]), **{key: float(values[place]) for key, values in told.items()}}
+        if not together.all():
+            said = f"{'' if told else 'not '}ranked in {together.sum()} of {len(together)} resamples, which have every cell"
+            row["flags"] = "; ".join(filter(None, (row["flags"], said)))
     empty = dict.fromkeys(("rank", "mean_rank", "rank_lower", "rank_upper", "first"))
     return sorted(
         ({**row, **empty, **row} for row in rows), key=lambda row: -1 if row["estimate"] is None else row["estimate"], reverse=True

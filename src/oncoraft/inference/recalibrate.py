@@ -1,6 +1,6 @@
-"""What turns one fold's scores into probabilities and into yes or no: `oncoraft recalibrate TUNING... --fold K --out FILE`.
+"""What turns a fold's scores into probabilities and into yes or no: `oncoraft recalibrate TUNING... --fold K... --out FILE...`.
 
-Fitted on the scores of the fold's tuning cases, which its model has not trained on and does not hold out, and kept beside that model.
+Fitted on the scores of each fold's tuning cases, which its model has not trained on and does not hold out, and kept beside that model.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,30 +19,40 @@ from oncoraft.planning.edge import run, settings_record, step_parser
 from oncoraft.recalibration import Recalibration, fit
 
 log = logging.getLogger("oncoraft")
-EPILOG = """what goes in: the tuning cases that `oncoraft infer --tuning-out` scored, every shard of one fold.
+EPILOG = """what goes in: the tuning cases that `oncoraft infer --tuning-out` scored, every shard of one fold or of several.
 what comes out: intercept and slope of the logistic recalibration, Youden's threshold of the score as delivered, counts; or why there are none.
 
-example:
-  oncoraft recalibrate fold-0/predictions/tuning-*.jsonl --fold 0 --out fold-0/recalibration.json"""
+examples:
+  oncoraft recalibrate fold-0/predictions/tuning-*.jsonl --fold 0 --out fold-0/recalibration.json
+  oncoraft recalibrate fold-*/predictions/tuning-*.jsonl --fold 0 1 --out fold-0/recalibration.json fold-1/recalibration.json"""
 
 
-def fitted(lines: Sequence[Line], fold: int) -> Recalibration:
-    """The recalibration of one fold, whatever the order of its lines.
+def fitted(lines: Sequence[Line], folds: Sequence[int]) -> list[Recalibration]:
+    """The recalibration of each fold, whatever the order of its lines.
+
+    Args:
+        lines: tuning cases of these folds; a case may be a tuning case of several.
+        folds: which; one without a line is told as too small to fit on.
 
     Raises:
-        InputError: a line that is no prediction, without label, of another fold, or a case that is there twice.
+        InputError: a line that is no prediction, without label, of another fold, or a case that is there twice in a fold.
     """
-    seen: dict[str, Line] = {}
+    seen: dict[int, dict[str, Line]] = {fold: {} for fold in folds}
     for line in lines:
         check_prediction(line)
         if not isinstance(line.row.get("responder"), bool):
             raise InputError("expected the label of a tuning case", file=line.file, line=line.number, column="responder")
-        if (first := seen.setdefault(line.case_id, line)) is not line:
+        fold = line.row["fold"]
+        if isinstance(fold, bool) or fold not in seen:
+            wanted = f"expected fold {' or '.join(map(str, folds))}"
+            raise InputError(wanted, file=line.file, line=line.number, column="fold", found=str(fold))
+        if (first := seen[fold].setdefault(line.case_id, line)) is not line:
             wanted = f"expected every case once; it stands in {first.file.name} line {first.number} too"
             raise InputError(wanted, file=line.file, line=line.number, column="case_id", found=line.case_id)
-        if line.row["fold"] != fold:
-            raise InputError(f"expected fold {fold}", file=line.file, line=line.number, column="fold", found=str(line.row["fold"]))
-    rows = [seen[case_id].row for case_id in sorted(seen)]
+    return [_fit([mine[case_id].row for case_id in sorted(mine)], fold) for fold, mine in seen.items()]
+
+
+def _fit(rows: Sequence[dict[str, Any]], fold: int) -> Recalibration:
     score, positive = np.array([row["score"] for row in rows], dtype=float), np.array([row["responder"] for row in rows], dtype=bool)
     return fit(score, positive, np.array([row["patient_id"] for row in rows], dtype=str), fold)
 
@@ -49,26 +60,40 @@ def fitted(lines: Sequence[Line], fold: int) -> Recalibration:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Fit and write."""
     parser = step_parser("recalibrate", EPILOG)
-    parser.add_argument("tuning", type=Path, nargs="+", metavar="TUNING", help="tuning cases scored by `oncoraft infer`, one fold")
-    parser.add_argument("--fold", type=int, required=True, metavar="K", help="the fold whose model gave the scores")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="recalibration.json to write")
+    parser.add_argument("tuning", type=Path, nargs="+", metavar="TUNING", help="tuning cases scored by `oncoraft infer`")
+    parser.add_argument("--fold", type=int, required=True, nargs="+", metavar="K", help="the folds whose models gave the scores")
+    parser.add_argument(
+        "--out", type=Path, required=True, nargs="+", metavar="FILE", help="recalibration.json to write, one a fold, in the same order"
+    )
     given = parser.parse_args(arguments)
-    found = fitted(read_lines(given.tuning), given.fold)
-    record = given.out.with_name(given.out.name + ".manifest.json")
-    with publishing(given.out, record, step="recalibrate") as (out, note):
+    if len(given.out) != len(given.fold) or len(set(given.fold)) < len(given.fold) or len(set(given.out)) < len(given.out):
+        raise InputError("--out: expected a file of its own for every --fold", found=f"{len(given.out)} for {len(given.fold)}")
+    settings = settings_record(given, {})
+    lines = read_lines(given.tuning)
+    for found, file in zip(fitted(lines, given.fold), given.out, strict=True):
+        _write(found, file, files_of(lines, given.tuning, found.fold), settings)
+    return 0
+
+
+def files_of(lines: Sequence[Line], files: Sequence[Path], fold: int) -> list[Path]:
+    """The files that a fold's recalibration follows from: all but those with lines of other folds alone."""
+    own, others = ({line.file for line in lines if (line.row["fold"] == fold) is mine} for mine in (True, False))
+    return [file for file in files if file in own or file not in others]
+
+
+def _write(found: Recalibration, file: Path, tuning: Sequence[Path], settings: dict[str, Any]) -> None:
+    """One fold's recalibration, its manifest, and what there is to say of it."""
+    record = file.with_name(file.name + ".manifest.json")
+    with publishing(file, record, step="recalibrate") as (out, note):
         write_json(out, found._asdict())
         counts = {"cases": found.cases, "responders": found.responders, "patients": found.patients}
-        settings = settings_record(given, {})
-        write_json(
-            note, manifest("recalibrate", inputs=given.tuning, outputs={given.out: out}, settings=settings, counts=counts, beside=record)
-        )
+        write_json(note, manifest("recalibrate", inputs=tuning, outputs={file: out}, settings=settings, counts=counts, beside=record))
     if found.slope == 0:
         log.warning(
             "recalibrate: fold %d: the score does not rise with response on the tuning cases; every case is given their prevalence",
             found.fold,
         )
-    log.info("recalibrate: %d tuning cases: %s", found.cases, found.state)
-    return 0
+    log.info("recalibrate: fold %d, %d tuning cases: %s", found.fold, found.cases, found.state)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ from oncoraft.report import figures, whiskers
 from oncoraft.report.collect import Run
 from oncoraft.report.names import predictor_name
 from oncoraft.report.sections import Sources, suffix
-from oncoraft.report.small_cells import COMPLEMENT, Guard
+from oncoraft.report.small_cells import COMPLEMENT, Guard, discreet
 from oncoraft.report.tables import (
     Column,
     Data,
@@ -41,7 +40,6 @@ READINGS = {
     "prevalence": ("prevalence", "mean_of_folds"),
 }
 LEADS = {"lead": "auroc_difference", "lead_within": "auroc_within_regimen_difference"}
-VALUED = re.compile(r"(?:the )?\d+ of \d+ resamples")
 LATER = "era: index on or after sequencing"
 
 
@@ -79,10 +77,7 @@ def guarded(rows: Rows, guard: Guard) -> Rows:
         if (place, "others") in marks and (place, "events") not in marks and (place, "n") not in marks:
             row["events"] = COMPLEMENT
         row["patients"] = guard.count(row["patients"]) if not isinstance(row["patients"], str) else row["patients"]
-        if isinstance(row.get("flags"), str) and any(isinstance(row[name], str) for name in ("n", "events", "patients")):
-            # How often a class is missed by a draw tells how few it has.
-            row["flags"] = VALUED.sub("some of the resamples", row["flags"])
-    return shown
+    return [discreet(row, ("n", "events", "patients")) for row in shown]
 
 
 def resamples_without_value(run: Run) -> list[str]:
@@ -199,12 +194,17 @@ def comparability_table(run: Run, number: int) -> Table:
     """Accuracy, precision, recall, specificity and F1 at two thresholds: numbers that others publish."""
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     measures: dict[str, None] = {}
+    notes: dict[tuple[str, str], list[str]] = {}
     for row in records(run.comparability):
         keep = {name: row[name] for name in ("predictor", "rule", "lowest_threshold", "highest_threshold")}
         of_all = run.metric(row["predictor"], "auroc", "pooled") or run.metric(row["predictor"], "auroc") or {"n": None, "events": None}
         keep |= {"cases": of_all["n"], "responders": of_all["events"]}  # small counts are marked in these
         rows.setdefault((row["predictor"], row["rule"]), keep).update(spread(row["measure"], row))
         measures[row["measure"]] = None
+        if isinstance(row["flags"], str) and row["flags"]:
+            notes.setdefault((row["predictor"], row["rule"]), []).append(f"{row['measure']}: {row['flags']}")
+    for key, told in notes.items():
+        rows[key] = discreet(rows[key] | {"flags": "; ".join(told)}, ("cases", "responders"))
 
     def threshold(row: Row) -> str:
         low, high = number_(row["lowest_threshold"]), number_(row["highest_threshold"])
@@ -212,6 +212,7 @@ def comparability_table(run: Run, number: int) -> Table:
 
     columns = [text("predictor", "predictor", predictor_name), Column("threshold", threshold, is_text=True)]
     columns += [*(spans(measure, measure, 2) for measure in measures), of("responders / cases", "responders", "cases")]
+    columns += [text("note", "flags")] if notes else []
     blank = dict.fromkeys(key for one in rows.values() for key in one)
     return tabulate(Data(f"comparability-{number}", [blank | one for one in rows.values()]), columns, "Numbers that others publish")
 

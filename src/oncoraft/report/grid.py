@@ -9,8 +9,8 @@ from oncoraft.report import whiskers
 from oncoraft.report.collect import read_json
 from oncoraft.report.names import predictor_name
 from oncoraft.report.sections import Sources
-from oncoraft.report.small_cells import Guard
-from oncoraft.report.tables import Data, Figure, Row, Rows, Table, decimals, interval, number, portion, span, tabulate, text
+from oncoraft.report.small_cells import Guard, discreet
+from oncoraft.report.tables import Data, Figure, Row, Rows, Table, decimals, interval, noted, number, portion, span, tabulate, text
 
 BASELINE = "baseline"
 
@@ -28,7 +28,14 @@ def named(row: Row) -> str:
 
 def rank_of(row: Row) -> str:
     """A rank with the interval of the resamples; a dash for a cell that is not ranked."""
-    return "–" if row["rank"] is None else f"{row['rank']} ({number(row['rank_lower'], 0)} to {number(row['rank_upper'], 0)})"
+    if row["rank"] is None or row["rank_lower"] is None:
+        return "–" if row["rank"] is None else str(row["rank"])
+    return f"{row['rank']} ({number(row['rank_lower'], 0)} to {number(row['rank_upper'], 0)})"
+
+
+def often(first: float | None) -> str:
+    """In how many resamples a cell is first, where enough could be ranked."""
+    return "" if first is None else f" ({first:.0%} of resamples)"
 
 
 def hours_of(row: Row) -> str:
@@ -45,7 +52,7 @@ def _hours(value: float | None) -> str:
 def rows_of(told: dict[str, Any], guard: Guard) -> Rows:
     """Every cell, cohort by cohort, the best first."""
     rows = [row | {"cell": named(row), "ranked": rank_of(row), "hours": hours_of(row)} for row in told["cells"]]
-    return [row | guard.rows([row], [("n", "events"), ("patients",)])[0] for row in rows]
+    return [discreet(guard.rows([row], [("n", "events"), ("patients",)])[0], ("n", "events", "patients")) for row in rows]
 
 
 def grid_table(told: dict[str, Any], guard: Guard) -> Table:
@@ -62,6 +69,7 @@ def grid_table(told: dict[str, Any], guard: Guard) -> Table:
         decimals("first", "first", 2),
         portion("responders", "events", "n"),
         text("hours", "hours"),
+        *noted(rows),
     ]
     known = [row for row in rows if row["estimate"] is not None]
     names = [f"{row['cohort']}: {row['cell']}" for row in known]
@@ -77,7 +85,7 @@ def section(sources: Sources) -> dict[str, Any] | None:
     if told is None or not sources.external:
         return None
     # Whoever leads by a hair is first of one table; how often it would be is said in the same breath.
-    best = {row["cohort"]: f"{named(row)} first ({row['first']:.0%} of resamples)" for row in told["cells"] if row["rank"] == 1}
+    best = {row["cohort"]: f"{named(row)} first{often(row['first'])}" for row in told["cells"] if row["rank"] == 1}
     return {
         "brief": "; ".join(f"{cohort}: {name}" for cohort, name in best.items()),
         "table": grid_table(told, sources.guard),

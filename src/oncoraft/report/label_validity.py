@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from oncoraft.report.small_cells import Guard
-from oncoraft.report.tables import Data, Rows, count, interval, tabulate, text
+from oncoraft.report.small_cells import Guard, discreet
+from oncoraft.report.tables import Data, Rows, count, interval, noted, tabulate, text
 
 MEASURES = {
     "agreement": "share that agrees",
@@ -68,7 +68,7 @@ def agreement_rows(name: str, told: Mapping[str, Any], guard: Guard) -> Rows:
         for row in one["agreement"]
         if row["definition"] == told["label"] or row["measure"] == "kappa"
     ]
-    return [row | guard.rows([row], [("n",), ("patients",)])[0] for row in rows]
+    return [discreet(guard.rows([row], [("n",), ("patients",)])[0], ("n", "patients")) for row in rows]
 
 
 def confusion_rows(name: str, told: Mapping[str, Any], guard: Guard) -> Rows:
@@ -87,7 +87,7 @@ def confusion_rows(name: str, told: Mapping[str, Any], guard: Guard) -> Rows:
 def area_rows(name: str, told: Mapping[str, Any], guard: Guard) -> Rows:
     """A row a run and label, and the difference."""
     rows = [{"second": name, **row, "under": UNDER[row["under"]]} for one in told["comparisons"] for row in one["auroc"]]
-    return [row | guard.rows([row], [("n",), ("patients",)])[0] for row in rows]
+    return [discreet(guard.rows([row], [("n",), ("patients",)])[0], ("n", "patients")) for row in rows]
 
 
 UNDER = {"rule": "rule on scans", "curated": "curated response", "rule less curated": "rule less curated"}
@@ -111,7 +111,7 @@ def label_tables(told: Mapping[tuple[str, Path], Mapping[str, Any] | None], guar
         ),
         "labels_agreement": tabulate(
             Data("external-labels-agreement", of["agreement"]),
-            AGREEMENT,
+            AGREEMENT + noted(of["agreement"]),
             "Agreement of the rule on scans with curated response, cases that both judge",
         ),
         "labels_confusion": tabulate(
@@ -120,7 +120,9 @@ def label_tables(told: Mapping[tuple[str, Path], Mapping[str, Any] | None], guar
             "Categories by the rule on scans (rows) and by people (columns), all cases",
         ),
         "labels_areas": tabulate(
-            Data("external-labels-auroc", of["areas"]), AREAS, "AUROC of the models under each label, on the same cases"
+            Data("external-labels-auroc", of["areas"]),
+            AREAS + noted(of["areas"]),
+            "AUROC of the models under each label, on the same cases",
         ),
         "labels_not_compared": [f"{name}: {one['not_compared']}" for name, one in known.items() if one["not_compared"]],
     }

@@ -15,6 +15,7 @@ what is read off an estimate (a survival curve, an area, an interval), are outsi
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -28,6 +29,7 @@ from oncoraft.report.tables import records
 
 Key = TypeVar("Key", bound=Hashable)
 COMPLEMENT = "hidden"
+VALUED = re.compile(r"(?:the )?\d+ of \d+ resamples")
 
 
 def hidden(
@@ -148,6 +150,16 @@ def _computed(equations: Sequence[Sequence[int]], counts: Sequence[int], gone: s
             computed.add(key)
             del left[key]
     return computed
+
+
+def discreet(row: dict[str, Any], counts: Collection[str]) -> dict[str, Any]:
+    """A row whose `flags` do not say how many resamples have a value where one of these counts is hidden.
+
+    How often a draw misses a class tells how few it has.
+    """
+    if not isinstance(row.get("flags"), str) or not any(isinstance(row.get(name), str) for name in counts):
+        return row
+    return row | {"flags": VALUED.sub("some of the resamples", row["flags"])}
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,11 @@ def interval(title: str, key: str, lower: str = "lower", upper: str = "upper", d
     return Column(title, partial(span, estimate=key, lower=lower, upper=upper, digits=digits), key)
 
 
+def noted(rows: Rows) -> list[Column]:
+    """A column for what is said of rows, where there is anything to say."""
+    return [text("note", "flags")] if any(row["flags"] for row in rows) else []
+
+
 def chance(title: str, key: str) -> Column:
     """A p or q."""
     return Column(title, lambda row: p_value(row[key]), key)
