@@ -8,6 +8,7 @@ from random import Random
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import Bounds, LinearConstraint, milp
@@ -15,6 +16,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from oncoraft.foundation.provenance import write_json
 from oncoraft.report.cohort import of_few_together
 from oncoraft.report.discrimination import guarded
+from oncoraft.report.forest import forest_rows
 from oncoraft.report.report import main
 from oncoraft.report.small_cells import COMPLEMENT, Guard, hidden
 from tests.report import made
@@ -188,3 +190,26 @@ def test_how_many_resamples_count_is_not_told_where_responders_are_too_few_to_be
     }
     assert guarded([row], Guard(11))[0]["flags"] == "interval of some of the resamples that have a value"
     assert guarded([row | {"events": 150}], Guard(11))[0]["flags"] == row["flags"]
+
+
+@pytest.mark.parametrize("smallest", [1, 10, 30, 1000])
+@pytest.mark.parametrize("deaths", [2, 22, 28, 30])
+def test_a_regimen_whose_deaths_are_hidden_is_drawn_and_says_why_it_is_not_tested(deaths: int, smallest: int) -> None:
+    # Of 30 cases 22 died: the eight alive are few, so that the deaths are hidden beside the cases.
+    counts = {
+        "cases": 30,
+        "patients": 30,
+        "events": deaths,
+        "n_high": 15,
+        "n_low": 15,
+        "events_high": deaths // 2,
+        "events_low": deaths - deaths // 2,
+    }
+    told = [made.regimen("A", "x"), made.regimen("B", "x", is_tested=False, delayed_entry_cases=15, **counts)]
+    settings = {"minimum_events": 60, "powered_events": 100}
+    survival = {"regimens": told, "summary": {"adjusted": None, "adjusted_per_sd": None}, "skipped": [], "settings": settings}
+    first, second = forest_rows(survival, Guard(smallest))
+    assert second["note"] == "fewer than 60 events"
+    assert first["note"] == "underpowered: fewer than 100 events"
+    if smallest == 10:
+        assert second["events"] == {2: "<10", 22: "hidden", 28: "hidden", 30: 30}[deaths]

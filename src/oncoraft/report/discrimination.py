@@ -201,8 +201,8 @@ def comparability_table(run: Run, number: int) -> Table:
         keep |= {"cases": of_all["n"], "responders": of_all["events"]}  # small counts are marked in these
         rows.setdefault((row["predictor"], row["rule"]), keep).update(spread(row["measure"], row))
         measures[row["measure"]] = None
-        if isinstance(row["flags"], str) and row["flags"]:
-            notes.setdefault((row["predictor"], row["rule"]), []).append(f"{row['measure']}: {row['flags']}")
+        if isinstance(flags := row.get("flags"), str) and flags:
+            notes.setdefault((row["predictor"], row["rule"]), []).append(f"{row['measure']}: {flags}")
     for key, told in notes.items():
         rows[key] = discreet(rows[key] | {"flags": "; ".join(told)}, ("cases", "responders"))
 

@@ -62,7 +62,7 @@ def forest_rows(survival: dict[str, Any], guard: Guard) -> Rows:
         adjusted = dict(zip(("adjusted", "lower", "upper"), (row[name] for name in names)))
         raw = {"hazard_ratio": row["hazard_ratio"], "raw_lower": row["lower"], "raw_upper": row["upper"]}
         keep = {key: row[key] for key in ("cancer_type", "cases", "events", "likelihood_ratio_p", "q")}
-        why = row["not_adjusted"] or (None if adjusted["adjusted"] else row["no_ratio"]) or few_events(row, survival["settings"])
+        why = row["not_adjusted"] or (None if adjusted["adjusted"] else row["no_ratio"]) or few_events(seen, survival["settings"])
         state = "tested" if row["is_tested"] else "shown, not tested"
         weight = math.sqrt(seen["events"] / most) if guard.smallest <= 1 or not isinstance(row["events"], str) else 0.0
         rows.append(blank | {"state": state, "regimen": row["regimen_name"], **keep, **adjusted, **raw, "weight": weight, "note": why})

@@ -118,7 +118,7 @@ def interval(title: str, key: str, lower: str = "lower", upper: str = "upper", d
 
 def noted(rows: Rows) -> list[Column]:
     """A column for what is said of rows, where there is anything to say."""
-    return [text("note", "flags")] if any(row["flags"] for row in rows) else []
+    return [text("note", "flags")] if any(row.get("flags") for row in rows) else []
 
 
 def chance(title: str, key: str) -> Column:
