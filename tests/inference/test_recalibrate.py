@@ -69,8 +69,10 @@ def test_several_folds_at_once_are_each_as_alone(tmp_path: Path) -> None:
     given = [*map(str, files), "--fold", "1", "0", "--out", *map(str, out)]
     assert recalibrate.main(given) == 0
     assert [file.read_bytes() for file in out] == alone[::-1]
-    inputs = [json.loads(file.with_name(f"{file.name}.manifest.json").read_text())["inputs"] for file in out]
-    assert [{Path(path).name for path in paths} for paths in inputs] == [{"1-0.jsonl", "1-1.jsonl"}, {"0-0.jsonl", "0-1.jsonl"}]
+    told = json.loads((tmp_path / "recalibration.json.manifest.json").read_text())
+    assert {Path(path).name for path in told["inputs"]} == {file.name for file in files}
+    assert set(told["outputs"]) == {"fold-0/recalibration.json", "fold-1/recalibration.json"}
+    assert told["counts"]["cases"] == 108
     for words in (["--fold", "1", "--out", *map(str, out)], ["--fold", "1", "1", "--out", *map(str, out)]):
         with pytest.raises(InputError, match="expected a file of its own for every --fold"):
             recalibrate.main([*map(str, files), *words])

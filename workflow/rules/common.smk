@@ -209,9 +209,9 @@ def recalibrating(design):
     return f"recalibrate_{design.replace('-', '_')}"
 
 
-def recalibrations(design, name):
-    """A file beside the model of each fold of a run of this design."""
-    return [f"{RUN}/fold-{fold}/{name}" for fold in plan.folds(design)]
+def recalibrations(design):
+    """What is fitted on the tuning cases of each fold of a run of this design, beside the fold's model."""
+    return [f"{RUN}/fold-{fold}/recalibration.json" for fold in plan.folds(design)]
 
 
 def part_of_fold(name):

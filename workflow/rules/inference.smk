@@ -52,8 +52,8 @@ for design in plan.designs():
         input:
             tuning=tuning_shards,
         output:
-            recalibrations=recalibrations(design, "recalibration.json"),
-            manifests=recalibrations(design, "recalibration.json.manifest.json"),
+            recalibrations=recalibrations(design),
+            manifest="results/{cohort}/{model}/{strategy}/{design}/recalibration.json.manifest.json",
         log:
             "results/{cohort}/{model}/{strategy}/{design}/logs/recalibrate.log",
         benchmark:

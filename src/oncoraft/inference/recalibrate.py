@@ -6,6 +6,7 @@ Fitted on the scores of each fold's tuning cases, which its model has not traine
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -68,26 +69,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if len(given.out) != len(given.fold) or len(set(given.fold)) < len(given.fold) or len(set(given.out)) < len(given.out):
         raise InputError("--out: expected a file of its own for every --fold", found=f"{len(given.out)} for {len(given.fold)}")
-    settings = settings_record(given, {})
-    lines = read_lines(given.tuning)
-    for found, file in zip(fitted(lines, given.fold), given.out, strict=True):
-        _write(found, file, files_of(lines, given.tuning, found.fold), settings)
+    found = fitted(read_lines(given.tuning), given.fold)
+    # One record of one job: beside its file, or above those of all folds.
+    record = Path(os.path.commonpath([file.absolute().parent for file in given.out])) / f"{given.out[0].name}.manifest.json"
+    with publishing(*given.out, record, step="recalibrate") as (*files, note):
+        for one, file in zip(found, files, strict=True):
+            write_json(file, one._asdict())
+        counts = {name: sum(getattr(one, name) for one in found) for name in ("cases", "responders", "patients")}
+        outputs, settings = dict(zip(given.out, files, strict=True)), settings_record(given, {})
+        write_json(note, manifest("recalibrate", inputs=given.tuning, outputs=outputs, settings=settings, counts=counts, beside=record))
+    for one in found:
+        tell(one)
     return 0
 
 
-def files_of(lines: Sequence[Line], files: Sequence[Path], fold: int) -> list[Path]:
-    """The files that a fold's recalibration follows from: all but those with lines of other folds alone."""
-    own, others = ({line.file for line in lines if (line.row["fold"] == fold) is mine} for mine in (True, False))
-    return [file for file in files if file in own or file not in others]
-
-
-def _write(found: Recalibration, file: Path, tuning: Sequence[Path], settings: dict[str, Any]) -> None:
-    """One fold's recalibration, its manifest, and what there is to say of it."""
-    record = file.with_name(file.name + ".manifest.json")
-    with publishing(file, record, step="recalibrate") as (out, note):
-        write_json(out, found._asdict())
-        counts = {"cases": found.cases, "responders": found.responders, "patients": found.patients}
-        write_json(note, manifest("recalibrate", inputs=tuning, outputs={file: out}, settings=settings, counts=counts, beside=record))
+def tell(found: Recalibration) -> None:
+    """What there is to say of one fold."""
     if found.slope == 0:
         log.warning(
             "recalibrate: fold %d: the score does not rise with response on the tuning cases; every case is given their prevalence",
