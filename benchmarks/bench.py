@@ -2,7 +2,8 @@
 
 A row is a script of this folder, the place of its figure in what that prints, and what is wanted. Where a row stands beside an earlier build, a
 checkout of that commit is made from the repository's history in a scratch folder, or `--other` names one. The rows that measure a finished run
-read this checkout's demo (`make reproduce`); without one they are told as not measured. All of it takes an hour and a half of two cores.
+read this checkout's demo (`make reproduce`); without one they are told as not measured. A record keeps what each script printed, too. All of it
+takes an hour of two cores.
 """
 
 from __future__ import annotations
@@ -88,9 +89,8 @@ def said_by(command: str, known: dict[str, str]) -> str:
     return known[command]
 
 
-def measured(rows: list[Row], places: dict[str, Path]) -> Iterator[tuple[Row, float | None]]:
-    """Each row's figure; None where there is none."""
-    known: dict[str, str] = {}
+def measured(rows: list[Row], places: dict[str, Path], known: dict[str, str]) -> Iterator[tuple[Row, float | None]]:
+    """Each row's figure, None where there is none; what is printed is put into `known`, by command."""
     for row in rows:
         finished = {"{results}": places["results"], "{other}/results": places["other"] / "results/demo"}
         if any(name in row.command and not path.is_dir() for name, path in finished.items()):
@@ -98,6 +98,13 @@ def measured(rows: list[Row], places: dict[str, Path]) -> Iterator[tuple[Row, fl
             continue
         found = re.findall(row.pattern, said_by(row.command.format(**places), known), re.M)
         yield row, float(found[-1]) if found else None
+
+
+def unplaced(text: str, places: dict[str, Path]) -> str:
+    """A text without the paths of this machine, longest first."""
+    for name, path in sorted(places.items(), key=lambda one: -len(str(one[1]))):
+        text = text.replace(str(path), f"{{{name}}}")
+    return text
 
 
 def main() -> None:
@@ -112,13 +119,14 @@ def main() -> None:
     given = parser.parse_args()
     rows = [row for row in ROWS if given.only is None or row.name in given.only]
     record: list[dict[str, object]] = []
+    said: dict[str, str] = {}
     with checkout(given.other) as other, tempfile.TemporaryDirectory() as folder:
         study = given.study or Path(folder) / "study"
         if not study.is_dir() and any("{study}" in row.command for row in rows):
             words = ["twin", "--patients", "24950", "--seed", "1", "--out", str(study)]
             subprocess.run([sys.executable, "-m", "oncoraft", *words], check=True, stderr=subprocess.DEVNULL)
         places = {"study": study, "other": other, "results": ROOT / "results/demo", "work": Path(folder) / "sizes"}
-        for row, figure in measured(rows, places):
+        for row, figure in measured(rows, places, said):
             sign = "≤" if row.is_most else "≥"
             verdict = "not measured" if figure is None else "held" if row.holds(figure) else "missed"
             shown = "" if figure is None else f"{figure:.2f}"
@@ -129,7 +137,9 @@ def main() -> None:
         about = {"day": day, "machine": platform.machine(), "versions": {name: version(name) for name in LIBRARIES}, "earlier": EARLIER}
         (HERE / "records").mkdir(exist_ok=True)
         path = HERE / "records" / f"{day}-bench.json"
-        path.write_text(json.dumps(about | {"rows": record}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        known = {**places, "root": ROOT}
+        printed = {unplaced(command, known): unplaced(text, known).splitlines() for command, text in said.items()}
+        path.write_text(json.dumps(about | {"rows": record, "printed": printed}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
