@@ -17,6 +17,7 @@ sys.path.insert(0, str(PACKAGE.resolve()))
 
 from oncoraft.foundation.errors import InputError
 from oncoraft.planning.arrays import unequal_arrays
+from oncoraft.planning.gpus import has_gpu, without_gpu
 from oncoraft.planning.memory import memory_of_tables
 from oncoraft.planning.plan import BUILT_FILES, TABLE_NAMES, Plan
 from oncoraft.reruns.source_record import record_sources
@@ -959,6 +960,12 @@ def require_everything():
     arrays = getattr(workflow.executor_settings, "array_jobs", None)
     if arrays and (unequal := unequal_arrays(arrays, resources_of_jobs())):
         raise WorkflowError("cannot start:\n" + "\n".join(unequal))
+    if (
+        workflow.local_exec
+        and not has_gpu()
+        and (line := without_gpu(resources_of_jobs()))
+    ):
+        logger.warning(line)
     record_sources(Path("results"), plan.steps_asked)
 
 
