@@ -25,6 +25,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from oncoraft.foundation.errors import InputError
 from oncoraft.foundation.provenance import manifest, publishing, write_json
+from oncoraft.planning.config import Audit
 from oncoraft.planning.edge import read_settings, run, settings_record, step_parser
 from oncoraft.prompts.audit import sample
 from oncoraft.prompts.joined import ARROW_TEXT, ByCase, fold_rows, label_rows
@@ -72,6 +73,26 @@ def gather(prompts: list[dict[str, Any]], rationales: list[dict[str, Any]], labe
     frame = frame.merge(labels.dropna(subset=["responder"])[["case_id", "responder"]], on="case_id", validate="one_to_one")
     frame = frame.merge(folds[["case_id", "fold", "is_tuning"]], on="case_id", validate="one_to_one")
     return frame.assign(responder=frame["responder"].astype(bool)).sort_values("case_id", kind="stable").reset_index(drop=True)
+
+
+def read(prompts: Path, rationales: Path, cases: Path, design: str, definition: str, audit: Audit) -> tuple[pd.DataFrame, int]:
+    """The sampled cases, as `gather` has them, and how many there are to draw from; what is read of the others is let go.
+
+    Raises:
+        InputError: no folds of the design, or an input that is not as it should be.
+    """
+    labels = label_rows(cases, definition, ["case_id", "responder"]).to_pandas(types_mapper=ARROW_TEXT)
+    # What telling them apart took would stay beside what the next table takes.
+    pa.default_memory_pool().release_unused()
+    folds = fold_rows(cases, design)
+    if folds.empty:
+        raise InputError("expected folds of this design", file=cases / "folds.parquet", column="design", found=design)
+    asked, answered = ByCase(prompts, ("case_id", "input")), ByCase(rationales, ("case_id", "rationale"))
+    there = eligible(asked.case_ids, answered.case_ids, labels, folds)
+    chosen = set(sample(there, audit.text_model_cases, audit.seed)["case_id"])
+    labels, folds = (rows[rows["case_id"].isin(chosen)].astype({"case_id": object}) for rows in (labels, folds))
+    told, taught = ([row for row in rows.stream if row["case_id"] in chosen] for rows in (asked, answered))
+    return gather(told, taught, labels, folds), len(there)
 
 
 def judge(frame: pd.DataFrame, fold: int) -> dict[str, Any] | None:
@@ -141,17 +162,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="leakage.json to write")
     given = parser.parse_args(arguments)
     blocks = read_settings("leakage", given)
-    labels = label_rows(given.cases, blocks["labels"].definition, ["case_id", "responder"]).to_pandas(types_mapper=ARROW_TEXT)
-    folds = fold_rows(given.cases, given.design)
-    if folds.empty:
-        raise InputError("expected folds of this design", file=given.cases / "folds.parquet", column="design", found=given.design)
-    block = blocks["audit"]
-    prompts, rationales = ByCase(given.prompts, ("case_id", "input")), ByCase(given.rationales, ("case_id", "rationale"))
-    there = eligible(prompts.case_ids, rationales.case_ids, labels, folds)
-    chosen = set(sample(there, block.text_model_cases, block.seed)["case_id"])
-    told, taught = ([row for row in rows.stream if row["case_id"] in chosen] for rows in (prompts, rationales))
-    frame = gather(told, taught, labels, folds)
-    report = leakage(frame) | {"design": given.design, "cases_with_rationale": len(there)}
+    frame, there = read(given.prompts, given.rationales, given.cases, given.design, blocks["labels"].definition, blocks["audit"])
+    report = leakage(frame) | {"design": given.design, "cases_with_rationale": there}
     record = given.out.with_name(given.out.name + ".manifest.json")
     with publishing(given.out, record, step="leakage") as (out, note):
         write_json(out, report)
@@ -161,7 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if report["not_estimated"]:
         log.warning("leakage: not estimated: %s", report["not_estimated"])
     else:
-        figures = (report["auroc_rationale"], report["auroc_prompt"], len(there))
+        figures = (report["auroc_rationale"], report["auroc_prompt"], there)
         log.info("leakage: AUROC %.3f from rationales, %.3f from prompts, on %d cases", *figures)
     return 0
 
