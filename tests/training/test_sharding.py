@@ -38,7 +38,8 @@ def same_to_rounding(one: Path, other: Path) -> None:
     assert list(learned(one)) == list(learned(other))
     for name, value in learned(one).items():
         assert learned(other)[name].shape == value.shape
-        assert float((learned(other)[name] - value).norm()) <= 1e-6 * max(1e-2, float(value.norm())), name
+        # 1.2e-6 were seen on a processor with AVX2 alone, less than 1e-6 with AVX-512: their kernels add up in another order.
+        assert float((learned(other)[name] - value).norm()) <= 3e-6 * max(1e-2, float(value.norm())), name
     for a, b in zip(logged(one), logged(other), strict=True):
         for name in ("loss", "language_model_loss", "score_loss", "gradient_norm"):
             assert a[name] == (b[name] if b[name] is None else pytest.approx(b[name], rel=5e-6)), name
