@@ -215,31 +215,42 @@ def recalibrations(design):
     return [f"{RUN}/fold-{fold}/recalibration.json" for fold in plan.folds(design)]
 
 
+def folder_of_fold(wildcards):
+    """A fold's folder as the strategy reads it: as it was split, or as its negative control has changed it."""
+    control = plan.config.strategies[wildcards.strategy].control
+    folder = f"results/{wildcards.cohort}/{wildcards.model}/prompts/{wildcards.design}/fold-{wildcards.fold}"
+    return f"{folder}/{control}" if control else folder
+
+
 def part_of_fold(name):
-    """A fold's file as the strategy reads it: as it was split, or as its negative control has changed it."""
+    """A file of that folder; a pattern where no strategy is a negative control, since a function is asked twice a job."""
+    if not plan.controls():
+        return "results/{cohort}/{model}/prompts/{design}/fold-{fold}/" + name
+    return signed(lambda wildcards: f"{folder_of_fold(wildcards)}/{name}")
+
+
+def tokens_of_strategy():
+    """The store of tokens; none for a negative control, whose texts are not those that were stored."""
+    stored = "results/{cohort}/{model}/prompts/tokens.arrow"
+    if not plan.controls():
+        return [stored]
 
     @signed
     def path(wildcards):
-        control = plan.config.strategies[wildcards.strategy].control
-        folder = f"results/{wildcards.cohort}/{wildcards.model}/prompts/{wildcards.design}/fold-{wildcards.fold}"
-        return f"{folder}/{control}/{name}" if control else f"{folder}/{name}"
+        is_control = plan.config.strategies[wildcards.strategy].control is not None
+        return [] if is_control else [stored.format(**dict(wildcards))]
 
     return path
 
 
-@signed
-def tokens_of(wildcards):
-    """The store of tokens; none for a negative control, whose texts are not those that were stored."""
-    is_control = plan.config.strategies[wildcards.strategy].control is not None
-    stored = f"results/{wildcards.cohort}/{wildcards.model}/prompts/tokens.arrow"
-    return [] if is_control else [stored]
+tokens_of = tokens_of_strategy()
 
 
 @signed
 def example_files(wildcards):
     """The training cases that a few-shot prompt takes its examples from: those of its own fold."""
     wanted = plan.config.strategies[wildcards.strategy].examples
-    return [part_of_fold("train.jsonl")(wildcards)] if wanted else []
+    return [f"{folder_of_fold(wildcards)}/train.jsonl"] if wanted else []
 
 
 @signed
