@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 import sys
@@ -11,6 +10,7 @@ from difflib import get_close_matches
 from typing import NoReturn
 
 from oncoraft import __version__
+from oncoraft.planning.imports import load, prepare
 from oncoraft.planning.steps import STEPS
 
 
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     from oncoraft.planning.edge import run
 
-    return run(importlib.import_module(STEPS[name].module).main, words[1:])
+    return run(load(STEPS[name].module).main, words[1:])
 
 
 def entry() -> NoReturn:
@@ -56,6 +56,7 @@ def entry() -> NoReturn:
     # On some processors the last digits of a matrix product depend on how many threads share it (OpenBLAS 0.3.31, its kernels for AVX2):
     # with one a step's bytes follow from its inputs alone. It is read when numpy is loaded, here and in processes that a step starts.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    prepare(next(iter(sys.argv[1:]), ""))
     status = main()
     logging.shutdown()
     sys.stdout.flush()
