@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
@@ -75,6 +75,7 @@ def _solved(
 ) -> frozenset[int]:
     """`hidden` of one connected part; keys are places in `counts`."""
     gone = {key for key, count in enumerate(counts) if 0 < count < smallest} - fixed | unseen
+    open_to: set[int] = set()
     changed = bool(gone)
     while changed:
         changed = False
@@ -82,10 +83,14 @@ def _solved(
             while _gives_away(equation, counts, gone, smallest, unseen) and (left := _candidates([equation], counts, gone | fixed)):
                 gone.add(left[0])
                 changed = True
-        if not changed and (computed := _computed(equations, counts, gone, smallest)):
+        if not changed:
+            left = []
             # Beside the first of them, in its own totals; where nothing is left there, anywhere.
-            near = (_candidates([one for one in equations if key in one], counts, gone | fixed) for key in sorted(computed))
-            left = next(filter(None, near), []) or _candidates(equations, counts, gone | fixed)
+            for key in _computed(equations, counts, gone, smallest, open_to):
+                left = _candidates(equations, counts, gone | fixed)
+                if near := _candidates([one for one in equations if key in one], counts, gone | fixed):
+                    left = near
+                    break
             gone.update(left[:1])
             changed = bool(left)
     return frozenset(gone)
@@ -126,30 +131,33 @@ def _gives_away(equation: Sequence[int], counts: Sequence[int], gone: Collection
     return False
 
 
-def _computed(equations: Sequence[Sequence[int]], counts: Sequence[int], gone: set[int], smallest: int) -> set[int]:
-    """Hidden small counts to which all totals together, with the marks, leave one value (linear programming)."""
+def _computed(equations: Sequence[Sequence[int]], counts: Sequence[int], gone: set[int], smallest: int, open_to: set[int]) -> Iterator[int]:
+    """Hidden small counts to which all totals together, with the marks, leave one value (linear programming); in order.
+
+    `open_to` are those that were found to have several; they are not asked again, since every count hidden beside leaves them as many.
+    """
     lost = sorted(gone)
     at = {key: place for place, key in enumerate(lost)}
     matrix = np.array([[(-1 if key == one[0] else 1) if key in one else 0 for key in lost] for one in equations if gone & set(one)])
     true = np.array([counts[key] for key in lost])
     bounds = [_bounds(counts[key], smallest) for key in lost]
-    small = {key for key in lost if counts[key] < smallest}
-    left = dict.fromkeys(sorted(small))
-    # The true counts are one solution: a count that another solution has otherwise is not computed. Few solutions settle most counts.
-    spread = np.array([counts[key] < smallest for key in lost], dtype=float)
-    goals = [spread, -spread, spread * np.where(np.arange(len(lost)) % 2, 1, -1)]
-    computed = set()
-    while left:
-        key = None if goals else next(iter(left))
-        for goal in [goals.pop()] if goals else [sign * np.eye(len(lost))[at[key]] for sign in (1, -1) if key is not None]:
-            found = linprog(goal, A_eq=matrix, b_eq=matrix @ true, bounds=bounds)
-            if found.status == 0:
-                for other in [one for one in left if abs(found.x[at[one]] - true[at[one]]) >= 1 - 1e-6]:
-                    del left[other]
-        if key is not None and key in left:
-            computed.add(key)
-            del left[key]
-    return computed
+    small = np.array([counts[key] < smallest for key in lost], dtype=float)
+
+    def look(goal: np.ndarray) -> None:
+        """The true counts are one solution: a count that another solution has otherwise is not computed. Few solutions settle most counts."""
+        found = linprog(goal, A_eq=matrix, b_eq=matrix @ true, bounds=bounds)
+        if found.status == 0:
+            open_to.update(key for key in lost if abs(found.x[at[key]] - true[at[key]]) >= 1 - 1e-6)
+
+    for goal in (small, -small, small * np.where(np.arange(len(lost)) % 2, 1, -1)):
+        if any(small[at[key]] and key not in open_to for key in lost):
+            look(goal)
+    for key in lost:
+        for sign in (1, -1):
+            if small[at[key]] and key not in open_to:
+                look(sign * np.eye(len(lost))[at[key]])
+        if small[at[key]] and key not in open_to:
+            yield key
 
 
 def discreet(row: dict[str, Any], counts: Collection[str]) -> dict[str, Any]:
