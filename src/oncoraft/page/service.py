@@ -55,7 +55,7 @@ class Worker:
         self.outbox: SimpleQueue[str | None] = SimpleQueue()
         self.is_closed, self.opened = False, ""
         words = ["--inference", settings.model_dump_json(), "--threads", str(threads), "--gpus", str(gpus)]
-        self.command = [sys.executable, "-m", "oncoraft.page.worker", str(folder), *words]
+        self.command = [sys.executable, "-m", "oncoraft.page.starting", str(folder), *words]
 
     def start(self) -> None:
         """Start the process and the two threads that speak with it."""

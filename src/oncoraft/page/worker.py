@@ -210,7 +210,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
             tell("refused", message=str(refusal))
             return 2
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
