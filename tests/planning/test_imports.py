@@ -6,6 +6,7 @@ import ast
 import gc
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,18 +29,23 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         sys.modules.pop(name, None)
 
 
+@cache
+def imports_of(module: str) -> frozenset[str]:
+    """Top-level names of all that a module imports anywhere."""
+    file = module_file(module)
+    assert file is not None
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.split(".")[0])
+    return frozenset(found)
+
+
 def imported_by(step: str) -> set[str]:
     """Top-level names of all that a step's own modules import anywhere."""
-    found: set[str] = set()
-    for name in closure(STEPS[step].module):
-        file = module_file(name)
-        assert file is not None
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Import):
-                found |= {alias.name.split(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                found.add(node.module.split(".")[0])
-    return found
+    return {name for module in closure(STEPS[step].module) for name in imports_of(module)}
 
 
 def test_a_module_is_loaded_without_what_is_out_of_its_sight_and_others_find_it(packages: Path, monkeypatch: pytest.MonkeyPatch) -> None:

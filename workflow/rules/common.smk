@@ -225,7 +225,7 @@ def folder_of_fold(wildcards):
 def part_of_fold(name):
     """A file of that folder; a pattern where no strategy is a negative control, since a function is asked twice a job."""
     if not plan.controls():
-        return "results/{cohort}/{model}/prompts/{design}/fold-{fold}/" + name
+        return f"results/{{cohort}}/{{model}}/prompts/{{design}}/fold-{{fold}}/{name}"
     return signed(lambda wildcards: f"{folder_of_fold(wildcards)}/{name}")
 
 
