@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -72,5 +73,33 @@ def waiting_for_others(folder: Path) -> Callable[[int], bool]:
         while (missing := len(list(folder.iterdir())) < 4) and time.monotonic() < until:
             time.sleep(0.02)
         return not missing
+
+    return work
+
+
+class Misread:
+    """What can be pickled, and fails where it is read again, as a file would that ends too early."""
+
+    def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
+        return too_short, ()
+
+
+def too_short() -> None:
+    """Fails."""
+    raise EOFError("Ran out of input")
+
+
+def misread(_: None) -> Callable[[int], Misread | int]:
+    """Gives back, from item 1 on, what cannot be read."""
+    return lambda item: Misread() if item else 0
+
+
+def cut_short(_: None) -> Callable[[int], bytes]:
+    """Is killed while what it gives back, more than a pipe holds, is on its way."""
+
+    def work(item: int) -> bytes:
+        if item == 1:
+            threading.Timer(1, os.kill, (os.getpid(), signal.SIGKILL)).start()
+        return bytes(item * 50_000_000)
 
     return work

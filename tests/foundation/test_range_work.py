@@ -11,7 +11,7 @@ import pytest
 
 from oncoraft.foundation.errors import InputError, RetryLater
 from oncoraft.foundation.range_work import worked
-from tests.foundation.range_workers import doubler, failing, large, noted, waiting_for_others
+from tests.foundation.range_workers import Misread, cut_short, doubler, failing, large, misread, noted, waiting_for_others
 
 ASKING = """
 import sys
@@ -64,6 +64,24 @@ def test_what_ends_a_worker_is_told_after_the_results_before_it(
         with pytest.raises(error, match=message) as caught:
             next(results)
     assert getattr(caught.value, "status", None) == status
+
+
+def test_a_worker_killed_while_its_result_is_on_its_way_is_told_like_any_other() -> None:
+    with worked(cut_short, (None,), [0, 1], 2) as results:
+        next(results)
+        time.sleep(4)  # of what it sends, it is killed before more than a pipe holds has been received
+        with pytest.raises(RetryLater, match=r"^a worker was killed by SIGKILL"):
+            next(results)
+
+
+def test_a_result_that_cannot_be_read_ends_the_work_instead_of_waiting_for_ever() -> None:
+    with worked(misread, (None,), [0, 1, 2], 2) as results, pytest.raises(EOFError, match="Ran out of input"):
+        list(results)
+
+
+def test_an_item_that_a_worker_cannot_read_ends_the_work_instead_of_waiting_for_ever() -> None:
+    with worked(doubler, (5,), [Misread(), Misread()], 2) as results, pytest.raises(RuntimeError, match="Ran out of input"):
+        list(results)
 
 
 def test_no_worker_outlives_the_block_whatever_it_is_at(tmp_path: Path) -> None:

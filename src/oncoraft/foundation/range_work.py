@@ -119,10 +119,12 @@ def _deal(line: Connection, item: Any) -> None:
 def _taken(process: SpawnProcess, line: Connection) -> tuple[bool, Any]:
     """Whether a worker tells of an error, and what it tells."""
     try:
-        is_error, result = line.recv()
-        return is_error, result
-    except (EOFError, ConnectionResetError):
+        told = line.recv_bytes()
+    except (EOFError, OSError):  # it has ended, or was killed while it told
         return True, Ended(_ended(process))
+    # Not above: whoever cannot be understood has not ended, and to wait for that would be to wait for ever.
+    is_error, result = pickle.loads(told)
+    return is_error, result
 
 
 def _ended(process: SpawnProcess) -> Exception:
@@ -141,14 +143,14 @@ def _work(line: Connection, prepare: Callable[..., Callable[[Any], Any]], argume
         signal.signal(number, signal.SIG_IGN)
     logging.getLogger("oncoraft").setLevel(level)
     work: Callable[[Any], Any] | None = None
-    dealt: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    dealt: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     # In a thread of its own: two processes that each send more than a pipe holds would wait for one another.
     threading.Thread(target=_receive, args=(line, dealt), daemon=True).start()
     while True:
         item = dealt.get()
         try:
             work = work or prepare(*arguments)
-            told = pickle.dumps((False, work(item)), protocol=5)
+            told = pickle.dumps((False, work(pickle.loads(item))), protocol=5)
         except Exception as error:
             told = pickle.dumps((True, _sendable(error)), protocol=5)
         try:
@@ -158,10 +160,10 @@ def _work(line: Connection, prepare: Callable[..., Callable[[Any], Any]], argume
         del told, item
 
 
-def _receive(line: Connection, dealt: queue.SimpleQueue[Any]) -> None:
+def _receive(line: Connection, dealt: queue.SimpleQueue[bytes]) -> None:
     try:
         while True:
-            dealt.put(line.recv())
+            dealt.put(line.recv_bytes())
     except (EOFError, OSError):  # the process that asked has ended: nobody wants what is being made, and nothing is half-written
         os._exit(0)
 
