@@ -139,6 +139,7 @@ def test_a_row_of_another_length_takes_the_silence_of_the_specimen_that_it_names
         (["ERBB2\t2\tseven\t0", "MYC\t0\t0\t0"], {THREE}),  # a bad cell: the line's calls are lost with it
         (["ERBB2\t2\t0\t0", "ERBB2\t0\t2\t0", "MYC\t0\t0\t0"], {THREE}),  # two lines of one gene
         (["ERBB2\t2\t0", "MYC\t0\t0\t0"], set()),  # a cell is missing: whose it is nobody knows
+        (["ERBB2\t2\t0\t0", "", "MYC\t0\t0\t0", ""], EVERYONE),  # an empty line says nothing of any
         (["\t2\t0\t0", "MYC\t0\t0\t0"], {TWO, THREE}),  # no gene
         (["ERBB2\t2\t0\t0", "MYC\t0\t0\t0"], EVERYONE),
     ],

@@ -158,7 +158,7 @@ class _Reading:
             starts, lengths = starts[:width], lengths[:width]
         if len(starts) != width:
             self.refusals.append(Refusal(line, "", f"{width} fields", f"{len(starts)} fields"))
-            self.doubtful[:] = True  # which cell is whose is not known
+            self.doubtful |= bool(text.strip())  # which cell is whose is not known; an empty line says nothing of any
             return
         gene, name = self._gene(text, line, starts, lengths), self.header.names[self.gene_position]
         # Packed cells are padded with zero bytes, so that one in the text would pass for the end of a cell.
