@@ -31,7 +31,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_how_many_patients_are_in_a_range_changes_no_byte(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     limits = json.dumps({"cohort_filter": {"cancer_types": ["Breast Cancer", "Non-Small Cell Lung Cancer", "Colorectal Cancer"]}})
     written = set()
-    for patients in (3, 11, 10**9):
+    for patients in (1, 3, 11, 10**9):  # of one patient, each case may have what others lack
         monkeypatch.setattr(ranges, "PATIENTS", patients)
         assert regimens.main([str(study / "tables"), "--out", str(study / "cases"), "--settings", limits]) == 0
         for step in (labels, followup):

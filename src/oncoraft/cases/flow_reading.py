@@ -104,9 +104,9 @@ def read(tables: Mapping[str, RangedTable], made: Mapping[str, RangedTable], set
         followed, told = made["followup"].table(one.case_ids), labels.table(one.case_ids)
         counted.add(told)
         own["cases"] = own["cases"].drop_columns(["index_day", "next_treatment_day"])
-        own["scans"] = pa.Table.from_pandas(
-            scans.astype({"cancer_type": "category", "scans": "int16", "indeterminate": "int16"}), preserve_index=False
-        )
+        # The first day, too, has one type, whether or not each case of the range has one.
+        types = {"cancer_type": "category", "scans": "int16", "indeterminate": "int16", "first": "float64"}
+        own["scans"] = pa.Table.from_pandas(scans.astype(types), preserve_index=False)
         own["followed"] = followed.filter(pc.equal(followed["endpoint"], "os")).select(["case_id"])
         own["chosen"] = told.filter(pc.equal(told["definition"], settings.definition)).drop_columns(["definition", "scan_days"])
         own = {name: _numbered(table, one, done) for name, table in own.items()}
