@@ -31,7 +31,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_how_many_patients_are_in_a_range_changes_no_byte(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     limits = json.dumps({"cohort_filter": {"cancer_types": ["Breast Cancer", "Non-Small Cell Lung Cancer", "Colorectal Cancer"]}})
     written = set()
-    for patients in (1, 3, 11, 10**9):  # of one patient, each case may have what others lack
+    for patients in (3, 11, 10**9):
         monkeypatch.setattr(ranges, "PATIENTS", patients)
         assert regimens.main([str(study / "tables"), "--out", str(study / "cases"), "--settings", limits]) == 0
         for step in (labels, followup):
@@ -39,6 +39,21 @@ def test_how_many_patients_are_in_a_range_changes_no_byte(study: Path, monkeypat
         assert folds.main([str(study / "cases")]) == 0
         assert flow.main([str(study / "tables"), str(study / "cases")]) == 0
         written.add(tuple(path.read_bytes() for path in sorted((study / "cases").iterdir())))
+    assert len(written) == 1
+
+
+def test_the_flow_counts_ranges_of_whose_cases_each_has_a_scan_or_not_each(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = study / "of_each"
+    some = json.dumps({"cohort_filter": {"cancer_types": ["Breast Cancer"]}})
+    assert regimens.main([str(study / "tables"), "--out", str(out), "--settings", some]) == 0
+    for step in (labels, followup):
+        assert step.main([str(study / "tables"), str(out)]) == 0
+    assert folds.main([str(out)]) == 0
+    written = set()
+    for patients in (1, 10**9):
+        monkeypatch.setattr(ranges, "PATIENTS", patients)
+        assert flow.main([str(study / "tables"), str(out)]) == 0
+        written.add((out / "flow.json").read_bytes())
     assert len(written) == 1
 
 
