@@ -6,6 +6,7 @@ import ast
 import gc
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from oncoraft.planning.steps import STEPS
 
 
 @pytest.fixture
-def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder on the import path: `reading_one` takes `heavy_one` along where there is one."""
     (tmp_path / "heavy_one.py").write_text("")
     (tmp_path / "reading_one.py").write_text(

@@ -1,6 +1,6 @@
 """What a step's process loads: the libraries that its step uses, and not those that a library loads for what no step does.
 
-The start of a process is most of what a step on a small cohort takes, and a study starts hundreds. transformers (5.14) loads torch wherever a
+The start of a process is most of what a step on a small cohort takes, and a study starts hundreds. transformers (5.17) loads torch wherever a
 tokenizer is opened, and scikit-learn, scipy and pandas for one function of assisted decoding; it does without either where it finds none.
 """
 
